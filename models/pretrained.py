@@ -1,0 +1,84 @@
+"""A causal language model of the Hugging Face hub, of a local folder or of a GGUF file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def pick_device(device: str) -> str:
+    """``auto`` becomes ``cuda`` or ``mps`` where there is one, else ``cpu``; any other name is checked and kept."""
+    if device != "auto":
+        try:
+            return str(torch.device(device))
+        except RuntimeError:
+            raise ValueError(f"model.device is {device!r}, must be auto or a torch device such as cpu, cuda or cuda:1") from None
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Weights and tokenizer behind one path. Nothing is loaded before it is asked for; code of a repository is never run."""
+
+    name: str  # what the records call it
+    path: str  # hub id, local folder, or a .gguf file
+    dtype: str = "float32"
+    device: str = "auto"
+    device_map: str | None = None  # "auto" spreads the layers over all devices; then ``device`` is not used
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise ValueError(f"model.dtype is {self.dtype!r}, must be one of {', '.join(DTYPES)}")
+
+    def folder(self) -> str:
+        """The path to load from; a subclass may have to make it first."""
+        return self.path
+
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer.
+
+        Raises:
+            ValueError: the path leads to nothing, or to what may not be read; the message says what to do.
+        """
+        return self._load(AutoTokenizer.from_pretrained)  # type: ignore[no-any-return]
+
+    def max_tokens(self) -> int:
+        """Positions that the model was made for: prompt and answer together may be this long."""
+        config = self._load(AutoConfig.from_pretrained)
+        return int(config.get_text_config().max_position_embeddings)
+
+    def model(self) -> PreTrainedModel:
+        """The model, in evaluation mode, on its device.
+
+        Raises:
+            ValueError: as for the tokenizer.
+        """
+        placed: dict[str, Any] = {"dtype": DTYPES[self.dtype]}
+        if self.device_map is not None:
+            placed["device_map"] = self.device_map
+        if self._is_gguf():
+            placed["quantization_config"] = GgufConfig(dequantize=True)
+        model = self._load(AutoModelForCausalLM.from_pretrained, **placed)
+        if self.device_map is None:
+            model.to(pick_device(self.device))
+        return model.eval()  # type: ignore[no-any-return]
+
+    def _is_gguf(self) -> bool:
+        return self.folder().endswith(".gguf")
+
+    def _load(self, load: Any, **options: Any) -> Any:
+        folder = self.folder()
+        if folder.startswith((".", "/", "~")) or folder.endswith(".gguf"):
+            if not Path(folder).expanduser().exists():
+                raise ValueError(f"model.path is {folder!r}, and there is no such file or folder")
+        if self._is_gguf():
+            options["gguf_file"] = Path(folder).name
+            folder = str(Path(folder).parent)
+        return load(folder, trust_remote_code=False, **options)

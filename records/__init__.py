@@ -1,0 +1,1 @@
+"""Atomic files: results and caches, and nothing about what is in them."""
