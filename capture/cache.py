@@ -1,0 +1,53 @@
+"""A key-value cache that never copies what it already holds."""
+
+from typing import Any
+
+from torch import Tensor
+from transformers.cache_utils import Cache, DynamicLayer
+
+
+class _ReservedLayer(DynamicLayer):
+    """A layer with room for the whole answer from the start: a new token is written in place."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__()
+        self.capacity = capacity
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Reserves room for ``capacity`` tokens; still empty."""
+        self.dtype, self.device = key_states.dtype, key_states.device
+        self._keys, self._values = (
+            states.new_empty((*states.shape[:-2], self.capacity, states.shape[-1]))
+            for states in (key_states, value_states)
+        )
+        self.keys, self.values = self._keys[..., :0, :], self._values[..., :0, :]
+        self.is_initialized = True
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *_args: Any, **_kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Appends along the token axis; returns views of everything held, (batch, kv_heads, tokens, dim).
+
+        Raises:
+            ValueError: more tokens than there is room for.
+        """
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        start = self.get_seq_length()
+        stop = start + key_states.shape[-2]
+        if stop > self.capacity:
+            raise ValueError(f"the cache has room for {self.capacity} tokens, {stop} were to be held")
+        self._keys[..., start:stop, :] = key_states
+        self._values[..., start:stop, :] = value_states
+        self.keys, self.values = self._keys[..., :stop, :], self._values[..., :stop, :]
+        return self.keys, self.values
+
+
+def reserved_cache(layers: int, capacity: int) -> Cache:
+    """A cache for ``layers`` layers and at most ``capacity`` tokens.
+
+    transformers' dynamic cache copies all it holds for every new token; here a token costs only itself. Sliding-window
+    layers keep all their tokens too, so that the oracle can read any of them (the model's mask hides what is out of
+    the window, as ever).
+    """
+    return Cache(layers=[_ReservedLayer(capacity) for _ in range(layers)])

@@ -1,0 +1,102 @@
+"""What one attention layer showed: the only thing that a heuristic or the oracle ever sees of a model."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class AttentionLayer:
+    """Queries and prompt keys of one layer, after RoPE and any query/key norm, with the model's own attention rules.
+
+    Scale, soft-cap, sliding window and sinks are applied here, once, so that no heuristic sees a model's quirk.
+    Everything computed here is float32 and on the layer's device.
+    """
+
+    index: int  # of the layer in the model
+    queries: Tensor  # (heads, queries, dim), at consecutive positions; the first is at ``first_position``
+    keys: Tensor  # (kv_heads, tokens, dim), those of the prompt, at positions 0 .. tokens - 1
+    scale: float  # the model's own; q.k is multiplied by it
+    input_ids: Tensor  # (tokens,) the prompt
+    first_position: int = 0
+    softcap: float | None = None  # logits become softcap * tanh(logits / softcap)
+    sliding_window: int | None = None  # a query sees the last this many positions, itself included
+    sinks: Tensor | None = None  # (heads,) logits that take part in the softmax and belong to no token
+    shared_rows: int = 0  # window attention up to this many rows is computed once and shared
+
+    @property
+    def tokens(self) -> int:
+        """Number of prompt tokens."""
+        return self.keys.shape[1]
+
+    @property
+    def kv_heads(self) -> int:
+        """Number of key heads; query heads are a multiple of it and come in consecutive groups, one a key head."""
+        return self.keys.shape[0]
+
+    def dots(self, rows: int) -> Tensor:
+        """Raw products q.k of the last ``rows`` queries with every prompt key: no scale, no mask, no softmax.
+
+        Args:
+            rows: 1 <= rows <= number of queries.
+
+        Returns:
+            (heads, rows, tokens)
+        """
+        available = self.queries.shape[1]
+        if not 1 <= rows <= available:
+            raise ValueError(f"rows is {rows}, must be from 1 to the {available} queries of layer {self.index}")
+        return self._dots(self.queries[:, available - rows :])
+
+    def attention(self, rows: int) -> Tensor:
+        """Attention of the last ``rows`` queries: the softmax over the prompt keys that each of them may see.
+
+        Up to ``shared_rows`` rows the result is a view of one that is computed once: do not write into it.
+
+        Args:
+            rows: 1 <= rows <= number of queries.
+
+        Returns:
+            (heads, rows, tokens) in [0, 1]. Tokens out of reach (later, or beyond a sliding window) get exactly 0.
+        """
+        if rows <= self.shared_rows:
+            return self._shared_attention[:, self.shared_rows - rows :]
+        return self._softmax(self.dots(rows), self.queries.shape[1] - rows)
+
+    def attention_block(self, start: int, stop: int) -> Tensor:
+        """Attention of the queries ``start`` to ``stop`` (exclusive), (heads, stop - start, tokens); not shared."""
+        return self._softmax(self._dots(self.queries[:, start:stop]), start)
+
+    @cached_property
+    def _shared_attention(self) -> Tensor:
+        return self._softmax(self.dots(self.shared_rows), self.queries.shape[1] - self.shared_rows)
+
+    def _dots(self, queries: Tensor) -> Tensor:
+        heads, rows, dim = queries.shape
+        grouped = queries.float().reshape(self.kv_heads, heads // self.kv_heads * rows, dim)
+        return torch.bmm(grouped, self.keys.float().transpose(1, 2)).view(heads, rows, self.tokens)
+
+    def _softmax(self, dots: Tensor, start: int) -> Tensor:
+        """Attention from raw products of the queries from number ``start`` on; overwrites ``dots``."""
+        logits = dots.mul_(self.scale)
+        if self.softcap is not None:
+            logits.div_(self.softcap).tanh_().mul_(self.softcap)
+        hidden = self._hidden(self.first_position + start, dots.shape[1])
+        if hidden is not None:
+            logits.masked_fill_(hidden, -torch.inf)
+        if self.sinks is None:
+            return torch.softmax(logits, dim=-1)
+        sinks = self.sinks.float()[:, None, None].expand(-1, logits.shape[1], 1)
+        return torch.softmax(torch.cat([logits, sinks], dim=-1), dim=-1)[..., :-1]
+
+    def _hidden(self, position: int, rows: int) -> Tensor | None:
+        """(rows, tokens), true where a token is out of reach of its query; None where all are within reach."""
+        window = self.sliding_window
+        if position >= self.tokens - 1 and (window is None or position + rows <= window):
+            return None
+        queries = torch.arange(position, position + rows, device=self.keys.device)[:, None]
+        tokens = torch.arange(self.tokens, device=self.keys.device)
+        hidden = tokens > queries
+        return hidden if window is None else hidden | (tokens <= queries - window)

@@ -1,0 +1,132 @@
+"""Reads a prompt once and answers it once, greedily, while everything asked for is read off the passing layers."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from capture.attention import watch
+from capture.cache import reserved_cache
+from capture.layer import AttentionLayer
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is left of a prompt and its answer: the queries and keys of the prompt's own pass are gone."""
+
+    answer_ids: Tensor  # (answer tokens,) int64, on the CPU; the end-of-sequence token included, if it was generated
+    answer_layers: list[AttentionLayer]  # queries are those that predicted the answer tokens, keys those of the prompt
+    prefill_seconds: float  # until the first answer token is known
+    decode_seconds: float  # from there to the end of the answer
+
+
+class _Recorder:
+    """Turns attention calls into layers; knows one prompt."""
+
+    def __init__(self, input_ids: Tensor, visit: Callable[[AttentionLayer], None], shared_rows: int) -> None:
+        self.input_ids = input_ids
+        self.visit = visit
+        self.shared_rows = min(shared_rows, len(input_ids))
+        self.layers: dict[int, AttentionLayer] = {}  # facts and prompt keys; of the queries only the last one
+        self.queries: dict[int, list[Tensor]] = {}  # (heads, new tokens, dim) each
+
+    def prefill(self, module: nn.Module, query: Tensor, key: Tensor, rules: dict[str, Any]) -> None:
+        layer = AttentionLayer(
+            index=int(module.layer_idx),  # type: ignore[arg-type]
+            queries=query[0],
+            keys=key[0],  # a view of the cache, so it costs nothing to keep
+            scale=float(rules["scaling"]),
+            input_ids=self.input_ids,
+            softcap=rules.get("softcap"),
+            sliding_window=rules.get("sliding_window"),
+            sinks=rules.get("s_aux"),
+            shared_rows=self.shared_rows,
+        )
+        self.visit(layer)
+        last = query[0, :, -1:].clone()  # a view would keep all queries alive
+        self.layers[layer.index] = replace(layer, queries=last, first_position=layer.tokens - 1, shared_rows=0)
+        self.queries[layer.index] = [last]
+
+    def decode(self, module: nn.Module, query: Tensor, _key: Tensor, _rules: dict[str, Any]) -> None:
+        self.queries[int(module.layer_idx)].append(query[0])  # type: ignore[arg-type]
+
+    def answer_layers(self) -> list[AttentionLayer]:
+        """The layers in order, each with one query per answer token."""
+        return [
+            replace(self.layers[index], queries=torch.cat(self.queries[index], dim=1)) for index in sorted(self.layers)
+        ]
+
+
+@torch.inference_mode()
+def read(
+    model: PreTrainedModel,
+    input_ids: Tensor,
+    visit: Callable[[AttentionLayer], None],
+    *,
+    max_new_tokens: int,
+    answer_ids: Sequence[int] | None = None,
+    shared_rows: int = 0,
+) -> Reading:
+    """One prefill of the prompt, then its greedy answer; ``visit`` sees each attention layer of the prefill as it passes.
+
+    The layer given to ``visit`` holds the queries and keys of the whole prompt: they die when the layer has passed,
+    so keep results, not the layer.
+
+    Args:
+        model: a decoder of transformers.
+        input_ids: (tokens,) int64, on any device; at least one token.
+        visit: called once per attention layer, in order.
+        max_new_tokens: the answer ends after this many tokens, or with an end-of-sequence token, which is part of it.
+        answer_ids: if given, the answer is not generated but these tokens are fed (teacher forcing), in one pass.
+        shared_rows: rows of window attention that several readers will ask for (see AttentionLayer).
+
+    Raises:
+        ValueError: an empty prompt, max_new_tokens or answer below one token, or no attention layer was seen.
+    """
+    if len(input_ids) == 0:
+        raise ValueError("the prompt is empty, at least one token is needed")
+    if answer_ids is not None:
+        max_new_tokens = len(answer_ids)
+    if max_new_tokens < 1:
+        raise ValueError(f"the answer's length is {max_new_tokens} tokens, must be at least 1")
+    watch(model)
+    device = model.get_input_embeddings().weight.device
+    recorder = _Recorder(input_ids.to(device), visit, shared_rows)
+    cache = reserved_cache(model.config.get_text_config().num_hidden_layers, len(input_ids) + max_new_tokens)
+
+    def next_token(token_ids: Tensor, on_attention: Callable[..., None]) -> int:
+        output = model(
+            input_ids=token_ids[None].to(device),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+            on_attention=on_attention,
+        )
+        return int(output.logits[0, -1].argmax())
+
+    started = time.perf_counter()
+    token = next_token(input_ids, recorder.prefill)
+    if not recorder.layers:
+        raise ValueError(f"no attention layer of {type(model).__name__} was captured")
+    first_token = time.perf_counter()
+    if answer_ids is None:
+        ends = _end_tokens(model)
+        answer = [token]
+        while len(answer) < max_new_tokens and answer[-1] not in ends:
+            answer.append(next_token(torch.tensor(answer[-1:]), recorder.decode))
+    else:
+        answer = list(answer_ids)
+        if len(answer) > 1:
+            next_token(torch.tensor(answer[:-1]), recorder.decode)
+    finished = time.perf_counter()
+    return Reading(torch.tensor(answer), recorder.answer_layers(), first_token - started, finished - first_token)
+
+
+def _end_tokens(model: PreTrainedModel) -> set[int]:
+    """The tokens that end an answer, as ``generate()`` would have it: one, several or none."""
+    ends = model.generation_config.eos_token_id if model.generation_config else model.config.eos_token_id
+    return set() if ends is None else {ends} if isinstance(ends, int) else set(ends)
