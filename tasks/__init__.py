@@ -1,0 +1,1 @@
+"""Prompts, their reference answers, and how an answer is scored."""

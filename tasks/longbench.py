@@ -1,0 +1,124 @@
+"""LongBench: real documents and questions, from the hub or from a folder or zip archive of its own files."""
+
+import json
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from tasks.jsonl import read_jsonl
+from tasks.task import Prompt, Task
+from tasks.tokens import chat, cut_middle, encode
+
+PROMPTS, LENGTHS = "dataset2prompt.json", "dataset2maxlen.json"
+FIELDS = ("input", "context", "answers")
+
+
+@dataclass(frozen=True)
+class LongBench(Task):
+    """Prompts of LongBench's subsets, worded by its own templates.
+
+    A prompt that is too long is cut in the middle. LongBench cuts the text before the chat template is put around
+    it; here the tokens of the whole prompt are cut, which leaves the template at both ends and hits the limit exactly.
+
+    Source: Bai et al. 2023, https://arxiv.org/abs/2308.14508.
+    """
+
+    subset: list[str]  # names of subsets: qasper, hotpotqa, ...
+    path: str | None = None  # folder of SUBSET.jsonl, or LongBench's data.zip; None: data.zip of the hub
+    repository: str = "THUDM/LongBench"  # data set of the hub that holds data.zip
+    templates: str | None = None  # folder or URL of the two template files; None: the folder ``path``
+    samples: int | None = None  # prompts in all, spread evenly over the subsets; None: every row
+    seed: int = 0  # which rows
+    max_tokens: int | None = None  # longer prompts are cut in the middle; None: at what the model can read
+    chat_template: bool = True
+    without_chat_template: list[str] = field(default_factory=list)  # subsets that LongBench runs as bare text
+
+    def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
+        """Prompts in the order of the subsets, then of the rows; a row's id is its subset and its number from 0."""
+        templates = self.templates or self.path
+        if templates is None or templates.endswith(".zip"):
+            raise ValueError(f"task.templates must name the folder or URL that holds {PROMPTS} and {LENGTHS}")
+        words, lengths = (_read_json(templates, name) for name in (PROMPTS, LENGTHS))
+        for subset in self.subset:
+            if subset not in words or subset not in lengths:
+                raise ValueError(f"task.subset holds {subset!r}, which {templates} has no template for; it has {', '.join(words)}")
+        if self.samples is not None and self.samples < 1:
+            raise ValueError(f"task.samples is {self.samples}, must be at least 1, or null for every row")
+        tables = {subset: self._rows(subset) for subset in self.subset}
+        return [
+            self._prompt(subset, number, tables[subset][number], words[subset], int(lengths[subset]), tokenizer, max_tokens)
+            for subset, number in self._chosen({subset: len(rows) for subset, rows in tables.items()})
+        ]
+
+    def _chosen(self, sizes: dict[str, int]) -> list[tuple[str, int]]:
+        """(subset, row) pairs: rows shuffled within each subset, then one of each subset in turn; more include fewer."""
+        orders = {}
+        for subset, size in sizes.items():
+            orders[subset] = list(range(size))
+            random.Random(f"{self.seed} {subset}").shuffle(orders[subset])
+        turns = [(turn, subset) for turn in range(max(sizes.values())) for subset in sizes if turn < sizes[subset]]
+        drawn = [(subset, orders[subset][turn]) for turn, subset in turns[: self.samples]]
+        return sorted(drawn, key=lambda pair: (self.subset.index(pair[0]), pair[1]))
+
+    def _rows(self, subset: str) -> list[dict[str, Any]]:
+        if self.path is not None and not self.path.endswith(".zip"):
+            return read_jsonl(Path(self.path) / f"{subset}.jsonl", FIELDS)
+        import datasets  # slow to import, and only needed here
+
+        archive = self.path or _download(self.repository)
+        if not Path(archive).is_file():
+            raise ValueError(f"task.path is {archive!r}, and there is no such file")
+        try:
+            table = datasets.load_dataset("json", data_files=f"zip://data/{subset}.jsonl::{archive}", split="train")
+        except FileNotFoundError:
+            raise ValueError(f"{archive} holds no data/{subset}.jsonl") from None
+        missing = [name for name in FIELDS if name not in table.column_names]
+        if missing:
+            raise ValueError(f"{archive}, data/{subset}.jsonl: lacks the field {missing[0]!r}")
+        return [dict(row) for row in table]
+
+    def _prompt(
+        self, subset: str, number: int, row: dict[str, Any], words: str, new_tokens: int, tokenizer: Tokenizer, max_tokens: int
+    ) -> Prompt:
+        text = words.format(context=row["context"], input=row["input"])
+        if self.chat_template and subset not in self.without_chat_template:
+            text = chat(tokenizer, text)
+        ids = encode(tokenizer, text)
+        kept = cut_middle(ids, min(max_tokens - new_tokens, self.max_tokens or max_tokens))
+        return Prompt(
+            id=f"{subset}_{number}",
+            task=f"longbench/{subset}",
+            input_ids=tuple(kept),
+            max_new_tokens=new_tokens,
+            answers=tuple(row["answers"]),
+            cut_tokens=len(ids) - len(kept),
+        )
+
+
+def _read_json(place: str, name: str) -> dict[str, Any]:
+    url = f"{place.rstrip('/')}/{name}"
+    try:
+        with fsspec.open(url, "rt", encoding="utf-8") as opened:
+            return dict(json.load(opened))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{url} cannot be read ({type(error).__name__}: {error}); {PROMPTS} and {LENGTHS} are in the folder config "
+            "of LongBench's own repository: set task.templates to a copy of that folder"
+        ) from error
+
+
+def _download(repository: str) -> str:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return hf_hub_download(repository, "data.zip", repo_type="dataset")
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ValueError(
+            f"data.zip of the hub's data set {repository} cannot be fetched ({type(error).__name__}); "
+            "go online, or set task.path to data.zip or to a folder of LongBench's jsonl files"
+        ) from error

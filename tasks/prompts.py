@@ -1,0 +1,63 @@
+"""Prompts of your own, out of a jsonl file."""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from tasks.jsonl import read_jsonl
+from tasks.task import Prompt, Task
+from tasks.tokens import chat, cut_middle, encode
+
+
+@dataclass(frozen=True)
+class OwnPrompts(Task):
+    """One prompt a line: ``id``, ``prompt``, and if you like ``answers``, ``max_new_tokens`` and ``chat_template``.
+
+    ``chat_template`` is false unless a line says otherwise: the text is final and is read as it stands.
+    """
+
+    path: str  # the jsonl file
+    samples: int | None = None  # how many prompts; None: all
+    seed: int = 0  # which ones, if not all; they keep the file's order
+    max_new_tokens: int = 64  # where a line does not say
+    max_tokens: int | None = None  # longer prompts are cut in the middle; None: at what the model can read
+
+    def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
+        """The file's prompts, in its order."""
+        path = Path(self.path)
+        rows = read_jsonl(path, required=("id", "prompt"))
+        _check(path, rows)
+        if self.samples is not None:
+            rows = [rows[i] for i in sorted(random.Random(self.seed).sample(range(len(rows)), min(self.samples, len(rows))))]
+        return [self._prompt(row, tokenizer, max_tokens) for row in rows]
+
+    def _prompt(self, row: dict[str, Any], tokenizer: Tokenizer, max_tokens: int) -> Prompt:
+        new_tokens = int(row.get("max_new_tokens", self.max_new_tokens))
+        text = chat(tokenizer, row["prompt"]) if row.get("chat_template", False) else row["prompt"]
+        ids = encode(tokenizer, text)
+        kept = cut_middle(ids, min(max_tokens - new_tokens, self.max_tokens or max_tokens))
+        return Prompt(
+            id=str(row["id"]),
+            task="prompts",
+            input_ids=tuple(kept),
+            max_new_tokens=new_tokens,
+            answers=tuple(row.get("answers", ())),
+            cut_tokens=len(ids) - len(kept),
+        )
+
+
+def _check(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Raises ValueError for ids that are not unique or no file name, and for empty prompts."""
+    seen: set[str] = set()
+    for row in rows:
+        name = str(row["id"])
+        if not name or name.startswith(".") or set("/\\\0") & set(name):
+            raise ValueError(f"{path}: id {name!r} must be fit for a file's name: not empty, no slash, no dot in front")
+        if name in seen:
+            raise ValueError(f"{path}: id {name!r} stands there twice, ids must be unique")
+        seen.add(name)
+        if not isinstance(row["prompt"], str) or not row["prompt"]:
+            raise ValueError(f"{path}: the prompt of id {name!r} is empty or not a text")

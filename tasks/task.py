@@ -1,0 +1,39 @@
+"""What every task provides: prompts as tokens, and a score for an answer where the task defines one."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One question to the model, ready to run."""
+
+    id: str  # unique within a run, and fit to be a file's name
+    task: str  # what the records call the task: niah, longbench/qasper, ...
+    input_ids: tuple[int, ...]  # final: chat template and special tokens included
+    max_new_tokens: int
+    answers: tuple[str, ...] = ()  # any of them is right; may be empty
+    cut_tokens: int = 0  # tokens taken out of the middle to fit
+    needle: range | None = None  # positions of the tokens that hold the answer, where the task put them there itself
+
+
+class Task(ABC):
+    """A source of prompts. The fields of a task are its config."""
+
+    @abstractmethod
+    def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
+        """All prompts of a run.
+
+        Args:
+            tokenizer: the model's.
+            max_tokens: what the model was made for, prompt and answer together.
+
+        Raises:
+            ValueError: the data are missing or broken; the message names file and line.
+        """
+
+    def score(self, prompt: Prompt, answer: str) -> float | None:
+        """How good the answer is, in [0, 1]; None where the task defines no score."""
+        return None

@@ -1,0 +1,36 @@
+"""From text to the tokens that a model reads."""
+
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+
+def chat(tokenizer: Tokenizer, message: str) -> str:
+    """The message as the user's turn of the model's chat template, up to where the assistant starts to speak.
+
+    Raises:
+        ValueError: the tokenizer has no chat template.
+    """
+    if not tokenizer.chat_template:
+        raise ValueError("the model has no chat template: choose one that has, or set chat_template to false")
+    turns = [{"role": "user", "content": message}]
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+
+
+def encode(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The tokens of a final text; special tokens that the tokenizer opens a text with are added unless they are there."""
+    start = tokenizer.bos_token
+    written = start is not None and text.startswith(start)
+    return list(tokenizer(text, add_special_tokens=not written, verbose=False)["input_ids"])
+
+
+def cut_middle(ids: list[int], limit: int) -> list[int]:
+    """At most ``limit`` tokens: what is too much is taken out of the middle, start and end stay.
+
+    >>> cut_middle([0, 1, 2, 3, 4, 5, 6], 4)
+    [0, 1, 5, 6]
+    """
+    if limit < 1:
+        raise ValueError(f"no room for the prompt: its limit is {limit} tokens")
+    if len(ids) <= limit:
+        return ids
+    head = limit // 2
+    return ids[:head] + ids[len(ids) - (limit - head) :]
