@@ -1,0 +1,56 @@
+"""What every heuristic is: one score per prompt token and layer."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from capture.layer import AttentionLayer
+
+
+class Heuristic(ABC):
+    """Ranks the prompt's tokens at each layer; its fields are its config.
+
+    A subclass that reads the attention of the prompt's last queries says how many in a field named ``window``:
+    prompts that are not longer than that are refused before a run, and all heuristics share one computation.
+    """
+
+    window: int = 0  # queries at the end of the prompt whose attention is read
+    needs_answer: ClassVar[bool] = False  # true for the oracle alone: its scores are known only after the answer
+
+    @abstractmethod
+    def score(self, layer: AttentionLayer) -> Tensor:
+        """Scores of one layer, from that layer alone.
+
+        Args:
+            layer: queries (heads, tokens, dim) and keys (kv_heads, tokens, dim) of the whole prompt. Do not write
+                into anything it returns.
+
+        Returns:
+            (tokens,) finite float32, higher = keep. Tokens that the method always keeps get the row's maximum.
+        """
+
+    def combine(self, rows: Tensor) -> Tensor:
+        """What the method makes of several layers' scores; by default each layer stands alone.
+
+        Row l of the result may depend on rows 0 to l only: in a pruned prefill later layers do not exist yet.
+
+        Args:
+            rows: (layers so far, tokens), the scores of all layers seen so far, in order.
+
+        Returns:
+            (layers so far, tokens), float32.
+        """
+        return rows
+
+
+def check_window(window: int) -> None:
+    """Raises ValueError unless ``window`` is at least 1."""
+    if window < 1:
+        raise ValueError(f"window is {window}, must be at least 1 query")
+
+
+def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raises ValueError unless ``value`` is one of ``allowed``."""
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}, must be one of {', '.join(allowed)}")

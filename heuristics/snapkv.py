@@ -1,0 +1,35 @@
+"""SnapKV: a token matters if the end of the prompt attends to it, head by head."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from capture.layer import AttentionLayer
+from heuristics.heuristic import Heuristic, check_choice, check_window
+from heuristics.smoothing import check_kernel, smooth
+from heuristics.window import keep_window, window_votes
+
+
+@dataclass(frozen=True)
+class SnapKV(Heuristic):
+    """Attention from the last ``window`` queries, pooled over neighbouring tokens in each head.
+
+    The original keeps each head's own choice of tokens; to rank tokens, the heads' scores are averaged here, or their
+    maximum is taken. Source: Li et al. 2024, https://arxiv.org/abs/2404.14469.
+    """
+
+    window: int = 32  # queries at the end of the prompt
+    kernel: int = 7  # tokens, odd
+    pool: str = "max"  # over neighbours: max or average
+    heads: str = "mean"  # over heads: mean or max
+
+    def __post_init__(self) -> None:
+        check_window(self.window)
+        check_kernel(self.kernel)
+        check_choice("pool", self.pool, ("max", "average"))
+        check_choice("heads", self.heads, ("mean", "max"))
+
+    def score(self, layer: AttentionLayer) -> Tensor:
+        """(tokens,), each in [0, window]."""
+        votes = smooth(window_votes(layer, self.window), self.kernel, self.pool)  # (heads, tokens - window)
+        return keep_window(votes.mean(dim=0) if self.heads == "mean" else votes.amax(dim=0), self.window)

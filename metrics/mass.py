@@ -1,0 +1,28 @@
+"""Oracle mass captured@k: how much of what mattered do the kept tokens hold?"""
+
+import torch
+from torch import Tensor
+
+from metrics.ranking import Ranking, check_same_tokens
+
+
+def mass_at_k(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:
+    """Share of the oracle's total importance that lies on the ranking's ``k`` best tokens.
+
+    Unlike recall it forgives a swap of two tokens that mattered equally.
+
+    Args:
+        ranking: (rows, tokens); only the order is used.
+        oracle: (rows, tokens) or (1, tokens), not negative, with a positive sum.
+        k: tokens kept, 1 <= k <= tokens.
+
+    Returns:
+        (rows,) float64 in [0, 1]. A random ranking scores k / tokens in expectation.
+
+    >>> mass_at_k(Ranking(torch.tensor([[3.0, 2.0, 1.0]])), Ranking(torch.tensor([[0.5, 0.0, 1.5]])), k=1)
+    tensor([0.2500], dtype=torch.float64)
+    """
+    check_same_tokens(ranking, oracle, k)
+    importance = oracle.scores.double()
+    kept = importance.expand(ranking.scores.shape).gather(1, ranking.order[:, :k])
+    return kept.sum(dim=1) / importance.sum(dim=1)

@@ -1,0 +1,67 @@
+"""A formula with what the benchmark must know to apply it; the fields are its config."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from metrics.ranking import Ranking
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What one prompt's rankings are held against."""
+
+    oracle: Ranking  # (1, tokens), or (layers, tokens) for the per-layer oracle
+    needle: range | None  # where the task knows it
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric as the benchmark applies it."""
+
+    measure: Callable[..., Tensor]  # (ranking, truth[, k]) -> (layers,)
+    chance: Callable[..., float]  # (oracle[, k]) -> what a random ranking scores in expectation
+    at_k: bool  # both take k, a number of tokens
+    truth: str = "oracle"  # what rankings are held against: oracle or needle
+
+    def __post_init__(self) -> None:
+        if self.truth not in ("oracle", "needle"):
+            raise ValueError(f"truth is {self.truth!r}, must be oracle or needle")
+
+    def applies(self, truth: Truth) -> bool:
+        """Whether this prompt has what the metric is held against."""
+        return self.truth == "oracle" or truth.needle is not None
+
+    def values(self, ranking: Ranking, truth: Truth, k: int | None) -> Tensor:
+        """(layers,) of one heuristic on one prompt; ``k`` in tokens, None for a metric without."""
+        against = truth.oracle if self.truth == "oracle" else truth.needle
+        return self.measure(ranking, against) if k is None else self.measure(ranking, against, k)
+
+    def by_chance(self, truth: Truth, k: int | None) -> float:
+        """What a random ranking of the same tokens scores in expectation."""
+        return self.chance(truth.oracle) if k is None else self.chance(truth.oracle, k)
+
+
+def tokens_kept(percent: float, tokens: int) -> int:
+    """Number of tokens that ``percent`` of them are, rounded down, at least 1.
+
+    Raises:
+        ValueError: percent outside (0, 100].
+
+    >>> tokens_kept(10, 1239)
+    123
+    """
+    if not 0 < percent <= 100:
+        raise ValueError(f"k is {percent:g}, must be above 0 and at most 100 percent")
+    return max(1, int(tokens * percent / 100))
+
+
+def share_kept(oracle: Ranking, k: int) -> float:
+    """Chance level of whatever counts a share of tokens: k / tokens."""
+    return k / oracle.tokens
+
+
+def no_association(oracle: Ranking) -> float:
+    """Chance level of a correlation: 0."""
+    return 0.0

@@ -1,0 +1,53 @@
+"""Scores with their order, sorted once for all metrics."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Rankings of the same tokens, one a row; what is derived from the scores is computed when first asked for.
+
+    >>> Ranking(torch.tensor([[0.1, 0.7, 0.7, 0.2]])).order
+    tensor([[1, 2, 3, 0]])
+    """
+
+    scores: Tensor  # (rows, tokens), finite, higher = better
+
+    def __post_init__(self) -> None:
+        if self.scores.dim() != 2 or self.scores.shape[1] == 0:
+            raise ValueError(f"scores have the shape {tuple(self.scores.shape)}, must be (rows, tokens) with a token at least")
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens ranked."""
+        return self.scores.shape[1]
+
+    @cached_property
+    def order(self) -> Tensor:
+        """(rows, tokens) int64: tokens from best to worst; of equal ones the earlier first."""
+        return self.scores.argsort(dim=1, descending=True, stable=True)
+
+    @cached_property
+    def standard_ranks(self) -> Tensor:
+        """(rows, tokens) float64: average ranks, centred and scaled to length 1 (all 0 where all scores are equal)."""
+        ranks = torch.from_numpy(rankdata(self.scores.numpy(), axis=1).astype(np.float64))
+        centred = ranks - ranks.mean(dim=1, keepdim=True)
+        length = centred.norm(dim=1, keepdim=True)
+        return torch.where(length > 0, centred / length, 0.0)
+
+
+def check_same_tokens(ranking: Ranking, oracle: Ranking, k: int | None = None) -> None:
+    """Raises ValueError unless the oracle has one row or as many as the ranking, the tokens are as many, and k is in range."""
+    if oracle.tokens != ranking.tokens or len(oracle.scores) not in (1, len(ranking.scores)):
+        raise ValueError(
+            f"ranking {tuple(ranking.scores.shape)} and oracle {tuple(oracle.scores.shape)} must rank as many tokens, "
+            "and the oracle must have one row or as many as the ranking"
+        )
+    if k is not None and not 1 <= k <= ranking.tokens:
+        raise ValueError(f"k is {k}, must be from 1 to the {ranking.tokens} tokens ranked")

@@ -1,0 +1,1 @@
+"""What the answer really attended to: the ground truth that every ranking is held against."""
