@@ -1,0 +1,1 @@
+"""What a run measures; each one straight function over samples."""

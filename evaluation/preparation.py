@@ -1,0 +1,96 @@
+"""From a config to everything that a run needs; whatever is wrong with the input is found here, before anything is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from capture.attention import watch
+from heuristics.heuristic import Heuristic
+from metrics.metric import Metric, tokens_kept
+from models.pretrained import Pretrained
+from oracle.answer_informed import AnswerInformedOracle
+from tasks.task import Prompt, Task
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run, checked and loaded."""
+
+    config: DictConfig
+    model: PreTrainedModel
+    tokenizer: Tokenizer
+    task: Task
+    prompts: list[Prompt]
+    heuristics: Mapping[str, Heuristic]
+    oracle: AnswerInformedOracle
+    metrics: Mapping[str, Metric]
+
+    def reference_answer(self, prompt: Prompt) -> list[int] | None:
+        """Tokens of the prompt's first reference answer where the oracle asks for it, else None."""
+        if self.oracle.answer == "generated":
+            return None
+        return list(self.tokenizer(prompt.answers[0], add_special_tokens=False)["input_ids"])
+
+
+def prepare(config: DictConfig) -> Experiment:
+    """Builds and checks everything, the model last.
+
+    Raises:
+        ValueError: with one sentence that says what is wrong, its value and what is allowed.
+    """
+    drop_settings_of_the_unchosen(config)
+    heuristics: dict[str, Heuristic] = _build_all(config, "heuristic")
+    metrics: dict[str, Metric] = _build_all(config, "metric")
+    oracle: AnswerInformedOracle = instantiate(config.oracle)
+    source: Pretrained = instantiate(config.model)
+    task: Task = instantiate(config.task)
+    for percent in [*config.k, config.plots.k]:
+        tokens_kept(percent, 1)
+    if config.universe.window < 0:
+        raise ValueError(f"universe.window is {config.universe.window}, must be at least 0 tokens")
+    tokenizer = source.tokenizer()
+    prompts = task.prompts(tokenizer, source.max_tokens())
+    windows = {f"universe.window={config.universe.window}": config.universe.window}
+    windows |= {f"heuristic.{name}.window={each.window}": each.window for name, each in heuristics.items()}
+    for prompt in prompts:
+        _check_prompt(prompt, windows)
+        if oracle.answer == "reference" and not any(prompt.answers[:1]):
+            raise ValueError(f"oracle.answer=reference needs a reference answer, and prompt {prompt.id} of {prompt.task} has none")
+    model = source.model()
+    watch(model)
+    return Experiment(config, model, tokenizer, task, prompts, heuristics, oracle, metrics)
+
+
+def drop_settings_of_the_unchosen(config: DictConfig) -> None:
+    """Removes settings that an experiment holds for heuristics that are not part of this run: they name no class."""
+    for name in [name for name, node in config.heuristic.items() if "_target_" not in node]:
+        del config.heuristic[name]
+
+
+def _build_all(config: DictConfig, group: str) -> dict[str, Any]:
+    """Leaf by leaf: a group built as a whole would turn its parts back into configs."""
+    built = {str(name): instantiate(node) for name, node in (config.get(group) or {}).items()}
+    if not built:
+        raise ValueError(f"{group} chooses nothing: give at least one, as in {group}=[a,b]")
+    return built
+
+
+def _check_prompt(prompt: Prompt, windows: Mapping[str, int]) -> None:
+    tokens = len(prompt.input_ids)
+    if tokens == 0:
+        raise ValueError(f"prompt {prompt.id} of {prompt.task} is empty, at least one token is needed")
+    for setting, window in windows.items():
+        if tokens <= window:
+            raise ValueError(f"{setting} is not below the {tokens} tokens of prompt {prompt.id} of {prompt.task}")
+    if prompt.max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens of prompt {prompt.id} of {prompt.task} is {prompt.max_new_tokens}, must be at least 1")
+
+
+def resolved(config: DictConfig) -> str:
+    """The config as YAML, every reference resolved."""
+    return OmegaConf.to_yaml(config, resolve=True)
