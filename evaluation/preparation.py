@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from capture.attention import watch
+from evaluation.building import build, build_all
 from heuristics.heuristic import Heuristic
 from metrics.metric import Metric, tokens_kept
 from models.pretrained import Pretrained
@@ -43,16 +42,13 @@ def prepare(config: DictConfig) -> Experiment:
     Raises:
         ValueError: with one sentence that says what is wrong, its value and what is allowed.
     """
+    check_settings(config)
     drop_settings_of_the_unchosen(config)
-    heuristics: dict[str, Heuristic] = _build_all(config, "heuristic")
-    metrics: dict[str, Metric] = _build_all(config, "metric")
-    oracle: AnswerInformedOracle = instantiate(config.oracle)
-    source: Pretrained = instantiate(config.model)
-    task: Task = instantiate(config.task)
-    for percent in [*config.k, config.plots.k]:
-        tokens_kept(percent, 1)
-    if config.universe.window < 0:
-        raise ValueError(f"universe.window is {config.universe.window}, must be at least 0 tokens")
+    heuristics: dict[str, Heuristic] = build_all(config, "heuristic")
+    metrics: dict[str, Metric] = build_all(config, "metric")
+    oracle: AnswerInformedOracle = build(config.oracle, "oracle")
+    source: Pretrained = build(config.model, "model")
+    task: Task = build(config.task, "task")
     tokenizer = source.tokenizer()
     prompts = task.prompts(tokenizer, source.max_tokens())
     windows = {f"universe.window={config.universe.window}": config.universe.window}
@@ -66,18 +62,25 @@ def prepare(config: DictConfig) -> Experiment:
     return Experiment(config, model, tokenizer, task, prompts, heuristics, oracle, metrics)
 
 
+def check_settings(config: DictConfig) -> None:
+    """Raises ValueError unless the settings that belong to no part of the run are in range."""
+    if not OmegaConf.is_list(config.k) or not config.k:
+        raise ValueError(f"k is {config.k!r}, must be a list of percentages, as in k=[5,10]")
+    for name, percent in [*(("k", each) for each in config.k), ("plots.k", config.plots.k)]:
+        if type(percent) not in (int, float):
+            raise ValueError(f"{name} is {percent!r}, must be a number above 0 and at most 100 percent")
+        tokens_kept(percent, 1)
+    for name, value in (("universe.window", config.universe.window), ("seed", config.seed)):
+        if type(value) is not int or value < 0:
+            raise ValueError(f"{name} is {value!r}, must be a whole number, at least 0")
+    if config.plots.k not in config.k:
+        raise ValueError(f"plots.k is {config.plots.k}, must be one of k={list(config.k)}")
+
+
 def drop_settings_of_the_unchosen(config: DictConfig) -> None:
     """Removes settings that an experiment holds for heuristics that are not part of this run: they name no class."""
     for name in [name for name, node in config.heuristic.items() if "_target_" not in node]:
         del config.heuristic[name]
-
-
-def _build_all(config: DictConfig, group: str) -> dict[str, Any]:
-    """Leaf by leaf: a group built as a whole would turn its parts back into configs."""
-    built = {str(name): instantiate(node) for name, node in (config.get(group) or {}).items()}
-    if not built:
-        raise ValueError(f"{group} chooses nothing: give at least one, as in {group}=[a,b]")
-    return built
 
 
 def _check_prompt(prompt: Prompt, windows: Mapping[str, int]) -> None:

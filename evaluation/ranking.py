@@ -214,6 +214,8 @@ def as_tensors(prompt: Prompt, ranked: Ranked) -> dict[str, Tensor]:
 
 def remove_earlier_run(folder: Path) -> None:
     """Removes the files of an earlier run from the folder, so that a folder never holds parts of two."""
-    for pattern in ("*.parquet", "environment.json", "config.yaml", "rankings/*.safetensors", "plots/*"):
+    for pattern in (
+        "config.yaml", "environment.json", "metrics.parquet", "samples.parquet", "rankings/*.safetensors", "plots/*.png", "plots/*.pdf",
+    ):  # fmt: skip
         for file in folder.glob(pattern):
             file.unlink()

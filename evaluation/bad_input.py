@@ -1,0 +1,27 @@
+"""Bad input: one clear sentence instead of a traceback."""
+
+import difflib
+
+from hydra.errors import MissingConfigException
+
+
+class BadInput(Exception):
+    """The input of a run is wrong; the message is one sentence that says what, its value and what is allowed."""
+
+
+def one_sentence(error: BaseException) -> str:
+    """The error in one line; for a name that is no config of its group, with the names that come nearest.
+
+    >>> one_sentence(ValueError("window is 0,\\n  must be at least 1"))
+    'window is 0, must be at least 1'
+    """
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        return _unknown_name(error.missing_cfg_file, sorted(error.options))
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _unknown_name(config: str, options: list[str]) -> str:
+    group, _, name = config.removesuffix(".yaml").rpartition("/")
+    nearest = difflib.get_close_matches(name, options, n=3, cutoff=0.4)
+    guess = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
+    return f"{group}={name} is not known{guess} There are: {', '.join(options)}"

@@ -1,0 +1,32 @@
+"""Picks out of metrics.parquet what one figure or table shows."""
+
+import pandas as pd
+
+
+def metric_names(table: pd.DataFrame) -> list[str]:
+    """The metrics of a run, without their summaries, in the order of the table."""
+    return [name for name in table["metric"].unique() if "." not in name]
+
+
+def at(table: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:
+    """Rows of one metric (or summary), at ``k`` percent if it has a k."""
+    return table[(table["metric"] == metric) & (table["k"].isna() | (table["k"] == k))]
+
+
+def label(table: pd.DataFrame, metric: str, k: float) -> str:
+    """``recall@10`` or ``spearman``."""
+    has_k = table.loc[table["metric"] == metric, "k"].notna().any()
+    return f"{metric}@{k:g}" if has_k else metric
+
+
+def by_layer(table: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:
+    """One value a sample and layer: index (heuristic, sample), columns layers; heuristics as they stand in the table."""
+    rows = at(table, metric, k).dropna(subset=["layer"])
+    wide = rows.pivot(index=["heuristic", "sample"], columns="layer", values="value")
+    return wide.reindex(rows["heuristic"].unique(), level="heuristic")
+
+
+def chance(table: pd.DataFrame, metric: str, k: float) -> float:
+    """What a random ranking scores in expectation, mean over samples."""
+    rows = at(table, metric, k)
+    return float(rows.loc[rows["heuristic"].isna(), "value"].mean())

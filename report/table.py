@@ -1,0 +1,31 @@
+"""The run in one table, as printed at its end."""
+
+import pandas as pd
+
+from report.selection import at, chance, label, metric_names
+
+
+def summary(table: pd.DataFrame, k: float) -> str:
+    """One line a heuristic, best first: per metric the mean over layers and, in brackets, the worst layer.
+
+    Both are taken per prompt and averaged over the prompts.
+
+    Args:
+        table: as in metrics.parquet.
+        k: percent; which k is shown.
+    """
+    metrics = metric_names(table)
+    if not metrics:
+        return "no prompt could be ranked"
+    columns = {}
+    for metric in metrics:
+        mean, worst = (
+            at(table, f"{metric}.{statistic}", k).groupby("heuristic")["value"].mean() for statistic in ("mean", "worst")
+        )
+        cells = mean.map("{:.3f}".format) + worst.map(" ({:.3f})".format)
+        cells["(chance)"] = f"{chance(table, metric, k):.3f}        "
+        columns[label(table, metric, k)] = cells
+    first = at(table, f"{metrics[0]}.mean", k).groupby("heuristic")["value"].mean().sort_values(ascending=False)
+    shown = pd.DataFrame(columns).loc[[*first.index, "(chance)"]]
+    prompts = table["sample"].nunique()
+    return f"mean over layers (worst layer), average of {prompts} prompts\n{shown.to_string()}"
