@@ -4,24 +4,27 @@
     python run.py -m heuristic=claa,gemfilter task.seed=1,2
 
 Exit codes: 0 all prompts were ranked; 1 some failed (samples.parquet says why); 2 bad input, nothing was written.
+With HYDRA_FULL_ERROR=1 errors come with their traceback.
 """
 
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from evaluation.bad_input import BadInput, one_sentence
 from evaluation.composing import register
 
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-wants_tracebacks = "HYDRA_FULL_ERROR" in os.environ
-os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us: Hydra would end with code 1 for every kind
+TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
+os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us: Hydra ends with code 1 whatever they are
+os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # an unreachable hub is reported once, not once a retry
 register(Path(__file__).parent / "configs")
 
 
@@ -32,9 +35,18 @@ class PromptsFailed(Exception):
 @hydra.main(version_base="1.3", config_path="configs", config_name="run")
 def main(config: DictConfig) -> None:
     """One run: check everything, then measure, then write."""
-    from evaluation.preparation import prepare  # after the config was composed: transformers takes seconds to import
+    try:
+        run(config, Path(HydraConfig.get().runtime.output_dir))
+    except (BadInput, PromptsFailed) as error:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            raise  # the other runs of a sweep go on; the first error is reported when all have ended
+        end(error)
 
-    folder = Path(HydraConfig.get().runtime.output_dir)
+
+def run(config: DictConfig, folder: Path) -> None:
+    """Measures what the config says and fills the folder; bad input leaves no folder behind."""
+    from evaluation.preparation import prepare  # only now, as transformers takes seconds to import
+
     try:
         experiment = prepare(config)
     except (ValueError, TypeError, OSError, HydraException, OmegaConfBaseException) as error:
@@ -46,14 +58,16 @@ def main(config: DictConfig) -> None:
         raise PromptsFailed(f"{failed} of {len(experiment.prompts)} prompts failed; {folder}/samples.parquet says why")
 
 
+def end(error: Exception) -> NoReturn:
+    """Says what was wrong and ends the process with the code for it."""
+    if TRACEBACKS:
+        raise error
+    print(f"error: {one_sentence(error)}", file=sys.stderr)
+    sys.exit(1 if isinstance(error, PromptsFailed) else 2)
+
+
 if __name__ == "__main__":
     try:
         main()
-    except PromptsFailed as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
-    except (BadInput, HydraException, OmegaConfBaseException, OSError) as error:
-        if wants_tracebacks:
-            raise
-        print(f"error: {one_sentence(error)}", file=sys.stderr)
-        sys.exit(2)
+    except (BadInput, PromptsFailed, HydraException, OmegaConfBaseException, OSError) as error:
+        end(error)

@@ -23,9 +23,7 @@ class _ReservedLayer(DynamicLayer):
         self.keys, self.values = self._keys[..., :0, :], self._values[..., :0, :]
         self.is_initialized = True
 
-    def update(
-        self, key_states: Tensor, value_states: Tensor, *_args: Any, **_kwargs: Any
-    ) -> tuple[Tensor, Tensor]:
+    def update(self, key_states: Tensor, value_states: Tensor, *_args: Any, **_kwargs: Any) -> tuple[Tensor, Tensor]:
         """Appends along the token axis; returns views of everything held, (batch, kv_heads, tokens, dim).
 
         Raises:

@@ -12,7 +12,7 @@ class BadInput(Exception):
 def one_sentence(error: BaseException) -> str:
     """The error in one line; for a name that is no config of its group, with the names that come nearest.
 
-    >>> one_sentence(ValueError("window is 0,\\n  must be at least 1"))
+    >>> one_sentence(ValueError("window is 0,   must be at least 1"))
     'window is 0, must be at least 1'
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:

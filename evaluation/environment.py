@@ -23,7 +23,9 @@ def environment(device: str, seed: int) -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "device": device,
-        "device_name": torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.processor() or platform.machine(),
+        "device_name": torch.cuda.get_device_name(device)
+        if device.startswith("cuda")
+        else platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "seed": seed,
         "git_commit": git_commit(Path(__file__).parent),
@@ -36,7 +38,10 @@ def git_commit(folder: Path) -> str | None:
     """The commit checked out in the folder's repository, with ``-dirty`` if files differ from it; None outside of one."""
     try:
         done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"], cwd=folder, capture_output=True, text=True
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
         )
     except OSError:
         return None

@@ -56,7 +56,9 @@ def prepare(config: DictConfig) -> Experiment:
     for prompt in prompts:
         _check_prompt(prompt, windows)
         if oracle.answer == "reference" and not any(prompt.answers[:1]):
-            raise ValueError(f"oracle.answer=reference needs a reference answer, and prompt {prompt.id} of {prompt.task} has none")
+            raise ValueError(
+                f"oracle.answer=reference needs a reference answer, and prompt {prompt.id} of {prompt.task} has none"
+            )
     model = source.model()
     watch(model)
     return Experiment(config, model, tokenizer, task, prompts, heuristics, oracle, metrics)
@@ -91,7 +93,9 @@ def _check_prompt(prompt: Prompt, windows: Mapping[str, int]) -> None:
         if tokens <= window:
             raise ValueError(f"{setting} is not below the {tokens} tokens of prompt {prompt.id} of {prompt.task}")
     if prompt.max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens of prompt {prompt.id} of {prompt.task} is {prompt.max_new_tokens}, must be at least 1")
+        raise ValueError(
+            f"max_new_tokens of prompt {prompt.id} of {prompt.task} is {prompt.max_new_tokens}, must be at least 1"
+        )
 
 
 def resolved(config: DictConfig) -> str:

@@ -58,7 +58,9 @@ def rank(
 
     def visit(layer: AttentionLayer) -> None:
         for name, kept in rows.items():
-            kept.append(checked(heuristics[name].score(layer), f"heuristic {name} at layer {layer.index}", layer.tokens))
+            kept.append(
+                checked(heuristics[name].score(layer), f"heuristic {name} at layer {layer.index}", layer.tokens)
+            )
 
     reading = read(
         model,
@@ -86,7 +88,9 @@ def rank(
 def checked(row: Tensor, whose: str, tokens: int) -> Tensor:
     """The row, if it has one float32 for each of ``tokens`` tokens; else a ValueError that says whose it is."""
     if row.shape != (tokens,) or row.dtype != torch.float32:
-        raise ValueError(f"{whose} gave {row.dtype} of shape {tuple(row.shape)}, must be torch.float32 of shape ({tokens},)")
+        raise ValueError(
+            f"{whose} gave {row.dtype} of shape {tuple(row.shape)}, must be torch.float32 of shape ({tokens},)"
+        )
     return row
 
 
@@ -95,7 +99,9 @@ def check_finite(scores: Tensor, heuristic: str, layers: list[int], sample: str)
     bad = ~scores.isfinite().all(dim=1)
     if bad.any():
         layer = layers[int(bad.int().argmax())]
-        raise ValueError(f"heuristic {heuristic}, layer {layer}, sample {sample}: a score is NaN or infinite, must be finite")
+        raise ValueError(
+            f"heuristic {heuristic}, layer {layer}, sample {sample}: a score is NaN or infinite, must be finite"
+        )
 
 
 def measure(

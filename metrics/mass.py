@@ -1,6 +1,5 @@
 """Oracle mass captured@k: how much of what mattered do the kept tokens hold?"""
 
-import torch
 from torch import Tensor
 
 from metrics.ranking import Ranking, check_same_tokens

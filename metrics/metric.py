@@ -62,6 +62,6 @@ def share_kept(oracle: Ranking, k: int) -> float:
     return k / oracle.tokens
 
 
-def no_association(oracle: Ranking) -> float:
+def no_association(_oracle: Ranking) -> float:
     """Chance level of a correlation: 0."""
     return 0.0

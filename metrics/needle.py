@@ -1,6 +1,5 @@
 """Needle recall@k: would the ranking keep the sentence that holds the answer?"""
 
-import torch
 from torch import Tensor
 
 from metrics.ranking import Ranking

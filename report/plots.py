@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from records.files import whole_file
 from report.selection import by_layer, chance, label, metric_names
@@ -51,10 +52,13 @@ def layer_curves(values: pd.DataFrame, by_chance: float, name: str, origin: str)
         panel.plot(layers, samples.mean(axis=0), color=ACCENT, linewidth=1.6, label="mean over prompts")
         panel.axhline(by_chance, color=REFERENCE, linestyle="--", linewidth=1, label="chance")
         panel.set_title(heuristic, fontsize=10, color=INK)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         _plain_axes(panel)
-    for panel in grid.flat[len(heuristics) :]:
-        panel.set_visible(False)
-    figure.supxlabel("layer", fontsize=10)
+    for unused in grid.flat[len(heuristics) :]:
+        unused.set_visible(False)
+    for lowest in grid.flat[max(0, len(heuristics) - columns) : len(heuristics)]:
+        lowest.tick_params(labelbottom=True)
+        lowest.set_xlabel("layer", fontsize=9)
     figure.supylabel(name, fontsize=10)
     figure.suptitle(f"{name} at each layer: {origin}", fontsize=11)
     lines, names = grid.flat[0].get_legend_handles_labels()
@@ -100,7 +104,7 @@ def spread_over_layers(values: pd.DataFrame, by_chance: float, name: str, origin
     axes.legend(fontsize=8, frameon=False, loc="lower right")
     _plain_axes(axes)
     if dots is not None:
-        figure.colorbar(dots, ax=axes, label="layer")
+        figure.colorbar(dots, ax=axes, label="layer", ticks=MaxNLocator(integer=True))
     return figure
 
 

@@ -20,7 +20,8 @@ def summary(table: pd.DataFrame, k: float) -> str:
     columns = {}
     for metric in metrics:
         mean, worst = (
-            at(table, f"{metric}.{statistic}", k).groupby("heuristic")["value"].mean() for statistic in ("mean", "worst")
+            at(table, f"{metric}.{statistic}", k).groupby("heuristic")["value"].mean()
+            for statistic in ("mean", "worst")
         )
         cells = mean.map("{:.3f}".format) + worst.map(" ({:.3f})".format)
         cells["(chance)"] = f"{chance(table, metric, k):.3f}        "

@@ -45,12 +45,16 @@ class LongBench(Task):
         words, lengths = (_read_json(templates, name) for name in (PROMPTS, LENGTHS))
         for subset in self.subset:
             if subset not in words or subset not in lengths:
-                raise ValueError(f"task.subset holds {subset!r}, which {templates} has no template for; it has {', '.join(words)}")
+                raise ValueError(
+                    f"task.subset holds {subset!r}, which {templates} has no template for; it has {', '.join(words)}"
+                )
         if self.samples is not None and self.samples < 1:
             raise ValueError(f"task.samples is {self.samples}, must be at least 1, or null for every row")
         tables = {subset: self._rows(subset) for subset in self.subset}
         return [
-            self._prompt(subset, number, tables[subset][number], words[subset], int(lengths[subset]), tokenizer, max_tokens)
+            self._prompt(
+                subset, number, tables[subset][number], words[subset], int(lengths[subset]), tokenizer, max_tokens
+            )
             for subset, number in self._chosen({subset: len(rows) for subset, rows in tables.items()})
         ]
 
@@ -82,7 +86,14 @@ class LongBench(Task):
         return [dict(row) for row in table]
 
     def _prompt(
-        self, subset: str, number: int, row: dict[str, Any], words: str, new_tokens: int, tokenizer: Tokenizer, max_tokens: int
+        self,
+        subset: str,
+        number: int,
+        row: dict[str, Any],
+        words: str,
+        new_tokens: int,
+        tokenizer: Tokenizer,
+        max_tokens: int,
     ) -> Prompt:
         text = words.format(context=row["context"], input=row["input"])
         if self.chat_template and subset not in self.without_chat_template:

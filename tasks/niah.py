@@ -14,13 +14,22 @@ TASK = (
     "Read the report and remember the code.\n\n"
 )
 NEEDLE = " The secret code of {owner} is {value}."
-QUESTION = "\n\nQuestion: What is the secret code of {owner}? Answer with the code.\nAnswer: The secret code of {owner} is"
+QUESTION = (
+    "\n\nQuestion: What is the secret code of {owner}? Answer with the code.\nAnswer: The secret code of {owner} is"
+)
 MARK = "\x00"  # stands for the report while the template is applied
 
 OWNERS = ("the lighthouse", "the bakery", "the observatory", "the harbour", "the museum", "the orchard", "the theatre")
 WHO = ("The gardener", "An old teacher", "The postman", "A young painter", "The mayor", "Her neighbour", "The baker")
 DID = ("walked past", "took a picture of", "talked about", "waited beside", "repaired", "forgot about", "looked for")
-WHAT = ("the stone bridge", "a wooden cart", "the empty square", "the railway clock", "a blue bicycle", "the mill wheel")
+WHAT = (
+    "the stone bridge",
+    "a wooden cart",
+    "the empty square",
+    "the railway clock",
+    "a blue bicycle",
+    "the mill wheel",
+)
 WHEN = ("before breakfast", "on a rainy Tuesday", "late in the autumn", "while the bells rang", "during the market")
 WHY = (
     "because the weather was about to change",
@@ -83,7 +92,9 @@ class NeedleInAHaystack(Task):
         tail = _plain(tokenizer, after)
         room = length - len(head) - len(needle) - len(tail)
         if room < 0:
-            raise ValueError(f"task.lengths holds {length}, at least {length - room} tokens are needed around the haystack")
+            raise ValueError(
+                f"task.lengths holds {length}, at least {length - room} tokens are needed around the haystack"
+            )
         sentences = _haystack(tokenizer, draw, room)
         split = round(len(sentences) * depth / 100)
         first = [token for sentence in sentences[:split] for token in sentence]

@@ -31,7 +31,9 @@ class OwnPrompts(Task):
         rows = read_jsonl(path, required=("id", "prompt"))
         _check(path, rows)
         if self.samples is not None:
-            rows = [rows[i] for i in sorted(random.Random(self.seed).sample(range(len(rows)), min(self.samples, len(rows))))]
+            rows = [
+                rows[i] for i in sorted(random.Random(self.seed).sample(range(len(rows)), min(self.samples, len(rows))))
+            ]
         return [self._prompt(row, tokenizer, max_tokens) for row in rows]
 
     def _prompt(self, row: dict[str, Any], tokenizer: Tokenizer, max_tokens: int) -> Prompt:

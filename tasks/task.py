@@ -34,6 +34,6 @@ class Task(ABC):
             ValueError: the data are missing or broken; the message names file and line.
         """
 
-    def score(self, prompt: Prompt, answer: str) -> float | None:
+    def score(self, prompt: Prompt, answer: str) -> float | None:  # noqa: ARG002
         """How good the answer is, in [0, 1]; None where the task defines no score."""
         return None
