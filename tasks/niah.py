@@ -9,14 +9,9 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from tasks.task import Prompt, Task
 from tasks.tokens import chat, encode
 
-TASK = (
-    "Below is a long report about a small town. Somewhere in it a secret code is given. "
-    "Read the report and remember the code.\n\n"
-)
-NEEDLE = " The secret code of {owner} is {value}."
-QUESTION = (
-    "\n\nQuestion: What is the secret code of {owner}? Answer with the code.\nAnswer: The secret code of {owner} is"
-)
+TASK = "Read the report below and remember the code number that is hidden in it.\n\n"
+NEEDLE = " The code number of {owner} is {value}."
+QUESTION = "\n\nWhat is the code number of {owner}?"
 MARK = "\x00"  # stands for the report while the template is applied
 
 OWNERS = ("the lighthouse", "the bakery", "the observatory", "the harbour", "the museum", "the orchard", "the theatre")
@@ -79,7 +74,7 @@ class NeedleInAHaystack(Task):
         return [self._prompt(tokenizer, *cell) for cell in sorted(chosen)]
 
     def score(self, prompt: Prompt, answer: str) -> float:
-        """1 if the answer holds the code, else 0."""
+        """1 if the answer holds the code number, else 0."""
         return float(any(right in answer for right in prompt.answers))
 
     def _prompt(self, tokenizer: Tokenizer, length: int, depth: float, repeat: int) -> Prompt:

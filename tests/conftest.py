@@ -1,0 +1,19 @@
+"""What several test files share: the tiny random model and its tokenizer, built once."""
+
+import pytest
+from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from models.tiny import Tiny
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> PreTrainedModel:
+    """Four random Llama layers, 4 heads over 2 key heads, tokens 0 to 255 and 256 for the end."""
+    return Tiny(name="tiny").model()
+
+
+@pytest.fixture(scope="session")
+def byte_tokenizer() -> Tokenizer:
+    """One token a byte."""
+    return Tiny(name="tiny").tokenizer()
