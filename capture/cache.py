@@ -6,11 +6,11 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
 
-class _ReservedLayer(DynamicLayer):
+class _ReservedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """A layer with room for the whole answer from the start: a new token is written in place."""
 
     def __init__(self, capacity: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.capacity = capacity
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:

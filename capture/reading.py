@@ -94,7 +94,7 @@ def read(
     if max_new_tokens < 1:
         raise ValueError(f"the answer's length is {max_new_tokens} tokens, must be at least 1")
     watch(model)
-    device = model.get_input_embeddings().weight.device
+    device = next(model.get_input_embeddings().parameters()).device
     recorder = _Recorder(input_ids.to(device), visit, shared_rows)
     cache = reserved_cache(model.config.get_text_config().num_hidden_layers, len(input_ids) + max_new_tokens)
 

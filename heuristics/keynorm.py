@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from capture.layer import AttentionLayer
@@ -17,4 +18,4 @@ class KeyNorm(Heuristic):
 
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), at most 0."""
-        return -layer.keys.float().norm(dim=-1).mean(dim=0)
+        return -torch.linalg.vector_norm(layer.keys.float(), dim=-1).mean(dim=0)

@@ -57,7 +57,7 @@ class Tiny(Pretrained):
                     **config,
                 )
             )
-        return model.to(pick_device(self.device)).eval()  # type: ignore[arg-type]
+        return model.to(pick_device(self.device)).eval()  # type: ignore[arg-type, no-any-return]
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
@@ -66,4 +66,4 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizers(models.BPE(vocab={letter: i for i, letter in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, chat_template=TEMPLATE)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, chat_template=TEMPLATE)  # type: ignore[no-untyped-call]

@@ -1,0 +1,49 @@
+"""From the scores of one prompt to its rows of metrics.parquet."""
+
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor
+
+from evaluation.preparation import Experiment
+from evaluation.scoring import Ranked
+from metrics.metric import Metric, Truth, tokens_kept
+from metrics.ranking import Ranking
+from metrics.summaries import over_layers
+from tasks.task import Prompt
+
+Row = tuple[str | None, int | None, str, float | None, float]  # heuristic, layer, metric, k in percent, value
+
+
+def measure_prompt(experiment: Experiment, prompt: Prompt, ranked: Ranked) -> list[Row]:
+    """All metrics of one prompt over the universe: its tokens without the last ``universe.window``."""
+    universe = slice(len(prompt.input_ids) - experiment.config.universe.window)
+    truth = Truth(Ranking(ranked.oracle.view(-1, len(prompt.input_ids))[:, universe]), prompt.needle)
+    scores = {name: rows[:, universe] for name, rows in ranked.scores.items()}
+    return list(measure(scores, truth, ranked.layers, experiment.metrics, list(experiment.config.k)))
+
+
+def measure(
+    scores: Mapping[str, Tensor], truth: Truth, layers: list[int], metrics: Mapping[str, Metric], percents: list[float]
+) -> Iterator[Row]:
+    """Rows (heuristic, layer, metric, k, value) of one prompt: per layer, then its summaries, and the chance levels.
+
+    Args:
+        scores: per heuristic (layers, tokens), the tokens of the universe.
+        truth: what they are held against, over the same tokens.
+        layers: numbers of the layers.
+        metrics: by name.
+        percents: of the universe, for the metrics that take a k.
+    """
+    rankings = {name: Ranking(rows) for name, rows in scores.items()}
+    for metric, each in metrics.items():
+        if not each.applies(truth):
+            continue
+        for percent in percents if each.at_k else [None]:
+            k = None if percent is None else tokens_kept(percent, truth.oracle.tokens)
+            yield None, None, metric, percent, each.by_chance(truth, k)
+            for name, ranking in rankings.items():
+                values = each.values(ranking, truth, k)
+                for layer, value in zip(layers, values.tolist(), strict=True):
+                    yield name, layer, metric, percent, value
+                for statistic, value in over_layers(values, layers).items():
+                    yield name, None, f"{metric}.{statistic}", percent, value

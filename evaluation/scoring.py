@@ -1,0 +1,97 @@
+"""One pass over a prompt and its answer, out of which come the scores of every heuristic and of the oracle."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from capture.layer import AttentionLayer
+from capture.reading import Reading, read
+from heuristics.heuristic import Heuristic
+from oracle.answer_informed import AnswerInformedOracle
+from tasks.task import Prompt
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One prompt, ranked by every heuristic and by its answer."""
+
+    reading: Reading
+    layers: list[int]  # numbers of the attention layers, in order
+    oracle: Tensor  # (tokens,) or (layers, tokens), float32
+    scores: Mapping[str, Tensor]  # per heuristic (layers, tokens), float32
+    oracle_seconds: float
+
+
+def rank(
+    model: PreTrainedModel,
+    prompt: Prompt,
+    heuristics: Mapping[str, Heuristic],
+    oracle: AnswerInformedOracle,
+    answer_ids: list[int] | None = None,
+) -> Ranked:
+    """Reads the prompt once and answers it once; all heuristics score each layer as it passes, then the oracle judges.
+
+    Raises:
+        ValueError: scores of the wrong shape or that are not finite; the message names heuristic, layer and prompt.
+    """
+    rows: dict[str, list[Tensor]] = {name: [] for name, each in heuristics.items() if not each.needs_answer}
+
+    def visit(layer: AttentionLayer) -> None:
+        for name, kept in rows.items():
+            kept.append(
+                checked(heuristics[name].score(layer), f"heuristic {name} at layer {layer.index}", layer.tokens)
+            )
+
+    reading = read(
+        model,
+        torch.tensor(prompt.input_ids),
+        visit,
+        max_new_tokens=prompt.max_new_tokens,
+        answer_ids=answer_ids,
+        shared_rows=max((each.window for each in heuristics.values()), default=0),
+    )
+    layers = [layer.index for layer in reading.answer_layers]
+    started = time.perf_counter()
+    importance = oracle.importance(reading.answer_layers)
+    oracle_seconds = time.perf_counter() - started
+    scores = {}
+    for name, each in heuristics.items():
+        if each.needs_answer:
+            scores[name] = importance.expand(len(layers), -1)
+        else:
+            scores[name] = each.combine(torch.stack([row.cpu() for row in rows[name]]))
+        check_finite(scores[name], name, layers, prompt.id)
+    check_finite(importance.view(-1, importance.shape[-1]), "oracle (the truth)", layers, prompt.id)
+    return Ranked(reading, layers, importance, scores, oracle_seconds)
+
+
+def checked(row: Tensor, whose: str, tokens: int) -> Tensor:
+    """The row, if it has one float32 for each of ``tokens`` tokens; else a ValueError that says whose it is."""
+    if row.shape != (tokens,) or row.dtype != torch.float32:
+        raise ValueError(
+            f"{whose} gave {row.dtype} of shape {tuple(row.shape)}, must be torch.float32 of shape ({tokens},)"
+        )
+    return row
+
+
+def check_finite(scores: Tensor, heuristic: str, layers: list[int], sample: str) -> None:
+    """Raises ValueError if a score is NaN or infinite, naming heuristic, layer and sample."""
+    bad = ~scores.isfinite().all(dim=1)
+    if bad.any():
+        layer = layers[int(bad.int().argmax())]
+        raise ValueError(
+            f"heuristic {heuristic}, layer {layer}, sample {sample}: a score is NaN or infinite, must be finite"
+        )
+
+
+def as_tensors(prompt: Prompt, ranked: Ranked) -> dict[str, Tensor]:
+    """What ``save_rankings`` saves of a prompt."""
+    return {
+        "input_ids": torch.tensor(prompt.input_ids),
+        "answer_ids": ranked.reading.answer_ids,
+        "oracle": ranked.oracle,
+    } | {f"heuristic.{name}": rows for name, rows in ranked.scores.items()}

@@ -1,0 +1,120 @@
+"""What does ranking cost over plain generation? Time and peak memory, in one process, the two interleaved.
+
+    python scripts/bench_overhead.py longbench=FOLDER [repeats=5] [lengths=1000,2000,3400] [answer_tokens=128] [OVERRIDES]
+
+Each prompt is a LongBench document (gov_report) cut in the middle to the given length. ``ranked`` is all of it: one
+read and answer, every heuristic at every layer, the oracle, every metric. ``plain`` is ``model.generate()`` of the
+same tokens. The end-of-sequence token is switched off for both, so that both produce the same number of tokens.
+OVERRIDES are those of run.py (model=..., heuristic=...); the default is heuristic=all.
+"""
+
+import ctypes
+import gc
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from capture.reading import read
+from evaluation.building import build
+from evaluation.composing import register
+from evaluation.measuring import measure_prompt
+from evaluation.preparation import Experiment, prepare
+from evaluation.scoring import rank
+from tasks.task import Prompt
+
+ROOT = Path(__file__).resolve().parent.parent
+OWN = {"longbench": "../shared/longbench", "repeats": "5", "lengths": "1000,2000,3400", "answer_tokens": "128"}
+MIB = 2**20
+
+
+def main() -> None:
+    """Prints one line a length: medians of both, and the median of the ratios of neighbouring runs."""
+    given = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    own = OWN | {name: value for name, value in given.items() if name in OWN}
+    overrides = [f"{name}={value}" for name, value in given.items() if name not in OWN]
+    experiment = prepare(config(own["longbench"], 1000, overrides))
+    experiment.model.generation_config.eos_token_id = None
+    names = ", ".join(experiment.heuristics)
+    print(f"{experiment.config.model.name} on {experiment.model.device}, {torch.get_num_threads()} threads; {names}")
+    print("tokens   plain s  ranked s  time ratio (least - most)   plain MiB  ranked MiB  ratio  without weights")
+    for length in own["lengths"].split(","):
+        task = build(config(own["longbench"], int(length), overrides).task, "task")
+        prompt = task.prompts(experiment.tokenizer, 10**6)[0]
+        print(compare(experiment, prompt, int(own["answer_tokens"]), int(own["repeats"])), flush=True)
+
+
+def config(longbench: str, length: int, overrides: list[str]) -> DictConfig:
+    """The run's config with one document of the given length."""
+    fixed = ["heuristic=all", "task=longbench", f"task.path={longbench}", "task.subset=[gov_report]", "task.samples=1"]
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        return compose("run", [*fixed, f"task.max_tokens={length}", *overrides])
+
+
+def compare(experiment: Experiment, prompt: Prompt, answer_tokens: int, repeats: int) -> str:
+    """One line of the table; also checks that both produce the same answer."""
+    ids = torch.tensor([prompt.input_ids], device=experiment.model.device)
+    prompt = Prompt(prompt.id, prompt.task, prompt.input_ids, max_new_tokens=answer_tokens)
+
+    def plain() -> list[int]:
+        output = experiment.model.generate(  # type: ignore[operator]
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=answer_tokens, do_sample=False
+        )
+        return list(map(int, output[0, ids.shape[1] :]))
+
+    def ranked() -> list[int]:
+        result = rank(experiment.model, prompt, experiment.heuristics, experiment.oracle)
+        measure_prompt(experiment, prompt, result)
+        return list(map(int, result.reading.answer_ids))
+
+    def bare() -> list[int]:
+        return list(map(int, read(experiment.model, ids[0], lambda _: None, max_new_tokens=answer_tokens).answer_ids))
+
+    if not plain() == ranked() == bare():  # also warms both up
+        raise RuntimeError("plain and ranked generation gave different answers")
+    weights = sum(each.numel() * each.element_size() for each in experiment.model.parameters()) / MIB
+    runs = [(*measured(plain), *measured(ranked)) for _ in range(repeats)]
+    seconds, memory, own_seconds, own_memory = (statistics.median(column) for column in zip(*runs, strict=True))
+    ratios = [run[2] / run[0] for run in runs]
+    spread = f"{statistics.median(ratios):10.3f} ({min(ratios):.3f} - {max(ratios):.3f})"
+    return (
+        f"{ids.shape[1]:6} {seconds:9.2f} {own_seconds:9.2f}  {spread}  {memory:14.0f} {own_memory:11.0f} "
+        f"{own_memory / memory:6.3f} {(own_memory - weights) / (memory - weights):16.3f}"
+    )
+
+
+def measured(call: Callable[[], object]) -> tuple[float, float]:
+    """(seconds, peak memory in MiB) of one call."""
+    start_peak()
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started, peak()
+
+
+def start_peak() -> None:
+    """Gives free memory back and forgets the highest peak so far."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak() -> float:
+    """Highest memory in MiB since ``start_peak``: of the device, or resident in this process (Linux)."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() / MIB
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    register(ROOT / "configs")
+    main()
