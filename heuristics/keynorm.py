@@ -18,4 +18,5 @@ class KeyNorm(Heuristic):
 
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), at most 0."""
-        return -torch.linalg.vector_norm(layer.keys.float(), dim=-1).mean(dim=0)
+        norms: Tensor = torch.linalg.vector_norm(layer.keys.float(), dim=-1)  # (kv_heads, tokens)
+        return -norms.mean(dim=0)
