@@ -23,5 +23,5 @@ def one_sentence(error: BaseException) -> str:
 def _unknown_name(config: str, options: list[str]) -> str:
     group, _, name = config.removesuffix(".yaml").rpartition("/")
     nearest = difflib.get_close_matches(name, options, n=3, cutoff=0.4)
-    guess = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
+    guess = f"; did you mean {' or '.join(nearest)}?" if nearest else "."
     return f"{group}={name} is not known{guess} There are: {', '.join(options)}"

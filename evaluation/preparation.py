@@ -43,7 +43,7 @@ def prepare(config: DictConfig) -> Experiment:
         ValueError: with one sentence that says what is wrong, its value and what is allowed.
     """
     check_settings(config)
-    drop_settings_of_the_unchosen(config)
+    config = of_the_chosen(config)
     heuristics: dict[str, Heuristic] = build_all(config, "heuristic")
     metrics: dict[str, Metric] = build_all(config, "metric")
     oracle: AnswerInformedOracle = build(config.oracle, "oracle")
@@ -79,10 +79,12 @@ def check_settings(config: DictConfig) -> None:
         raise ValueError(f"plots.k is {config.plots.k}, must be one of k={list(config.k)}")
 
 
-def drop_settings_of_the_unchosen(config: DictConfig) -> None:
-    """Removes settings that an experiment holds for heuristics that are not part of this run: they name no class."""
-    for name in [name for name, node in config.heuristic.items() if "_target_" not in node]:
-        del config.heuristic[name]
+def of_the_chosen(config: DictConfig) -> DictConfig:
+    """A copy without the settings that an experiment holds for heuristics that were not chosen: they name no class."""
+    copy = config.copy()
+    OmegaConf.set_struct(copy, False)
+    copy.heuristic = {name: node for name, node in (config.get("heuristic") or {}).items() if "_target_" in node}
+    return copy
 
 
 def _check_prompt(prompt: Prompt, windows: Mapping[str, int]) -> None:

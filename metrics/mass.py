@@ -18,6 +18,7 @@ def mass_at_k(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:
     Returns:
         (rows,) float64 in [0, 1]. A random ranking scores k / tokens in expectation.
 
+    >>> import torch
     >>> mass_at_k(Ranking(torch.tensor([[3.0, 2.0, 1.0]])), Ranking(torch.tensor([[0.5, 0.0, 1.5]])), k=1)
     tensor([0.2500], dtype=torch.float64)
     """

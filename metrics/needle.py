@@ -16,6 +16,7 @@ def needle_recall_at_k(ranking: Ranking, needle: range, k: int) -> Tensor:
     Returns:
         (rows,) float64 in [0, 1]. A random ranking scores k / tokens in expectation.
 
+    >>> import torch
     >>> needle_recall_at_k(Ranking(torch.tensor([[0.9, 0.1, 0.8, 0.2]])), range(1, 3), k=2)
     tensor([0.5000], dtype=torch.float64)
     """

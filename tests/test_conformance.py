@@ -35,7 +35,13 @@ pytestmark = [
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of the ranking study on the reference prompts."""
     folder = tmp_path_factory.mktemp("conformance") / "run"
-    command = [sys.executable, "run.py", "experiment=paper_rankings", "heuristic=[fastkv,claa,gemfilter]", "task=prompts"]
+    command = [
+        sys.executable,
+        "run.py",
+        "experiment=paper_rankings",
+        "heuristic=[fastkv,claa,gemfilter]",
+        "task=prompts",
+    ]
     command += [f"task.path={PROMPTS}", "save_rankings=true", f"hydra.run.dir={folder}"]
     subprocess.run(command, cwd=ROOT, check=True)
     return folder

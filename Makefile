@@ -1,0 +1,41 @@
+# The two commands for a fresh machine: make demo, make test.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/ready
+
+.PHONY: install demo test check conformance bench clean
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+install: $(READY)
+
+# The default model ranks needles in haystacks and questions about this project's own documents (2 minutes on 2 cores).
+demo: install
+	$(PY) scripts/fetch_model.py
+	$(PY) run.py heuristic=all task=niah 'task.lengths=[1024]' hydra.run.dir=results/demo_niah
+	$(PY) scripts/questions.py results/demo_questions.jsonl
+	$(PY) run.py heuristic=all task=prompts task.path=results/demo_questions.jsonl hydra.run.dir=results/demo_questions
+
+test: check
+	$(PY) -m pytest --numprocesses=auto -m 'not conformance'
+
+check: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+# Against the outputs of the paper's authors, where they are there (see tests/test_conformance.py).
+conformance: install
+	$(PY) -m pytest -m conformance tests/test_conformance.py
+
+bench: install
+	$(PY) scripts/bench_overhead.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

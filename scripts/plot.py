@@ -1,0 +1,28 @@
+"""Draws a finished run again, at another k.
+
+python scripts/plot.py RUN_FOLDER [K]
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from report.plots import draw_all
+from report.table import summary
+
+
+def main(folder: Path, k: float) -> None:
+    """Adds the plots for ``k`` percent to the folder and prints the table."""
+    table = pd.read_parquet(folder / "metrics.parquet")
+    known = sorted(table["k"].dropna().unique())
+    if k not in known:
+        sys.exit(f"k is {k:g}, this run has {', '.join(f'{each:g}' for each in known)}")
+    draw_all(table, folder / "plots", k)
+    print(summary(table, k))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) == 3 else 10.0)

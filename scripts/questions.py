@@ -1,0 +1,37 @@
+"""Writes questions about this project's own documents as prompts.
+
+    python scripts/questions.py FILE.jsonl
+
+Real documents, real questions, no download: what ``make demo`` runs, and an example of the format of task=prompts.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from records.tables import write_text
+
+ROOT = Path(__file__).resolve().parent.parent
+QUESTIONS = (
+    ("README.md", "Which two commands does a fresh machine need?"),
+    ("CONTRIBUTING.md", "How many files does adding a heuristic touch?"),
+    ("docs/architecture.md", "Which folder is the only one that knows how transformers computes attention?"),
+    ("results/README.md", "In which file of a run folder are the answers?"),
+)
+
+
+def main(target: Path) -> None:
+    """One prompt a document."""
+    lines = []
+    for document, question in QUESTIONS:
+        text = (ROOT / document).read_text(encoding="utf-8")
+        prompt = f"Read this document.\n\n{text}\n\nQuestion: {question} Answer in one sentence."
+        name = document.replace("/", "_").removesuffix(".md")
+        lines.append(json.dumps({"id": name, "prompt": prompt, "max_new_tokens": 48, "chat_template": True}))
+    write_text(target, "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]))

@@ -1,0 +1,33 @@
+"""What the configs may say beyond their files: the word all, and where LongBench's templates are."""
+
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+
+from evaluation.composing import LONGBENCH_TEMPLATES, longbench_templates, register, short_hash
+
+CONFIGS = Path(__file__).parent.parent.parent / "configs"
+
+
+def composed(*overrides: str) -> dict[str, object]:
+    register(CONFIGS)
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return dict(compose("run", list(overrides)).heuristic)
+
+
+def test_all_is_every_file_of_the_folder() -> None:
+    assert set(composed("heuristic=all")) == {file.stem for file in (CONFIGS / "heuristic").glob("*.yaml")}
+
+
+def test_names_put_methods_side_by_side() -> None:
+    assert list(composed("heuristic=[tova,claa]")) == ["tova", "claa"]
+
+
+def test_hashes_are_short_and_differ() -> None:
+    assert len(short_hash("a")) == len(short_hash("b" * 10_000)) == 8
+    assert short_hash("a") != short_hash("b")
+
+
+def test_templates_are_beside_the_data_if_the_data_are_a_folder() -> None:
+    assert longbench_templates("some/folder") is None
+    assert longbench_templates("data.zip") == longbench_templates(None) == LONGBENCH_TEMPLATES
