@@ -1,10 +1,13 @@
-"""What several test files share: the tiny random model and its tokenizer, built once."""
+"""What several test files share: the tiny random model and its tokenizer, built once, and the command."""
+
+from pathlib import Path
 
 import pytest
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from models.tiny import Tiny
+from tests.command import Command, command
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +20,9 @@ def tiny_model() -> PreTrainedModel:
 def byte_tokenizer() -> Tokenizer:
     """One token a byte."""
     return Tiny(name="tiny").tokenizer()
+
+
+@pytest.fixture
+def tokenrank(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """``tokenrank("heuristic=claa", ...)`` is ``python run.py heuristic=claa ...``."""
+    return command(monkeypatch, capsys, tmp_path)
