@@ -1,0 +1,105 @@
+"""The reserved cache: holds what was given, in order, without moving it; full is an error; the model cannot tell."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers.cache_utils import Cache, DynamicCache
+
+from capture.cache import reserved_cache
+
+
+def states(tokens: int, seed: int) -> Tensor:
+    """(batch, kv_heads, tokens, dim), random."""
+    return torch.randn(1, 2, tokens, 8, generator=torch.Generator().manual_seed(seed))
+
+
+def places(cache: Cache) -> list[tuple[int, int]]:
+    """Where the keys and values lie after each of three updates."""
+    held = [cache.update(states(tokens, seed=tokens), states(tokens, seed=-tokens), 0) for tokens in (5, 1, 1)]
+    return [(keys.data_ptr(), values.data_ptr()) for keys, values in held]
+
+
+def test_all_that_was_given_is_held_in_order() -> None:
+    cache = reserved_cache(layers=2, capacity=8)
+    keys, values = states(8, seed=0), states(8, seed=1)
+    for start, stop in [(0, 5), (5, 6), (6, 8)]:
+        held = cache.update(keys[:, :, start:stop], values[:, :, start:stop], 1)
+        assert torch.equal(held[0], keys[:, :, :stop])
+        assert torch.equal(held[1], values[:, :, :stop])
+        assert cache.get_seq_length(1) == stop
+    assert cache.get_seq_length(0) == 0  # the other layer
+
+
+def test_what_is_held_never_moves() -> None:
+    assert len(set(places(reserved_cache(layers=1, capacity=7)))) == 1
+    assert len(set(places(DynamicCache()))) > 1  # transformers' own does
+
+
+def test_more_tokens_than_there_is_room_for_are_an_error() -> None:
+    cache = reserved_cache(layers=1, capacity=6)
+    cache.update(states(6, seed=0), states(6, seed=1), 0)
+    with pytest.raises(ValueError, match="room for 6 tokens, 7 were to be held"):
+        cache.update(states(1, seed=2), states(1, seed=3), 0)
+    assert cache.get_seq_length(0) == 6
+
+
+def test_dtype_is_that_of_the_model() -> None:
+    keys, values = reserved_cache(layers=1, capacity=6).update(states(2, 0).bfloat16(), states(2, 1).bfloat16(), 0)
+    assert keys.dtype == values.dtype == torch.bfloat16
+
+
+def tiny(architecture: str) -> PreTrainedModel:
+    config = AutoConfig.for_model(
+        architecture,
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        initializer_range=0.3,
+        bos_token_id=None,
+        eos_token_id=None,
+        pad_token_id=None,
+        **({"sliding_window": 8} if architecture == "mistral" else {}),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+    model.train(False)
+    return model
+
+
+@torch.inference_mode()
+def logits(model: PreTrainedModel, cache: Cache) -> Tensor:
+    """(tokens, vocabulary), of a prompt of 30 tokens, then one token, then three."""
+    ids = torch.randint(0, 64, (1, 34), generator=torch.Generator().manual_seed(0))
+    parts = [ids[:, :30], ids[:, 30:31], ids[:, 31:]]
+    return torch.cat([model(input_ids=part, past_key_values=cache, use_cache=True).logits[0] for part in parts])
+
+
+@pytest.mark.parametrize("architecture", ["llama", "mistral"])
+@pytest.mark.parametrize(
+    "dynamic",
+    [lambda model: DynamicCache(), lambda model: DynamicCache(config=model.config)],
+    ids=["plain", "windowed"],
+)
+def test_the_model_computes_what_it_does_with_its_own_cache(
+    architecture: str, dynamic: Callable[[PreTrainedModel], Cache]
+) -> None:
+    model = tiny(architecture)
+    ours = logits(model, reserved_cache(layers=2, capacity=34))
+    assert torch.allclose(ours, logits(model, dynamic(model)), rtol=1e-4, atol=1e-4)
+
+
+def test_a_sliding_window_layer_keeps_all_its_tokens() -> None:
+    cache = reserved_cache(layers=2, capacity=34)
+    logits(tiny("mistral"), cache)
+    layers: list[Any] = list(cache.layers)
+    assert [layer.get_seq_length() for layer in layers] == [34, 34]
+    assert [layer.keys.shape[-2] for layer in layers] == [34, 34]  # transformers' own would keep 7

@@ -1,0 +1,210 @@
+"""``read``: the answer is generate()'s own, a reference answer gives the same layers, one prefill, nothing kept alive."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef  # lives as long as nobody holds the numbers
+from transformers import PreTrainedModel
+
+from capture.layer import AttentionLayer
+from capture.reading import read
+
+TOKENS, ANSWER = 30, 8
+
+
+@pytest.fixture
+def model(tiny_model: PreTrainedModel) -> PreTrainedModel:
+    """A copy whose answers never end by themselves."""
+    model = copy.deepcopy(tiny_model).cpu()
+    model.generation_config.eos_token_id = None
+    return model
+
+
+def prompt(seed: int = 0, tokens: int = TOKENS) -> Tensor:
+    return torch.randint(0, 256, (tokens,), generator=torch.Generator().manual_seed(seed))
+
+
+def ignore(layer: AttentionLayer) -> None:
+    pass
+
+
+def generated(model: PreTrainedModel, ids: Tensor) -> list[int]:
+    """The answer as transformers has it, from a model that nobody watched."""
+    generate: Any = copy.deepcopy(model).generate
+    mask = torch.ones_like(ids)[None]
+    return list(
+        generate(ids[None], attention_mask=mask, do_sample=False, max_new_tokens=ANSWER)[0, len(ids) :].tolist()
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_answer_is_what_generate_gives(model: PreTrainedModel, seed: int) -> None:
+    reading = read(model, prompt(seed), ignore, max_new_tokens=ANSWER)
+    assert reading.answer_ids.tolist() == generated(model, prompt(seed))
+    assert len(reading.answer_ids) == ANSWER
+    assert reading.answer_ids.dtype == torch.int64
+
+
+def test_other_prompts_have_other_answers(model: PreTrainedModel) -> None:
+    assert len({tuple(generated(model, prompt(seed))) for seed in range(4)}) > 1
+
+
+@pytest.mark.parametrize("ends", [lambda token: token, lambda token: [token], lambda token: [256, token, 255]])
+@pytest.mark.parametrize("seed", range(4))
+def test_an_end_token_ends_the_answer_and_is_part_of_it(
+    model: PreTrainedModel, seed: int, ends: Callable[[int], int | list[int]]
+) -> None:
+    endless = generated(model, prompt(seed))
+    end = endless[ANSWER // 2]
+    model.generation_config.eos_token_id = ends(end)
+    answer = generated(model, prompt(seed))
+    assert answer == endless[: endless.index(end) + 1]
+    reading = read(model, prompt(seed), ignore, max_new_tokens=ANSWER)
+    assert reading.answer_ids.tolist() == answer
+    assert all(layer.queries.shape[1] == len(answer) for layer in reading.answer_layers)
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_no_more_than_max_new_tokens_are_answered(model: PreTrainedModel, length: int) -> None:
+    reading = read(model, prompt(), ignore, max_new_tokens=length)
+    assert reading.answer_ids.tolist() == generated(model, prompt())[:length]
+
+
+def test_a_model_without_generation_config_ends_as_its_config_says(model: PreTrainedModel) -> None:
+    answer = generated(model, prompt())
+    model.generation_config = None  # type: ignore[assignment]
+    model.config.eos_token_id = answer[0]
+    assert read(model, prompt(), ignore, max_new_tokens=ANSWER).answer_ids.tolist() == answer[:1]
+
+
+def difference(one: list[AttentionLayer], other: list[AttentionLayer]) -> float:
+    """Largest difference between the attention of two answers' layers."""
+    assert [layer.index for layer in one] == [layer.index for layer in other]
+    assert [layer.queries.shape for layer in one] == [layer.queries.shape for layer in other]
+    assert all(torch.equal(a.keys, b.keys) for a, b in zip(one, other, strict=True))
+    rows = one[0].queries.shape[1]
+    with torch.inference_mode():
+        return max(float((a.attention(rows) - b.attention(rows)).abs().max()) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("length", [1, 2, ANSWER])
+def test_a_reference_answer_gives_the_layers_of_the_same_answer_generated(model: PreTrainedModel, length: int) -> None:
+    own = read(model, prompt(), ignore, max_new_tokens=length)
+    fed = read(model, prompt(), ignore, max_new_tokens=999, answer_ids=own.answer_ids.tolist())
+    assert torch.equal(fed.answer_ids, own.answer_ids)
+    assert difference(own.answer_layers, fed.answer_layers) < 1e-5
+
+
+def test_another_reference_answer_gives_other_layers(model: PreTrainedModel) -> None:
+    own = read(model, prompt(), ignore, max_new_tokens=ANSWER)
+    fed = read(model, prompt(), ignore, max_new_tokens=ANSWER, answer_ids=list(range(ANSWER)))
+    assert fed.answer_ids.tolist() == list(range(ANSWER))
+    assert difference(own.answer_layers, fed.answer_layers) > 1e-3
+
+
+def test_the_last_reference_token_is_not_fed(model: PreTrainedModel) -> None:
+    one, other = (read(model, prompt(), ignore, max_new_tokens=1, answer_ids=[1, 2, last]) for last in (3, 4))
+    assert difference(one.answer_layers, other.answer_layers) == 0
+
+
+def test_each_layer_is_visited_once_in_order_with_the_whole_prompt(model: PreTrainedModel) -> None:
+    seen: list[AttentionLayer] = []
+    read(model, prompt(), seen.append, max_new_tokens=3)
+    assert [layer.index for layer in seen] == [0, 1, 2, 3]
+    for layer in seen:
+        assert layer.queries.shape == (4, TOKENS, 16)
+        assert layer.keys.shape == (2, TOKENS, 16)
+        assert layer.first_position == 0
+        assert torch.equal(layer.input_ids, prompt())
+
+
+def test_the_answers_first_query_is_the_prompts_last(model: PreTrainedModel) -> None:
+    seen: list[AttentionLayer] = []
+    reading = read(model, prompt(), seen.append, max_new_tokens=3)
+    for of_prompt, of_answer in zip(seen, reading.answer_layers, strict=True):
+        assert torch.equal(of_answer.queries[:, 0], of_prompt.queries[:, -1])
+        assert torch.equal(of_answer.keys, of_prompt.keys)
+        assert of_answer.queries.shape == (4, 3, 16)
+        assert of_answer.first_position == TOKENS - 1
+
+
+@pytest.mark.parametrize(
+    ("given", "lengths"),
+    [
+        ({"max_new_tokens": 1}, [TOKENS]),
+        ({"max_new_tokens": 4}, [TOKENS, 1, 1, 1]),  # the last answer token is never fed
+        ({"max_new_tokens": 4, "answer_ids": [7]}, [TOKENS]),
+        ({"max_new_tokens": 4, "answer_ids": [7, 8, 9, 10, 11]}, [TOKENS, 4]),
+    ],
+)
+def test_the_prompt_is_read_once(model: PreTrainedModel, given: dict[str, Any], lengths: list[int]) -> None:
+    seen: list[int] = []
+    model.register_forward_pre_hook(lambda _, args, kwargs: seen.append(kwargs["input_ids"].shape[1]), with_kwargs=True)
+    read(model, prompt(), ignore, **given)
+    assert seen == lengths
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_prompts_queries_die_with_their_layer(model: PreTrainedModel, keep: bool) -> None:
+    queries: list[Any] = []
+    alive: list[int] = []  # of the earlier layers, as each layer passes
+    kept: list[AttentionLayer] = []
+
+    def visit(layer: AttentionLayer) -> None:
+        alive.append(sum(not each.expired() for each in queries))
+        queries.append(StorageWeakRef(layer.queries.untyped_storage()))  # type: ignore[no-untyped-call]
+        if keep:
+            kept.append(layer)
+
+    reading = read(model, prompt(), visit, max_new_tokens=2)
+    assert alive == ([0, 1, 2, 3] if keep else [0, 0, 0, 0])
+    assert all(each.expired() for each in queries) is not keep
+    assert len(reading.answer_layers) == 4
+
+
+@pytest.mark.parametrize(("tokens", "rows"), [(TOKENS, 8), (5, 5)])
+def test_shared_rows_are_no_more_than_the_prompt_has(model: PreTrainedModel, tokens: int, rows: int) -> None:
+    shared: list[int] = []
+    reading = read(
+        model,
+        prompt(tokens=tokens),
+        lambda layer: shared.append(layer.shared_rows if layer.attention(rows).any() else -1),
+        max_new_tokens=2,
+        shared_rows=8,
+    )
+    assert shared == [rows] * 4
+    assert {layer.shared_rows for layer in reading.answer_layers} == {0}
+
+
+def test_a_prompt_of_one_token_is_read(model: PreTrainedModel) -> None:
+    reading = read(model, prompt(tokens=1), ignore, max_new_tokens=3)
+    assert reading.answer_ids.tolist() == generated(model, prompt(tokens=1))[:3]
+    assert all((layer.attention(3) == 1).all() for layer in reading.answer_layers)
+
+
+def test_prefill_and_decode_take_time(model: PreTrainedModel) -> None:
+    reading = read(model, prompt(), ignore, max_new_tokens=3)
+    assert reading.prefill_seconds > 0
+    assert reading.decode_seconds > 0
+
+
+def test_an_empty_prompt_is_an_error(model: PreTrainedModel) -> None:
+    with pytest.raises(ValueError, match="the prompt is empty"):
+        read(model, prompt(tokens=0), ignore, max_new_tokens=3)
+
+
+@pytest.mark.parametrize("given", [{"max_new_tokens": 0}, {"max_new_tokens": 5, "answer_ids": []}])
+def test_an_empty_answer_is_an_error(model: PreTrainedModel, given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="the answer's length is 0 tokens"):
+        read(model, prompt(), ignore, **given)
+
+
+def test_a_model_that_shows_no_layer_is_an_error(model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("capture.attention.ROUTES", {"sdpa": "sdpa"})  # the ordinary attention: nobody is told
+    model.set_attn_implementation("sdpa")
+    with pytest.raises(ValueError, match="no attention layer of LlamaForCausalLM was captured"):
+        read(model, prompt(), ignore, max_new_tokens=3)

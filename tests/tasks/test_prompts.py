@@ -1,0 +1,149 @@
+"""OwnPrompts: how a line becomes a prompt, which lines are chosen, and which are refused."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from tasks.prompts import OwnPrompts
+from tasks.task import Prompt
+
+LONG = "".join(f"{number:04d} " for number in range(100))  # 500 bytes, every five of them different
+
+
+def row(**fields: Any) -> dict[str, Any]:
+    return {"id": "a", "prompt": "Why?"} | fields
+
+
+def numbered(count: int) -> list[dict[str, Any]]:
+    return [row(id=str(number)) for number in range(count)]
+
+
+def task(tmp_path: Path, rows: list[dict[str, Any]], **settings: Any) -> OwnPrompts:
+    file = tmp_path / "own.jsonl"
+    file.write_text("\n".join(json.dumps(each) for each in rows))
+    return OwnPrompts(path=str(file), **settings)
+
+
+def ids(prompts: list[Prompt]) -> list[str]:
+    return [prompt.id for prompt in prompts]
+
+
+def test_the_text_is_final_unless_the_line_asks_for_the_chat_template(
+    tmp_path: Path, byte_tokenizer: Tokenizer
+) -> None:
+    rows = [row(id=1), row(id="b", chat_template=True), row(id="c", chat_template=False)]
+    prompts = task(tmp_path, rows).prompts(byte_tokenizer, 1000)
+    texts = {prompt.id: byte_tokenizer.decode(list(prompt.input_ids)) for prompt in prompts}
+    assert texts == {"1": "Why?", "b": "<user>Why?</user><assistant>", "c": "Why?"}
+
+
+def test_what_a_line_says_is_kept(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+    rows = [row(), row(id="b", answers=["x", "y"], max_new_tokens=7)]
+    plain, full = task(tmp_path, rows, max_new_tokens=50).prompts(byte_tokenizer, 1000)
+    assert (plain.answers, plain.max_new_tokens, plain.cut_tokens, plain.needle) == ((), 50, 0, None)
+    assert (full.answers, full.max_new_tokens, full.task) == (("x", "y"), 7, "prompts")
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "readable", "kept"),
+    [(None, 1000, 500), (None, 300, 300 - 64), (100, 1000, 100), (100, 150, 150 - 64), (600, 1000, 500)],
+)
+def test_too_long_a_prompt_is_cut_in_the_middle_and_says_so(
+    tmp_path: Path, byte_tokenizer: Tokenizer, max_tokens: int | None, readable: int, kept: int
+) -> None:
+    (prompt,) = task(tmp_path, [row(prompt=LONG)], max_tokens=max_tokens).prompts(byte_tokenizer, readable)
+    assert (len(prompt.input_ids), prompt.cut_tokens) == (kept, len(LONG) - kept)
+    assert byte_tokenizer.decode(list(prompt.input_ids)) == LONG[: kept // 2] + LONG[len(LONG) - (kept - kept // 2) :]
+
+
+def test_room_is_left_for_the_answer_that_the_line_asks_for(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+    (prompt,) = task(tmp_path, [row(prompt=LONG, max_new_tokens=90)]).prompts(byte_tokenizer, 100)
+    assert len(prompt.input_ids) == 10
+    with pytest.raises(ValueError, match="its limit is 0 tokens"):
+        task(tmp_path, [row(prompt=LONG, max_new_tokens=100)]).prompts(byte_tokenizer, 100)
+
+
+def test_the_same_seed_chooses_the_same_prompts_and_another_others(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+    rows = numbered(30)
+    chosen = [ids(task(tmp_path, rows, samples=8, seed=seed).prompts(byte_tokenizer, 1000)) for seed in (0, 0, 1)]
+    assert chosen[0] == chosen[1]
+    assert set(chosen[0]) != set(chosen[2])
+    for each in chosen:
+        assert len(set(each)) == 8
+        assert each == sorted(each, key=int)  # the file's order
+
+
+@pytest.mark.parametrize("samples", [None, 5, 6, 100])
+def test_no_more_prompts_than_there_are_lines(tmp_path: Path, byte_tokenizer: Tokenizer, samples: int | None) -> None:
+    prompts = task(tmp_path, numbered(5), samples=samples, seed=3).prompts(byte_tokenizer, 1000)
+    assert ids(prompts) == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("again", ["a", "b"])
+def test_ids_must_be_unique(tmp_path: Path, byte_tokenizer: Tokenizer, again: str) -> None:
+    rows = [row(id="a"), row(id="b"), row(id=again)]
+    with pytest.raises(ValueError, match=f"own.jsonl: id '{again}' stands there twice"):
+        task(tmp_path, rows).prompts(byte_tokenizer, 1000)
+
+
+def test_a_number_and_its_digits_are_the_same_id(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+    with pytest.raises(ValueError, match="id '7' stands there twice"):
+        task(tmp_path, [row(id=7), row(id="7")]).prompts(byte_tokenizer, 1000)
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "..", "a/b", "../a", "a\\b", "a\0b"])
+def test_ids_must_be_fit_for_a_file_name(tmp_path: Path, byte_tokenizer: Tokenizer, name: str) -> None:
+    with pytest.raises(ValueError, match=f"own.jsonl: id {re.escape(repr(name))} must be fit"):
+        task(tmp_path, [row(id="good"), row(id=name)]).prompts(byte_tokenizer, 1000)
+
+
+@pytest.mark.parametrize("prompt", ["", None, 5, ["Why?"]])
+def test_a_prompt_must_be_a_text(tmp_path: Path, byte_tokenizer: Tokenizer, prompt: Any) -> None:
+    with pytest.raises(ValueError, match=r"own\.jsonl: the prompt of id 'b' is empty or not a text"):
+        task(tmp_path, [row(), row(id="b", prompt=prompt)]).prompts(byte_tokenizer, 1000)
+
+
+@pytest.mark.parametrize("field", ["id", "prompt"])
+def test_a_line_without_a_field_is_named(tmp_path: Path, byte_tokenizer: Tokenizer, field: str) -> None:
+    broken = row(id="b")
+    del broken[field]
+    with pytest.raises(ValueError, match=f"own.jsonl, line 2: lacks the field '{field}'"):
+        task(tmp_path, [row(), broken]).prompts(byte_tokenizer, 1000)
+
+
+def test_own_prompts_have_no_score(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+    own = task(tmp_path, [row(answers=["x"])])
+    assert own.score(own.prompts(byte_tokenizer, 1000)[0], "x") is None
+
+
+@pytest.mark.xfail(strict=True, reason="0 gives a run of no prompts, -1 a message that does not name the setting")
+@pytest.mark.parametrize("samples", [0, -1])
+def test_fewer_than_one_sample_is_refused(tmp_path: Path, byte_tokenizer: Tokenizer, samples: int) -> None:
+    with pytest.raises(ValueError, match=f"task.samples is {samples}"):
+        task(tmp_path, numbered(5), samples=samples).prompts(byte_tokenizer, 1000)
+
+
+@pytest.mark.xfail(strict=True, reason="0 is taken for null: nothing is cut")
+def test_fewer_than_one_token_is_refused(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+    with pytest.raises(ValueError, match=r"task\.max_tokens is 0"):
+        task(tmp_path, [row(prompt=LONG)], max_tokens=0).prompts(byte_tokenizer, 1000)
+
+
+@pytest.mark.xfail(strict=True, reason="'42' becomes the answers '4' and '2'; 42 and null are TypeErrors without id")
+@pytest.mark.parametrize("answers", ["42", 42, None, [42]])
+def test_answers_must_be_a_list_of_texts(tmp_path: Path, byte_tokenizer: Tokenizer, answers: Any) -> None:
+    with pytest.raises(ValueError, match=r"own\.jsonl: the answers of id 'b'"):
+        task(tmp_path, [row(), row(id="b", answers=answers)]).prompts(byte_tokenizer, 1000)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the message of int() names neither the file nor the id; the text 'false' is true"
+)
+@pytest.mark.parametrize(("field", "value"), [("max_new_tokens", "many"), ("chat_template", "false")])
+def test_other_fields_must_have_their_type(tmp_path: Path, byte_tokenizer: Tokenizer, field: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"own.jsonl: .*{field}.*'b'"):
+        task(tmp_path, [row(), row(id="b", **{field: value})]).prompts(byte_tokenizer, 1000)
