@@ -61,7 +61,7 @@ class AttentionLayer:
         Returns:
             (heads, rows, tokens) in [0, 1]. Tokens out of reach (later, or beyond a sliding window) get exactly 0.
         """
-        if rows <= self.shared_rows:
+        if 1 <= rows <= self.shared_rows:
             return self._shared_attention[:, self.shared_rows - rows :]
         return self._softmax(self.dots(rows), self.queries.shape[1] - rows)
 
@@ -87,7 +87,8 @@ class AttentionLayer:
         if hidden is not None:
             logits.masked_fill_(hidden, -torch.inf)
         if self.sinks is None:
-            return torch.softmax(logits, dim=-1)
+            attention = torch.softmax(logits, dim=-1)
+            return attention if hidden is None else attention.masked_fill_(hidden, 0)  # a row may see nothing at all
         sinks = self.sinks.float()[:, None, None].expand(-1, logits.shape[1], 1)
         return torch.softmax(torch.cat([logits, sinks], dim=-1), dim=-1)[..., :-1]
 

@@ -39,7 +39,8 @@ class CLAA(Heuristic):
         votes = smooth(window_votes(layer, self.window), self.kernel)  # (heads, tokens - window)
         groups = 1 if self.heads == "sum" else layer.kv_heads
         grouped = votes.view(groups, -1, votes.shape[-1]).sum(dim=1)  # (groups, tokens - window)
-        deviation = grouped.std(dim=-1, keepdim=True) + 1e-8
+        unbiased = min(1, grouped.shape[-1] - 1)  # a single token deviates from nothing
+        deviation = grouped.std(dim=-1, correction=unbiased, keepdim=True) + 1e-8
         standard = (grouped - grouped.mean(dim=-1, keepdim=True)) / deviation
         return keep_window(standard.amax(dim=0), self.window)
 

@@ -15,13 +15,14 @@ def smooth(scores: Tensor, kernel: int, pool: str = "average") -> Tensor:
         pool: ``average`` or ``max``.
 
     Raises:
-        ValueError: an even kernel, or one below 1.
+        ValueError: an even kernel, one below 1, or another pool.
 
     >>> import torch
     >>> smooth(torch.tensor([0.0, 3.0, 0.0, 0.0]), 3)
     tensor([1., 1., 1., 0.])
     """
     check_kernel(kernel)
+    check_pool(pool)
     rows = scores if scores.dim() > 1 else scores[None]
     pooled = (max_pool1d if pool == "max" else avg_pool1d)(rows, kernel, stride=1, padding=kernel // 2)
     return pooled.view(scores.shape)
@@ -31,3 +32,9 @@ def check_kernel(kernel: int) -> None:
     """Raises ValueError unless ``kernel`` is odd and at least 1: only then does a token have as many neighbours on both sides."""
     if kernel < 1 or kernel % 2 == 0:
         raise ValueError(f"kernel is {kernel}, must be odd and at least 1 token")
+
+
+def check_pool(pool: str) -> None:
+    """Raises ValueError unless ``pool`` is ``average`` or ``max``."""
+    if pool not in ("average", "max"):
+        raise ValueError(f"pool is {pool!r}, must be one of average, max")

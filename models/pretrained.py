@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -88,9 +87,15 @@ class Pretrained:
             placed["device_map"] = self.device_map
         if self._is_gguf():
             placed["quantization_config"] = GgufConfig(dequantize=True)
-        model = self._load(AutoModelForCausalLM.from_pretrained, **placed)
+        model, report = self._load(AutoModelForCausalLM.from_pretrained, output_loading_info=True, **placed)
+        if report["missing_keys"]:  # transformers would fill the gap with random numbers
+            raise ValueError(f"the model {self.path!r} cannot be loaded: it lacks {min(report['missing_keys'])}")
         if self.device_map is None:
-            model.to(pick_device(self.device))
+            device = pick_device(self.device)
+            try:
+                model.to(device)
+            except (AssertionError, RuntimeError) as error:
+                raise ValueError(f"model.device is {device!r}, and the model cannot be put there: {error}") from error
         return model.eval()  # type: ignore[no-any-return]
 
     def _is_gguf(self) -> bool:
@@ -108,5 +113,7 @@ class Pretrained:
             folder = str(Path(folder).parent)
         try:
             return load(folder, trust_remote_code=False, **options)
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
+        except (
+            Exception
+        ) as error:  # loaders fail in many ways (struct.error, RuntimeError, ...); all mean: not loadable
             raise ValueError(f"the model {self.path or folder!r} cannot be loaded: {_advice(error)}") from error

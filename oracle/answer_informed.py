@@ -54,7 +54,8 @@ class AnswerInformedOracle:
         total = torch.zeros(len(layers) if self.layers == "each" else 1, tokens)
         for start in range(0, answer_tokens, rows):
             total += self._block(layers, start, min(start + rows, answer_tokens))
-        return smooth(total / answer_tokens, self.kernel).squeeze(0)
+        importance = smooth(total / answer_tokens, self.kernel)
+        return importance if self.layers == "each" else importance[0]
 
     def _block(self, layers: Sequence[AttentionLayer], start: int, stop: int) -> Tensor:
         """Sum over the answer tokens from ``start`` to ``stop``: (1 or layers, tokens), on the CPU."""

@@ -32,4 +32,6 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """A safetensors file."""
     with whole_file(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+        save_file(
+            {name: tensor.contiguous().clone() for name, tensor in tensors.items()}, temporary
+        )  # two names, two copies

@@ -4,6 +4,8 @@ import pandas as pd
 
 from report.selection import at, chance, label, metric_names
 
+WIDTH = len(" (-0.000)")
+
 
 def summary(table: pd.DataFrame, k: float) -> str:
     """One line a heuristic, best first: per metric the mean over layers and, in brackets, the worst layer.
@@ -23,8 +25,8 @@ def summary(table: pd.DataFrame, k: float) -> str:
             at(table, f"{metric}.{statistic}", k).groupby("heuristic")["value"].mean()
             for statistic in ("mean", "worst")
         )
-        cells = mean.map("{:.3f}".format) + worst.map(" ({:.3f})".format)
-        cells["(chance)"] = f"{chance(table, metric, k):.3f}        "
+        cells = mean.map("{:.3f}".format) + worst.map("({:.3f})".format).str.rjust(WIDTH)
+        cells["(chance)"] = f"{chance(table, metric, k):.3f}" + " " * WIDTH
         columns[label(table, metric, k)] = cells
     first = at(table, f"{metrics[0]}.mean", k).groupby("heuristic")["value"].mean().sort_values(ascending=False)
     shown = pd.DataFrame(columns).loc[[*first.index, "(chance)"]]

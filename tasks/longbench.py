@@ -2,6 +2,7 @@
 
 import json
 import random
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import fsspec
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.jsonl import read_jsonl
-from tasks.task import Prompt, Task
+from tasks.jsonl import parse_jsonl, read_jsonl
+from tasks.task import Prompt, Task, check_positive
 from tasks.tokens import chat, cut_middle, encode
 
 PROMPTS, LENGTHS = "dataset2prompt.json", "dataset2maxlen.json"
@@ -37,6 +38,12 @@ class LongBench(Task):
     chat_template: bool = True
     without_chat_template: list[str] = field(default_factory=list)  # subsets that LongBench runs as bare text
 
+    def __post_init__(self) -> None:
+        if not self.subset:
+            raise ValueError("task.subset is empty, must name at least one subset of LongBench")
+        check_positive("task.samples", self.samples)
+        check_positive("task.max_tokens", self.max_tokens)
+
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """Prompts in the order of the subsets, then of the rows; a row's id is its subset and its number from 0."""
         templates = self.templates or self.path
@@ -48,8 +55,6 @@ class LongBench(Task):
                 raise ValueError(
                     f"task.subset holds {subset!r}, which {templates} has no template for; it has {', '.join(words)}"
                 )
-        if self.samples is not None and self.samples < 1:
-            raise ValueError(f"task.samples is {self.samples}, must be at least 1, or null for every row")
         tables = {subset: self._rows(subset) for subset in self.subset}
         return [
             self._prompt(
@@ -71,19 +76,16 @@ class LongBench(Task):
     def _rows(self, subset: str) -> list[dict[str, Any]]:
         if self.path is not None and not self.path.endswith(".zip"):
             return read_jsonl(Path(self.path) / f"{subset}.jsonl", FIELDS)
-        import datasets  # slow to import, and only needed here
-
-        archive = self.path or _download(self.repository)
+        archive, member = self.path or _download(self.repository), f"data/{subset}.jsonl"
         if not Path(archive).is_file():
             raise ValueError(f"task.path is {archive!r}, and there is no such file")
         try:
-            table = datasets.load_dataset("json", data_files=f"zip://data/{subset}.jsonl::{archive}", split="train")
-        except FileNotFoundError:
-            raise ValueError(f"{archive} holds no data/{subset}.jsonl") from None
-        missing = [name for name in FIELDS if name not in table.column_names]
-        if missing:
-            raise ValueError(f"{archive}, data/{subset}.jsonl: lacks the field {missing[0]!r}")
-        return [dict(row) for row in table]
+            with zipfile.ZipFile(archive) as opened:
+                return parse_jsonl(opened.read(member), f"{archive}, {member}", FIELDS)
+        except KeyError:
+            raise ValueError(f"{archive} holds no {member}") from None
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"{archive} is not a zip archive that can be read: {error}") from None
 
     def _prompt(
         self,

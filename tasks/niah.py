@@ -6,7 +6,7 @@ from itertools import product
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.task import Prompt, Task
+from tasks.task import Prompt, Task, check_positive
 from tasks.tokens import chat, encode
 
 TASK = "Read the report below and remember the code number that is hidden in it.\n\n"
@@ -54,10 +54,14 @@ class NeedleInAHaystack(Task):
         for depth in self.depths:
             if not 0 <= depth <= 100:
                 raise ValueError(f"task.depths holds {depth}, must be from 0 to 100 percent")
-        if not self.lengths or not self.depths:
-            raise ValueError("task.lengths and task.depths must each hold at least one value")
-        if self.samples is not None and self.samples < 1:
-            raise ValueError(f"task.samples is {self.samples}, must be at least 1, or null for one prompt a cell")
+        for name, values in (("lengths", self.lengths), ("depths", self.depths)):
+            if not values:
+                raise ValueError(
+                    f"task.{name} is empty, task.lengths and task.depths must each hold at least one value"
+                )
+            if len({f"{value:g}" for value in values}) < len(values):
+                raise ValueError(f"task.{name} holds one value twice: {values}, must be different to six digits")
+        check_positive("task.samples", self.samples)
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """One prompt per cell of the grid, or ``samples`` of them, drawn by ``seed``."""
@@ -78,7 +82,7 @@ class NeedleInAHaystack(Task):
         return float(any(right in answer for right in prompt.answers))
 
     def _prompt(self, tokenizer: Tokenizer, length: int, depth: float, repeat: int) -> Prompt:
-        draw = random.Random(f"{self.seed} {length} {depth} {repeat}")
+        draw = random.Random(f"{self.seed} {length} {depth:g} {repeat}")
         owner, value = draw.choice(OWNERS), str(draw.randrange(10_000, 100_000))
         text = TASK + MARK + QUESTION.format(owner=owner)
         before, after = (chat(tokenizer, text) if self.chat_template else text).split(MARK)

@@ -8,7 +8,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tasks.jsonl import read_jsonl
-from tasks.task import Prompt, Task
+from tasks.task import Prompt, Task, check_positive
 from tasks.tokens import chat, cut_middle, encode
 
 
@@ -25,6 +25,10 @@ class OwnPrompts(Task):
     max_new_tokens: int = 64  # where a line does not say
     max_tokens: int | None = None  # longer prompts are cut in the middle; None: at what the model can read
 
+    def __post_init__(self) -> None:
+        check_positive("task.samples", self.samples)
+        check_positive("task.max_tokens", self.max_tokens)
+
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """The file's prompts, in its order."""
         path = Path(self.path)
@@ -37,7 +41,7 @@ class OwnPrompts(Task):
         return [self._prompt(row, tokenizer, max_tokens) for row in rows]
 
     def _prompt(self, row: dict[str, Any], tokenizer: Tokenizer, max_tokens: int) -> Prompt:
-        new_tokens = int(row.get("max_new_tokens", self.max_new_tokens))
+        new_tokens = row.get("max_new_tokens", self.max_new_tokens)
         text = chat(tokenizer, row["prompt"]) if row.get("chat_template", False) else row["prompt"]
         ids = encode(tokenizer, text)
         kept = cut_middle(ids, min(max_tokens - new_tokens, self.max_tokens or max_tokens))
@@ -52,7 +56,7 @@ class OwnPrompts(Task):
 
 
 def _check(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Raises ValueError for ids that are not unique or no file name, and for empty prompts."""
+    """Raises ValueError for ids that are not unique or no file name, empty prompts, and values of the wrong type."""
     seen: set[str] = set()
     for row in rows:
         name = str(row["id"])
@@ -63,3 +67,9 @@ def _check(path: Path, rows: list[dict[str, Any]]) -> None:
         seen.add(name)
         if not isinstance(row["prompt"], str) or not row["prompt"]:
             raise ValueError(f"{path}: the prompt of id {name!r} is empty or not a text")
+        answers = row.get("answers", [])
+        if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
+            raise ValueError(f"{path}: the answers of id {name!r} are {answers!r}, must be a list of texts")
+        for field, kind in (("max_new_tokens", int), ("chat_template", bool)):
+            if field in row and type(row[field]) is not kind:
+                raise ValueError(f"{path}: {field} of id {name!r} is {row[field]!r}, must be of type {kind.__name__}")

@@ -37,3 +37,9 @@ class Task(ABC):
     def score(self, prompt: Prompt, answer: str) -> float | None:  # noqa: ARG002
         """How good the answer is, in [0, 1]; None where the task defines no score."""
         return None
+
+
+def check_positive(name: str, value: int | None) -> None:
+    """Raises ValueError unless the setting is at least 1, or null."""
+    if value is not None and value < 1:
+        raise ValueError(f"{name} is {value}, must be at least 1, or null")

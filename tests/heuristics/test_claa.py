@@ -81,7 +81,6 @@ def test_tokens_that_all_have_the_same_votes_score_nothing() -> None:
     assert scores.min() == scores.max()
 
 
-@pytest.mark.xfail(reason="the deviation of one token is not a number", strict=True)
 def test_one_token_before_the_window_has_a_score() -> None:
     assert CLAA(window=8).score(random_layer(tokens=9)).isfinite().all()
 

@@ -91,8 +91,10 @@ def test_a_new_file_takes_the_place_of_the_old(tmp_path: Path) -> None:
     target.write_text("old")
     with whole_file(target) as temporary:
         temporary.write_text("new")
+        written = temporary.stat().st_ino
         assert target.read_text() == "old"
     assert target.read_text() == "new"
+    assert target.stat().st_ino == written  # moved there, not copied
 
 
 def test_an_exception_leaves_nothing_of_a_file(tmp_path: Path) -> None:

@@ -239,13 +239,11 @@ def test_fewer_than_one_sample_is_refused(folder: Path, byte_tokenizer: Tokenize
         task(folder, samples=samples).prompts(byte_tokenizer, READS)
 
 
-@pytest.mark.xfail(strict=True, reason="'max() iterable argument is empty'")
 def test_no_subset_is_refused(folder: Path, byte_tokenizer: Tokenizer) -> None:
     with pytest.raises(ValueError, match=r"task\.subset"):
         task(folder, subset=[]).prompts(byte_tokenizer, READS)
 
 
-@pytest.mark.xfail(strict=True, reason="datasets finds its own copy of the old archive: the key is the path alone")
 def test_a_changed_archive_gives_its_new_prompts(folder: Path, tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
     archive = pack(folder, tmp_path / "data.zip")
     old = task(archive, templates=str(folder)).prompts(byte_tokenizer, READS)
@@ -256,7 +254,6 @@ def test_a_changed_archive_gives_its_new_prompts(folder: Path, tmp_path: Path, b
     assert new == task(folder).prompts(byte_tokenizer, READS)
 
 
-@pytest.mark.xfail(strict=True, reason="datasets refuses zip:// offline, even of a file that is here")
 def test_an_offline_machine_reads_the_archive_that_it_has(folder: Path, tmp_path: Path) -> None:
     in_hub_cache(tmp_path / "home" / "hub", folder)
     program = (
@@ -270,9 +267,6 @@ def test_an_offline_machine_reads_the_archive_that_it_has(folder: Path, tmp_path
     assert done.stdout.strip() == f"prompts {sum(SIZES.values())}", done.stderr
 
 
-@pytest.mark.xfail(
-    strict=True, reason="datasets guesses types: a column of dates gets times of day, answers become datetimes"
-)
 @pytest.mark.parametrize("field", ["input", "answers"])
 def test_dates_in_an_archive_stay_as_they_are(
     folder: Path, tmp_path: Path, byte_tokenizer: Tokenizer, field: str
@@ -284,9 +278,6 @@ def test_dates_in_an_archive_stay_as_they_are(
     assert zipped == task(folder).prompts(byte_tokenizer, READS)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="datasets says TypeError for a field that one row lacks, and its own error for JSON"
-)
 @pytest.mark.parametrize(
     ("line", "reason"), [('{"input": 1', "line 2: not valid JSON"), ("{}", "line 2: lacks the field")]
 )
@@ -301,7 +292,6 @@ def test_a_broken_line_in_an_archive_is_named(
         task(pack(folder, tmp_path / "data.zip"), templates=str(folder)).prompts(byte_tokenizer, READS)
 
 
-@pytest.mark.xfail(strict=True, reason="BadZipFile names neither the setting nor the file")
 def test_a_file_that_is_no_archive_is_named(folder: Path, tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
     archive = tmp_path / "data.zip"
     archive.write_bytes(b"no archive")

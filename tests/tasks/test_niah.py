@@ -174,16 +174,12 @@ def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> N
         grid(**settings)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the words are drawn by the depth as written: 50 and 50.0 share the id, not the text"
-)
 def test_prompts_of_one_id_are_the_same(byte_tokenizer: Tokenizer) -> None:
     whole, decimal = (grid(lengths=[1000], depths=[depth]).prompts(byte_tokenizer, READS) for depth in (50, 50.0))
     assert [prompt.id for prompt in whole] == [prompt.id for prompt in decimal]
     assert whole == decimal
 
 
-@pytest.mark.xfail(strict=True, reason="the same prompt comes twice under one id, and the plots fail after the run")
 @pytest.mark.parametrize(
     "settings", [{"lengths": [400, 400]}, {"depths": [50, 50.0]}, {"depths": [33.33331, 33.33332]}]
 )
