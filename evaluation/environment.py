@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 PACKAGES = (
-    "tokenrank", "torch", "transformers", "tokenizers", "datasets", "hydra-core", "numpy", "pandas", "pyarrow", "scipy",
+    "tokenrank", "torch", "transformers", "tokenizers", "hydra-core", "numpy", "pandas", "pyarrow", "scipy",
     "matplotlib", "safetensors", "gguf",
 )  # fmt: skip
 

@@ -73,7 +73,7 @@ def heat_map(values: pd.DataFrame, by_chance: float, name: str, origin: str) -> 
     figure = Figure(figsize=(8, 1.2 + 0.32 * len(heuristics)), layout="constrained")
     axes = figure.subplots()
     low, high = min(means.min(), by_chance), max(means.max(), by_chance)
-    image = axes.imshow(means, aspect="auto", cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
+    image = axes.imshow(means, aspect="auto", cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
     axes.set_yticks(range(len(heuristics)), heuristics, fontsize=9)
     every = max(1, means.shape[1] // 12)
     axes.set_xticks(range(0, means.shape[1], every), [str(layer) for layer in values.columns[::every]], fontsize=8)

@@ -31,4 +31,4 @@ def summary(table: pd.DataFrame, k: float) -> str:
     first = at(table, f"{metrics[0]}.mean", k).groupby("heuristic")["value"].mean().sort_values(ascending=False)
     shown = pd.DataFrame(columns).loc[[*first.index, "(chance)"]]
     prompts = table["sample"].nunique()
-    return f"mean over layers (worst layer), average of {prompts} prompts\n{shown.to_string()}"
+    return f"mean over layers (worst layer), average of {prompts} prompts\n{shown.rename_axis(None).to_string()}"

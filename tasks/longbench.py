@@ -75,10 +75,11 @@ class LongBench(Task):
 
     def _rows(self, subset: str) -> list[dict[str, Any]]:
         if self.path is not None and not self.path.endswith(".zip"):
-            return read_jsonl(Path(self.path) / f"{subset}.jsonl", FIELDS)
-        archive, member = self.path or _download(self.repository), f"data/{subset}.jsonl"
-        if not Path(archive).is_file():
-            raise ValueError(f"task.path is {archive!r}, and there is no such file")
+            return read_jsonl(Path(self.path).expanduser() / f"{subset}.jsonl", FIELDS)
+        archive = Path(self.path or _download(self.repository)).expanduser()
+        member = f"data/{subset}.jsonl"
+        if not archive.is_file():
+            raise ValueError(f"task.path is {str(archive)!r}, and there is no such file")
         try:
             with zipfile.ZipFile(archive) as opened:
                 return parse_jsonl(opened.read(member), f"{archive}, {member}", FIELDS)

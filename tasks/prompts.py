@@ -31,7 +31,7 @@ class OwnPrompts(Task):
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """The file's prompts, in its order."""
-        path = Path(self.path)
+        path = Path(self.path).expanduser()
         rows = read_jsonl(path, required=("id", "prompt"))
         _check(path, rows)
         if self.samples is not None:
@@ -60,8 +60,10 @@ def _check(path: Path, rows: list[dict[str, Any]]) -> None:
     seen: set[str] = set()
     for row in rows:
         name = str(row["id"])
-        if not name or name.startswith(".") or set("/\\\0") & set(name):
-            raise ValueError(f"{path}: id {name!r} must be fit for a file's name: not empty, no slash, no dot in front")
+        if not name or name.startswith(".") or set("/\\\0") & set(name) or len(name.encode()) > 200:
+            raise ValueError(
+                f"{path}: id {name!r} must be fit for a file's name: 1 to 200 bytes, no slash, no dot in front"
+            )
         if name in seen:
             raise ValueError(f"{path}: id {name!r} stands there twice, ids must be unique")
         seen.add(name)

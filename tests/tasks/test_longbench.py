@@ -67,14 +67,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The hub is offline, and what it and its data sets keep on disk goes to the test's own folder."""
+def offline_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub is offline, and its cache is the test's own folder."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "datasets")
-    monkeypatch.setattr("datasets.config.DOWNLOADED_DATASETS_PATH", tmp_path / "datasets" / "downloads")
-    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", False)  # see the test of a machine that is offline
-    return tmp_path
 
 
 def task(path: Path | None, **settings: Any) -> LongBench:
@@ -233,10 +229,11 @@ def test_a_missing_field_is_named_with_its_line(
         task(pack(folder, tmp_path / "data.zip"), templates=str(folder)).prompts(byte_tokenizer, READS)
 
 
-@pytest.mark.parametrize("samples", [0, -1])
-def test_fewer_than_one_sample_is_refused(folder: Path, byte_tokenizer: Tokenizer, samples: int) -> None:
-    with pytest.raises(ValueError, match=rf"task\.samples is {samples}, must be at least 1"):
-        task(folder, samples=samples).prompts(byte_tokenizer, READS)
+@pytest.mark.parametrize("setting", ["samples", "max_tokens"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_fewer_than_one_sample_or_token_is_refused(folder: Path, setting: str, value: int) -> None:
+    with pytest.raises(ValueError, match=rf"task\.{setting} is {value}, must be at least 1"):
+        task(folder, **{setting: value})
 
 
 def test_no_subset_is_refused(folder: Path, byte_tokenizer: Tokenizer) -> None:
