@@ -41,7 +41,7 @@ def made_up() -> pd.DataFrame:
 
 def lines(k: float = 10) -> dict[str, list[str]]:
     """Cells of each line below the headings by its first word, in order."""
-    return {line.split()[0]: line.split()[1:] for line in summary(made_up(), k).splitlines()[3:]}
+    return {line.split()[0]: line.split()[1:] for line in summary(made_up(), k).splitlines()[2:]}
 
 
 def test_the_numbers_are_means_over_prompts() -> None:
@@ -70,7 +70,7 @@ def test_another_k_shows_its_own_numbers() -> None:
 
 
 def test_the_chance_level_stands_below_the_means() -> None:
-    *heuristics, chance_line = summary(made_up(), 10).splitlines()[3:]
+    *heuristics, chance_line = summary(made_up(), 10).splitlines()[2:]
     points = [[place for place, letter in enumerate(line) if letter == "."] for line in heuristics]
     assert len(points) == 3
     of_chance = [place for place, letter in enumerate(chance_line) if letter == "."]
