@@ -3,10 +3,11 @@
     python run.py heuristic=[claa,gemfilter] task=niah
     python run.py -m heuristic=claa,gemfilter task.seed=1,2
 
-Exit codes: 0 all prompts were ranked; 1 some failed (samples.parquet says why); 2 bad input, nothing was written.
-With HYDRA_FULL_ERROR=1 errors come with their traceback.
+Exit codes: 0 all prompts were ranked; 1 some failed (samples.parquet says why); 2 bad input, found before anything was
+written. With HYDRA_FULL_ERROR=1 the errors that end a run come with their traceback.
 """
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -25,11 +26,12 @@ from evaluation.composing import register
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
 os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us: Hydra ends with code 1 whatever they are
 os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # an unreachable hub is reported once, not once a retry
+logging.getLogger("hydra").addHandler(logging.NullHandler())  # what it would log we say ourselves
 register(Path(__file__).parent / "configs")
 
 
-class PromptsFailed(Exception):
-    """Some prompts could not be ranked; the others were, and are recorded."""
+class RunFailed(Exception):
+    """Some prompts could not be ranked (the others were, and are recorded), or nothing more could be written."""
 
 
 @hydra.main(version_base="1.3", config_path="configs", config_name="run")
@@ -37,9 +39,10 @@ def main(config: DictConfig) -> None:
     """One run: check everything, then measure, then write."""
     try:
         run(config, Path(HydraConfig.get().runtime.output_dir))
-    except (BadInput, PromptsFailed) as error:
+    except (BadInput, RunFailed) as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            raise  # the other runs of a sweep go on; the first error is reported when all have ended
+            print(f"{' '.join(HydraConfig.get().overrides.task)}: {one_sentence(error)}", file=sys.stderr)
+            raise  # the other runs of a sweep go on; its exit code is that of the first error
         end(error)
 
 
@@ -47,15 +50,20 @@ def run(config: DictConfig, folder: Path) -> None:
     """Measures what the config says and fills the folder; bad input leaves no folder behind."""
     from evaluation.preparation import prepare  # only now, as transformers takes seconds to import
 
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"hydra.run.dir={folder} cannot be written")
     try:
         experiment = prepare(config)
     except (ValueError, TypeError, OSError, HydraException, OmegaConfBaseException) as error:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
         raise BadInput(one_sentence(error)) from error
-    failed = hydra.utils.instantiate(config.evaluation)(experiment, folder)
+    try:
+        failed = hydra.utils.instantiate(config.evaluation)(experiment, folder)
+    except OSError as error:
+        raise RunFailed(f"the run broke off: {error}") from error
     if failed:
-        raise PromptsFailed(f"{failed} of {len(experiment.prompts)} prompts failed; {folder}/samples.parquet says why")
+        raise RunFailed(f"{failed} of {len(experiment.prompts)} prompts failed; {folder}/samples.parquet says why")
 
 
 def end(error: Exception) -> NoReturn:
@@ -63,11 +71,11 @@ def end(error: Exception) -> NoReturn:
     if TRACEBACKS:
         raise error
     print(f"error: {one_sentence(error)}", file=sys.stderr)
-    sys.exit(1 if isinstance(error, PromptsFailed) else 2)
+    sys.exit(1 if isinstance(error, RunFailed) else 2)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (BadInput, PromptsFailed, HydraException, OmegaConfBaseException, OSError) as error:
+    except (BadInput, RunFailed, HydraException, OmegaConfBaseException, OSError) as error:
         end(error)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -113,17 +114,20 @@ def read(
     if not recorder.layers:
         raise ValueError(f"no attention layer of {type(model).__name__} was captured")
     first_token = time.perf_counter()
-    if answer_ids is None:
-        ends = _end_tokens(model)
-        answer = [token]
-        while len(answer) < max_new_tokens and answer[-1] not in ends:
-            answer.append(next_token(torch.tensor(answer[-1:]), recorder.decode))
-    else:
-        answer = list(answer_ids)
-        if len(answer) > 1:
-            next_token(torch.tensor(answer[:-1]), recorder.decode)
+    feed = partial(next_token, on_attention=recorder.decode)
+    answer = _generate(feed, token, max_new_tokens, _end_tokens(model)) if answer_ids is None else list(answer_ids)
+    if answer_ids is not None and len(answer) > 1:
+        feed(torch.tensor(answer[:-1]))
     finished = time.perf_counter()
     return Reading(torch.tensor(answer), recorder.answer_layers(), first_token - started, finished - first_token)
+
+
+def _generate(feed: Callable[[Tensor], int], first: int, max_new_tokens: int, ends: set[int]) -> list[int]:
+    """The greedy answer from its first token on; its last token is never fed."""
+    answer = [first]
+    while len(answer) < max_new_tokens and answer[-1] not in ends:
+        answer.append(feed(torch.tensor(answer[-1:])))
+    return answer
 
 
 def _end_tokens(model: PreTrainedModel) -> set[int]:

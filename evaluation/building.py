@@ -19,6 +19,8 @@ def build(node: DictConfig, name: str) -> Any:
     Raises:
         ValueError: the class refuses a value, a field has a value of the wrong type, or there is no such class or field.
     """
+    if "_target_" not in node:
+        raise ValueError(f"{name} has no _target_, which must name its class")
     try:
         _check_types(get_object(node["_target_"]), OmegaConf.to_container(node, resolve=True), name)
         return instantiate(node, _convert_="all")

@@ -25,7 +25,7 @@ def measure_prompt(experiment: Experiment, prompt: Prompt, ranked: Ranked) -> li
 def measure(
     scores: Mapping[str, Tensor], truth: Truth, layers: list[int], metrics: Mapping[str, Metric], percents: list[float]
 ) -> Iterator[Row]:
-    """Rows (heuristic, layer, metric, k, value) of one prompt: per layer, then its summaries, and the chance levels.
+    """Rows (heuristic, layer, metric, k, value) of one prompt: the chance levels, then per layer and its summaries.
 
     Args:
         scores: per heuristic (layers, tokens), the tokens of the universe.
@@ -34,16 +34,19 @@ def measure(
         metrics: by name.
         percents: of the universe, for the metrics that take a k.
     """
-    rankings = {name: Ranking(rows) for name, rows in scores.items()}
-    for metric, each in metrics.items():
-        if not each.applies(truth):
-            continue
-        for percent in percents if each.at_k else [None]:
-            k = None if percent is None else tokens_kept(percent, truth.oracle.tokens)
-            yield None, None, metric, percent, each.by_chance(truth, k)
-            for name, ranking in rankings.items():
-                values = each.values(ranking, truth, k)
-                for layer, value in zip(layers, values.tolist(), strict=True):
-                    yield name, layer, metric, percent, value
-                for statistic, value in over_layers(values, layers).items():
-                    yield name, None, f"{metric}.{statistic}", percent, value
+    asked = [
+        (name, metric, percent, None if percent is None else tokens_kept(percent, truth.oracle.tokens))
+        for name, metric in metrics.items()
+        if metric.applies(truth)
+        for percent in (percents if metric.at_k else [None])
+    ]
+    for name, metric, percent, k in asked:
+        yield None, None, name, percent, metric.by_chance(truth, k)
+    for heuristic, rows in scores.items():
+        ranking = Ranking(rows)  # its order and ranks are large: one at a time
+        for name, metric, percent, k in asked:
+            values = metric.values(ranking, truth, k)
+            for layer, value in zip(layers, values.tolist(), strict=True):
+                yield heuristic, layer, name, percent, value
+            for statistic, value in over_layers(values, layers).items():
+                yield heuristic, None, f"{name}.{statistic}", percent, value

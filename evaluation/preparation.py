@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 from transformers import PreTrainedModel
@@ -15,12 +16,15 @@ from models.pretrained import Pretrained
 from oracle.answer_informed import AnswerInformedOracle
 from tasks.task import Prompt, Task
 
+OURS = Path(__file__).parent.parent / "configs" / "heuristic"
+
 
 @dataclass(frozen=True)
 class Experiment:
     """One run, checked and loaded."""
 
     config: DictConfig
+    model_name: str
     model: PreTrainedModel
     tokenizer: Tokenizer
     task: Task
@@ -30,10 +34,11 @@ class Experiment:
     metrics: Mapping[str, Metric]
 
     def reference_answer(self, prompt: Prompt) -> list[int] | None:
-        """Tokens of the prompt's first reference answer where the oracle asks for it, else None."""
+        """The first ``max_new_tokens`` tokens of the first reference answer where the oracle asks for it, else None."""
         if self.oracle.answer == "generated":
             return None
-        return list(self.tokenizer(prompt.answers[0], add_special_tokens=False)["input_ids"])
+        ids: list[int] = self.tokenizer(prompt.answers[0], add_special_tokens=False)["input_ids"]
+        return ids[: prompt.max_new_tokens]
 
 
 def prepare(config: DictConfig) -> Experiment:
@@ -54,20 +59,22 @@ def prepare(config: DictConfig) -> Experiment:
     windows = {f"universe.window={config.universe.window}": config.universe.window}
     windows |= {f"heuristic.{name}.window={each.window}": each.window for name, each in heuristics.items()}
     for prompt in prompts:
-        _check_prompt(prompt, windows)
+        _check_prompt(prompt, windows, config.universe.window)
         if oracle.answer == "reference" and not any(prompt.answers[:1]):
             raise ValueError(
                 f"oracle.answer=reference needs a reference answer, and prompt {prompt.id} of {prompt.task} has none"
             )
     model = source.model()
     watch(model)
-    return Experiment(config, model, tokenizer, task, prompts, heuristics, oracle, metrics)
+    return Experiment(config, source.label, model, tokenizer, task, prompts, heuristics, oracle, metrics)
 
 
 def check_settings(config: DictConfig) -> None:
     """Raises ValueError unless the settings that belong to no part of the run are in range."""
     if not OmegaConf.is_list(config.k) or not config.k:
         raise ValueError(f"k is {config.k!r}, must be a list of percentages, as in k=[5,10]")
+    if len(set(config.k)) < len(config.k):
+        raise ValueError(f"k holds a value twice: {list(config.k)}")
     for name, percent in [*(("k", each) for each in config.k), ("plots.k", config.plots.k)]:
         if type(percent) not in (int, float):
             raise ValueError(f"{name} is {percent!r}, must be a number above 0 and at most 100 percent")
@@ -80,26 +87,24 @@ def check_settings(config: DictConfig) -> None:
 
 
 def of_the_chosen(config: DictConfig) -> DictConfig:
-    """A copy without the settings that an experiment holds for heuristics that were not chosen: they name no class."""
+    """A copy without the settings that an experiment holds for heuristics of ours that were not chosen."""
     copy = config.copy()
     OmegaConf.set_struct(copy, False)
-    copy.heuristic = {name: node for name, node in (config.get("heuristic") or {}).items() if "_target_" in node}
+    nodes = (config.get("heuristic") or {}).items()
+    copy.heuristic = {name: node for name, node in nodes if "_target_" in node or not (OURS / f"{name}.yaml").is_file()}
     return copy
 
 
-def _check_prompt(prompt: Prompt, windows: Mapping[str, int]) -> None:
+def _check_prompt(prompt: Prompt, windows: Mapping[str, int], unranked: int) -> None:
     tokens = len(prompt.input_ids)
     if tokens == 0:
         raise ValueError(f"prompt {prompt.id} of {prompt.task} is empty, at least one token is needed")
     for setting, window in windows.items():
         if tokens <= window:
             raise ValueError(f"{setting} is not below the {tokens} tokens of prompt {prompt.id} of {prompt.task}")
+    if prompt.needle is not None and prompt.needle.stop > tokens - unranked:
+        raise ValueError(f"universe.window={unranked} reaches into the needle of prompt {prompt.id} of {prompt.task}")
     if prompt.max_new_tokens < 1:
         raise ValueError(
             f"max_new_tokens of prompt {prompt.id} of {prompt.task} is {prompt.max_new_tokens}, must be at least 1"
         )
-
-
-def resolved(config: DictConfig) -> str:
-    """The config as YAML, every reference resolved."""
-    return OmegaConf.to_yaml(config, resolve=True)

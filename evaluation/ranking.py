@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from evaluation.environment import environment
 from evaluation.measuring import Row, measure_prompt
-from evaluation.preparation import Experiment, resolved
+from evaluation.preparation import Experiment
 from evaluation.scoring import as_tensors, rank
+from records.files import sweep_unfinished
 from records.tables import write_json, write_table, write_tensors, write_text
 from report.plots import draw_all
 from report.table import summary
@@ -37,7 +39,7 @@ def evaluate(experiment: Experiment, folder: Path) -> int:
     """
     config = experiment.config
     remove_earlier_run(folder)
-    write_text(folder / "config.yaml", resolved(config))
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     write_json(folder / "environment.json", environment(str(experiment.model.device), config.seed))
     samples: list[dict[str, Any]] = []
     rows: list[tuple[Any, ...]] = []
@@ -47,7 +49,7 @@ def evaluate(experiment: Experiment, folder: Path) -> int:
             bar.set_description(f"{number - 1} of {len(experiment.prompts)} prompts")
             sample, measured = _one(experiment, prompt, folder)
             samples.append(sample)
-            rows += [(config.model.name, prompt.task, prompt.id, *row) for row in measured]
+            rows += [(experiment.model_name, prompt.task, prompt.id, *row) for row in measured]
             bar.update(len(prompt.input_ids))
         bar.set_description(f"{len(samples)} of {len(samples)} prompts")
     table = pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
@@ -56,9 +58,8 @@ def evaluate(experiment: Experiment, folder: Path) -> int:
     draw_all(table, folder / "plots", config.plots.k)
     failed = [sample["id"] for sample in samples if sample["status"] == "failed"]
     print(summary(table, config.plots.k))
-    print(
-        f"{len(samples) - len(failed)} prompts ranked, {len(failed)} failed; tables in {folder}, plots in {folder / 'plots'}"
-    )
+    plots = "" if table.empty else f", plots in {folder / 'plots'}"
+    print(f"{len(samples) - len(failed)} prompts ranked, {len(failed)} failed; tables in {folder}{plots}")
     return len(failed)
 
 
@@ -82,14 +83,14 @@ def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str
         metrics_seconds = time.perf_counter() - started
         if experiment.config.save_rankings:
             write_tensors(folder / "rankings" / f"{prompt.id}.safetensors", as_tensors(prompt, ranked))
-        answer = experiment.tokenizer.decode(ranked.reading.answer_ids, skip_special_tokens=True)
+        answer = experiment.tokenizer.decode(ranked.answer_ids, skip_special_tokens=True)
         outcome = {
-            "answer_tokens": len(ranked.reading.answer_ids),
+            "answer_tokens": len(ranked.answer_ids),
             "answer": answer,
             "score": experiment.task.score(prompt, str(answer)) if experiment.oracle.answer == "generated" else None,
-            "prefill_seconds": ranked.reading.prefill_seconds,
-            "decode_seconds": ranked.reading.decode_seconds,
-            "oracle_seconds": ranked.oracle_seconds,
+            "prefill_seconds": ranked.seconds["prefill"],
+            "decode_seconds": ranked.seconds["decode"],
+            "oracle_seconds": ranked.seconds["oracle"],
             "metrics_seconds": metrics_seconds,
         }
     except Exception as error:  # whatever it was: it is recorded, and the other prompts are still worth their run
@@ -100,7 +101,11 @@ def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str
 
 
 def remove_earlier_run(folder: Path) -> None:
-    """Removes the files of an earlier run from the folder, so that a folder never holds parts of two."""
+    """Removes the files of an earlier run, if there was one, so that a folder never holds parts of two."""
+    for place in (folder, folder / "rankings", folder / "plots"):
+        sweep_unfinished(place)
+    if not (folder / "environment.json").is_file():
+        return
     for pattern in (
         "config.yaml", "environment.json", "metrics.parquet", "samples.parquet", "rankings/*.safetensors", "plots/*.png", "plots/*.pdf",
     ):  # fmt: skip

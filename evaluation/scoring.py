@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from capture.layer import AttentionLayer
-from capture.reading import Reading, read
+from capture.reading import read
 from heuristics.heuristic import Heuristic
 from oracle.answer_informed import AnswerInformedOracle
 from tasks.task import Prompt
@@ -19,11 +19,11 @@ from tasks.task import Prompt
 class Ranked:
     """One prompt, ranked by every heuristic and by its answer."""
 
-    reading: Reading
+    answer_ids: Tensor  # (answer tokens,) int64
     layers: list[int]  # numbers of the attention layers, in order
     oracle: Tensor  # (tokens,) or (layers, tokens), float32
     scores: Mapping[str, Tensor]  # per heuristic (layers, tokens), float32
-    oracle_seconds: float
+    seconds: Mapping[str, float]  # of prefill (the heuristics included), decode and oracle
 
 
 def rank(
@@ -57,16 +57,17 @@ def rank(
     layers = [layer.index for layer in reading.answer_layers]
     started = time.perf_counter()
     importance = oracle.importance(reading.answer_layers)
-    oracle_seconds = time.perf_counter() - started
+    seconds = {"prefill": reading.prefill_seconds, "decode": reading.decode_seconds}
+    seconds["oracle"] = time.perf_counter() - started
     scores = {}
     for name, each in heuristics.items():
         if each.needs_answer:
             scores[name] = importance.expand(len(layers), -1)
         else:
             scores[name] = each.combine(torch.stack([row.cpu() for row in rows[name]]))
-        check_finite(scores[name], name, layers, prompt.id)
-    check_finite(importance.view(-1, importance.shape[-1]), "oracle (the truth)", layers, prompt.id)
-    return Ranked(reading, layers, importance, scores, oracle_seconds)
+        check_finite(scores[name], f"heuristic {name}", layers, prompt.id)
+    check_finite(importance, "the oracle", layers, prompt.id)
+    return Ranked(reading.answer_ids, layers, importance, scores, seconds)
 
 
 def checked(row: Tensor, whose: str, tokens: int) -> Tensor:
@@ -78,20 +79,18 @@ def checked(row: Tensor, whose: str, tokens: int) -> Tensor:
     return row
 
 
-def check_finite(scores: Tensor, heuristic: str, layers: list[int], sample: str) -> None:
-    """Raises ValueError if a score is NaN or infinite, naming heuristic, layer and sample."""
-    bad = ~scores.isfinite().all(dim=1)
+def check_finite(scores: Tensor, whose: str, layers: list[int], sample: str) -> None:
+    """Raises ValueError if a score is NaN or infinite, naming whose it is, the layer (if it has one) and the sample."""
+    bad = ~scores.isfinite().all(dim=-1)
     if bad.any():
-        layer = layers[int(bad.int().argmax())]
-        raise ValueError(
-            f"heuristic {heuristic}, layer {layer}, sample {sample}: a score is NaN or infinite, must be finite"
-        )
+        where = f", layer {layers[int(bad.int().argmax())]}" if bad.dim() else ""
+        raise ValueError(f"{whose}{where}, sample {sample}: a score is NaN or infinite, must be finite")
 
 
 def as_tensors(prompt: Prompt, ranked: Ranked) -> dict[str, Tensor]:
     """What ``save_rankings`` saves of a prompt."""
     return {
         "input_ids": torch.tensor(prompt.input_ids),
-        "answer_ids": ranked.reading.answer_ids,
+        "answer_ids": ranked.answer_ids,
         "oracle": ranked.oracle,
     } | {f"heuristic.{name}": rows for name, rows in ranked.scores.items()}

@@ -23,9 +23,7 @@ class CLAA(Heuristic):
     n: int = 4  # layers: this one and the n - 1 before it
     window: int = 8  # queries at the end of the prompt
     kernel: int = 7  # tokens, odd
-    heads: str = (
-        "kv"  # z-score per key head, as in the prefill; "sum": of all heads together, as in the ranking figures
-    )
+    heads: str = "kv"  # kv: z-score per key head (the prefill); sum: of all heads together (the ranking figures)
 
     def __post_init__(self) -> None:
         check_window(self.window)

@@ -3,6 +3,8 @@
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, max_pool1d
 
+from heuristics.heuristic import check_choice
+
 
 def smooth(scores: Tensor, kernel: int, pool: str = "average") -> Tensor:
     """Each token's score becomes the average (or maximum) over the ``kernel`` tokens around it; the length stays.
@@ -22,7 +24,7 @@ def smooth(scores: Tensor, kernel: int, pool: str = "average") -> Tensor:
     tensor([1., 1., 1., 0.])
     """
     check_kernel(kernel)
-    check_pool(pool)
+    check_choice("pool", pool, ("average", "max"))
     rows = scores if scores.dim() > 1 else scores[None]
     pooled = (max_pool1d if pool == "max" else avg_pool1d)(rows, kernel, stride=1, padding=kernel // 2)
     return pooled.view(scores.shape)
@@ -32,9 +34,3 @@ def check_kernel(kernel: int) -> None:
     """Raises ValueError unless ``kernel`` is odd and at least 1: only then does a token have as many neighbours on both sides."""
     if kernel < 1 or kernel % 2 == 0:
         raise ValueError(f"kernel is {kernel}, must be odd and at least 1 token")
-
-
-def check_pool(pool: str) -> None:
-    """Raises ValueError unless ``pool`` is ``average`` or ``max``."""
-    if pool not in ("average", "max"):
-        raise ValueError(f"pool is {pool!r}, must be one of average, max")

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from capture.layer import AttentionLayer
 from heuristics.heuristic import Heuristic, check_choice, check_window
-from heuristics.smoothing import check_kernel, check_pool, smooth
+from heuristics.smoothing import check_kernel, smooth
 from heuristics.window import keep_window, window_votes
 
 
@@ -26,7 +26,7 @@ class SnapKV(Heuristic):
     def __post_init__(self) -> None:
         check_window(self.window)
         check_kernel(self.kernel)
-        check_pool(self.pool)
+        check_choice("pool", self.pool, ("max", "average"))
         check_choice("heads", self.heads, ("mean", "max"))
 
     def score(self, layer: AttentionLayer) -> Tensor:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from metrics.ranking import Ranking, check_same_tokens
+from metrics.ranking import Ranking, gains
 
 
 def mass_at_k(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:
@@ -22,7 +22,4 @@ def mass_at_k(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:
     >>> mass_at_k(Ranking(torch.tensor([[3.0, 2.0, 1.0]])), Ranking(torch.tensor([[0.5, 0.0, 1.5]])), k=1)
     tensor([0.2500], dtype=torch.float64)
     """
-    check_same_tokens(ranking, oracle, k)
-    importance = oracle.scores.double()
-    kept = importance.expand(ranking.scores.shape).gather(1, ranking.order[:, :k])
-    return kept.sum(dim=1) / importance.sum(dim=1)
+    return gains(ranking, oracle, k).sum(dim=1) / oracle.scores.double().sum(dim=1)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from metrics.ranking import Ranking, check_same_tokens
+from metrics.ranking import Ranking, gains
 
 
 def ndcg_at_k(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:
@@ -24,9 +24,7 @@ def ndcg_at_k(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:
     >>> ndcg_at_k(Ranking(torch.tensor([[2.0, 1.0]])), Ranking(torch.tensor([[0.0, 1.0]])), k=2)
     tensor([0.6309], dtype=torch.float64)
     """
-    check_same_tokens(ranking, oracle, k)
-    gains = oracle.scores.double().expand(ranking.scores.shape).gather(1, ranking.order[:, :k])
-    return gains @ _discounts(k) / _ideal(oracle, k)
+    return gains(ranking, oracle, k) @ _discounts(k) / _ideal(oracle, k)
 
 
 def ndcg_chance(oracle: Ranking, k: int) -> float:
@@ -40,4 +38,4 @@ def _discounts(k: int) -> Tensor:
 
 
 def _ideal(oracle: Ranking, k: int) -> Tensor:
-    return oracle.scores.double().gather(1, oracle.order[:, :k]) @ _discounts(k)  # (rows,)
+    return gains(oracle, oracle, k) @ _discounts(k)  # (rows,)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from metrics.ranking import Ranking
+from metrics.ranking import Ranking, check_k
 
 
 def needle_recall_at_k(ranking: Ranking, needle: range, k: int) -> Tensor:
@@ -20,8 +20,7 @@ def needle_recall_at_k(ranking: Ranking, needle: range, k: int) -> Tensor:
     >>> needle_recall_at_k(Ranking(torch.tensor([[0.9, 0.1, 0.8, 0.2]])), range(1, 3), k=2)
     tensor([0.5000], dtype=torch.float64)
     """
-    if not 1 <= k <= ranking.tokens:
-        raise ValueError(f"k is {k}, must be from 1 to the {ranking.tokens} tokens ranked")
+    check_k(ranking, k)
     if len(needle) == 0 or needle.start < 0 or needle.stop > ranking.tokens:
         raise ValueError(f"the needle is at {needle}, must be a range within the {ranking.tokens} tokens ranked")
     kept = ranking.order[:, :k]

@@ -51,5 +51,23 @@ def check_same_tokens(ranking: Ranking, oracle: Ranking, k: int | None = None) -
             f"ranking {tuple(ranking.scores.shape)} and oracle {tuple(oracle.scores.shape)} must rank as many tokens, "
             "and the oracle must have one row or as many as the ranking"
         )
-    if k is not None and not 1 <= k <= ranking.tokens:
+    if k is not None:
+        check_k(ranking, k)
+
+
+def check_k(ranking: Ranking, k: int) -> None:
+    """Raises ValueError unless k is from 1 to the number of tokens ranked."""
+    if not 1 <= k <= ranking.tokens:
         raise ValueError(f"k is {k}, must be from 1 to the {ranking.tokens} tokens ranked")
+
+
+def gains(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:
+    """(rows, k) float64: the oracle's importance of the ranking's ``k`` best tokens, best-ranked first.
+
+    Raises:
+        ValueError: as for ``check_same_tokens``, or a row of the oracle is negative somewhere or nowhere positive.
+    """
+    check_same_tokens(ranking, oracle, k)
+    if (oracle.scores < 0).any() or (oracle.scores.amax(dim=1) <= 0).any():
+        raise ValueError("the oracle's importance must nowhere be negative, and somewhere positive in every row")
+    return oracle.scores.double().expand(ranking.scores.shape).gather(1, ranking.order[:, :k])

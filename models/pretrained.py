@@ -49,8 +49,8 @@ def _advice(error: BaseException) -> str:
 class Pretrained:
     """Weights and tokenizer behind one path. Nothing is loaded before it is asked for; code of a repository is never run."""
 
-    name: str  # what the records call it
     path: str  # hub id, local folder, or a .gguf file
+    name: str | None = None  # what the records call it; None: the last part of the path
     dtype: str = "float32"
     device: str = "auto"
     device_map: str | None = None  # "auto" spreads the layers over all devices; then ``device`` is not used
@@ -58,6 +58,11 @@ class Pretrained:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise ValueError(f"model.dtype is {self.dtype!r}, must be one of {', '.join(DTYPES)}")
+
+    @property
+    def label(self) -> str:
+        """What the records call the model."""
+        return self.name or Path(self.path).name
 
     def folder(self) -> str:
         """The path to load from; a subclass may have to make it first."""
@@ -113,7 +118,5 @@ class Pretrained:
             folder = str(Path(folder).parent)
         try:
             return load(folder, trust_remote_code=False, **options)
-        except (
-            Exception
-        ) as error:  # loaders fail in many ways (struct.error, RuntimeError, ...); all mean: not loadable
+        except Exception as error:  # loaders fail in many ways, struct.error among them; all mean: not loadable
             raise ValueError(f"the model {self.path or folder!r} cannot be loaded: {_advice(error)}") from error

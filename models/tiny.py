@@ -28,6 +28,11 @@ class Tiny(Pretrained):
     kv_heads: int = 2
     seed: int = 0
 
+    @property
+    def label(self) -> str:
+        """``tiny``, unless there is a name or a path."""
+        return super().label or "tiny"
+
     def tokenizer(self) -> Tokenizer:
         """One token a byte, and one that ends the text."""
         return super().tokenizer() if self.path else byte_tokenizer()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -30,8 +31,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """A safetensors file."""
+    """A safetensors file; two names may share memory, each gets its own copy."""
+    copies = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
     with whole_file(path) as temporary:
-        save_file(
-            {name: tensor.contiguous().clone() for name, tensor in tensors.items()}, temporary
-        )  # two names, two copies
+        save_file(copies, temporary)

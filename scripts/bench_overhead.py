@@ -5,6 +5,8 @@
 Each prompt is a LongBench document (gov_report) cut in the middle to the given length. ``ranked`` is all of it: one
 read and answer, every heuristic at every layer, the oracle, every metric. ``plain`` is ``model.generate()`` of the
 same tokens. The end-of-sequence token is switched off for both, so that both produce the same number of tokens.
+Plain
+generation runs through the registered attention function too, without a visitor: one more function call a layer.
 OVERRIDES are those of run.py (model=..., heuristic=...); the default is heuristic=all.
 """
 
@@ -20,7 +22,6 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from capture.reading import read
 from evaluation.building import build
 from evaluation.composing import register
 from evaluation.measuring import measure_prompt
@@ -41,7 +42,7 @@ def main() -> None:
     experiment = prepare(config(own["longbench"], 1000, overrides))
     experiment.model.generation_config.eos_token_id = None
     names = ", ".join(experiment.heuristics)
-    print(f"{experiment.config.model.name} on {experiment.model.device}, {torch.get_num_threads()} threads; {names}")
+    print(f"{experiment.model_name} on {experiment.model.device}, {torch.get_num_threads()} threads; {names}")
     print("tokens   plain s  ranked s  time ratio (least - most)   plain MiB  ranked MiB  ratio  without weights")
     for length in own["lengths"].split(","):
         task = build(config(own["longbench"], int(length), overrides).task, "task")
@@ -70,12 +71,9 @@ def compare(experiment: Experiment, prompt: Prompt, answer_tokens: int, repeats:
     def ranked() -> list[int]:
         result = rank(experiment.model, prompt, experiment.heuristics, experiment.oracle)
         measure_prompt(experiment, prompt, result)
-        return list(map(int, result.reading.answer_ids))
+        return list(map(int, result.answer_ids))
 
-    def bare() -> list[int]:
-        return list(map(int, read(experiment.model, ids[0], lambda _: None, max_new_tokens=answer_tokens).answer_ids))
-
-    if not plain() == ranked() == bare():  # also warms both up
+    if plain() != ranked():  # also warms both up
         raise RuntimeError("plain and ranked generation gave different answers")
     weights = sum(each.numel() * each.element_size() for each in experiment.model.parameters()) / MIB
     runs = [(*measured(plain), *measured(ranked)) for _ in range(repeats)]

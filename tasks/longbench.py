@@ -11,10 +11,11 @@ import fsspec
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tasks.jsonl import parse_jsonl, read_jsonl
-from tasks.task import Prompt, Task, check_positive
-from tasks.tokens import chat, cut_middle, encode
+from tasks.task import Prompt, Task, check_answers, check_positive, check_room
+from tasks.tokens import fitted
 
 PROMPTS, LENGTHS = "dataset2prompt.json", "dataset2maxlen.json"
+TEMPLATES = "github://THUDM:LongBench@f6227eb7a25cacbd96310aea2c59af003f8d8925/config"  # of LongBench's own repository
 FIELDS = ("input", "context", "answers")
 
 
@@ -31,7 +32,7 @@ class LongBench(Task):
     subset: list[str]  # names of subsets: qasper, hotpotqa, ...
     path: str | None = None  # folder of SUBSET.jsonl, or LongBench's data.zip; None: data.zip of the hub
     repository: str = "THUDM/LongBench"  # data set of the hub that holds data.zip
-    templates: str | None = None  # folder or URL of the two template files; None: the folder ``path``
+    templates: str | None = None  # folder or URL of the two template files; None: folder ``path``, else LongBench's own
     samples: int | None = None  # prompts in all, spread evenly over the subsets; None: every row
     seed: int = 0  # which rows
     max_tokens: int | None = None  # longer prompts are cut in the middle; None: at what the model can read
@@ -46,16 +47,17 @@ class LongBench(Task):
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """Prompts in the order of the subsets, then of the rows; a row's id is its subset and its number from 0."""
-        templates = self.templates or self.path
-        if templates is None or templates.endswith(".zip"):
-            raise ValueError(f"task.templates must name the folder or URL that holds {PROMPTS} and {LENGTHS}")
+        folder = None if self.path is None or self.path.endswith(".zip") else self.path
+        templates = self.templates or folder or TEMPLATES
         words, lengths = (_read_json(templates, name) for name in (PROMPTS, LENGTHS))
         for subset in self.subset:
             if subset not in words or subset not in lengths:
                 raise ValueError(
                     f"task.subset holds {subset!r}, which {templates} has no template for; it has {', '.join(words)}"
                 )
-        tables = {subset: self._rows(subset) for subset in self.subset}
+        place = Path(self.path or _download(self.repository)).expanduser()
+        rows_of = _folder_rows if folder else _archive_rows
+        tables = {subset: rows_of(place, subset) for subset in self.subset}
         return [
             self._prompt(
                 subset, number, tables[subset][number], words[subset], int(lengths[subset]), tokenizer, max_tokens
@@ -73,21 +75,6 @@ class LongBench(Task):
         drawn = [(subset, orders[subset][turn]) for turn, subset in turns[: self.samples]]
         return sorted(drawn, key=lambda pair: (self.subset.index(pair[0]), pair[1]))
 
-    def _rows(self, subset: str) -> list[dict[str, Any]]:
-        if self.path is not None and not self.path.endswith(".zip"):
-            return read_jsonl(Path(self.path).expanduser() / f"{subset}.jsonl", FIELDS)
-        archive = Path(self.path or _download(self.repository)).expanduser()
-        member = f"data/{subset}.jsonl"
-        if not archive.is_file():
-            raise ValueError(f"task.path is {str(archive)!r}, and there is no such file")
-        try:
-            with zipfile.ZipFile(archive) as opened:
-                return parse_jsonl(opened.read(member), f"{archive}, {member}", FIELDS)
-        except KeyError:
-            raise ValueError(f"{archive} holds no {member}") from None
-        except zipfile.BadZipFile as error:
-            raise ValueError(f"{archive} is not a zip archive that can be read: {error}") from None
-
     def _prompt(
         self,
         subset: str,
@@ -98,19 +85,41 @@ class LongBench(Task):
         tokenizer: Tokenizer,
         max_tokens: int,
     ) -> Prompt:
+        name = f"{subset}_{number}"
+        for part in ("context", "input"):
+            if not isinstance(row[part], str):
+                raise ValueError(f"row {name} of LongBench: {part} is {row[part]!r}, must be a text")
+        check_answers(f"row {name} of LongBench", row["answers"])
+        check_room(name, new_tokens, max_tokens)
         text = words.format(context=row["context"], input=row["input"])
-        if self.chat_template and subset not in self.without_chat_template:
-            text = chat(tokenizer, text)
-        ids = encode(tokenizer, text)
-        kept = cut_middle(ids, min(max_tokens - new_tokens, self.max_tokens or max_tokens))
+        as_chat = self.chat_template and subset not in self.without_chat_template
+        limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
+        ids, cut = fitted(tokenizer, text, as_chat=as_chat, limit=limit)
         return Prompt(
-            id=f"{subset}_{number}",
+            id=name,
             task=f"longbench/{subset}",
-            input_ids=tuple(kept),
+            input_ids=ids,
             max_new_tokens=new_tokens,
             answers=tuple(row["answers"]),
-            cut_tokens=len(ids) - len(kept),
+            cut_tokens=cut,
         )
+
+
+def _folder_rows(folder: Path, subset: str) -> list[dict[str, Any]]:
+    return read_jsonl(folder / f"{subset}.jsonl", FIELDS)
+
+
+def _archive_rows(archive: Path, subset: str) -> list[dict[str, Any]]:
+    member = f"data/{subset}.jsonl"
+    if not archive.is_file():
+        raise ValueError(f"task.path is {str(archive)!r}, and there is no such file")
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return parse_jsonl(opened.read(member), f"{archive}, {member}", FIELDS)
+    except KeyError:
+        raise ValueError(f"{archive} holds no {member}") from None
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{archive} is not a zip archive that can be read: {error}") from None
 
 
 def _read_json(place: str, name: str) -> dict[str, Any]:

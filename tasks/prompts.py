@@ -8,8 +8,8 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tasks.jsonl import read_jsonl
-from tasks.task import Prompt, Task, check_positive
-from tasks.tokens import chat, cut_middle, encode
+from tasks.task import Prompt, Task, check_answers, check_positive, check_room
+from tasks.tokens import fitted
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ class OwnPrompts(Task):
 
     def _prompt(self, row: dict[str, Any], tokenizer: Tokenizer, max_tokens: int) -> Prompt:
         new_tokens = row.get("max_new_tokens", self.max_new_tokens)
-        text = chat(tokenizer, row["prompt"]) if row.get("chat_template", False) else row["prompt"]
-        ids = encode(tokenizer, text)
-        kept = cut_middle(ids, min(max_tokens - new_tokens, self.max_tokens or max_tokens))
+        check_room(str(row["id"]), new_tokens, max_tokens)
+        limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
+        ids, cut = fitted(tokenizer, row["prompt"], as_chat=row.get("chat_template", False), limit=limit)
         return Prompt(
             id=str(row["id"]),
             task="prompts",
-            input_ids=tuple(kept),
+            input_ids=ids,
             max_new_tokens=new_tokens,
             answers=tuple(row.get("answers", ())),
-            cut_tokens=len(ids) - len(kept),
+            cut_tokens=cut,
         )
 
 
@@ -69,9 +69,7 @@ def _check(path: Path, rows: list[dict[str, Any]]) -> None:
         seen.add(name)
         if not isinstance(row["prompt"], str) or not row["prompt"]:
             raise ValueError(f"{path}: the prompt of id {name!r} is empty or not a text")
-        answers = row.get("answers", [])
-        if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
-            raise ValueError(f"{path}: the answers of id {name!r} are {answers!r}, must be a list of texts")
+        check_answers(f"{path}, id {name!r}", row.get("answers", []))
         for field, kind in (("max_new_tokens", int), ("chat_template", bool)):
             if field in row and type(row[field]) is not kind:
                 raise ValueError(f"{path}: {field} of id {name!r} is {row[field]!r}, must be of type {kind.__name__}")

@@ -43,3 +43,17 @@ def check_positive(name: str, value: int | None) -> None:
     """Raises ValueError unless the setting is at least 1, or null."""
     if value is not None and value < 1:
         raise ValueError(f"{name} is {value}, must be at least 1, or null")
+
+
+def check_room(prompt: str, max_new_tokens: int, max_tokens: int) -> None:
+    """Raises ValueError unless the model can read a prompt token beside the answer."""
+    if max_new_tokens >= max_tokens:
+        raise ValueError(
+            f"max_new_tokens of prompt {prompt} is {max_new_tokens}, and the model reads {max_tokens} in all"
+        )
+
+
+def check_answers(where: str, answers: object) -> None:
+    """Raises ValueError unless the reference answers are a list of texts."""
+    if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
+        raise ValueError(f"{where}: the answers are {answers!r}, must be a list of texts")

@@ -22,6 +22,17 @@ def encode(tokenizer: Tokenizer, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=not written, verbose=False)["input_ids"])
 
 
+def fitted(tokenizer: Tokenizer, text: str, *, as_chat: bool, limit: int) -> tuple[tuple[int, ...], int]:
+    """The tokens of a text, cut in the middle to at most ``limit``, and how many were cut.
+
+    Raises:
+        ValueError: there is no room for a single token, or no chat template.
+    """
+    ids = encode(tokenizer, chat(tokenizer, text) if as_chat else text)
+    kept = cut_middle(ids, limit)
+    return tuple(kept), len(ids) - len(kept)
+
+
 def cut_middle(ids: list[int], limit: int) -> list[int]:
     """At most ``limit`` tokens: what is too much is taken out of the middle, start and end stay.
 

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
+from transformers import PreTrainedModel
 
+from models.tiny import byte_tokenizer
 from tests.command import Command, Ended
 
 ROOT = Path(__file__).parent.parent
@@ -107,7 +109,7 @@ def test_a_sweep_makes_a_folder_a_run(tokenrank: Command, tmp_path: Path) -> Non
 def test_a_failing_run_does_not_stop_a_sweep(tokenrank: Command, tmp_path: Path) -> None:
     ended = tokenrank("-m", *SMALL, "universe.window=999,8", f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert ended.code == 2
-    assert "universe.window=999" in ended.err
+    assert "universe.window=999" in ended.err.splitlines()[0]
     assert len(list((tmp_path / "sweep").glob("1_*/metrics.parquet"))) == 1
 
 
@@ -118,6 +120,21 @@ def test_a_second_run_in_a_folder_replaces_the_first_and_nothing_else(tokenrank:
     assert not list((tmp_path / "run" / "rankings").glob("*.safetensors"))
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
     assert list(pd.read_parquet(tmp_path / "run" / "samples.parquet")["id"]) == ["niah_300_100_0"]
+
+
+def test_a_folder_that_is_no_run_keeps_what_looks_like_one(tokenrank: Command, tmp_path: Path) -> None:
+    (tmp_path / "run" / "plots").mkdir(parents=True)
+    (tmp_path / "run" / "plots" / "mine.png").write_text("mine")
+    assert tokenrank(*SMALL).code == 0
+    assert (tmp_path / "run" / "plots" / "mine.png").read_text() == "mine"
+
+
+def test_records_name_a_model_by_its_path(tokenrank: Command, tmp_path: Path, tiny_model: PreTrainedModel) -> None:
+    tiny_model.save_pretrained(tmp_path / "some-model")
+    byte_tokenizer().save_pretrained(tmp_path / "some-model")
+    ended = tokenrank("model=smollm2", f"model.path={tmp_path / 'some-model'}", *SMALL[1:])
+    assert ended.code == 0, ended.err
+    assert set(pd.read_parquet(tmp_path / "run" / "metrics.parquet")["model"]) == {"some-model"}
 
 
 def test_the_reference_answer_can_be_fed_instead_of_generated(tokenrank: Command, tmp_path: Path) -> None:
@@ -169,6 +186,12 @@ def test_a_heuristic_from_outside_runs_beside_ours(tokenrank: Command, tmp_path:
     assert len(ours) > 0
 
 
+def test_a_config_without_a_class_is_refused_not_dropped(tokenrank: Command, tmp_path: Path, outside: str) -> None:
+    (Path(outside) / "heuristic" / "slip.yaml").write_text("slip:\n  _tagret_: outside_heuristics.Backwards\n")
+    ended = tokenrank("--config-dir", outside, *SMALL, "heuristic=[slip,tova]")
+    refused(ended, "heuristic.slip has no _target_", tmp_path)
+
+
 def test_a_prompt_with_nan_scores_fails_by_name_and_the_others_go_on(
     tokenrank: Command, tmp_path: Path, outside: str
 ) -> None:
@@ -205,6 +228,7 @@ BAD_SETTINGS = [
     ("heuristic=[]", "heuristic chooses nothing"),
     ("nonsense=1", "nonsense"),
     ("heuristic.claa.window=300", "heuristic.claa.window=300 is not below the 300 tokens"),
+    ("universe.window=290", "universe.window=290 reaches into the needle"),
     ("universe.window=300", "universe.window=300 is not below the 300 tokens"),
     ("heuristic.claa.window=0", "heuristic.claa: window is 0"),
     ("heuristic.claa.window=wide", "heuristic.claa.window is 'wide', must be of type int"),
@@ -215,6 +239,7 @@ BAD_SETTINGS = [
     ("k=[0]", "k is 0, must be above 0 and at most 100 percent"),
     ("k=[5,100.5]", "k is 100.5"),
     ("k=10", "k is 10, must be a list"),
+    ("k=[10,10]", "k holds a value twice"),
     ("plots.k=7", "plots.k is 7, must be one of k=[5, 10]"),
     ("model.dtype=float8", "model.dtype is 'float8'"),
     ("model.path=./nowhere", "no such file or folder"),

@@ -1,10 +1,10 @@
-"""What the configs may say beyond their files: the word all, and where LongBench's templates are."""
+"""What the configs may say beyond their files: the word all, and short hashes."""
 
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from evaluation.composing import LONGBENCH_TEMPLATES, longbench_templates, register, short_hash
+from evaluation.composing import register, short_hash
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 
@@ -26,8 +26,3 @@ def test_names_put_methods_side_by_side() -> None:
 def test_hashes_are_short_and_differ() -> None:
     assert len(short_hash("a")) == len(short_hash("b" * 10_000)) == 8
     assert short_hash("a") != short_hash("b")
-
-
-def test_templates_are_beside_the_data_if_the_data_are_a_folder() -> None:
-    assert longbench_templates("some/folder") is None
-    assert longbench_templates("data.zip") == longbench_templates(None) == LONGBENCH_TEMPLATES

@@ -188,10 +188,15 @@ def test_a_broken_template_file_comes_with_advice(folder: Path, byte_tokenizer: 
         task(folder).prompts(byte_tokenizer, READS)
 
 
-@pytest.mark.parametrize("path", [None, "data.zip"])
-def test_an_archive_needs_templates_from_elsewhere(path: str | None, byte_tokenizer: Tokenizer) -> None:
-    with pytest.raises(ValueError, match=r"task\.templates must name the folder or URL"):
-        LongBench(subset=SUBSETS, path=path).prompts(byte_tokenizer, READS)
+def test_an_archive_takes_the_templates_of_longbenchs_own_repository(
+    folder: Path, tmp_path: Path, byte_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = pack(folder, tmp_path / "data.zip")
+    monkeypatch.setattr("tasks.longbench.TEMPLATES", folder.as_uri())
+    assert task(archive).prompts(byte_tokenizer, READS) == task(folder).prompts(byte_tokenizer, READS)
+    monkeypatch.setattr("tasks.longbench.TEMPLATES", (tmp_path / "nowhere").as_uri())
+    with pytest.raises(ValueError, match=r"nowhere/dataset2prompt\.json cannot be read"):
+        task(archive).prompts(byte_tokenizer, READS)
 
 
 def test_an_unknown_subset_is_refused_with_those_there_are(folder: Path, byte_tokenizer: Tokenizer) -> None:

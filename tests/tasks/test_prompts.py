@@ -63,7 +63,7 @@ def test_too_long_a_prompt_is_cut_in_the_middle_and_says_so(
 def test_room_is_left_for_the_answer_that_the_line_asks_for(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
     (prompt,) = task(tmp_path, [row(prompt=LONG, max_new_tokens=90)]).prompts(byte_tokenizer, 100)
     assert len(prompt.input_ids) == 10
-    with pytest.raises(ValueError, match="its limit is 0 tokens"):
+    with pytest.raises(ValueError, match=r"max_new_tokens of prompt .* is 100, and the model reads 100"):
         task(tmp_path, [row(prompt=LONG, max_new_tokens=100)]).prompts(byte_tokenizer, 100)
 
 
@@ -133,7 +133,7 @@ def test_fewer_than_one_token_is_refused(tmp_path: Path, byte_tokenizer: Tokeniz
 
 @pytest.mark.parametrize("answers", ["42", 42, None, [42]])
 def test_answers_must_be_a_list_of_texts(tmp_path: Path, byte_tokenizer: Tokenizer, answers: Any) -> None:
-    with pytest.raises(ValueError, match=r"own\.jsonl: the answers of id 'b'"):
+    with pytest.raises(ValueError, match=r"own\.jsonl, id 'b': the answers are"):
         task(tmp_path, [row(), row(id="b", answers=answers)]).prompts(byte_tokenizer, 1000)
 
 
