@@ -1,6 +1,6 @@
 """What one attention layer showed: the only thing that a heuristic or the oracle ever sees of a model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -65,8 +65,20 @@ class AttentionLayer:
             return self._shared_attention[:, self.shared_rows - rows :]
         return self._softmax(self.dots(rows), self.queries.shape[1] - rows)
 
-    def attention_block(self, start: int, stop: int) -> Tensor:
-        """Attention of the queries ``start`` to ``stop`` (exclusive), (heads, stop - start, tokens); not shared."""
+    def attention_block(self, start: int, stop: int, *, trim: bool = False) -> Tensor:
+        """Attention of the queries ``start`` to ``stop`` (exclusive); not shared.
+
+        Args:
+            start: number of the first query.
+            stop: one past the last.
+            trim: leave out the tokens that come after all of these queries (their attention is 0).
+
+        Returns:
+            (heads, stop - start, tokens), or fewer tokens with ``trim``.
+        """
+        if trim and self.first_position + stop < self.tokens:
+            layer = replace(self, keys=self.keys[:, : self.first_position + stop], shared_rows=0)
+            return layer.attention_block(start, stop)
         return self._softmax(self._dots(self.queries[:, start:stop]), start)
 
     @cached_property

@@ -55,6 +55,11 @@ def prepare(config: DictConfig) -> Experiment:
     source: Pretrained = build(config.model, "model")
     task: Task = build(config.task, "task")
     tokenizer = source.tokenizer()
+    for name, each in heuristics.items():
+        try:
+            each.check(tokenizer, oracle.answer)
+        except ValueError as error:
+            raise ValueError(f"heuristic.{name}: {error}") from error
     prompts = task.prompts(tokenizer, source.max_tokens())
     windows = {f"universe.window={config.universe.window}": config.universe.window}
     windows |= {f"heuristic.{name}.window={each.window}": each.window for name, each in heuristics.items()}

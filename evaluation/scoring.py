@@ -62,7 +62,7 @@ def rank(
     scores = {}
     for name, each in heuristics.items():
         if each.needs_answer:
-            scores[name] = importance.expand(len(layers), -1)
+            scores[name] = each.from_answer(reading.answer_layers, importance).expand(len(layers), -1)
         else:
             scores[name] = each.combine(torch.stack([row.cpu() for row in rows[name]]))
         check_finite(scores[name], f"heuristic {name}", layers, prompt.id)

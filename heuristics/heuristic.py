@@ -1,9 +1,11 @@
 """What every heuristic is: one score per prompt token and layer."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from capture.layer import AttentionLayer
 
@@ -16,7 +18,7 @@ class Heuristic(ABC):
     """
 
     window: int = 0  # queries at the end of the prompt whose attention is read
-    needs_answer: ClassVar[bool] = False  # true for the oracle alone: its scores are known only after the answer
+    needs_answer: ClassVar[bool] = False  # true: ranks by ``from_answer``, not layer by layer; one row for all layers
 
     @abstractmethod
     def score(self, layer: AttentionLayer) -> Tensor:
@@ -28,6 +30,27 @@ class Heuristic(ABC):
 
         Returns:
             (tokens,) finite float32, higher = keep. Tokens that the method always keeps get the row's maximum.
+        """
+
+    def from_answer(self, layers: Sequence[AttentionLayer], oracle: Tensor) -> Tensor:
+        """Scores of a method that ranks only after an answer (``needs_answer``); ``score`` is then not called.
+
+        Args:
+            layers: in order, each with the queries that predicted the answer's tokens, (heads, answer tokens, dim), the
+                first of them that of the last prompt token, and the prompt's keys.
+            oracle: (tokens,) or (layers, tokens), the truth; for the control of that name alone.
+
+        Returns:
+            (tokens,) finite float32, the same for all layers, or (layers, tokens).
+        """
+        raise NotImplementedError(f"{type(self).__name__} ranks layer by layer")
+
+    def check(self, tokenizer: Tokenizer, answer: str) -> None:  # noqa: B027 - most methods can
+        """Raises ValueError if the method cannot rank prompts of this tokenizer, or with this kind of answer.
+
+        Args:
+            tokenizer: the model's.
+            answer: where the answer comes from, ``generated`` or ``reference``.
         """
 
     def combine(self, rows: Tensor) -> Tensor:

@@ -234,6 +234,10 @@ BAD_SETTINGS = [
     ("heuristic.claa.window=wide", "heuristic.claa.window is 'wide', must be of type int"),
     ("heuristic.claa.kernel=4", "heuristic.claa: kernel is 4, must be odd"),
     ("heuristic.claa.heads=q", "heads is 'q', must be one of kv, sum"),
+    ("heuristic=speculative heuristic.speculative.look_ahead=0", "heuristic.speculative: look_ahead is 0"),
+    ("heuristic=speculative heuristic.speculative.draft=./nowhere", "no such file or folder"),
+    ("heuristic=speculative oracle.answer=reference", "heuristic.speculative: draft is null"),
+    ("heuristic=asl heuristic.asl.tau=2", "heuristic.asl: tau is 2"),
     ("oracle.kernel=2", "oracle: kernel is 2, must be odd"),
     ("oracle.answer=true", "oracle.answer is True"),
     ("k=[0]", "k is 0, must be above 0 and at most 100 percent"),
@@ -254,7 +258,7 @@ BAD_SETTINGS = [
 def test_bad_settings_get_one_sentence_and_leave_nothing(
     tokenrank: Command, tmp_path: Path, setting: str, sentence: str
 ) -> None:
-    refused(tokenrank(*SMALL, setting), sentence, tmp_path)
+    refused(tokenrank(*SMALL, *setting.split()), sentence, tmp_path)
 
 
 BAD_LINES = [

@@ -45,7 +45,7 @@ def heuristic(name: str) -> Heuristic:
 
 
 def scoring() -> list[str]:
-    """All but the oracle."""
+    """All but the oracle and speculation."""
     return [name for name in NAMES if not heuristic(name).needs_answer]
 
 
@@ -54,10 +54,18 @@ def settings(field: str) -> list[str]:
     return [name for name in NAMES if field in config(name)[name]]
 
 
-def test_the_oracle_alone_needs_the_answer() -> None:
-    assert set(NAMES) - set(scoring()) == {"oracle"}
-    with pytest.raises(ValueError, match="known only after the answer"):
-        heuristic("oracle").score(random_layer())
+@pytest.mark.parametrize("name", ["oracle", "speculative"])
+def test_what_needs_the_answer_says_so(name: str) -> None:
+    assert name not in scoring()
+    with pytest.raises(ValueError, match=r"known only after the (draft's )?answer"):
+        heuristic(name).score(random_layer())
+
+
+@pytest.mark.parametrize("name", set(NAMES) - {"oracle", "speculative"})
+def test_all_others_rank_layer_by_layer(name: str) -> None:
+    assert name in scoring()
+    with pytest.raises(NotImplementedError, match="ranks layer by layer"):
+        heuristic(name).from_answer([random_layer()], torch.zeros(40))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from capture.layer import AttentionLayer
-from oracle import answer_informed
+from heuristics import look_back
 from oracle.answer_informed import AnswerInformedOracle
 from tests import slow
 from tests.slow import random_layer
@@ -81,7 +81,7 @@ def test_the_size_of_a_block_does_not_matter(
     seen = answer_layers(kv_heads=1, dim=4)
     oracle = AnswerInformedOracle(heads=heads, layers=layers)
     whole = oracle.importance(seen)
-    monkeypatch.setattr(answer_informed, "BLOCK", block)
+    monkeypatch.setattr(look_back, "BLOCK", block)
     assert torch.allclose(oracle.importance(seen), whole, rtol=1e-5, atol=1e-7)
 
 
@@ -95,7 +95,7 @@ def asked_blocks(monkeypatch: pytest.MonkeyPatch, seen: Sequence[AttentionLayer]
         return attention_block(layer, start, stop)
 
     with monkeypatch.context() as patch:
-        patch.setattr(answer_informed, "BLOCK", block)
+        patch.setattr(look_back, "BLOCK", block)
         patch.setattr(AttentionLayer, "attention_block", spy)
         patch.delattr(AttentionLayer, "attention")
         patch.delattr(AttentionLayer, "dots")
@@ -158,5 +158,5 @@ def test_a_kernel_without_a_middle_is_an_error(kernel: int) -> None:
 
 
 def test_no_layer_is_an_error() -> None:
-    with pytest.raises(ValueError, match="at least one attention layer, got none"):
+    with pytest.raises(ValueError, match="at least one attention layer and one query of the answer, got none"):
         AnswerInformedOracle().importance([])

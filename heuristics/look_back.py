@@ -1,0 +1,55 @@
+"""How strongly the tokens of an answer look back at each token of the prompt: what oracle and look-ahead share."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from capture.layer import AttentionLayer
+
+BLOCK = 2**22  # attention values held at a time (16 MiB), or as many as one layer has key values, if that is more
+
+
+@torch.inference_mode()
+def look_back(layers: Sequence[AttentionLayer], heads: str = "max", over_layers: str = "max") -> Tensor:
+    """Attention to the prompt, reduced over heads and layers, averaged over the answer's queries; not smoothed.
+
+    Never holds more than a block of one layer's attention, however many layers and answer tokens there are.
+
+    Args:
+        layers: each with one query per answer token, (heads, answer tokens, dim), and the prompt's keys.
+        heads: ``max`` or ``mean`` over heads.
+        over_layers: ``max`` or ``mean`` over layers; ``each`` keeps them apart.
+
+    Returns:
+        (1, tokens) float32 in [0, 1] on the CPU; (layers, tokens) for ``each``.
+
+    Raises:
+        ValueError: there is no layer or no query.
+    """
+    if not layers or layers[0].queries.shape[1] == 0:
+        raise ValueError("looking back needs at least one attention layer and one query of the answer, got none")
+    tokens, (query_heads, answer_tokens, _) = layers[0].tokens, layers[0].queries.shape
+    rows = max(1, max(BLOCK, layers[0].keys.numel()) // (query_heads * tokens))
+    total = torch.zeros(len(layers) if over_layers == "each" else 1, tokens)
+    for start in range(0, answer_tokens, rows):
+        stop = min(start + rows, answer_tokens)
+        if over_layers == "each":
+            total += torch.stack([_over_heads(layer, start, stop, heads).sum(dim=0).cpu() for layer in layers])
+        else:
+            total += _over_layers(layers, start, stop, heads, over_layers).sum(dim=0, keepdim=True).cpu()
+    return total / answer_tokens
+
+
+def _over_layers(layers: Sequence[AttentionLayer], start: int, stop: int, heads: str, over_layers: str) -> Tensor:
+    """(answer tokens, tokens) of the answer tokens from ``start`` to ``stop``."""
+    reduced = _over_heads(layers[0], start, stop, heads)
+    for layer in layers[1:]:
+        seen = _over_heads(layer, start, stop, heads).to(reduced.device)
+        reduced = torch.maximum(reduced, seen) if over_layers == "max" else reduced + seen
+    return reduced if over_layers == "max" else reduced / len(layers)
+
+
+def _over_heads(layer: AttentionLayer, start: int, stop: int, heads: str) -> Tensor:
+    attention = layer.attention_block(start, stop)  # (heads, answer tokens, tokens)
+    return attention.amax(dim=0) if heads == "max" else attention.mean(dim=0)
