@@ -35,13 +35,8 @@ pytestmark = [
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of the ranking study on the reference prompts."""
     folder = tmp_path_factory.mktemp("conformance") / "run"
-    command = [
-        sys.executable,
-        "run.py",
-        "experiment=paper_rankings",
-        "heuristic=[fastkv,claa,gemfilter]",
-        "task=prompts",
-    ]
+    command = [sys.executable, "run.py", "experiment=paper_rankings", "task=prompts"]
+    command += ["heuristic=[fastkv,claa,gemfilter,speculative]", "heuristic.speculative.last_query=false"]
     command += [f"task.path={PROMPTS}", "save_rankings=true", f"hydra.run.dir={folder}"]
     subprocess.run(command, cwd=ROOT, check=True)
     return folder
@@ -82,6 +77,15 @@ def test_the_rankings_agree_at_every_layer(run: Path, sample: str, heuristic: st
     found = ours(run, sample)[f"heuristic.{heuristic}"][FIRST_LAYER[heuristic] :, : wanted.shape[1]]
     assert largest_deviation(found, wanted) < TOLERANCE
     assert largest_deviation(np.roll(found, 1, axis=0), wanted) > TOLERANCE  # the check tells layers apart
+
+
+def test_speculation_with_the_model_itself_agrees(run: Path, sample: str) -> None:
+    name = "speculative_fp32softmax_k8"
+    if name not in theirs(sample):
+        pytest.skip(f"the answer of {sample} is shorter than the 8 tokens ahead and the one after them")
+    found = ours(run, sample)["heuristic.speculative"]
+    assert largest_deviation(found, theirs(sample)[name]) < TOLERANCE
+    assert largest_deviation(found, theirs(sample)["oracle_fp32softmax"]) > TOLERANCE  # the check tells them apart
 
 
 @pytest.mark.parametrize("heuristic", ["fastkv", "claa"])  # gemfilter's is over another universe
