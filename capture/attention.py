@@ -15,7 +15,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
-Visitor = Callable[[nn.Module, Tensor, Tensor, dict[str, Any]], None]
+Visitor = Callable[[nn.Module, Tensor, Tensor, Tensor, dict[str, Any]], None]  # module, query, key, value, rules
 Attention = Callable[..., tuple[Tensor, Tensor | None]]
 
 FUSED = "tokenrank_fused"  # a name with "flash", "/" or the fused kernel's own name in it would be parsed
@@ -58,12 +58,13 @@ def _watched(delegate: Callable[[nn.Module], Attention]) -> Attention:
         key: Tensor,
         value: Tensor,
         attention_mask: Tensor | None,
+        dropout: float = 0.0,  # by name or here: wrappers of other packages pass it on by position
         on_attention: Visitor | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
         if on_attention is not None:
-            on_attention(module, query, key, kwargs)
-        return delegate(module)(module, query, key, value, attention_mask, **kwargs)
+            on_attention(module, query, key, value, kwargs)
+        return delegate(module)(module, query, key, value, attention_mask, dropout=dropout, **kwargs)
 
     return attention
 

@@ -2,9 +2,20 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class AttentionCall:
+    """The call of the model's own attention module that a layer was seen in: for methods written against modules."""
+
+    module: nn.Module
+    hidden_states: Tensor  # (1, tokens, hidden)
+    values: Tensor  # (1, kv_heads, tokens, dim)
+    arguments: dict[str, Any]  # all else that the module was called with, by name
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,7 @@ class AttentionLayer:
     softcap: float | None = None  # logits become softcap * tanh(logits / softcap)
     sliding_window: int | None = None  # a query sees the last this many positions, itself included
     sinks: Tensor | None = None  # (heads,) logits that take part in the softmax and belong to no token
+    call: AttentionCall | None = None  # only where it was asked for
     shared_rows: int = 0  # window attention up to this many rows is computed once and shared
 
     @property

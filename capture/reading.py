@@ -1,7 +1,8 @@
 """Reads a prompt once and answers it once, greedily, while everything asked for is read off the passing layers."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from transformers import PreTrainedModel
 
 from capture.attention import watch
 from capture.cache import reserved_cache
-from capture.layer import AttentionLayer
+from capture.layer import AttentionCall, AttentionLayer
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Reading:
 
     answer_ids: Tensor  # (answer tokens,) int64, on the CPU; the end-of-sequence token included, if it was generated
     answer_layers: list[AttentionLayer]  # queries are those that predicted the answer tokens, keys those of the prompt
+    ahead_layers: list[AttentionLayer]  # the same, with the queries of what was looked ahead beyond the answer
     prefill_seconds: float  # until the first answer token is known
     decode_seconds: float  # from there to the end of the answer
 
@@ -30,12 +32,14 @@ class _Recorder:
 
     def __init__(self, input_ids: Tensor, visit: Callable[[AttentionLayer], None], shared_rows: int) -> None:
         self.input_ids = input_ids
+        self.called: dict[nn.Module, tuple[Tensor, dict[str, Any]]] = {}  # hidden states and arguments, until visited
         self.visit = visit
         self.shared_rows = min(shared_rows, len(input_ids))
         self.layers: dict[int, AttentionLayer] = {}  # facts and prompt keys; of the queries only the last one
         self.queries: dict[int, list[Tensor]] = {}  # (heads, new tokens, dim) each
 
-    def prefill(self, module: nn.Module, query: Tensor, key: Tensor, rules: dict[str, Any]) -> None:
+    def prefill(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: dict[str, Any]) -> None:
+        called = self.called.pop(module, None)
         layer = AttentionLayer(
             index=int(module.layer_idx),  # type: ignore[arg-type]
             queries=query[0],
@@ -45,14 +49,34 @@ class _Recorder:
             softcap=rules.get("softcap"),
             sliding_window=rules.get("sliding_window"),
             sinks=rules.get("s_aux"),
+            call=AttentionCall(module, called[0], value, called[1]) if called else None,
             shared_rows=self.shared_rows,
         )
         self.visit(layer)
         last = query[0, :, -1:].clone()  # a view would keep all queries alive
-        self.layers[layer.index] = replace(layer, queries=last, first_position=layer.tokens - 1, shared_rows=0)
+        self.layers[layer.index] = replace(
+            layer, queries=last, first_position=layer.tokens - 1, call=None, shared_rows=0
+        )
         self.queries[layer.index] = [last]
 
-    def decode(self, module: nn.Module, query: Tensor, _key: Tensor, _rules: dict[str, Any]) -> None:
+    @contextmanager
+    def noting_calls(self, model: nn.Module) -> Iterator[None]:
+        """While it lasts, what attention modules are called with is kept until their attention is visited."""
+
+        def note(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+            states = named["hidden_states"] if "hidden_states" in named else arguments[0]
+            self.called[module] = (states, {name: value for name, value in named.items() if name != "hidden_states"})
+
+        numbered = [module for module in model.modules() if hasattr(module, "layer_idx")]
+        handles = [module.register_forward_pre_hook(note, with_kwargs=True) for module in numbered]
+        try:
+            yield
+        finally:
+            self.called.clear()
+            for handle in handles:
+                handle.remove()
+
+    def decode(self, module: nn.Module, query: Tensor, *_: Any) -> None:
         self.queries[int(module.layer_idx)].append(query[0])  # type: ignore[arg-type]
 
     def answer_layers(self) -> list[AttentionLayer]:
@@ -71,6 +95,8 @@ def read(
     max_new_tokens: int,
     answer_ids: Sequence[int] | None = None,
     shared_rows: int = 0,
+    with_calls: bool = False,
+    look_ahead: int = 0,
 ) -> Reading:
     """One prefill of the prompt, then its greedy answer; ``visit`` sees each attention layer of the prefill as it passes.
 
@@ -84,6 +110,8 @@ def read(
         max_new_tokens: the answer ends after this many tokens, or with an end-of-sequence token, which is part of it.
         answer_ids: if given, the answer is not generated but these tokens are fed (teacher forcing), in one pass.
         shared_rows: rows of window attention that several readers will ask for (see AttentionLayer).
+        look_ahead: so many tokens of a generated answer are fed at least, even beyond ``max_new_tokens``, unless it ends.
+        with_calls: the layers come with the call of the model's module that they were seen in.
 
     Raises:
         ValueError: an empty prompt, max_new_tokens or answer below one token, or no attention layer was seen.
@@ -97,7 +125,8 @@ def read(
     watch(model)
     device = next(model.get_input_embeddings().parameters()).device
     recorder = _Recorder(input_ids.to(device), visit, shared_rows)
-    cache = reserved_cache(model.config.get_text_config().num_hidden_layers, len(input_ids) + max_new_tokens)
+    limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, look_ahead + 1)
+    cache = reserved_cache(model.config.get_text_config().num_hidden_layers, len(input_ids) + limit)
 
     def next_token(token_ids: Tensor, on_attention: Callable[..., None]) -> int:
         output = model(
@@ -110,22 +139,25 @@ def read(
         return int(output.logits[0, -1].argmax())
 
     started = time.perf_counter()
-    token = next_token(input_ids, recorder.prefill)
+    with recorder.noting_calls(model) if with_calls else nullcontext():
+        token = next_token(input_ids, recorder.prefill)
     if not recorder.layers:
         raise ValueError(f"no attention layer of {type(model).__name__} was captured")
     first_token = time.perf_counter()
     feed = partial(next_token, on_attention=recorder.decode)
-    answer = _generate(feed, token, max_new_tokens, _end_tokens(model)) if answer_ids is None else list(answer_ids)
+    answer = _generate(feed, token, limit, _end_tokens(model)) if answer_ids is None else list(answer_ids)
     if answer_ids is not None and len(answer) > 1:
         feed(torch.tensor(answer[:-1]))
     finished = time.perf_counter()
-    return Reading(torch.tensor(answer), recorder.answer_layers(), first_token - started, finished - first_token)
+    ahead, answer = recorder.answer_layers(), answer[:max_new_tokens]
+    layers = [replace(layer, queries=layer.queries[:, : len(answer)]) for layer in ahead]
+    return Reading(torch.tensor(answer), layers, ahead, first_token - started, finished - first_token)
 
 
-def _generate(feed: Callable[[Tensor], int], first: int, max_new_tokens: int, ends: set[int]) -> list[int]:
+def _generate(feed: Callable[[Tensor], int], first: int, limit: int, ends: set[int]) -> list[int]:
     """The greedy answer from its first token on; its last token is never fed."""
     answer = [first]
-    while len(answer) < max_new_tokens and answer[-1] not in ends:
+    while len(answer) < limit and answer[-1] not in ends:
         answer.append(feed(torch.tensor(answer[-1:])))
     return answer
 

@@ -1,6 +1,8 @@
 """From a config node to the object it describes, with errors that name the setting."""
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -26,6 +28,15 @@ def build(node: DictConfig, name: str) -> Any:
         return instantiate(node, _convert_="all")
     except (InstantiationException, ImportError) as error:
         raise ValueError(f"{name}: {error.__cause__ or error}") from error
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Puts the name of a setting in front of the ValueErrors that come out of the block."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def build_all(config: DictConfig, group: str) -> dict[str, Any]:

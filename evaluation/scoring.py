@@ -53,6 +53,8 @@ def rank(
         max_new_tokens=prompt.max_new_tokens,
         answer_ids=answer_ids,
         shared_rows=max((each.window for each in heuristics.values()), default=0),
+        look_ahead=max((each.look_ahead for each in heuristics.values()), default=0),
+        with_calls=any(each.needs_call for each in heuristics.values()),
     )
     layers = [layer.index for layer in reading.answer_layers]
     started = time.perf_counter()
@@ -62,7 +64,7 @@ def rank(
     scores = {}
     for name, each in heuristics.items():
         if each.needs_answer:
-            scores[name] = each.from_answer(reading.answer_layers, importance).expand(len(layers), -1)
+            scores[name] = each.from_answer(reading.ahead_layers, importance).expand(len(layers), -1)
         else:
             scores[name] = each.combine(torch.stack([row.cpu() for row in rows[name]]))
         check_finite(scores[name], f"heuristic {name}", layers, prompt.id)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor
+from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from capture.layer import AttentionLayer
@@ -18,6 +19,8 @@ class Heuristic(ABC):
     """
 
     window: int = 0  # queries at the end of the prompt whose attention is read
+    look_ahead: int = 0  # tokens of the model's own answer that are read at least, even beyond the answer's limit
+    needs_call: ClassVar[bool] = False  # true: reads ``layer.call``, the call of the model's own module
     needs_answer: ClassVar[bool] = False  # true: ranks by ``from_answer``, not layer by layer; one row for all layers
 
     @abstractmethod
@@ -37,7 +40,8 @@ class Heuristic(ABC):
 
         Args:
             layers: in order, each with the queries that predicted the answer's tokens, (heads, answer tokens, dim), the
-                first of them that of the last prompt token, and the prompt's keys.
+                first of them that of the last prompt token, and the prompt's keys. Beyond the answer's limit there are
+                as many as ``look_ahead`` asks for.
             oracle: (tokens,) or (layers, tokens), the truth; for the control of that name alone.
 
         Returns:
@@ -51,6 +55,13 @@ class Heuristic(ABC):
         Args:
             tokenizer: the model's.
             answer: where the answer comes from, ``generated`` or ``reference``.
+        """
+
+    def attach(self, model: PreTrainedModel) -> None:  # noqa: B027 - most methods have nothing to set up
+        """Sets the method up for a model, once, before the first prompt.
+
+        Raises:
+            ValueError: it cannot rank prompts of this model.
         """
 
     def combine(self, rows: Tensor) -> Tensor:

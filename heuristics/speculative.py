@@ -21,8 +21,8 @@ from models.pretrained import Pretrained
 class Speculative(Heuristic):
     """Attention of the queries of ``look_ahead`` answer tokens, maximum over layers and heads, mean over queries, smoothed.
 
-    The answer is the draft model's, or the model's own where ``draft`` is null. An answer that ends earlier gives as many
-    queries as it has (its last token is never fed, so it gives none). It has no layers of its own: one row, for all.
+    The answer is the draft model's, or the model's own where ``draft`` is null, whatever the task's limit is. One that ends
+    earlier gives as many queries as it has (its last token is never fed). No layers of its own: one row, for all.
 
     Source: Liu et al. 2025, https://arxiv.org/abs/2502.02789.
     """

@@ -208,3 +208,37 @@ def test_a_model_that_shows_no_layer_is_an_error(model: PreTrainedModel, monkeyp
     model.set_attn_implementation("sdpa")
     with pytest.raises(ValueError, match="no attention layer of LlamaForCausalLM was captured"):
         read(model, prompt(), ignore, max_new_tokens=3)
+
+
+@pytest.mark.parametrize("look_ahead", [0, 3, 9])
+def test_looking_ahead_feeds_more_and_changes_nothing_else(tiny_model: PreTrainedModel, look_ahead: int) -> None:
+    ids = torch.tensor([(3 * i * i + 1) % 256 for i in range(30)])  # its answer does not end early
+    plain = read(tiny_model, ids, lambda _: None, max_new_tokens=4)
+    found = read(tiny_model, ids, lambda _: None, max_new_tokens=4, look_ahead=look_ahead)
+    longer = read(tiny_model, ids, lambda _: None, max_new_tokens=max(4, look_ahead + 1))
+    assert found.answer_ids.tolist() == plain.answer_ids.tolist()
+    for wanted, layer, ahead, far in zip(
+        plain.answer_layers, found.answer_layers, found.ahead_layers, longer.answer_layers, strict=True
+    ):
+        assert torch.equal(layer.queries, wanted.queries)
+        assert torch.equal(ahead.queries, far.queries)
+        assert ahead.queries.shape[1] == max(4, look_ahead + 1)
+
+
+def test_the_calls_of_the_modules_come_along_only_if_asked_for(tiny_model: PreTrainedModel) -> None:
+    ids = torch.arange(20)
+    seen: list[AttentionLayer] = []
+    read(tiny_model, ids, seen.append, max_new_tokens=1)
+    assert all(layer.call is None for layer in seen)
+    seen.clear()
+    found = read(tiny_model, ids, seen.append, max_new_tokens=2, with_calls=True)
+    attention = [module for module in tiny_model.modules() if hasattr(module, "q_proj")]
+    assert [layer.call.module for layer in seen if layer.call] == attention
+    for layer in seen:
+        assert layer.call is not None
+        with torch.inference_mode():
+            values = layer.call.module.v_proj(layer.call.hidden_states)  # type: ignore[operator]
+        assert torch.allclose(layer.call.values.transpose(1, 2).flatten(2), values, atol=1e-6)
+        assert "position_embeddings" in layer.call.arguments
+    assert all(layer.call is None for layer in found.answer_layers)
+    assert not any(module._forward_pre_hooks for module in tiny_model.modules())

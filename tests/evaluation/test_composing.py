@@ -16,7 +16,9 @@ def composed(*overrides: str) -> dict[str, object]:
 
 
 def test_all_is_every_file_of_the_folder() -> None:
-    assert set(composed("heuristic=all")) == {file.stem for file in (CONFIGS / "heuristic").glob("*.yaml")}
+    assert set(composed("heuristic=all")) == {file.stem for file in (CONFIGS / "heuristic").glob("*.yaml")} - {
+        "kvpress"
+    }
 
 
 def test_names_put_methods_side_by_side() -> None:

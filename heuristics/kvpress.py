@@ -1,0 +1,91 @@
+"""Any scorer of NVIDIA's kvpress package, as a heuristic; the package is imported only when one is asked for."""
+
+import difflib
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from typing import Any, ClassVar
+
+from torch import Tensor
+from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from capture.layer import AttentionLayer
+from heuristics.heuristic import Heuristic
+
+# what these need is not there in one ordinary pass; see docs/kvpress.md
+NEEDS = {
+    "ObservedAttentionPress": "the whole attention matrix of eager attention",
+    "ExpectedAttentionStatsPress": "statistics of the model from the hub",
+    "QFilterPress": "filters of the model from the hub",
+    "KVzapPress": "a trained predictor from the hub",
+    "ScorerPress": "a score of its own: it is abstract",
+    "CriticalKVPress": "another press to wrap",
+}
+
+
+@dataclass(frozen=True)
+class KVPress(Heuristic):
+    """What a press's own ``score`` gives each key head, averaged over key heads.
+
+    Presses pin some tokens (the last window, the first ones) to values above all others; they stay so here. Importing
+    kvpress wraps every attention function registered with transformers, in the whole process.
+
+    Source: https://github.com/NVIDIA/kvpress (0.5.5; Apache-2.0).
+    """
+
+    press: str | None = None  # name of a scorer class of kvpress, such as SnapKVPress
+    options: dict[str, Any] = field(default_factory=dict)  # its settings, by kvpress's names
+
+    needs_call: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.press is None:
+            raise ValueError("press is null, must name a scorer of kvpress, as in press=SnapKVPress")
+        if self.press in NEEDS:
+            raise ValueError(f"press is {self.press!r}, which needs {NEEDS[self.press]}")
+
+    def check(self, tokenizer: Tokenizer, answer: str) -> None:  # noqa: ARG002
+        """Raises ValueError if kvpress is not installed, has no such scorer, or the scorer refuses its options."""
+        _ = self._scorer
+
+    def attach(self, model: PreTrainedModel) -> None:
+        """Lets the press set itself up; attention modules without a rotary embedding get the model's, which presses expect."""
+        try:
+            self._scorer.post_init_from_model(model)
+        except Exception as error:  # whatever the press does here: it cannot rank this model
+            raise ValueError(f"press {self.press} cannot be set up for this model: {error}") from error
+        rotary = getattr(model.base_model, "rotary_emb", None)
+        for module in model.modules():
+            if rotary is not None and hasattr(module, "layer_idx") and not hasattr(module, "rotary_emb"):
+                module.rotary_emb = rotary
+
+    def score(self, layer: AttentionLayer) -> Tensor:
+        """(tokens,), on the press's own scale."""
+        if layer.call is None:
+            raise ValueError(f"layer {layer.index} was captured without its module's call, which kvpress reads")
+        call = layer.call
+        scores: Tensor = self._scorer.score(
+            call.module, call.hidden_states, layer.keys[None], call.values, None, call.arguments
+        )  # (1, kv_heads, tokens)
+        return scores[0].float().mean(dim=0)
+
+    @cached_property
+    def _scorer(self) -> Any:
+        try:
+            kvpress = import_module("kvpress")
+        except ImportError as error:
+            raise ValueError(f"kvpress cannot be imported ({error}): docs/kvpress.md says how to install it") from error
+        scorers = [
+            name
+            for name, each in vars(kvpress).items()
+            if isinstance(each, type) and issubclass(each, kvpress.ScorerPress) and name not in NEEDS
+        ]
+        if self.press not in scorers:
+            nearest = difflib.get_close_matches(str(self.press), scorers, n=3, cutoff=0.3)
+            guess = f"did you mean {' or '.join(nearest)}? " if nearest else ""
+            raise ValueError(f"press is {self.press!r}; {guess}kvpress has {', '.join(sorted(scorers))}")
+        try:
+            return getattr(kvpress, self.press)(**self.options)
+        except (TypeError, AssertionError) as error:
+            raise ValueError(f"press {self.press} refuses options={self.options}: {error}") from error
