@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from evaluation.bad_input import BadInput, one_sentence
 from evaluation.composing import register
+from report.logger import Logger
 
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
 os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us: Hydra ends with code 1 whatever they are
@@ -47,12 +48,15 @@ def main(config: DictConfig) -> None:
 
 
 def run(config: DictConfig, folder: Path) -> None:
-    """Measures what the config says and fills the folder; bad input leaves no folder behind."""
+    """Measures what the config says, fills the folder and has it copied; bad input leaves no folder behind."""
+    from evaluation.building import build
+    from evaluation.naming import names_of
     from evaluation.preparation import prepare  # only now, as transformers takes seconds to import
 
     if not os.access(folder, os.W_OK):
         raise BadInput(f"hydra.run.dir={folder} cannot be written")
     try:
+        logger: Logger = build(config.logger, "logger")
         experiment = prepare(config)
     except (ValueError, TypeError, OSError, HydraException, OmegaConfBaseException) as error:
         if folder.is_dir() and not any(folder.iterdir()):
@@ -62,6 +66,7 @@ def run(config: DictConfig, folder: Path) -> None:
         failed = hydra.utils.instantiate(config.evaluation)(experiment, folder)
     except OSError as error:
         raise RunFailed(f"the run broke off: {error}") from error
+    logger.mirror(folder, names_of(experiment, folder, HydraConfig.get()), config.plots.k)
     if failed:
         raise RunFailed(f"{failed} of {len(experiment.prompts)} prompts failed; {folder}/samples.parquet says why")
 

@@ -1,0 +1,110 @@
+"""Where a finished run is copied to beside its folder: nowhere, or Weights & Biases. The folder is the record."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a run is called elsewhere, by convention, so that runs find their like."""
+
+    group: str | None  # the sweep, else the experiment
+    job_type: str  # the evaluation
+    name: str  # heuristic-model-task
+    id: str  # hash of the config: the same config again takes the place of its earlier copy
+
+
+class Logger(Protocol):
+    """What copies a finished run folder; it writes to none of the files in results/README.md and raises nothing."""
+
+    def mirror(self, folder: Path, names: Names, k: float) -> None:
+        """Copies the folder; of metrics with a k its summary shows ``k`` percent."""
+
+
+@dataclass(frozen=True)
+class NullLogger:
+    """Copies nothing."""
+
+    def mirror(self, folder: Path, names: Names, k: float) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class WandB:
+    """Weights & Biases: config, tables a layer, summary, plots and metrics.parquet; offline without a key or a server.
+
+    W&B runs in a process of its own with a time limit: it cannot ask, hang, or change what the run wrote and returned.
+    Its own files go to ``wandb/`` in the run folder. Whatever goes wrong is one line.
+    """
+
+    project: str = "tokenrank"
+    entity: str | None = None  # user or team; null: the key's own
+    texts: bool = False  # also upload what the model answered, and errors, which may quote a prompt
+    offline: bool = False  # do not even try the server; `wandb sync` uploads later
+    init_timeout: float = 20  # seconds until a server that does not answer counts as unreachable
+    timeout: float = 300  # seconds for all of it
+
+    def __post_init__(self) -> None:
+        for name, seconds in (("init_timeout", self.init_timeout), ("timeout", self.timeout)):
+            if not seconds > 0:
+                raise ValueError(f"{name} is {seconds}, must be above 0 seconds")
+
+    def mirror(self, folder: Path, names: Names, k: float) -> None:
+        """Starts ``report.mirror`` and prints its one line: on stderr, as a warning, if it failed."""
+        settings = {
+            "names": vars(names) | {"project": self.project, "entity": self.entity},
+            "texts": self.texts, "offline": self.offline, "init_timeout": self.init_timeout, "k": k,
+        }  # fmt: skip
+        try:
+            print(_bounded([str(folder.resolve()), json.dumps(settings)], _environment(folder), self.timeout))
+        except (OSError, RuntimeError) as error:
+            print(f"warning: no copy in W&B: {error}; the run folder is complete", file=sys.stderr)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Ours, with everything that W&B writes kept under the run folder, and without its reports of its own errors."""
+    own = folder.resolve() / "wandb"
+    own.mkdir(exist_ok=True)
+    places = {f"WANDB_{kind}_DIR": str(own / kind.lower()) for kind in ("DATA", "CACHE", "CONFIG", "ARTIFACT")}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | places | {"WANDB_ERROR_REPORTING": "false", "PYTHONPATH": path}
+
+
+def _bounded(arguments: list[str], environment: dict[str, str], seconds: float) -> str:
+    """The last line that ``report.mirror`` prints.
+
+    Raises:
+        RuntimeError: it failed (its last line on stderr), or was not done in time and was ended, its helpers too.
+    """
+    command = [sys.executable, "-m", "report.mirror", *arguments]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, errors="replace", start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            _end_all(process)
+            raise RuntimeError(f"it was not done after {seconds:g} seconds") from None
+        except BaseException:  # Ctrl-C
+            _end_all(process)
+            raise
+    lines = (out if process.returncode == 0 else err).strip().splitlines()
+    if process.returncode != 0:
+        raise RuntimeError(lines[-1] if lines else f"it ended with code {process.returncode}")
+    return lines[-1] if lines else "W&B: done"
+
+
+def _end_all(process: subprocess.Popen[str]) -> None:
+    """Ends a process that leads its session, and what it started there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

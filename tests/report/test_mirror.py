@@ -1,0 +1,147 @@
+"""The copy in W&B, read back from its offline file: config, names, tables, summary, plots, the artifact, and no texts."""
+
+import json
+import struct
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from report.logger import Names, WandB
+
+NAMES = Names(group="a_sweep", job_type="ranking", name="claa-tiny-niah", id="0badcafe")
+OURS = "an answer that is nobody's business"
+BLOCK = 32_768
+VALUES = {("a", 0): 0.2, ("a", 3): 0.4, ("b", 0): 0.6, ("b", 3): 0.5}  # sample and layer -> recall
+
+
+def run_folder(folder: Path) -> Path:
+    """A run folder as results/README.md says, made by hand."""
+    rows: list[tuple[str | None, str | None, int | None, str, float | None, float]] = []
+    for k in (5.0, 10.0):
+        for (sample, layer), value in VALUES.items():
+            rows.append((sample, "claa", layer, "recall", k, value * k / 10))
+        for sample in ("a", "b"):
+            both = [value * k / 10 for (each, _), value in VALUES.items() if each == sample]
+            rows.append((sample, None, None, "recall", k, k / 100))
+            rows.append((sample, "claa", None, "recall.mean", k, sum(both) / 2))
+            rows.append((sample, "claa", None, "recall.worst", k, min(both)))
+    rows.append((None, "claa", None, "recall.mean.low", 10.0, 7.0))  # over samples: no sample of its own
+    rows.append(("a", "claa", 3, "spearman", None, -0.5))
+    table = pd.DataFrame(rows, columns=["sample", "heuristic", "layer", "metric", "k", "value"])
+    table.astype({"layer": "Int64", "k": "Float64"}).to_parquet(folder / "metrics.parquet")
+    samples = {"id": ["a", "b"], "tokens": [300, 301], "answer": [OURS, None], "error": [None, f"OSError: {OURS}"]}
+    pd.DataFrame(samples).to_parquet(folder / "samples.parquet")
+    (folder / "config.yaml").write_text("seed: 7\nmodel:\n  name: tiny\n")
+    (folder / "plots").mkdir()
+    Figure().savefig(folder / "plots" / "recall_at_10_layers.png")
+    return folder
+
+
+def records(file: Path) -> Iterator[Any]:
+    """What a .wandb file holds: protobuf records in LevelDB's log format, 7 bytes of header, then blocks."""
+    classes: Any = import_module("wandb.proto.wandb_internal_pb2")
+    data, place, parts = file.read_bytes(), 7, b""
+    while place + 7 <= len(data):
+        left = BLOCK - place % BLOCK
+        if left < 7:  # too short for another record's head: filled with zeros
+            place += left
+            continue
+        length, kind = struct.unpack("<HB", data[place + 4 : place + 7])
+        parts += data[place + 7 : place + 7 + length]
+        place += 7 + length
+        if kind in (1, 4):  # whole, or the last of its parts
+            yield classes.Record.FromString(parts)
+            parts = b""
+
+
+def updated(records: list[Any], kind: str, group: str) -> dict[str, Any]:
+    """The keys and values that records of one kind set, later ones over earlier ones."""
+    found: dict[str, Any] = {}
+    for record in records:
+        if record.WhichOneof("record_type") == kind:
+            for item in getattr(getattr(record, kind), group) if group == "update" else record.run.config.update:
+                found["/".join(item.nested_key) or item.key] = json.loads(item.value_json)
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with its copy for W&B beside it."""
+    made = run_folder(tmp_path_factory.mktemp("run"))
+    WandB(offline=True).mirror(made, NAMES, k=10)
+    return made
+
+
+@pytest.fixture(scope="module")
+def copied(folder: Path) -> list[Any]:
+    """The records of the only offline file."""
+    (file,) = folder.glob("wandb/offline-run-*/*.wandb")
+    return list(records(file))
+
+
+def table(folder: Path, name: str) -> pd.DataFrame:
+    (file,) = folder.glob(f"wandb/offline-run-*/files/media/table/{name}_*.table.json")
+    content = json.loads(file.read_text())
+    return pd.DataFrame(content["data"], columns=content["columns"])
+
+
+def test_names_and_config_are_the_runs(copied: list[Any]) -> None:
+    (run,) = (record.run for record in copied if record.WhichOneof("record_type") == "run")
+    assert (run.project, run.run_id, run.run_group) == ("tokenrank", "0badcafe", "a_sweep")
+    assert (run.job_type, run.display_name) == ("ranking", "claa-tiny-niah")
+    config = {item.key: json.loads(item.value_json) for item in run.config.update}
+    assert config["seed"] == 7
+    assert config["model"] == {"name": "tiny"}
+
+
+def test_the_summary_holds_means_over_samples_and_chance(copied: list[Any]) -> None:
+    summary = updated(copied, "summary", "update")
+    assert summary["claa/recall@10.mean"] == pytest.approx((0.3 + 0.55) / 2)
+    assert summary["claa/recall@10.worst"] == pytest.approx((0.2 + 0.5) / 2)
+    assert summary["chance/recall@10"] == pytest.approx(0.1)
+    assert not [key for key in summary if "@5" in key]
+
+
+def test_each_metric_has_a_table_of_its_layers(folder: Path) -> None:
+    recall = table(folder, "layers/recall").set_index(["heuristic", "k", "layer"])["value"]
+    assert recall["claa", 10, 0] == pytest.approx(0.4)
+    assert recall["claa", 10, 3] == pytest.approx(0.45)
+    assert recall["claa", 5, 0] == pytest.approx(0.2)
+    assert len(recall) == 4
+    assert table(folder, "layers/spearman").to_numpy().tolist() == [["claa", None, 3, -0.5]]
+
+
+def test_the_plots_and_the_table_itself_are_there(folder: Path, copied: list[Any]) -> None:
+    (picture,) = folder.glob("wandb/offline-run-*/files/media/images/plots/*.png")
+    assert picture.read_bytes() == (folder / "plots" / "recall_at_10_layers.png").read_bytes()
+    artifacts = [record.artifact for record in copied if record.WhichOneof("record_type") == "artifact"]
+    (own,) = (artifact for artifact in artifacts if artifact.type == "metrics")
+    assert [entry.path for entry in own.manifest.contents] == ["metrics.parquet"]
+    assert own.manifest.contents[0].size == (folder / "metrics.parquet").stat().st_size
+
+
+def holds(folder: Path, text: str) -> bool:
+    return any(text.encode() in file.read_bytes() for file in (folder / "wandb").rglob("*") if file.is_file())
+
+
+def test_what_was_answered_stays_here_unless_it_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    assert list(table(folder, "samples")) == ["id", "tokens"]
+    assert not holds(folder, OURS)
+    WandB(offline=True, texts=True).mirror(run_folder(tmp_path), NAMES, k=10)
+    assert table(tmp_path, "samples")["answer"].tolist()[0] == OURS
+    assert holds(tmp_path, OURS)  # the search above would have found it
+
+
+def test_all_that_wandb_writes_is_under_the_run_folder(folder: Path) -> None:
+    assert {each.name for each in folder.iterdir()} == {
+        "config.yaml",
+        "metrics.parquet",
+        "samples.parquet",
+        "plots",
+        "wandb",
+    }
