@@ -9,7 +9,8 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from capture.attention import watch
-from evaluation.building import build, build_all
+from evaluation.building import build, build_all, naming
+from evaluation.studying import side_by_side
 from heuristics.heuristic import Heuristic
 from metrics.metric import Metric, tokens_kept
 from models.pretrained import Pretrained
@@ -48,7 +49,7 @@ def prepare(config: DictConfig) -> Experiment:
         ValueError: with one sentence that says what is wrong, its value and what is allowed.
     """
     check_settings(config)
-    config = of_the_chosen(config)
+    config = side_by_side(of_the_chosen(config))
     heuristics: dict[str, Heuristic] = build_all(config, "heuristic")
     metrics: dict[str, Metric] = build_all(config, "metric")
     oracle: AnswerInformedOracle = build(config.oracle, "oracle")
@@ -56,10 +57,8 @@ def prepare(config: DictConfig) -> Experiment:
     task: Task = build(config.task, "task")
     tokenizer = source.tokenizer()
     for name, each in heuristics.items():
-        try:
+        with naming(f"heuristic.{name}"):
             each.check(tokenizer, oracle.answer)
-        except ValueError as error:
-            raise ValueError(f"heuristic.{name}: {error}") from error
     prompts = task.prompts(tokenizer, source.max_tokens())
     windows = {f"universe.window={config.universe.window}": config.universe.window}
     windows |= {f"heuristic.{name}.window={each.window}": each.window for name, each in heuristics.items()}
@@ -71,6 +70,9 @@ def prepare(config: DictConfig) -> Experiment:
             )
     model = source.model()
     watch(model)
+    for name, each in heuristics.items():
+        with naming(f"heuristic.{name}"):
+            each.attach(model)
     return Experiment(config, source.label, model, tokenizer, task, prompts, heuristics, oracle, metrics)
 
 

@@ -1,5 +1,6 @@
 """How well do rankings agree with the oracle, layer by layer? One pass over each prompt answers it for all heuristics."""
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from evaluation.scoring import as_tensors, rank
 from records.files import sweep_unfinished
 from records.tables import write_json, write_table, write_tensors, write_text
 from report.plots import draw_all
+from report.study import draw_study
 from report.table import summary
 from tasks.task import Prompt
 
@@ -56,6 +58,8 @@ def evaluate(experiment: Experiment, folder: Path) -> int:
     write_table(folder / "samples.parquet", pd.DataFrame(samples, columns=list(SAMPLE_COLUMNS)).astype(SAMPLE_COLUMNS))
     write_table(folder / "metrics.parquet", table)
     draw_all(table, folder / "plots", config.plots.k)
+    if config.study:
+        draw_study(table, config.study, folder / "plots", config.plots.k)
     failed = [sample["id"] for sample in samples if sample["status"] == "failed"]
     print(summary(table, config.plots.k))
     plots = "" if table.empty else f", plots in {folder / 'plots'}"
@@ -111,3 +115,4 @@ def remove_earlier_run(folder: Path) -> None:
     ):  # fmt: skip
         for file in folder.glob(pattern):
             file.unlink()
+    shutil.rmtree(folder / "wandb", ignore_errors=True)

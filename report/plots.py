@@ -27,7 +27,7 @@ def draw_all(table: pd.DataFrame, folder: Path, k: float) -> None:
         values, by_chance, name = by_layer(table, metric, k), chance(table, metric, k), label(table, metric, k)
         origin = f"{', '.join(table['model'].unique())}, {table['sample'].nunique()} prompts"
         for kind, draw in (("layers", layer_curves), ("heatmap", heat_map), ("spread", spread_over_layers)):
-            _save(draw(values, by_chance, name, origin), folder / f"{name.replace('@', '_at_')}_{kind}")
+            save(draw(values, by_chance, name, origin), folder / f"{name.replace('@', '_at_')}_{kind}")
 
 
 def layer_curves(values: pd.DataFrame, by_chance: float, name: str, origin: str) -> Figure:
@@ -53,7 +53,7 @@ def layer_curves(values: pd.DataFrame, by_chance: float, name: str, origin: str)
         panel.axhline(by_chance, color=REFERENCE, linestyle="--", linewidth=1, label="chance")
         panel.set_title(heuristic, fontsize=10, color=INK)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _plain_axes(panel)
+        plain_axes(panel)
     for unused in grid.flat[len(heuristics) :]:
         unused.set_visible(False)
     for lowest in grid.flat[max(0, len(heuristics) - columns) : len(heuristics)]:
@@ -102,7 +102,7 @@ def spread_over_layers(values: pd.DataFrame, by_chance: float, name: str, origin
     axes.set_xlabel(f"{name} of a layer, mean over prompts (bar: mean over layers)")
     axes.set_title(f"Spread of {name} over layers: {origin}", fontsize=11)
     axes.legend(fontsize=8, frameon=False, loc="lower right")
-    _plain_axes(axes)
+    plain_axes(axes)
     if dots is not None:
         figure.colorbar(dots, ax=axes, label="layer", ticks=MaxNLocator(integer=True))
     return figure
@@ -112,13 +112,15 @@ def _heuristics(values: pd.DataFrame) -> list[str]:
     return list(values.index.get_level_values("heuristic").unique())
 
 
-def _plain_axes(axes: Axes) -> None:
+def plain_axes(axes: Axes) -> None:
+    """Axes without a box, with a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.25, linewidth=0.5)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Writes ``path``.png and ``path``.pdf."""
     for suffix in (".png", ".pdf"):
         with whole_file(path.with_name(path.name + suffix)) as temporary:
             figure.savefig(temporary, dpi=150, metadata={"CreationDate": None} if suffix == ".pdf" else None)

@@ -1,0 +1,99 @@
+"""What does a setting do? A metric against the setting's values, for each heuristic that has it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from report.plots import ACCENT, BAND, INK, REFERENCE, plain_axes, save
+from report.selection import at, chance, label
+
+WORST, WORST_BAND = "#7a4b94", "#d9c6e3"
+KNOWS = "oracle"  # the control that no ranking can beat, where it was chosen
+ALL_BUT = 1 - 1e-9  # from here on the oracle is 1 by definition, and drawing it would only squeeze the rest
+
+
+def draw_study(table: pd.DataFrame, study: Mapping[str, Any], folder: Path, k: float) -> None:
+    """Draws the study of a run; nothing if no prompt was ranked.
+
+    Args:
+        table: as in metrics.parquet.
+        study: of the run's config.yaml: ``name``, ``metric``, ``label`` and ``scale`` of the axis, and ``points``, which says which
+            heuristic and value stand behind each name in the table.
+        folder: gets study_NAME_METRIC, as .png and .pdf.
+        k: percent; which k is drawn of a metric that has one.
+    """
+    metric = study["metric"]
+    if at(table, f"{metric}.mean", k).empty:
+        return
+    name = label(table, metric, k)
+    curves = {each: per_value(table, study["points"], metric, each, k) for each in ("mean", "worst")}
+    known = at(table, f"{metric}.mean", k).dropna(subset=["sample"])
+    bound = float(known.loc[known["heuristic"] == KNOWS, "value"].mean())
+    origin = f"{', '.join(table['model'].unique())}, {table['sample'].nunique()} prompts"
+    levels = {"chance": chance(table, metric, k)} | ({KNOWS: bound} if bound < ALL_BUT else {})
+    title = f"{study['name']}: {name}\n{origin}, bands: the middle 80 % of them"
+    figure = study_curves(curves, levels, title, study["label"], study["scale"])
+    figure.supylabel(name, fontsize=10)
+    save(figure, folder / f"study_{study['name']}_{name.replace('@', '_at_')}")
+
+
+def per_value(table: pd.DataFrame, points: Mapping[str, Any], metric: str, statistic: str, k: float) -> pd.DataFrame:
+    """One summary over layers: index (heuristic, sample), columns the parameter's values in ascending order."""
+    rows = at(table, f"{metric}.{statistic}", k).dropna(subset=["sample"])
+    rows = rows[rows["heuristic"].isin(list(points))]
+    shown = pd.DataFrame(
+        {
+            "heuristic": [points[name]["heuristic"] for name in rows["heuristic"]],
+            "sample": rows["task"].to_numpy() + "/" + rows["sample"].to_numpy(),
+            "parameter": [points[name]["value"] for name in rows["heuristic"]],
+            "value": rows["value"].to_numpy(),
+        }
+    )
+    wide = shown.pivot(index=["heuristic", "sample"], columns="parameter", values="value")
+    return wide.reindex(shown["heuristic"].unique(), level="heuristic")
+
+
+def study_curves(
+    curves: Mapping[str, pd.DataFrame], levels: Mapping[str, float], title: str, across: str, scale: str
+) -> Figure:
+    """A panel a heuristic: mean over layers and worst layer, mean over prompts with the middle 80 % of them.
+
+    Args:
+        curves: ``mean`` and ``worst``, each as from ``per_value``.
+        levels: lines across every panel: chance, and the oracle where it says something.
+        title: of the figure.
+        across: what the values are.
+        scale: ``linear`` or ``log``, of the values.
+    """
+    heuristics = list(curves["mean"].index.get_level_values("heuristic").unique())
+    figure = Figure(figsize=(2.2 + 2.8 * len(heuristics), 3.8), layout="constrained")
+    panels = figure.subplots(1, len(heuristics), sharey=True, squeeze=False)[0]
+    for panel, heuristic in zip(panels, heuristics, strict=True):
+        _curve(panel, curves["mean"].loc[heuristic], "mean over layers", (ACCENT, BAND))
+        _curve(panel, curves["worst"].loc[heuristic], "worst layer", (WORST, WORST_BAND))
+        for (name, level), line in zip(levels.items(), ("--", ":"), strict=False):
+            panel.axhline(level, color=REFERENCE, linestyle=line, linewidth=1, label=name)
+        panel.set_title(heuristic, fontsize=10, color=INK)
+        panel.set_xlabel(across, fontsize=9)
+        plain_axes(panel)
+        if scale == "log":
+            panel.set_xscale("log", base=2)
+            panel.xaxis.set_major_formatter("{x:g}")
+    figure.suptitle(title, fontsize=11)
+    lines, names = panels[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside lower center", ncols=len(names), fontsize=8, frameon=False)
+    return figure
+
+
+def _curve(panel: Axes, samples: pd.DataFrame, name: str, colours: tuple[str, str]) -> None:
+    """One line with its band; values that are not there (another heuristic's) leave no gap."""
+    there = samples.dropna(axis="columns", how="all")
+    values, ends = there.columns.to_numpy(dtype=float), there.to_numpy(dtype=float)
+    low, high = np.percentile(ends, [10, 90], axis=0)
+    panel.fill_between(values, low, high, color=colours[1], alpha=0.6, linewidth=0)
+    panel.plot(values, ends.mean(axis=0), color=colours[0], linewidth=1.6, marker="o", markersize=3, label=name)
