@@ -20,7 +20,7 @@ class Names:
     group: str | None  # the sweep, else the experiment
     job_type: str  # the evaluation
     name: str  # heuristic-model-task
-    id: str  # hash of the config: the same config again takes the place of its earlier copy
+    id: str  # hash of the config: the same config has the same one
 
 
 class Logger(Protocol):

@@ -51,6 +51,8 @@ def test_the_table_is_the_same_with_and_without(tokenrank: Command, tmp_path: Pa
         assert (folder / "wandb").is_dir() == (logger == "wandb")
     assert tables[0] == tables[1]
     assert "W&B: offline, as there is no API key; `wandb sync" in ended.out
+    tokenrank(*SMALL, f"hydra.run.dir={tmp_path / 'wandb'}")
+    assert not (tmp_path / "wandb" / "wandb").exists()  # no copy of a run that is gone
 
 
 @pytest.mark.parametrize(
