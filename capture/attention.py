@@ -30,8 +30,8 @@ def watch(model: PreTrainedModel) -> None:
     mask of that implementation: a mask of the other kind would be silently wrong.
 
     Raises:
-        ValueError: the model's attention does not go through transformers' attention interface, or it was loaded
-            with an implementation other than ``sdpa`` and ``eager``.
+        ValueError: the model's attention does not go through transformers' attention interface or follows a rule that
+            capture does not know, or it was loaded with an implementation other than ``sdpa`` and ``eager``.
     """
     implementation = model.config._attn_implementation
     if implementation in ROUTES.values():
@@ -42,6 +42,12 @@ def watch(model: PreTrainedModel) -> None:
             f"{name} computes attention outside transformers' attention interface, so its layers cannot be captured; "
             "supported are decoders that call it, such as Llama, Mistral, Qwen or Gemma"
         )
+    config = model.config.get_text_config(decoder=True)
+    for rule, setting in (("chunked attention", "attention_chunk_size"), ("key-value sharing", "num_kv_shared_layers")):
+        if getattr(config, setting, None):
+            raise ValueError(
+                f"{name} uses {rule} ({setting}={getattr(config, setting)}), which capture does not follow yet"
+            )
     if implementation not in ROUTES:
         raise ValueError(
             f"{name} was loaded with attn_implementation={implementation!r}; capture supports {' and '.join(ROUTES)}"

@@ -3,7 +3,8 @@
 from typing import Any
 
 from torch import Tensor
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers import PreTrainedConfig
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 
 class _ReservedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
@@ -41,11 +42,13 @@ class _ReservedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         return self.keys, self.values
 
 
-def reserved_cache(layers: int, capacity: int) -> Cache:
-    """A cache for ``layers`` layers and at most ``capacity`` tokens.
+def reserved_cache(config: PreTrainedConfig, capacity: int) -> Cache:
+    """A cache for a model of this config and at most ``capacity`` tokens.
 
     transformers' dynamic cache copies all it holds for every new token; here a token costs only itself. Sliding-window
     layers keep all their tokens too, so that the oracle can read any of them (the model's mask hides what is out of
-    the window, as ever).
+    the window, as ever). Layers that are more than attention (linear attention, state spaces) keep transformers' own.
     """
-    return Cache(layers=[_ReservedLayer(capacity) for _ in range(layers)])
+    own = DynamicCache(config=config)
+    ordinary = (DynamicLayer, DynamicSlidingWindowLayer)
+    return Cache(layers=[_ReservedLayer(capacity) if type(layer) in ordinary else layer for layer in own.layers])

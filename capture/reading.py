@@ -1,5 +1,6 @@
 """Reads a prompt once and answers it once, greedily, while everything asked for is read off the passing layers."""
 
+import inspect
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.cache_utils import Cache
 
 from capture.attention import watch
 from capture.cache import reserved_cache
@@ -126,39 +128,56 @@ def read(
     device = next(model.get_input_embeddings().parameters()).device
     recorder = _Recorder(input_ids.to(device), visit, shared_rows)
     limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, look_ahead + 1)
-    cache = reserved_cache(model.config.get_text_config().num_hidden_layers, len(input_ids) + limit)
+    cache = reserved_cache(model.config, len(input_ids) + limit)
 
-    def next_token(token_ids: Tensor, on_attention: Callable[..., None]) -> int:
-        output = model(
-            input_ids=token_ids[None].to(device),
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-            on_attention=on_attention,
-        )
-        return int(output.logits[0, -1].argmax())
-
+    feed = partial(_next_token, model, cache, device)
     started = time.perf_counter()
     with recorder.noting_calls(model) if with_calls else nullcontext():
-        token = next_token(input_ids, recorder.prefill)
+        token = feed(input_ids, 0, recorder.prefill)
     if not recorder.layers:
         raise ValueError(f"no attention layer of {type(model).__name__} was captured")
     first_token = time.perf_counter()
-    feed = partial(next_token, on_attention=recorder.decode)
-    answer = _generate(feed, token, limit, _end_tokens(model)) if answer_ids is None else list(answer_ids)
-    if answer_ids is not None and len(answer) > 1:
-        feed(torch.tensor(answer[:-1]))
+    decode = partial(feed, on_attention=recorder.decode)
+    if answer_ids is None:
+        answer = _generate(decode, token, len(input_ids), limit, _end_tokens(model))
+    else:
+        answer = list(answer_ids)
+        if len(answer) > 1:
+            decode(torch.tensor(answer[:-1]), len(input_ids))
     finished = time.perf_counter()
     ahead, answer = recorder.answer_layers(), answer[:max_new_tokens]
     layers = [replace(layer, queries=layer.queries[:, : len(answer)]) for layer in ahead]
     return Reading(torch.tensor(answer), layers, ahead, first_token - started, finished - first_token)
 
 
-def _generate(feed: Callable[[Tensor], int], first: int, limit: int, ends: set[int]) -> list[int]:
-    """The greedy answer from its first token on; its last token is never fed."""
+def _next_token(
+    model: PreTrainedModel,
+    cache: Cache,
+    device: torch.device,
+    ids: Tensor,
+    start: int,
+    on_attention: Callable[..., None],
+) -> int:
+    """The greedy token after ``ids``, which stand at position ``start``; their attention layers are visited."""
+    positions = {}
+    if "position_ids" in inspect.signature(model.forward).parameters:  # hybrids cannot tell them from their cache
+        positions["position_ids"] = torch.arange(start, start + len(ids), device=device)[None]
+    output = model(
+        input_ids=ids[None].to(device),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+        on_attention=on_attention,
+        **positions,
+    )
+    return int(output.logits[0, -1].argmax())
+
+
+def _generate(feed: Callable[[Tensor, int], int], first: int, start: int, limit: int, ends: set[int]) -> list[int]:
+    """The greedy answer from its first token on, which stands at position ``start``; the last token is never fed."""
     answer = [first]
     while len(answer) < limit and answer[-1] not in ends:
-        answer.append(feed(torch.tensor(answer[-1:])))
+        answer.append(feed(torch.tensor(answer[-1:]), start + len(answer) - 1))
     return answer
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.cache_utils import Cache, DynamicCache
 
 from capture.cache import reserved_cache
@@ -17,6 +17,11 @@ def states(tokens: int, seed: int) -> Tensor:
     return torch.randn(1, 2, tokens, 8, generator=torch.Generator().manual_seed(seed))
 
 
+def llama(layers: int) -> PreTrainedConfig:
+    """A config of so many layers."""
+    return AutoConfig.for_model("llama", num_hidden_layers=layers)
+
+
 def places(cache: Cache) -> list[tuple[int, int]]:
     """Where the keys and values lie after each of three updates."""
     held = [cache.update(states(tokens, seed=tokens), states(tokens, seed=-tokens), 0) for tokens in (5, 1, 1)]
@@ -24,7 +29,7 @@ def places(cache: Cache) -> list[tuple[int, int]]:
 
 
 def test_all_that_was_given_is_held_in_order() -> None:
-    cache = reserved_cache(layers=2, capacity=8)
+    cache = reserved_cache(llama(2), capacity=8)
     keys, values = states(8, seed=0), states(8, seed=1)
     for start, stop in [(0, 5), (5, 6), (6, 8)]:
         held = cache.update(keys[:, :, start:stop], values[:, :, start:stop], 1)
@@ -35,12 +40,12 @@ def test_all_that_was_given_is_held_in_order() -> None:
 
 
 def test_what_is_held_never_moves() -> None:
-    assert len(set(places(reserved_cache(layers=1, capacity=7)))) == 1
+    assert len(set(places(reserved_cache(llama(1), capacity=7)))) == 1
     assert len(set(places(DynamicCache()))) > 1  # transformers' own does
 
 
 def test_more_tokens_than_there_is_room_for_are_an_error() -> None:
-    cache = reserved_cache(layers=1, capacity=6)
+    cache = reserved_cache(llama(1), capacity=6)
     cache.update(states(6, seed=0), states(6, seed=1), 0)
     with pytest.raises(ValueError, match="room for 6 tokens, 7 were to be held"):
         cache.update(states(1, seed=2), states(1, seed=3), 0)
@@ -48,7 +53,7 @@ def test_more_tokens_than_there_is_room_for_are_an_error() -> None:
 
 
 def test_dtype_is_that_of_the_model() -> None:
-    keys, values = reserved_cache(layers=1, capacity=6).update(states(2, 0).bfloat16(), states(2, 1).bfloat16(), 0)
+    keys, values = reserved_cache(llama(1), capacity=6).update(states(2, 0).bfloat16(), states(2, 1).bfloat16(), 0)
     assert keys.dtype == values.dtype == torch.bfloat16
 
 
@@ -93,12 +98,12 @@ def test_the_model_computes_what_it_does_with_its_own_cache(
     architecture: str, dynamic: Callable[[PreTrainedModel], Cache]
 ) -> None:
     model = tiny(architecture)
-    ours = logits(model, reserved_cache(layers=2, capacity=34))
+    ours = logits(model, reserved_cache(llama(2), capacity=34))
     assert torch.allclose(ours, logits(model, dynamic(model)), rtol=1e-4, atol=1e-4)
 
 
 def test_a_sliding_window_layer_keeps_all_its_tokens() -> None:
-    cache = reserved_cache(layers=2, capacity=34)
+    cache = reserved_cache(llama(2), capacity=34)
     logits(tiny("mistral"), cache)
     layers: list[Any] = list(cache.layers)
     assert [layer.get_seq_length() for layer in layers] == [34, 34]

@@ -1,0 +1,49 @@
+"""Prints the table of docs/architectures.md: how far captured attention is from the model's own, on tiny random models.
+
+python scripts/architectures.py
+"""
+
+import warnings
+
+import torch
+
+from capture.deviation import answer_truth, furthest, own_attention
+from capture.layer import AttentionLayer
+from capture.reading import read
+from models.architectures import ARCHITECTURES, tiny_of
+
+PROMPT, ANSWER = 40, 5  # tokens
+
+
+def main() -> None:
+    """One row an architecture, in the route that transformers chooses."""
+    warnings.simplefilter("ignore")
+    print(
+        "| architecture | route | layers captured | windowed | largest deviation, prompt | answer | same tokens as generate() |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name in ARCHITECTURES:
+        print(row(name), flush=True)
+
+
+def row(name: str) -> str:
+    """The architecture's row of the table."""
+    model, eager = tiny_of(name), tiny_of(name, "eager")
+    route, total = model.config._attn_implementation, model.config.get_text_config().num_hidden_layers
+    ids = torch.randint(0, 64, (PROMPT,), generator=torch.Generator().manual_seed(1))
+    passing: list[AttentionLayer] = []
+    plain = model.generate(ids[None], attention_mask=torch.ones(1, PROMPT), max_new_tokens=ANSWER, do_sample=False)  # type: ignore[operator]
+    reading = read(model, ids, passing.append, max_new_tokens=ANSWER)
+    prompt = max(map(furthest, passing, own_attention(eager, ids)))
+    truth = answer_truth(eager, ids, reading.answer_ids, reading.answer_layers)
+    answer = max(map(furthest, reading.answer_layers, truth))
+    same = plain[0, PROMPT:].tolist() == reading.answer_ids.tolist()
+    windowed = [layer.index for layer in passing if layer.sliding_window is not None]
+    captured = [layer.index for layer in passing]
+    layers = "all" if len(captured) == total else f"{', '.join(map(str, captured))} of {total}"
+    window = ", ".join(map(str, windowed)) or "none"
+    return f"| {name} | {route} | {layers} | {window} | {prompt:.0e} | {answer:.0e} | {'yes' if same else 'NO'} |"
+
+
+if __name__ == "__main__":
+    main()
