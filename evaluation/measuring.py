@@ -1,6 +1,6 @@
 """From the scores of one prompt to its rows of metrics.parquet."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from torch import Tensor
 
@@ -12,20 +12,30 @@ from metrics.summaries import over_layers
 from tasks.task import Prompt
 
 Row = tuple[str | None, int | None, str, float | None, float]  # heuristic, layer, metric, k in percent, value
+MarkedRow = tuple[str | None, int | None, str, float | None, float, bool | None]  # and: is the layer windowed?
 
 
-def measure_prompt(experiment: Experiment, prompt: Prompt, ranked: Ranked) -> list[Row]:
+def measure_prompt(experiment: Experiment, prompt: Prompt, ranked: Ranked) -> list[MarkedRow]:
     """All metrics of one prompt over the universe: its tokens without the last ``universe.window``."""
     universe = slice(len(prompt.input_ids) - experiment.config.universe.window)
     truth = Truth(Ranking(ranked.oracle.view(-1, len(prompt.input_ids))[:, universe]), prompt.needle)
     scores = {name: rows[:, universe] for name, rows in ranked.scores.items()}
-    return list(measure(scores, truth, ranked.layers, experiment.metrics, list(experiment.config.k)))
+    percents, windowed = list(experiment.config.k), ranked.windowed
+    rows = measure(scores, truth, ranked.layers, experiment.metrics, percents, windowed)
+    return [(*row, None if row[1] is None else row[1] in windowed) for row in rows]
 
 
 def measure(
-    scores: Mapping[str, Tensor], truth: Truth, layers: list[int], metrics: Mapping[str, Metric], percents: list[float]
+    scores: Mapping[str, Tensor],
+    truth: Truth,
+    layers: list[int],
+    metrics: Mapping[str, Metric],
+    percents: list[float],
+    windowed: Collection[int] = (),
 ) -> Iterator[Row]:
     """Rows (heuristic, layer, metric, k, value) of one prompt: the chance levels, then per layer and its summaries.
+
+    Summaries are over the full-attention layers; those over windowed layers, where there are both, end in ``.windowed``.
 
     Args:
         scores: per heuristic (layers, tokens), the tokens of the universe.
@@ -33,6 +43,7 @@ def measure(
         layers: numbers of the layers.
         metrics: by name.
         percents: of the universe, for the metrics that take a k.
+        windowed: numbers of the layers with a sliding window.
     """
     asked = [
         (name, metric, percent, None if percent is None else tokens_kept(percent, truth.oracle.tokens))
@@ -48,5 +59,14 @@ def measure(
             values = metric.values(ranking, truth, k)
             for layer, value in zip(layers, values.tolist(), strict=True):
                 yield heuristic, layer, name, percent, value
-            for statistic, value in over_layers(values, layers).items():
-                yield heuristic, None, f"{name}.{statistic}", percent, value
+            for kind, chosen in _apart(layers, windowed).items():
+                own = [layers[place] for place in chosen]
+                for statistic, value in over_layers(values[chosen], own).items():
+                    yield heuristic, None, f"{name}.{statistic}{kind}", percent, value
+
+
+def _apart(layers: list[int], windowed: Collection[int]) -> dict[str, list[int]]:
+    """Places of the layers that are summed up together, by the suffix of their summaries."""
+    full = [place for place, layer in enumerate(layers) if layer not in windowed]
+    rest = [place for place, layer in enumerate(layers) if layer in windowed]
+    return {"": full, ".windowed": rest} if full and rest else {"": full or rest}

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from evaluation.environment import environment
-from evaluation.measuring import Row, measure_prompt
+from evaluation.measuring import MarkedRow, measure_prompt
 from evaluation.preparation import Experiment
 from evaluation.scoring import as_tensors, rank
 from records.files import sweep_unfinished
@@ -22,7 +22,7 @@ from tasks.task import Prompt
 
 METRIC_COLUMNS = {
     "model": "str", "task": "str", "sample": "str", "heuristic": "str", "layer": "Int64", "metric": "str", "k": "Float64",
-    "value": "float64",
+    "value": "float64", "windowed": "boolean",
 }  # fmt: skip
 SAMPLE_COLUMNS = {
     "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64",
@@ -67,7 +67,7 @@ def evaluate(experiment: Experiment, folder: Path) -> int:
     return len(failed)
 
 
-def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str, Any], list[Row]]:
+def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str, Any], list[MarkedRow]]:
     """One prompt: its row of samples.parquet and its rows of metrics.parquet (none if it failed)."""
     needle = prompt.needle
     sample: dict[str, Any] = {

@@ -21,6 +21,7 @@ class Ranked:
 
     answer_ids: Tensor  # (answer tokens,) int64
     layers: list[int]  # numbers of the attention layers, in order
+    windowed: frozenset[int]  # numbers of those with a sliding window
     oracle: Tensor  # (tokens,) or (layers, tokens), float32
     scores: Mapping[str, Tensor]  # per heuristic (layers, tokens), float32
     seconds: Mapping[str, float]  # of prefill (the heuristics included), decode and oracle
@@ -69,7 +70,8 @@ def rank(
             scores[name] = each.combine(torch.stack([row.cpu() for row in rows[name]]))
         check_finite(scores[name], f"heuristic {name}", layers, prompt.id)
     check_finite(importance, "the oracle", layers, prompt.id)
-    return Ranked(reading.answer_ids, layers, importance, scores, seconds)
+    windowed = frozenset(layer.index for layer in reading.answer_layers if layer.sliding_window is not None)
+    return Ranked(reading.answer_ids, layers, windowed, importance, scores, seconds)
 
 
 def checked(row: Tensor, whose: str, tokens: int) -> Tensor:

@@ -1,5 +1,6 @@
 """Where does a ranking fall apart? Three pictures of every metric, each as PNG and as PDF."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from records.files import whole_file
-from report.selection import by_layer, chance, label, metric_names
+from report.selection import by_layer, chance, label, metric_names, windowed_layers
 
 INK, ACCENT, BAND, REFERENCE = "#222222", "#0072b2", "#9ecae1", "#d55e00"  # told apart by the colour-blind and in grey
 PANELS_A_ROW = 4
@@ -23,14 +24,17 @@ def draw_all(table: pd.DataFrame, folder: Path, k: float) -> None:
         folder: gets METRIC_layers, METRIC_heatmap and METRIC_spread, each as .png and .pdf.
         k: percent; which k is drawn of the metrics that have one.
     """
+    windowed = windowed_layers(table)
     for metric in metric_names(table):
         values, by_chance, name = by_layer(table, metric, k), chance(table, metric, k), label(table, metric, k)
         origin = f"{', '.join(table['model'].unique())}, {table['sample'].nunique()} prompts"
         for kind, draw in (("layers", layer_curves), ("heatmap", heat_map), ("spread", spread_over_layers)):
-            save(draw(values, by_chance, name, origin), folder / f"{name.replace('@', '_at_')}_{kind}")
+            save(draw(values, by_chance, name, origin, windowed), folder / f"{name.replace('@', '_at_')}_{kind}")
 
 
-def layer_curves(values: pd.DataFrame, by_chance: float, name: str, origin: str) -> Figure:
+def layer_curves(
+    values: pd.DataFrame, by_chance: float, name: str, origin: str, windowed: Collection[int] = ()
+) -> Figure:
     """The layer-variance plot: a panel per heuristic with its mean over prompts and the middle 80 % of them.
 
     Args:
@@ -38,6 +42,7 @@ def layer_curves(values: pd.DataFrame, by_chance: float, name: str, origin: str)
         by_chance: what a random ranking scores.
         name: of the metric.
         origin: model and number of prompts, for the title.
+        windowed: layers with a sliding window, which are shaded.
     """
     heuristics = _heuristics(values)
     columns = min(PANELS_A_ROW, len(heuristics))
@@ -51,6 +56,8 @@ def layer_curves(values: pd.DataFrame, by_chance: float, name: str, origin: str)
         panel.fill_between(layers, low, high, color=BAND, linewidth=0, label="middle 80 % of prompts")
         panel.plot(layers, samples.mean(axis=0), color=ACCENT, linewidth=1.6, label="mean over prompts")
         panel.axhline(by_chance, color=REFERENCE, linestyle="--", linewidth=1, label="chance")
+        for number, layer in enumerate(sorted(windowed)):
+            panel.axvspan(layer - 0.5, layer + 0.5, color="#eeeeee", zorder=0, label="" if number else "windowed layer")
         panel.set_title(heuristic, fontsize=10, color=INK)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         plain_axes(panel)
@@ -62,12 +69,12 @@ def layer_curves(values: pd.DataFrame, by_chance: float, name: str, origin: str)
     figure.supylabel(name, fontsize=10)
     figure.suptitle(f"{name} at each layer: {origin}", fontsize=11)
     lines, names = grid.flat[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    figure.legend(lines, names, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure
 
 
-def heat_map(values: pd.DataFrame, by_chance: float, name: str, origin: str) -> Figure:
-    """Heuristic x layer, mean over prompts; the chance level is a line in the colour bar."""
+def heat_map(values: pd.DataFrame, by_chance: float, name: str, origin: str, windowed: Collection[int] = ()) -> Figure:
+    """Heuristic x layer, mean over prompts; the chance level is a line in the colour bar; windowed layers have a w."""
     heuristics = _heuristics(values)
     means = values.groupby("heuristic").mean().loc[heuristics].to_numpy(dtype=float)
     figure = Figure(figsize=(8, 1.2 + 0.32 * len(heuristics)), layout="constrained")
@@ -76,16 +83,22 @@ def heat_map(values: pd.DataFrame, by_chance: float, name: str, origin: str) -> 
     image = axes.imshow(means, aspect="auto", cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
     axes.set_yticks(range(len(heuristics)), heuristics, fontsize=9)
     every = max(1, means.shape[1] // 12)
-    axes.set_xticks(range(0, means.shape[1], every), [str(layer) for layer in values.columns[::every]], fontsize=8)
-    axes.set_xlabel("layer")
+    axes.set_xticks(
+        range(0, means.shape[1], every),
+        [f"{layer}{'w' * (int(layer) in windowed)}" for layer in values.columns[::every]],
+        fontsize=8,
+    )
+    axes.set_xlabel("layer (w: windowed)" if windowed else "layer")
     axes.set_title(f"{name}, mean over prompts: {origin}", fontsize=11)
     bar = figure.colorbar(image, ax=axes, label=f"{name} (dashed: chance)")
     bar.ax.axhline(by_chance, color=REFERENCE, linestyle="--", linewidth=2)
     return figure
 
 
-def spread_over_layers(values: pd.DataFrame, by_chance: float, name: str, origin: str) -> Figure:
-    """One dot a layer (mean over prompts), dark to light from first to last; the bar is the mean over layers."""
+def spread_over_layers(
+    values: pd.DataFrame, by_chance: float, name: str, origin: str, windowed: Collection[int] = ()
+) -> Figure:
+    """One dot a layer (mean over prompts), dark to light from first to last; windowed layers are crosses, the bar is the mean."""
     heuristics = _heuristics(values)[::-1]
     figure = Figure(figsize=(8, 1.4 + 0.34 * len(heuristics)), layout="constrained")
     axes = figure.subplots()
@@ -95,11 +108,16 @@ def spread_over_layers(values: pd.DataFrame, by_chance: float, name: str, origin
         means = values.loc[heuristic].to_numpy(dtype=float).mean(axis=0)
         heights = height + np.linspace(-0.25, 0.25, len(means))
         axes.plot([means.min(), means.max()], [height, height], color="#bbbbbb", linewidth=1, zorder=1)
+        crossed = np.isin(layers, list(windowed))
         dots = axes.scatter(means, heights, c=layers, cmap="cividis", s=16, edgecolors=INK, linewidths=0.3, zorder=2)
+        if crossed.any():
+            axes.scatter(means[crossed], heights[crossed], c="white", marker="x", s=10, linewidths=0.8, zorder=4)
         axes.plot([means.mean()] * 2, [height - 0.35, height + 0.35], color=INK, linewidth=2, zorder=3)
     axes.axvline(by_chance, color=REFERENCE, linestyle="--", linewidth=1, label="chance")
     axes.set_yticks(range(len(heuristics)), heuristics, fontsize=9)
-    axes.set_xlabel(f"{name} of a layer, mean over prompts (bar: mean over layers)")
+    axes.set_xlabel(
+        f"{name} of a layer, mean over prompts (bar: mean over layers{'; x: windowed' if windowed else ''})"
+    )
     axes.set_title(f"Spread of {name} over layers: {origin}", fontsize=11)
     axes.legend(fontsize=8, frameon=False, loc="lower right")
     plain_axes(axes)

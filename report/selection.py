@@ -30,3 +30,10 @@ def chance(table: pd.DataFrame, metric: str, k: float) -> float:
     """What a random ranking scores in expectation, mean over samples."""
     rows = at(table, metric, k)
     return float(rows.loc[rows["heuristic"].isna(), "value"].mean())
+
+
+def windowed_layers(table: pd.DataFrame) -> list[int]:
+    """Numbers of the layers with a sliding window; none for a table that does not say."""
+    if "windowed" not in table:
+        return []
+    return sorted({int(layer) for layer in table.loc[table["windowed"].fillna(False).astype(bool), "layer"]})

@@ -43,12 +43,14 @@ def test_a_run_folder_holds_what_its_readme_says(tokenrank: Command, tmp_path: P
 def test_the_metrics_table_is_in_long_form(tokenrank: Command, tmp_path: Path) -> None:
     tokenrank(*SMALL, "heuristic=[claa,oracle]")
     table = pd.read_parquet(tmp_path / "run" / "metrics.parquet")
-    assert list(table) == ["model", "task", "sample", "heuristic", "layer", "metric", "k", "value"]
+    assert list(table) == ["model", "task", "sample", "heuristic", "layer", "metric", "k", "value", "windowed"]
     per_layer = table[table["metric"] == "recall"].dropna(subset=["layer"])
     assert len(per_layer) == 2 * 2 * 4 * 2  # prompts, heuristics, layers, k
     assert (per_layer.loc[per_layer["heuristic"] == "oracle", "value"] == 1).all()
     summaries = table[table["metric"].str.startswith("recall.")]
     assert summaries["layer"].isna().all()
+    assert (per_layer["windowed"] == False).all()  # noqa: E712
+    assert summaries["windowed"].isna().all()
     assert set(summaries["metric"]) == {
         f"recall.{name}" for name in ("mean", "std", "worst", "worst_layer", "worst_drop", "neighbour_drop")
     }

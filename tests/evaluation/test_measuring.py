@@ -60,3 +60,17 @@ def test_a_metric_that_does_not_apply_gives_no_rows() -> None:
 def test_metrics_may_be_partial_functions_as_the_configs_make_them() -> None:
     metric = Metric(partial(recall_at_k), partial(share_kept), at_k=True)
     assert list(metric.values(Ranking(SCORES["a"]), Truth(ORACLE, None), 40)) == [1, 1, 1]
+
+
+def test_windowed_layers_are_summed_up_apart() -> None:
+    spearman_only = {"spearman": METRICS["spearman"]}
+    truth, one = Truth(ORACLE, None), {"a": SCORES["a"]}
+    rows = {row[:4]: row[4] for row in measure(one, truth, LAYERS, spearman_only, [], windowed={5})}
+    values = [rows["a", layer, "spearman", None] for layer in LAYERS]
+    assert rows["a", None, "spearman.mean", None] == pytest.approx((values[0] + values[2]) / 2)
+    assert rows["a", None, "spearman.mean.windowed", None] == pytest.approx(values[1])
+    assert rows["a", None, "spearman.worst_layer.windowed", None] == 5
+    for windowed in ([], LAYERS):  # one kind only: plain names
+        names = {row[2] for row in measure(one, truth, LAYERS, spearman_only, [], windowed)}
+        assert "spearman.mean" in names
+        assert not any(name.endswith(".windowed") for name in names)

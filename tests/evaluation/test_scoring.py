@@ -15,6 +15,7 @@ from heuristics.controls import Oracle
 from heuristics.fastkv import FastKV
 from heuristics.heuristic import Heuristic
 from heuristics.snapkv import SnapKV
+from models.architectures import tiny_of
 from oracle.answer_informed import AnswerInformedOracle
 from tasks.task import Prompt
 
@@ -98,3 +99,11 @@ def test_what_is_saved_is_what_was_ranked(tiny_model: PreTrainedModel) -> None:
     assert saved["input_ids"].tolist() == list(PROMPT.input_ids)
     assert torch.equal(saved["heuristic.claa"], ranked.scores["claa"])
     assert torch.equal(saved["oracle"], ranked.oracle)
+
+
+@pytest.mark.parametrize(("architecture", "windowed"), [("llama", set()), ("gemma3", {0, 2}), ("lfm2 (hybrid)", set())])
+def test_windowed_layers_are_told(architecture: str, windowed: set[int]) -> None:
+    short = replace(PROMPT, input_ids=tuple(i % 64 for i in PROMPT.input_ids))
+    ranked = rank(tiny_of(architecture), short, {"fastkv": FastKV()}, AnswerInformedOracle())
+    assert ranked.windowed == windowed
+    assert ranked.layers == ([1] if "hybrid" in architecture else [0, 1, 2])

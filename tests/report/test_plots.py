@@ -42,7 +42,8 @@ def made_up(
                 at = [("tiny", "niah", sample, heuristic, layer, metric, k) for layer in layers]
                 rows += [(*where, cell) for where, cell in zip(at, cells, strict=True)]
                 rows.append(("tiny", "niah", sample, heuristic, None, f"{metric}.mean", k, sum(cells) / len(cells)))
-    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
+    columns = [name for name in METRIC_COLUMNS if name != "windowed"]
+    return pd.DataFrame(rows, columns=columns).assign(windowed=None).astype(METRIC_COLUMNS)
 
 
 def figure(kind: str, table: pd.DataFrame | None = None) -> Figure:
@@ -204,3 +205,14 @@ def test_values_that_are_all_the_chance_level_are_drawn(tmp_path: Path) -> None:
 def test_where_nothing_was_ranked_nothing_is_drawn(tmp_path: Path) -> None:
     draw_all(made_up().head(0), tmp_path, k=10)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_windowed_layers_are_drawn_apart() -> None:
+    table, odd = made_up(), [1, 3]
+    values = by_layer(table, "recall", 10)
+    plain, shaded = (layer_curves(values, 0.1, "recall@10", "tiny", windowed) for windowed in ((), odd))
+    assert [len(each.axes[0].patches) for each in (plain, shaded)] == [0, 2]
+    names = [text.get_text() for text in heat_map(values, 0.1, "recall@10", "tiny", odd).axes[0].get_xticklabels()]
+    assert names == [f"{layer}{'w' if layer in odd else ''}" for layer in LAYERS]
+    crosses = spread_over_layers(values, 0.1, "recall@10", "tiny", odd).axes[0].collections[1]
+    assert len(crosses.get_offsets()) == 2  # type: ignore[arg-type]

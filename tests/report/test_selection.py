@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from report.selection import at, by_layer, chance, label, metric_names
+from report.selection import at, by_layer, chance, label, metric_names, windowed_layers
 
 CHANCE, SUMMARY = None, None  # rows of no heuristic; rows of no layer
 
@@ -80,3 +80,10 @@ def test_chance_is_the_mean_over_samples() -> None:
     assert chance(table(), "recall", 10) == (0.10 + 0.12) / 2
     assert chance(table(), "recall", 5) == 0.05
     assert chance(table(), "spearman", 10) == 0
+
+
+def test_windowed_layers_are_those_that_are_marked() -> None:
+    table = pd.DataFrame({"layer": [0, 1, 1, 2, None], "windowed": [False, True, True, None, None]})
+    marked = table.astype({"layer": "Int64", "windowed": "boolean"})
+    assert windowed_layers(marked) == [1]
+    assert windowed_layers(marked.drop(columns="windowed")) == []
