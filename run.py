@@ -62,6 +62,8 @@ def run(config: DictConfig, folder: Path) -> None:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
         raise BadInput(one_sentence(error)) from error
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        print(f"\n{' '.join(HydraConfig.get().overrides.task)}")
     try:
         failed = hydra.utils.instantiate(config.evaluation)(experiment, folder)
     except OSError as error:

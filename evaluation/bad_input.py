@@ -1,8 +1,12 @@
 """Bad input: one clear sentence instead of a traceback."""
 
 import difflib
+import re
+from pathlib import Path
 
 from hydra.errors import MissingConfigException
+
+CONFIGS = Path(__file__).parent.parent / "configs"
 
 
 class BadInput(Exception):
@@ -17,6 +21,10 @@ def one_sentence(error: BaseException) -> str:
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         return _unknown_name(error.missing_cfg_file, sorted(error.options))
+    missing = re.match(r"In '\w+': Could not load '(\w+/\w+)'", str(error))  # what Hydra says of a name in a list
+    if missing:
+        options = sorted(file.stem for file in (CONFIGS / missing[1]).parent.glob("*.yaml"))
+        return _unknown_name(missing[1], options)
     return " ".join(str(error).split()) or type(error).__name__
 
 

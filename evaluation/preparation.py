@@ -108,7 +108,10 @@ def _check_prompt(prompt: Prompt, windows: Mapping[str, int], unranked: int) -> 
         raise ValueError(f"prompt {prompt.id} of {prompt.task} is empty, at least one token is needed")
     for setting, window in windows.items():
         if tokens <= window:
-            raise ValueError(f"{setting} is not below the {tokens} tokens of prompt {prompt.id} of {prompt.task}")
+            raise ValueError(
+                f"{setting} is not below the {tokens} tokens of prompt {prompt.id} of {prompt.task}: "
+                "set it lower, or leave the heuristic or the prompt out"
+            )
     if prompt.needle is not None and prompt.needle.stop > tokens - unranked:
         raise ValueError(f"universe.window={unranked} reaches into the needle of prompt {prompt.id} of {prompt.task}")
     if prompt.max_new_tokens < 1:

@@ -45,6 +45,8 @@ MANY_QUERIES = ("h2o", "pyramidinfer")  # not in ``ranked``; their share is repo
 
 def main() -> None:
     """Prints one line a length: medians of both, and the median of the ratios of neighbouring runs."""
+    if any("=" not in argument for argument in sys.argv[1:]):
+        sys.exit(__doc__)
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
     own = OWN | {name: value for name, value in given.items() if name in OWN}
     overrides = [f"{name}={value}" for name, value in given.items() if name not in OWN]

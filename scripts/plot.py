@@ -16,6 +16,8 @@ from report.table import summary
 
 def main(folder: Path, k: float) -> None:
     """Adds the plots for ``k`` percent to the folder and prints the table."""
+    if not (folder / "metrics.parquet").is_file():
+        sys.exit(f"{folder} is no run folder: it holds no metrics.parquet")
     table = pd.read_parquet(folder / "metrics.parquet")
     known = sorted(table["k"].dropna().unique())
     if k not in known:
@@ -27,6 +29,7 @@ def main(folder: Path, k: float) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
+    run, percent = [*sys.argv[1:], "10"][:2] if len(sys.argv) in (2, 3) else ("", "")
+    if not percent.replace(".", "", 1).isdigit():
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) == 3 else 10.0)
+    main(Path(run), float(percent))

@@ -48,6 +48,8 @@ class LongBench(Task):
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """Prompts in the order of the subsets, then of the rows; a row's id is its subset and its number from 0."""
         folder = None if self.path is None or self.path.endswith(".zip") else self.path
+        if folder is not None and not Path(folder).expanduser().is_dir():
+            raise ValueError(f"task.path is {folder!r}, and there is no such folder")
         templates = self.templates or folder or TEMPLATES
         words, lengths = (_read_json(templates, name) for name in (PROMPTS, LENGTHS))
         for subset in self.subset:

@@ -1,6 +1,7 @@
 """Prompts of your own, out of a jsonl file."""
 
 import random
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from tasks.jsonl import read_jsonl
 from tasks.task import Prompt, Task, check_answers, check_positive, check_room
 from tasks.tokens import fitted
+
+OPTIONAL = ("answers", "max_new_tokens", "chat_template")
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,10 @@ class OwnPrompts(Task):
 
 
 def _check(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Raises ValueError for ids that are not unique or no file name, empty prompts, and values of the wrong type."""
+    """Names fields that mean nothing here; raises ValueError for ids that are not unique or no file name, empty prompts, and values of the wrong type."""
+    unknown = sorted({field for row in rows for field in row} - {"id", "prompt", *OPTIONAL})
+    if unknown:
+        print(f"note: {path}: not read: {', '.join(unknown)} (optional are {', '.join(OPTIONAL)})", file=sys.stderr)
     seen: set[str] = set()
     for row in rows:
         name = str(row["id"])

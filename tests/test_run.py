@@ -224,6 +224,7 @@ def test_a_run_in_which_every_prompt_fails_still_leaves_its_tables(
 
 BAD_SETTINGS = [
     ("heuristic=clla", "did you mean claa"),
+    ("heuristic=[claa,gemfilte]", "heuristic=gemfilte is not known; did you mean gemfilter"),
     ("model=smollm", "did you mean smollm2"),
     ("task=longbnch", "did you mean longbench"),
     ("heuristic=[]", "heuristic chooses nothing"),
@@ -279,6 +280,18 @@ def test_bad_prompts_get_one_sentence_and_leave_nothing(
 ) -> None:
     path = prompts_file(tmp_path, '{"id": "a", "prompt": "a prompt that is fine"}', line)
     refused(tokenrank("model=tiny", "task=prompts", path), sentence, tmp_path)
+
+
+def test_fields_that_are_not_read_are_named(tokenrank: Command, tmp_path: Path) -> None:
+    path = prompts_file(tmp_path, '{"id": "a", "prompt": "a prompt that is fine", "answer": "x"}')
+    ended = tokenrank("model=tiny", "task=prompts", path, "metric=recall", "task.max_new_tokens=2")
+    assert ended.code == 0, ended.err
+    assert "not read: answer (optional are answers" in ended.err
+
+
+def test_a_missing_folder_is_named_before_its_files(tokenrank: Command, tmp_path: Path) -> None:
+    ended = tokenrank("model=tiny", "task=longbench", f"task.path={tmp_path / 'none'}", "task.subset=[qasper]")
+    refused(ended, "there is no such folder", tmp_path)
 
 
 def test_a_missing_template_file_is_named(tokenrank: Command, tmp_path: Path) -> None:
