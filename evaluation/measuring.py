@@ -57,11 +57,11 @@ def measure(
         ranking = Ranking(rows)  # its order and ranks are large: one at a time
         for name, metric, percent, k in asked:
             values = metric.values(ranking, truth, k)
-            for layer, value in zip(layers, values.tolist(), strict=True):
+            own = layers[len(layers) - len(values) :]  # a metric between layers has no value at the first
+            for layer, value in zip(own, values.tolist(), strict=True):
                 yield heuristic, layer, name, percent, value
-            for kind, chosen in _apart(layers, windowed).items():
-                own = [layers[place] for place in chosen]
-                for statistic, value in over_layers(values[chosen], own).items():
+            for kind, chosen in _apart(own, windowed).items():
+                for statistic, value in over_layers(values[chosen], [own[place] for place in chosen]).items():
                     yield heuristic, None, f"{name}.{statistic}{kind}", percent, value
 
 
@@ -69,4 +69,5 @@ def _apart(layers: list[int], windowed: Collection[int]) -> dict[str, list[int]]
     """Places of the layers that are summed up together, by the suffix of their summaries."""
     full = [place for place, layer in enumerate(layers) if layer not in windowed]
     rest = [place for place, layer in enumerate(layers) if layer in windowed]
-    return {"": full, ".windowed": rest} if full and rest else {"": full or rest}
+    kinds = {"": full, ".windowed": rest} if full and rest else {"": full or rest}
+    return {kind: chosen for kind, chosen in kinds.items() if chosen}

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from metrics.ranking import Ranking
@@ -21,23 +23,27 @@ class Truth:
 class Metric:
     """One metric as the benchmark applies it."""
 
-    measure: Callable[..., Tensor]  # (ranking, truth[, k]) -> (layers,)
+    measure: Callable[
+        ..., Tensor
+    ]  # (ranking[, truth][, k]) -> (layers,), or the last of them where the first have none
     chance: Callable[..., float]  # (oracle[, k]) -> what a random ranking scores in expectation
     at_k: bool  # both take k, a number of tokens
-    truth: str = "oracle"  # what rankings are held against: oracle or needle
+    truth: str = "oracle"  # what rankings are held against: oracle, needle, or itself (one layer against another)
 
     def __post_init__(self) -> None:
-        if self.truth not in ("oracle", "needle"):
-            raise ValueError(f"truth is {self.truth!r}, must be oracle or needle")
+        if self.truth not in ("oracle", "needle", "itself"):
+            raise ValueError(f"truth is {self.truth!r}, must be oracle, needle or itself")
+        two_tokens = Truth(Ranking(torch.ones(1, 2)), needle=None)
+        self.by_chance(two_tokens, 1 if self.at_k else None)  # a setting out of range shows here, before any prompt
 
     def applies(self, truth: Truth) -> bool:
         """Whether this prompt has what the metric is held against."""
-        return self.truth == "oracle" or truth.needle is not None
+        return self.truth != "needle" or truth.needle is not None
 
     def values(self, ranking: Ranking, truth: Truth, k: int | None) -> Tensor:
-        """(layers,) of one heuristic on one prompt; ``k`` in tokens, None for a metric without."""
-        against = truth.oracle if self.truth == "oracle" else truth.needle
-        return self.measure(ranking, against) if k is None else self.measure(ranking, against, k)
+        """Of one heuristic on one prompt, as ``measure`` has it; ``k`` in tokens, None for a metric without."""
+        held: dict[str, list[Any]] = {"oracle": [truth.oracle], "needle": [truth.needle], "itself": []}
+        return self.measure(ranking, *held[self.truth], *([] if k is None else [k]))
 
     def by_chance(self, truth: Truth, k: int | None) -> float:
         """What a random ranking of the same tokens scores in expectation."""

@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 
@@ -36,10 +35,19 @@ class Ranking:
         return self.scores.argsort(dim=1, descending=True, stable=True)
 
     @cached_property
+    def places(self) -> Tensor:
+        """(rows, tokens) int64: the place of each token in ``order``, 0 for the best."""
+        return torch.empty_like(self.order).scatter_(1, self.order, torch.arange(self.tokens).expand_as(self.order))
+
+    @cached_property
     def standard_ranks(self) -> Tensor:
         """(rows, tokens) float64: average ranks, centred and scaled to length 1 (all 0 where all scores are equal)."""
-        ranks = torch.from_numpy(rankdata(self.scores.numpy(), axis=1).astype(np.float64))
-        centred = ranks - ranks.mean(dim=1, keepdim=True)
+        centred = torch.empty(self.scores.shape, dtype=torch.float64)
+        for scores, order, out in zip(self.scores.numpy(), self.order.numpy(), centred.numpy(), strict=True):
+            best_first = scores[order]
+            begins = np.flatnonzero(np.append(True, best_first[1:] != best_first[:-1]))  # of each group of equals
+            sizes = np.diff(begins, append=self.tokens)
+            out[order] = np.repeat((self.tokens - sizes) / 2 - begins, sizes)  # the group's mean place, from the middle
         length = centred.norm(dim=1, keepdim=True)
         return torch.where(length > 0, centred / length, 0.0)
 

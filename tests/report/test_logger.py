@@ -60,7 +60,7 @@ def test_the_table_is_the_same_with_and_without(tokenrank: Command, tmp_path: Pa
     [
         ("raise RuntimeError('broken')", "RuntimeError: broken"),
         ("import os\nos._exit(7)", "it ended with code 7"),
-        ("import os\nprint('done')\nos._exit(0)", None),
+        ("import os\nprint('done', flush=True)\nos._exit(0)", None),
     ],
 )
 def test_a_wandb_that_breaks_or_dies_is_one_line(

@@ -1,0 +1,47 @@
+"""Average precision: how far down must one read to meet the tokens that mattered?"""
+
+import torch
+from torch import Tensor
+
+from metrics.ranking import Ranking, check_k, check_same_tokens
+
+
+def average_precision_at_k(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:
+    """Precision at the place of each of the oracle's ``k`` best tokens, averaged over them.
+
+    Recall@k asks only whether such a token is among the first k; here every place counts, also beyond k.
+
+    Args:
+        ranking: (rows, tokens); only the order is used, all of it.
+        oracle: (rows, tokens) or (1, tokens).
+        k: number of the oracle's tokens that count as relevant, 1 <= k <= tokens.
+
+    Returns:
+        (rows,) float64 in (0, 1]. For a random ranking see ``average_precision_chance``.
+
+    Raises:
+        ValueError: as for ``check_same_tokens``.
+
+    Source: Manning, Raghavan and Schuetze 2008, section 8.4, https://nlp.stanford.edu/IR-book/.
+
+    >>> average_precision_at_k(Ranking(torch.tensor([[3.0, 2.0, 1.0]])), Ranking(torch.tensor([[0.9, 0.1, 0.5]])), k=2)
+    tensor([0.8333], dtype=torch.float64)
+    """
+    check_same_tokens(ranking, oracle, k)
+    relevant = torch.zeros(oracle.scores.shape, dtype=torch.bool).scatter_(1, oracle.order[:, :k], True)
+    met = relevant.expand(ranking.scores.shape).gather(1, ranking.order)  # (rows, tokens), best-ranked first
+    places = met.nonzero()[:, 1].view(-1, k) + 1  # of the relevant tokens, from the top
+    return (torch.arange(1, k + 1) / places.double()).mean(dim=1)
+
+
+def average_precision_chance(oracle: Ranking, k: int) -> float:
+    """What a random ranking scores in expectation, exactly.
+
+    With N tokens and H the sum of 1 / i for i = 1 to N: (H + (N - H) (k - 1) / (N - 1)) / N.
+
+    Source: Bestgen 2015, Exact expected average precision of the random baseline for system evaluation.
+    """
+    check_k(oracle, k)
+    tokens = oracle.tokens
+    harmonic = float((1 / torch.arange(1, tokens + 1, dtype=torch.float64)).sum())
+    return (harmonic + (tokens - harmonic) * (k - 1) / max(tokens - 1, 1)) / tokens
