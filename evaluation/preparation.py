@@ -86,9 +86,10 @@ def check_settings(config: DictConfig) -> None:
         if type(percent) not in (int, float):
             raise ValueError(f"{name} is {percent!r}, must be a number above 0 and at most 100 percent")
         tokens_kept(percent, 1)
-    for name, value in (("universe.window", config.universe.window), ("seed", config.seed)):
-        if type(value) is not int or value < 0:
-            raise ValueError(f"{name} is {value!r}, must be a whole number, at least 0")
+    whole = (("universe.window", config.universe.window, 0), ("seed", config.seed, 0))
+    for name, value, least in (*whole, ("bootstrap.resamples", config.bootstrap.resamples, 1)):
+        if type(value) is not int or value < least:
+            raise ValueError(f"{name} is {value!r}, must be a whole number, at least {least}")
     if config.plots.k not in config.k:
         raise ValueError(f"plots.k is {config.plots.k}, must be one of k={list(config.k)}")
 

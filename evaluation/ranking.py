@@ -13,6 +13,7 @@ from evaluation.environment import environment
 from evaluation.measuring import MarkedRow, measure_prompt
 from evaluation.preparation import Experiment
 from evaluation.scoring import as_tensors, rank
+from evaluation.statistics import over_samples
 from records.files import sweep_unfinished
 from records.tables import write_json, write_table, write_tensors, write_text
 from report.plots import draw_all
@@ -55,6 +56,7 @@ def evaluate(experiment: Experiment, folder: Path) -> int:
             bar.update(len(prompt.input_ids))
         bar.set_description(f"{len(samples)} of {len(samples)} prompts")
     table = pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
+    table = pd.concat([table, over_samples(table, config.seed, config.bootstrap.resamples)], ignore_index=True)
     write_table(folder / "samples.parquet", pd.DataFrame(samples, columns=list(SAMPLE_COLUMNS)).astype(SAMPLE_COLUMNS))
     write_table(folder / "metrics.parquet", table)
     draw_all(table, folder / "plots", config.plots.k)

@@ -9,8 +9,9 @@ def metric_names(table: pd.DataFrame) -> list[str]:
 
 
 def at(table: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:
-    """Rows of one metric (or summary), at ``k`` percent if it has a k."""
-    return table[(table["metric"] == metric) & (table["k"].isna() | (table["k"] == k))]
+    """Rows of one metric (or summary) of single samples, at ``k`` percent if it has a k."""
+    of_samples = table["sample"].notna() & (table["metric"] == metric)
+    return table[of_samples & (table["k"].isna() | (table["k"] == k))]
 
 
 def label(table: pd.DataFrame, metric: str, k: float) -> str:
