@@ -3,19 +3,22 @@
 transformers lets anyone register an attention function under a name. Ours hands the queries and keys of the
 layer to a visitor and then calls the function that the model would have used anyway, so what the model computes
 stays bit for bit what it was. The visitor travels as the keyword ``on_attention`` of the model's own forward call:
-there is no global state, and a call without it is an ordinary call.
+there is no global state, and a call without it is an ordinary call. A pruned prefill also sends ``mask_by``, which replaces the
+model's mask where tokens are missing.
 """
 
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
 Visitor = Callable[[nn.Module, Tensor, Tensor, Tensor, dict[str, Any]], None]  # module, query, key, value, rules
+Masker = Callable[[nn.Module, Tensor, Tensor, Tensor | None, dict[str, Any]], Tensor | None]  # the model's mask -> ours
 Attention = Callable[..., tuple[Tensor, Tensor | None]]
 
 FUSED = "tokenrank_fused"  # a name with "flash", "/" or the fused kernel's own name in it would be parsed
@@ -55,6 +58,26 @@ def watch(model: PreTrainedModel) -> None:
     model.set_attn_implementation(ROUTES[implementation])
 
 
+def as_mask(visible: Tensor | None, query: Tensor, *, fused: bool) -> Tensor | None:
+    """A mask as the delegate wants it.
+
+    Args:
+        visible: (heads or 1, queries, keys), true where a query sees a key; None: each query sees all keys up to its own.
+        query: (1, heads, queries, dim).
+        fused: for the fused function, else for the eager one.
+    """
+    if fused:
+        return None if visible is None else visible[None]
+    if visible is None:
+        rows = query.shape[2]
+        if rows == 1:
+            return None
+        visible = torch.ones(1, rows, rows, dtype=torch.bool, device=query.device).tril()
+    return torch.zeros(visible.shape, dtype=query.dtype, device=query.device).masked_fill_(
+        ~visible, torch.finfo(query.dtype).min
+    )[None]
+
+
 def _watched(delegate: Callable[[nn.Module], Attention]) -> Attention:
     """The attention function ``delegate(module)``, preceded by a call of the visitor if there is one."""
 
@@ -66,10 +89,13 @@ def _watched(delegate: Callable[[nn.Module], Attention]) -> Attention:
         attention_mask: Tensor | None,
         dropout: float = 0.0,  # by name or here: wrappers of other packages pass it on by position
         on_attention: Visitor | None = None,
+        mask_by: Masker | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
         if on_attention is not None:
             on_attention(module, query, key, value, kwargs)
+        if mask_by is not None:
+            attention_mask = mask_by(module, query, key, attention_mask, kwargs)
         return delegate(module)(module, query, key, value, attention_mask, dropout=dropout, **kwargs)
 
     return attention

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedConfig
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
@@ -40,6 +41,29 @@ class _ReservedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self._values[..., start:stop, :] = value_states
         self.keys, self.values = self._keys[..., :stop, :], self._values[..., :stop, :]
         return self.keys, self.values
+
+    def hold(self, keys: Tensor, values: Tensor) -> None:
+        """Holds these tokens, (1, kv_heads, tokens, dim), in place of those before, with as much room left as there was."""
+        self.capacity += keys.shape[-2] - self.get_seq_length()
+        self.lazy_initialization(keys, values)
+        self.update(keys, values)
+
+
+def keep_in_cache(cache: Cache, layer: int, places: Tensor) -> None:
+    """Of what a layer holds only some tokens stay, other ones for each key head; what the model reads just now is left as it is.
+
+    Args:
+        cache: of one prompt.
+        layer: number of the layer; it must hold tokens.
+        places: (kv_heads, kept), where the tokens that stay are among those held, ascending.
+    """
+    held: Any = cache.layers[layer]
+    heads = torch.arange(len(places), device=places.device)[:, None]
+    keys, values = (states[:, heads, places] for states in (held.keys, held.values))
+    if type(held) is _ReservedLayer:
+        held.hold(keys, values)
+    else:  # a layer that is more than attention: transformers' own, which grows by copying
+        held.keys, held.values = keys, values
 
 
 def reserved_cache(config: PreTrainedConfig, capacity: int) -> Cache:

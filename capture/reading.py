@@ -1,9 +1,8 @@
 """Reads a prompt once and answers it once, greedily, while everything asked for is read off the passing layers."""
 
-import inspect
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
-from transformers.cache_utils import Cache
 
-from capture.attention import watch
+from capture.attention import Visitor, watch
 from capture.cache import reserved_cache
-from capture.layer import AttentionCall, AttentionLayer
+from capture.feeding import end_tokens, greedy, last_logits
+from capture.layer import AttentionLayer
+from capture.seeing import Calls, layer_seen
 
 
 @dataclass(frozen=True)
@@ -34,49 +34,21 @@ class _Recorder:
 
     def __init__(self, input_ids: Tensor, visit: Callable[[AttentionLayer], None], shared_rows: int) -> None:
         self.input_ids = input_ids
-        self.called: dict[nn.Module, tuple[Tensor, dict[str, Any]]] = {}  # hidden states and arguments, until visited
+        self.calls = Calls()
         self.visit = visit
         self.shared_rows = min(shared_rows, len(input_ids))
         self.layers: dict[int, AttentionLayer] = {}  # facts and prompt keys; of the queries only the last one
         self.queries: dict[int, list[Tensor]] = {}  # (heads, new tokens, dim) each
 
     def prefill(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: dict[str, Any]) -> None:
-        called = self.called.pop(module, None)
-        layer = AttentionLayer(
-            index=int(module.layer_idx),  # type: ignore[arg-type]
-            queries=query[0],
-            keys=key[0],  # a view of the cache, so it costs nothing to keep
-            scale=float(rules["scaling"]),
-            input_ids=self.input_ids,
-            softcap=rules.get("softcap"),
-            sliding_window=rules.get("sliding_window"),
-            sinks=rules.get("s_aux"),
-            call=AttentionCall(module, called[0], value, called[1]) if called else None,
-            shared_rows=self.shared_rows,
-        )
+        call = self.calls.of(module, value)
+        layer = layer_seen(self.input_ids, module, query, key, rules, call, self.shared_rows)
         self.visit(layer)
         last = query[0, :, -1:].clone()  # a view would keep all queries alive
         self.layers[layer.index] = replace(
             layer, queries=last, first_position=layer.tokens - 1, call=None, shared_rows=0
         )
         self.queries[layer.index] = [last]
-
-    @contextmanager
-    def noting_calls(self, model: nn.Module) -> Iterator[None]:
-        """While it lasts, what attention modules are called with is kept until their attention is visited."""
-
-        def note(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-            states = named["hidden_states"] if "hidden_states" in named else arguments[0]
-            self.called[module] = (states, {name: value for name, value in named.items() if name != "hidden_states"})
-
-        numbered = [module for module in model.modules() if hasattr(module, "layer_idx")]
-        handles = [module.register_forward_pre_hook(note, with_kwargs=True) for module in numbered]
-        try:
-            yield
-        finally:
-            self.called.clear()
-            for handle in handles:
-                handle.remove()
 
     def decode(self, module: nn.Module, query: Tensor, *_: Any) -> None:
         self.queries[int(module.layer_idx)].append(query[0])  # type: ignore[arg-type]
@@ -130,16 +102,19 @@ def read(
     limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, look_ahead + 1)
     cache = reserved_cache(model.config, len(input_ids) + limit)
 
-    feed = partial(_next_token, model, cache, device)
+    def feed(ids: Tensor, start: int, on_attention: Visitor) -> int:
+        positions = torch.arange(start, start + len(ids), device=device)
+        return int(last_logits(model, ids.to(device), positions, cache, on_attention=on_attention).argmax())
+
     started = time.perf_counter()
-    with recorder.noting_calls(model) if with_calls else nullcontext():
+    with recorder.calls.noted(model) if with_calls else nullcontext():
         token = feed(input_ids, 0, recorder.prefill)
     if not recorder.layers:
         raise ValueError(f"no attention layer of {type(model).__name__} was captured")
     first_token = time.perf_counter()
     decode = partial(feed, on_attention=recorder.decode)
     if answer_ids is None:
-        answer = _generate(decode, token, len(input_ids), limit, _end_tokens(model))
+        answer = greedy(decode, token, len(input_ids), limit, end_tokens(model))
     else:
         answer = list(answer_ids)
         if len(answer) > 1:
@@ -148,40 +123,3 @@ def read(
     ahead, answer = recorder.answer_layers(), answer[:max_new_tokens]
     layers = [replace(layer, queries=layer.queries[:, : len(answer)]) for layer in ahead]
     return Reading(torch.tensor(answer), layers, ahead, first_token - started, finished - first_token)
-
-
-def _next_token(
-    model: PreTrainedModel,
-    cache: Cache,
-    device: torch.device,
-    ids: Tensor,
-    start: int,
-    on_attention: Callable[..., None],
-) -> int:
-    """The greedy token after ``ids``, which stand at position ``start``; their attention layers are visited."""
-    positions = {}
-    if "position_ids" in inspect.signature(model.forward).parameters:  # hybrids cannot tell them from their cache
-        positions["position_ids"] = torch.arange(start, start + len(ids), device=device)[None]
-    output = model(
-        input_ids=ids[None].to(device),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-        on_attention=on_attention,
-        **positions,
-    )
-    return int(output.logits[0, -1].argmax())
-
-
-def _generate(feed: Callable[[Tensor, int], int], first: int, start: int, limit: int, ends: set[int]) -> list[int]:
-    """The greedy answer from its first token on, which stands at position ``start``; the last token is never fed."""
-    answer = [first]
-    while len(answer) < limit and answer[-1] not in ends:
-        answer.append(feed(torch.tensor(answer[-1:]), start + len(answer) - 1))
-    return answer
-
-
-def _end_tokens(model: PreTrainedModel) -> set[int]:
-    """The tokens that end an answer, as ``generate()`` would have it: one, several or none."""
-    ends = model.generation_config.eos_token_id if model.generation_config else model.config.eos_token_id
-    return set() if ends is None else {ends} if isinstance(ends, int) else set(ends)

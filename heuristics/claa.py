@@ -8,7 +8,7 @@ from torch import Tensor
 from capture.layer import AttentionLayer
 from heuristics.heuristic import Heuristic, check_choice, check_window
 from heuristics.smoothing import check_kernel, smooth
-from heuristics.window import keep_window, window_votes
+from heuristics.window import by_key_head, keep_window, window_votes
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,19 @@ class CLAA(Heuristic):
 
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), in standard deviations."""
-        votes = smooth(window_votes(layer, self.window), self.kernel)  # (heads, tokens - window)
-        groups = 1 if self.heads == "sum" else layer.kv_heads
-        grouped = votes.view(groups, -1, votes.shape[-1]).sum(dim=1)  # (groups, tokens - window)
+        grouped = self._grouped(layer, 1 if self.heads == "sum" else layer.kv_heads)
         unbiased = min(1, grouped.shape[-1] - 1)  # a single token deviates from nothing
         deviation = grouped.std(dim=-1, correction=unbiased, keepdim=True) + 1e-8
         standard = (grouped - grouped.mean(dim=-1, keepdim=True)) / deviation
         return keep_window(standard.amax(dim=0), self.window)
+
+    def score_heads(self, layer: AttentionLayer) -> Tensor:
+        """(kv_heads, tokens): the heads of a group summed, as FastKV has them; a z-score would not change a head's order."""
+        return keep_window(self._grouped(layer, layer.kv_heads), self.window)
+
+    def _grouped(self, layer: AttentionLayer, groups: int) -> Tensor:
+        votes = smooth(window_votes(layer, self.window), self.kernel)  # (heads, tokens - window)
+        return by_key_head(votes, groups).sum(dim=1)  # (groups, tokens - window)
 
     def combine(self, rows: Tensor) -> Tensor:
         """The running maximum over ``n`` layers: (layers so far, tokens)."""

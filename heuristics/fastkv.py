@@ -7,7 +7,7 @@ from torch import Tensor
 from capture.layer import AttentionLayer
 from heuristics.heuristic import Heuristic, check_window
 from heuristics.smoothing import check_kernel, smooth
-from heuristics.window import keep_window, window_votes
+from heuristics.window import by_key_head, keep_window, window_votes
 
 
 @dataclass(frozen=True)
@@ -26,5 +26,11 @@ class FastKV(Heuristic):
 
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), each in [0, heads x window]."""
-        votes = smooth(window_votes(layer, self.window), self.kernel)  # (heads, tokens - window)
-        return keep_window(votes.sum(dim=0), self.window)
+        return keep_window(self._votes(layer).sum(dim=0), self.window)
+
+    def score_heads(self, layer: AttentionLayer) -> Tensor:
+        """(kv_heads, tokens): the heads of a group summed."""
+        return keep_window(by_key_head(self._votes(layer), layer.kv_heads).sum(dim=1), self.window)
+
+    def _votes(self, layer: AttentionLayer) -> Tensor:
+        return smooth(window_votes(layer, self.window), self.kernel)  # (heads, tokens - window)

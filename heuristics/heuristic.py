@@ -35,6 +35,24 @@ class Heuristic(ABC):
             (tokens,) finite float32, higher = keep. Tokens that the method always keeps get the row's maximum.
         """
 
+    def score_heads(self, layer: AttentionLayer) -> Tensor:
+        """Scores of one layer for each key head, by which that layer's cache is compressed in a pruned prefill.
+
+        Methods that know only tokens give every head the same.
+
+        Returns:
+            (kv_heads, tokens) finite float32, higher = keep.
+        """
+        return self.score(layer).expand(layer.kv_heads, -1)
+
+    def draft_scores(self, model: PreTrainedModel, input_ids: Tensor) -> Tensor:  # noqa: ARG002
+        """Scores of a method that ranks before the model has read the prompt, (tokens,) finite float32: by a draft.
+
+        Raises:
+            ValueError: the method needs the model's own reading.
+        """
+        raise ValueError(f"{type(self).__name__} ranks what the model has read, so it cannot rank before")
+
     def from_answer(self, layers: Sequence[AttentionLayer], oracle: Tensor) -> Tensor:
         """Scores of a method that ranks only after an answer (``needs_answer``); ``score`` is then not called.
 

@@ -18,5 +18,9 @@ class KeyNorm(Heuristic):
 
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), at most 0."""
-        norms: Tensor = torch.linalg.vector_norm(layer.keys.float(), dim=-1)  # (kv_heads, tokens)
-        return -norms.mean(dim=0)
+        return self.score_heads(layer).mean(dim=0)
+
+    def score_heads(self, layer: AttentionLayer) -> Tensor:
+        """(kv_heads, tokens), at most 0: each head's own, as in the original."""
+        norms: Tensor = torch.linalg.vector_norm(layer.keys.float(), dim=-1)
+        return -norms

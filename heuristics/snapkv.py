@@ -7,7 +7,7 @@ from torch import Tensor
 from capture.layer import AttentionLayer
 from heuristics.heuristic import Heuristic, check_choice, check_window
 from heuristics.smoothing import check_kernel, smooth
-from heuristics.window import keep_window, window_votes
+from heuristics.window import by_key_head, keep_window, window_votes
 
 
 @dataclass(frozen=True)
@@ -31,5 +31,14 @@ class SnapKV(Heuristic):
 
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), each in [0, window]."""
-        votes = smooth(window_votes(layer, self.window), self.kernel, self.pool)  # (heads, tokens - window)
-        return keep_window(votes.mean(dim=0) if self.heads == "mean" else votes.amax(dim=0), self.window)
+        return keep_window(self._over_heads(self._votes(layer), dim=0), self.window)
+
+    def score_heads(self, layer: AttentionLayer) -> Tensor:
+        """(kv_heads, tokens): the heads of a group together, as ``heads`` says."""
+        return keep_window(self._over_heads(by_key_head(self._votes(layer), layer.kv_heads), dim=1), self.window)
+
+    def _votes(self, layer: AttentionLayer) -> Tensor:
+        return smooth(window_votes(layer, self.window), self.kernel, self.pool)  # (heads, tokens - window)
+
+    def _over_heads(self, votes: Tensor, dim: int) -> Tensor:
+        return votes.mean(dim=dim) if self.heads == "mean" else votes.amax(dim=dim)

@@ -58,7 +58,13 @@ class Speculative(Heuristic):
 
     def from_answer(self, layers: Sequence[AttentionLayer], oracle: Tensor) -> Tensor:  # noqa: ARG002
         """(tokens,), each in [0, 1], on the CPU."""
-        seen = layers if self.draft is None else self._draft_layers(layers[0].input_ids)
+        return self._looked_back(layers if self.draft is None else self._ahead(self._model, layers[0].input_ids))
+
+    def draft_scores(self, model: PreTrainedModel, input_ids: Tensor) -> Tensor:
+        """(tokens,), each in [0, 1], on the CPU; where ``draft`` is null the model itself reads the prompt for it."""
+        return self._looked_back(self._ahead(model if self.draft is None else self._model, input_ids))
+
+    def _looked_back(self, layers: Sequence[AttentionLayer]) -> Tensor:
         first = 0 if self.last_query else 1
         ahead = [
             replace(
@@ -66,7 +72,7 @@ class Speculative(Heuristic):
                 queries=layer.queries[:, first : self.look_ahead + 1],
                 first_position=layer.first_position + first,
             )
-            for layer in seen
+            for layer in layers
         ]
         return smooth(look_back(ahead), self.kernel)[0]
 
@@ -78,6 +84,6 @@ class Speculative(Heuristic):
     def _model(self) -> PreTrainedModel:
         return self._source.model()
 
-    def _draft_layers(self, input_ids: Tensor) -> list[AttentionLayer]:
-        """What the draft's own answer showed; one token more than counts, as the last one is never fed."""
-        return read(self._model, input_ids, lambda _: None, max_new_tokens=self.look_ahead + 1).answer_layers
+    def _ahead(self, model: PreTrainedModel, input_ids: Tensor) -> list[AttentionLayer]:
+        """What an answer of ``look_ahead`` tokens showed; one token more than counts, as the last one is never fed."""
+        return read(model, input_ids, lambda _: None, max_new_tokens=self.look_ahead + 1).answer_layers

@@ -28,13 +28,19 @@ def keep_window(scores: Tensor, window: int) -> Tensor:
     """Scores of all tokens from those before the window: the window itself is always kept and gets the row's maximum.
 
     Args:
-        scores: (tokens - window,).
+        scores: (..., tokens - window).
         window: tokens at the end of the prompt.
 
     Returns:
-        (tokens,).
+        (..., tokens).
 
     >>> keep_window(torch.tensor([0.1, 0.7, 0.2]), 2)
     tensor([0.1000, 0.7000, 0.2000, 0.7000, 0.7000])
     """
-    return torch.cat([scores, scores.max().expand(window)])
+    highest = scores.amax(dim=-1, keepdim=True)
+    return torch.cat([scores, highest.expand(*scores.shape[:-1], window)], dim=-1)
+
+
+def by_key_head(votes: Tensor, kv_heads: int) -> Tensor:
+    """(kv_heads, heads of each group, tokens): the query heads that share a key head, from (heads, tokens)."""
+    return votes.view(kv_heads, -1, votes.shape[-1])

@@ -1,0 +1,72 @@
+"""Layerwise prefill: half-way through the model, the tokens that matter less are left behind."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from capture.layer import AttentionLayer
+from capture.pruning import Keep, PrunedRun
+from heuristics.heuristic import Heuristic
+from prefill.engine import Engine, Prefilled, finished, settled_layer
+from prefill.layers import ModelLayers
+from prefill.selection import best_and_window
+
+
+@dataclass(frozen=True)
+class Layerwise(Engine):
+    """Layers up to ``select_layer`` see every token, later ones only the best by the heuristic at that layer.
+
+    The kept tokens stay at their original positions. The cache of the layers up to ``select_layer`` is compressed
+    to as many tokens, by that layer's own scores and each key head for itself, but for the layers below ``min_layer``.
+
+    Source: Jo et al. 2025, https://arxiv.org/abs/2502.01068 (FastKV); McDanel, Li, Khaitan 2026,
+    https://arxiv.org/abs/2602.16054 (CLAA).
+    """
+
+    select_layer: int | None = None  # whose ranking decides; None: half the layers less one
+    min_layer: int = 0  # layers before this one keep their whole cache
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_layer < 0:
+            raise ValueError(f"min_layer is {self.min_layer}, must be at least 0")
+
+    def settled(self, heuristic: Heuristic, layers: ModelLayers) -> Self:
+        """The engine with its layer; raises ValueError for one the model lacks, or a heuristic that ranks after an answer."""
+        if heuristic.needs_answer:
+            raise ValueError(
+                f"{type(heuristic).__name__} has no ranking of a layer's own, which the layerwise engine needs; "
+                "one with a draft model drives the draft engine"
+            )
+        return replace(self, select_layer=layers.select_layer(self.select_layer))
+
+    def prefill(
+        self,
+        model: PreTrainedModel,
+        heuristic: Heuristic,
+        input_ids: Tensor,
+        kept: int,
+        room: int,
+        *,
+        clock: bool = False,
+    ) -> Prefilled:
+        """As ``Engine.prefill``; later layers never see what was not kept."""
+        select_layer = settled_layer(self.select_layer)
+        run = PrunedRun(model, input_ids, room=room, clock=clock)
+        rows: list[Tensor] = []
+        onward: list[Tensor] = []
+
+        def visit(layer: AttentionLayer) -> Keep:
+            rows.append(heuristic.score(layer).to(run.device))
+            compressed = layer.index >= self.min_layer
+            cached = best_and_window(heuristic.score_heads(layer), kept, self.window) if compressed else None
+            if layer.index != select_layer:
+                return Keep(cached)
+            onward.append(best_and_window(heuristic.combine(torch.stack(rows))[-1], kept, self.window))
+            return Keep(cached, onward[0])
+
+        logits = run.prefill(visit, shared_rows=heuristic.window, with_calls=heuristic.needs_call)
+        return finished(run, logits, onward[0], len(input_ids), run.choosing.seconds)

@@ -1,0 +1,70 @@
+"""Restarted prefill: a first part of the model reads everything, then the whole model reads only what matters."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from capture.layer import AttentionLayer
+from capture.pruning import PrunedRun, read_up_to
+from capture.stopwatch import Stopwatch
+from heuristics.heuristic import Heuristic
+from prefill.engine import Engine, Prefilled, finished, settled_layer
+from prefill.layers import ModelLayers
+from prefill.selection import best_and_window
+
+
+@dataclass(frozen=True)
+class Restart(Engine):
+    """The prompt is read up to the queries and keys of ``select_layer``; its best tokens are then a new, shorter prompt.
+
+    The kept tokens are renumbered 0, 1, 2, ... and the answer goes on from there. Departures from the original: the last
+    ``window`` tokens are always kept, and the first reading ends before that layer's attention is computed, which the
+    ranking does not need.
+
+    Source: Shi et al. 2024, https://arxiv.org/abs/2409.17422 (GemFilter).
+    """
+
+    select_layer: int | None = None  # whose ranking decides; None: half the layers less one
+
+    def settled(self, heuristic: Heuristic, layers: ModelLayers) -> Self:
+        """The engine with its layer; raises ValueError for one the model lacks, or a heuristic that ranks after an answer."""
+        if heuristic.needs_answer:
+            raise ValueError(
+                f"{type(heuristic).__name__} has no ranking of a layer's own, which the restart engine needs"
+            )
+        return replace(self, select_layer=layers.select_layer(self.select_layer))
+
+    def prefill(
+        self,
+        model: PreTrainedModel,
+        heuristic: Heuristic,
+        input_ids: Tensor,
+        kept: int,
+        room: int,
+        *,
+        clock: bool = False,
+    ) -> Prefilled:
+        """As ``Engine.prefill``; the answer's first token stands at position ``kept``."""
+        device = next(model.get_input_embeddings().parameters()).device
+        choosing = Stopwatch(device, exact=clock)
+        rows: list[Tensor] = []
+
+        def visit(layer: AttentionLayer) -> None:
+            with choosing:
+                rows.append(heuristic.score(layer).to(device))
+
+        read_up_to(
+            model,
+            input_ids,
+            settled_layer(self.select_layer),
+            visit,
+            shared_rows=heuristic.window,
+            with_calls=heuristic.needs_call,
+        )
+        with choosing:
+            places = best_and_window(heuristic.combine(torch.stack(rows))[-1], kept, self.window)
+        run = PrunedRun(model, input_ids.to(device)[places], room=room)
+        return finished(run, run.prefill(), places, kept, choosing.seconds)

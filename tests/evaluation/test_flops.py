@@ -1,0 +1,46 @@
+"""Operations as they are run, against a formula worked by hand for Llama; pruning counts what it leaves."""
+
+import pytest
+import torch
+
+from capture.pruning import Keep, PrunedRun
+from evaluation.flops import counted
+from models.architectures import tiny_of
+
+HIDDEN, INNER, HEADS, KV_HEADS, DIM, WORDS = 32, 48, 4, 2, 8, 64
+
+
+def layer_flops(tokens: int, *, causal: bool = True) -> int:
+    """One Llama layer: projections, attention, feed-forward; two operations for each multiplication and addition."""
+    linear = HIDDEN * HEADS * DIM * 2 + 2 * HIDDEN * KV_HEADS * DIM + 3 * HIDDEN * INNER
+    pairs = tokens * (tokens + 1) // 2 if causal else tokens * tokens
+    return 2 * tokens * linear + 4 * HEADS * DIM * pairs
+
+
+def run_of(tokens: int, implementation: str) -> PrunedRun:
+    ids = torch.arange(tokens) % WORDS
+    return PrunedRun(tiny_of("llama", implementation), ids, room=1)
+
+
+@pytest.mark.parametrize("tokens", [16, 50])
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+def test_a_prefill_counts_what_the_formula_says(tokens: int, implementation: str) -> None:
+    run = run_of(tokens, implementation)
+    with counted() as flops:
+        run.prefill()
+    head = 2 * HIDDEN * WORDS  # of the last token alone
+    assert flops.total == 3 * layer_flops(tokens, causal=implementation == "sdpa") + head
+
+
+def test_layers_after_the_selection_count_only_what_they_see() -> None:
+    run = run_of(50, "sdpa")
+    onward = torch.arange(40, 50)
+    with counted() as flops:
+        run.prefill(lambda layer: Keep(onward=onward) if layer.index == 0 else Keep())
+    assert flops.total == layer_flops(50) + 2 * layer_flops(10) + 2 * HIDDEN * WORDS
+
+
+def test_a_block_that_computes_nothing_counts_nothing() -> None:
+    with counted() as flops:
+        pass
+    assert flops.total == 0

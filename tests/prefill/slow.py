@@ -1,0 +1,55 @@
+"""Pruned prefill the slow way: nothing is removed, what would have been is masked. One pass over prompt and answer, no cache."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from capture.attention import watch
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Which prompt tokens are hidden, and from whom."""
+
+    tokens: int  # of the prompt
+    select_layer: int
+    onward: list[int]  # tokens that layers after ``select_layer`` see
+    cached: Mapping[int, list[list[int]]]  # layer up to ``select_layer`` -> per key head, tokens that the answer sees
+
+    def sees(self, layer: int, kv_head: int, query: int, key: int, window: int | None) -> bool:
+        """Whether the query at that position sees that key."""
+        if key > query or (window is not None and key <= query - window):
+            return False
+        if key >= self.tokens:
+            return True
+        if layer > self.select_layer:
+            return key in self.onward
+        if query < self.tokens or layer not in self.cached:
+            return True
+        return key in self.cached[layer][kv_head]
+
+
+@torch.inference_mode()
+def masked_logits(model: PreTrainedModel, ids: Tensor, answer: list[int], hidden: Hidden) -> Tensor:
+    """(answer tokens, vocabulary): what the model says at the prompt's end and after each answer token but the last."""
+    watch(model)
+    whole = torch.cat([ids, torch.tensor(answer[:-1], dtype=torch.int64)])
+    eager = "eager" in str(model.config._attn_implementation)
+
+    def mask_by(module: nn.Module, query: Tensor, key: Tensor, _given: Any, rules: dict[str, Any]) -> Tensor:
+        group, layer = query.shape[1] // key.shape[1], int(module.layer_idx)  # type: ignore[arg-type]
+        window, size = rules.get("sliding_window"), len(whole)
+        rows = [
+            [[hidden.sees(layer, head // group, q, k, window) for k in range(size)] for q in range(size)]
+            for head in range(query.shape[1])
+        ]
+        seen = torch.tensor(rows)[None]
+        return torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min) if eager else seen
+
+    positions = torch.arange(len(whole))[None]
+    logits: Tensor = model(input_ids=whole[None], position_ids=positions, mask_by=mask_by, use_cache=False).logits[0]
+    return logits[len(ids) - 1 :]

@@ -1,0 +1,100 @@
+"""With every token kept an engine gives plain generation's tokens and logits, on every architecture; bad settings are refused."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from heuristics.claa import CLAA
+from models.architectures import ARCHITECTURES
+from prefill.engine import Engine, Full
+from prefill.layers import ModelLayers
+from prefill.layerwise import Layerwise
+from prefill.restart import Restart
+from tests.prefill.cases import ANSWER, ENGINES, TOKENS, answered, layers_of, model_of, prefilled, prompt
+from tests.prefill.slow import Hidden, masked_logits
+
+EAGER_TOO = ("llama", "mistral (window)", "qwen2 (window)", "gemma3", "gpt2", "opt", "gpt_neox")
+CASES = [(name, None) for name in ARCHITECTURES] + [(name, "eager") for name in EAGER_TOO]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("architecture", "implementation"), CASES)
+def test_with_every_token_kept_the_answer_is_plain_generations(
+    architecture: str, implementation: str | None, engine: str
+) -> None:
+    model: Any = model_of(architecture, implementation)
+    plain = model.generate(
+        prompt()[None],
+        attention_mask=torch.ones(1, TOKENS),
+        max_new_tokens=ANSWER,
+        do_sample=False,
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    answer, logits = answered(prefilled(architecture, *ENGINES[engine], TOKENS, implementation))
+    assert answer == plain.sequences[0, TOKENS:].tolist()
+    assert float((logits - torch.cat(plain.logits)).abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize("engine", sorted(set(ENGINES) - {"full"}))
+def test_with_fewer_tokens_kept_the_logits_are_other_ones(engine: str) -> None:
+    whole, fewer = (answered(prefilled("llama", *ENGINES[engine], kept))[1][0] for kept in (TOKENS, 12))
+    assert float((whole - fewer).abs().max()) > 1e-2
+
+
+def test_the_full_engine_asks_nobody() -> None:
+    done = Full().prefill(model_of("llama"), None, prompt(), kept=7, room=2)
+    assert done.kept.tolist() == list(range(TOKENS))
+    assert done.choosing_seconds == 0
+
+
+def test_the_answer_ends_where_it_should() -> None:
+    model = model_of("llama")
+    endless = prefilled("llama", *ENGINES["layerwise"], 12).answer(ANSWER)
+    assert len(endless) == ANSWER
+    ends = model.generation_config.eos_token_id
+    model.generation_config.eos_token_id = endless[2]
+    try:
+        ended = prefilled("llama", *ENGINES["layerwise"], 12).answer(ANSWER)
+    finally:
+        model.generation_config.eos_token_id = ends
+    assert ended == endless[: endless.index(endless[2]) + 1]
+    assert prefilled("llama", *ENGINES["layerwise"], 12).answer(1) == endless[:1]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_same_prompt_gives_the_same_again(engine: str) -> None:
+    first, second = (answered(prefilled("llama", *ENGINES[engine], 16))[1] for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_no_hook_is_left_behind() -> None:
+    model = model_of("llama")
+    prefilled("llama", *ENGINES["layerwise"], 12)
+    prefilled("llama", *ENGINES["restart"], 12)
+    assert not any(module._forward_pre_hooks or module._forward_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize("engine", [Layerwise(), Restart()])
+def test_an_engine_that_was_not_settled_says_so(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="settle the engine for its model first"):
+        engine.prefill(model_of("llama"), CLAA(), prompt(), 20, room=1)
+
+
+def test_a_window_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="window is 0, must be at least 1 token"):
+        Layerwise(window=0)
+
+
+def test_the_slow_version_with_nothing_hidden_is_the_model() -> None:
+    model: Any = model_of("llama")
+    everything = list(range(TOKENS))
+    hidden = Hidden(TOKENS, 0, everything, {0: [everything, everything]})
+    with torch.inference_mode():
+        plain = model(input_ids=prompt()[None]).logits[0, -1:]
+    assert torch.allclose(masked_logits(model, prompt(), [0], hidden), plain, atol=1e-5)
+
+
+def test_layers_of_the_cases_are_those_of_the_models() -> None:
+    assert layers_of("gemma2") == ModelLayers(3, [0, 1, 2], [0, 2])

@@ -1,0 +1,178 @@
+"""Layerwise prefill against the slow version that masks; what is kept, cached and forgotten; which layer selects."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from capture.layer import AttentionLayer
+from capture.layers import decoder_layers
+from capture.reading import read
+from heuristics.claa import CLAA
+from heuristics.controls import Known, Oracle, Random
+from heuristics.fastkv import FastKV
+from heuristics.heuristic import Heuristic
+from heuristics.snapkv import SnapKV
+from heuristics.tova import TOVA
+from models.architectures import ARCHITECTURES
+from prefill.layerwise import Layerwise
+from tests.prefill.cases import ANSWER, HYBRID, PLAIN, TOKENS, answered, layers_of, model_of, prefilled, prompt
+from tests.prefill.slow import Hidden, masked_logits
+
+WINDOW = 4
+DRIVERS: dict[str, Heuristic] = {
+    "claa": CLAA(window=WINDOW, n=2),
+    "fastkv": FastKV(window=WINDOW),
+    "snapkv": SnapKV(window=6),
+    "tova": TOVA(),
+    "random": Random(),
+}
+
+
+def slow_best(scores: Tensor, kept: int) -> list[int]:
+    """Places of the best tokens before the window and of the window; the earlier one of equals."""
+    before = sorted(range(TOKENS - WINDOW), key=lambda token: (-float(scores[token]), token))[: kept - WINDOW]
+    return sorted([*before, *range(TOKENS - WINDOW, TOKENS)])
+
+
+def hidden_by(architecture: str, heuristic: Heuristic, kept: int, select: int, min_layer: int) -> Hidden:
+    """What the engine should remove, from the layers of an ordinary reading."""
+    rows: list[Tensor] = []
+    cached: dict[int, list[list[int]]] = {}
+
+    def visit(layer: AttentionLayer) -> None:
+        rows.append(heuristic.score(layer))
+        if min_layer <= layer.index <= select:
+            cached[layer.index] = [slow_best(row, kept) for row in heuristic.score_heads(layer)]
+
+    read(model_of(architecture), prompt(), visit, max_new_tokens=1, shared_rows=heuristic.window)
+    numbers = list(layers_of(architecture).attention)
+    ranking = heuristic.combine(torch.stack(rows[: numbers.index(select) + 1]))[-1]
+    return Hidden(TOKENS, select, slow_best(ranking, kept), cached)
+
+
+@pytest.mark.parametrize("kept", [8, 16])  # 20 and 40 % of 40 tokens
+@pytest.mark.parametrize("architecture", PLAIN)
+def test_removing_tokens_is_masking_them(architecture: str, kept: int) -> None:
+    select = layers_of(architecture).select_layer(1)
+    engine = Layerwise(window=WINDOW, select_layer=select)
+    answer, logits = answered(prefilled(architecture, engine, DRIVERS["claa"], kept))
+    hidden = hidden_by(architecture, DRIVERS["claa"], kept, select, min_layer=0)
+    assert torch.allclose(masked_logits(model_of(architecture), prompt(), answer, hidden), logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("select", [0, 1, 2])
+@pytest.mark.parametrize("min_layer", [0, 1, 5])
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("architecture", ["llama", "qwen2 (window)"])
+def test_every_heuristic_drives_it_at_every_layer(architecture: str, driver: str, min_layer: int, select: int) -> None:
+    engine = Layerwise(window=WINDOW, select_layer=select, min_layer=min_layer)
+    answer, logits = answered(prefilled(architecture, engine, DRIVERS[driver], 9))
+    hidden = hidden_by(architecture, DRIVERS[driver], 9, select, min_layer)
+    assert torch.allclose(masked_logits(model_of(architecture), prompt(), answer, hidden), logits, atol=1e-4)
+
+
+def test_the_slow_version_notices_one_token_more() -> None:
+    engine = Layerwise(window=WINDOW, select_layer=1)
+    answer, logits = answered(prefilled("llama", engine, DRIVERS["claa"], 9))
+    hidden = hidden_by("llama", DRIVERS["claa"], 9, 1, min_layer=0)
+    missing = next(token for token in range(TOKENS) if token not in hidden.onward)
+    wrong = Hidden(TOKENS, 1, [*hidden.onward, missing], hidden.cached)
+    assert not torch.allclose(masked_logits(model_of("llama"), prompt(), answer, wrong), logits, atol=1e-3)
+
+
+@pytest.mark.parametrize("architecture", HYBRID)
+def test_a_hybrids_later_layers_read_the_kept_tokens_as_if_there_were_no_others(architecture: str) -> None:
+    """Layers without attention cannot be masked: the later layers are called by hand on the rows that stay."""
+    model: Any = model_of(architecture)
+    done = prefilled(architecture, Layerwise(window=WINDOW, select_layer=1), DRIVERS["fastkv"], 12)
+    layers = decoder_layers(model)
+    given: dict[str, object] = {}
+    handles = [
+        layers[2].register_forward_pre_hook(
+            lambda _, args, named: given.update(named, states=args[0]), with_kwargs=True
+        )
+    ]
+    with torch.inference_mode():
+        model(input_ids=prompt()[None], use_cache=False)
+        handles[0].remove()
+        states = given.pop("states")
+        rest = {name: tuple(part[:, done.kept] for part in value) if isinstance(value, tuple) else value
+                for name, value in given.items() if name not in ("position_ids", "past_key_values", "use_cache")}  # fmt: skip
+        output = layers[2](states[:, done.kept], **rest)  # type: ignore[index]
+        hidden = output[0] if isinstance(output, tuple) else output
+        names = ("norm", "final_layernorm", "embedding_norm")
+        norm = next(getattr(model.base_model, name) for name in names if hasattr(model.base_model, name))
+        wanted = model.get_output_embeddings()(norm(hidden[:, -1]))[0]
+    scale = float((done.logits / wanted).median())  # some architectures scale their logits
+    assert torch.allclose(done.logits, wanted * scale, atol=1e-4)
+    assert done.kept.tolist() == hidden_by(architecture, DRIVERS["fastkv"], 12, 1, 0).onward
+
+
+def test_kept_tokens_are_ascending_and_hold_the_window() -> None:
+    done = prefilled("llama", Layerwise(window=WINDOW), DRIVERS["claa"], 10)
+    assert done.kept.tolist() == sorted(set(done.kept.tolist()))
+    assert done.kept.tolist()[-WINDOW:] == [36, 37, 38, 39]
+    assert done.next_position == TOKENS
+    assert len(done.kept) == 10
+
+
+def test_the_cache_holds_what_the_settings_say() -> None:
+    done = prefilled("llama", Layerwise(window=WINDOW, select_layer=1, min_layer=1), DRIVERS["claa"], 10)
+    held = [layer.get_seq_length() for layer in done.run.cache.layers]  # type: ignore[union-attr]
+    assert held == [TOKENS, 10, 10]
+    assert done.run.kv_bytes() == (TOKENS + 10 + 10) * 2 * 2 * 8 * 4  # keys and values, key heads, dim, bytes
+
+
+def test_a_windowed_layer_counts_what_the_next_token_can_see() -> None:
+    done = prefilled("mistral (window)", Layerwise(window=WINDOW), DRIVERS["claa"], TOKENS)
+    assert done.run.kv_bytes() == 3 * 15 * 2 * 2 * 8 * 4  # a window of 16 with the next token itself
+    done.run.decode(0, TOKENS)
+    assert done.run.kv_bytes() == 3 * 15 * 2 * 2 * 8 * 4
+
+
+def test_known_scores_keep_the_tokens_that_they_name() -> None:
+    scores = torch.zeros(TOKENS)
+    scores[[3, 5, 20]] = 1
+    done = prefilled("llama", Layerwise(window=WINDOW, select_layer=1), Known({0: scores, 1: scores}), 7)
+    assert done.kept.tolist() == [3, 5, 20, 36, 37, 38, 39]
+
+
+def test_choosing_takes_time() -> None:
+    assert prefilled("llama", Layerwise(window=WINDOW), DRIVERS["claa"], 10).choosing_seconds > 0
+
+
+def test_a_ranking_that_comes_after_the_answer_is_refused() -> None:
+    with pytest.raises(ValueError, match="Oracle has no ranking of a layer's own"):
+        Layerwise().settled(Oracle(), layers_of("llama"))
+
+
+def test_a_layer_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="select_layer is 3, must be an attention layer of the model: 0 to 2"):
+        Layerwise(select_layer=3).settled(CLAA(), layers_of("llama"))
+    with pytest.raises(ValueError, match="select_layer is 0, must be an attention layer of the model: 1"):
+        Layerwise(select_layer=0).settled(CLAA(), layers_of("lfm2 (hybrid)"))
+
+
+def test_a_negative_first_compressed_layer_is_refused() -> None:
+    with pytest.raises(ValueError, match="min_layer is -1"):
+        Layerwise(min_layer=-1)
+
+
+@dataclass(frozen=True)
+class Spoilt(Heuristic):
+    """Scores that cannot be ordered."""
+
+    def score(self, layer: AttentionLayer) -> Tensor:
+        return torch.full((layer.tokens,), torch.nan)
+
+
+def test_scores_that_cannot_be_ordered_are_an_error() -> None:
+    with pytest.raises(ValueError, match="a score is NaN"):
+        prefilled("llama", Layerwise(window=WINDOW), Spoilt(), 10)
+    assert len(ARCHITECTURES) > 30
+    assert (
+        len(answered(prefilled("llama", Layerwise(window=WINDOW), CLAA(window=4), 10))[0]) == ANSWER
+    )  # no trace of it
