@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from evaluation.between import BetweenLayers
 from evaluation.environment import environment
+from evaluation.layers import layer_record
 from evaluation.measuring import Measured, measure_prompt
 from evaluation.preparation import Experiment
 from evaluation.scoring import as_tensors, rank
@@ -45,7 +46,8 @@ def evaluate(experiment: Experiment, folder: Path) -> int:
     config = experiment.config
     remove_earlier_run(folder)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
-    write_json(folder / "environment.json", environment(str(experiment.model.device), config.seed))
+    ranked = {"layers": layer_record(experiment.layers, experiment.model)}
+    write_json(folder / "environment.json", environment(str(experiment.model.device), config.seed) | ranked)
     samples: list[dict[str, Any]] = []
     rows: list[tuple[Any, ...]] = []
     between = BetweenLayers()
