@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from report.panels import SHARE, colour_bar, panels
 from report.plots import layer_ticks, save
-from report.selection import chance, label, metric_names, windowed_layers
+from report.selection import chance, label, windowed_layers
 
+SUFFIX = ".between"
 TICKS = 6  # layers that are named along an axis
 
 
@@ -22,19 +23,21 @@ def draw_between(table: pd.DataFrame, folder: Path, k: float) -> None:
         folder: gets METRIC_between, as .png and .pdf.
         k: percent; which k is drawn of the metrics that have one.
     """
-    for metric in metric_names(table):
-        matrices = between_layers(table, metric, k)
-        if matrices:
-            name = label(table, metric, k)
-            origin = f"{', '.join(table['model'].unique())}, mean over {table['sample'].nunique()} prompts"
-            title = f"{name}, layer against layer\n{origin}"
-            drawn = layer_against_layer(matrices, chance(table, metric, k), name, title, windowed_layers(table))
-            save(drawn, folder / f"{name.replace('@', '_at_')}_between")
+    for pairs in table["metric"].unique():
+        if not pairs.endswith(SUFFIX):
+            continue
+        metric = pairs.removesuffix(SUFFIX)
+        name = label(table, metric, k)
+        origin = f"{', '.join(table['model'].unique())}, mean over {table['sample'].nunique()} prompts"
+        title = f"{name}, layer against layer\n{origin}"
+        matrices, by_chance = between_layers(table, metric, k), chance(table, metric, k)
+        drawn = layer_against_layer(matrices, by_chance, name, title, windowed_layers(table))
+        save(drawn, folder / f"{name.replace('@', '_at_')}_between")
 
 
 def between_layers(table: pd.DataFrame, metric: str, k: float) -> dict[str, pd.DataFrame]:
     """Per heuristic (layers, layers), symmetric, out of the half that the table holds; 1 on the diagonal."""
-    rows = table[(table["metric"] == f"{metric}.between") & (table["k"].isna() | (table["k"] == k))]
+    rows = table[(table["metric"] == metric + SUFFIX) & (table["k"].isna() | (table["k"] == k))]
     matrices = {}
     for heuristic in rows["heuristic"].unique():
         half = rows[rows["heuristic"] == heuristic].pivot(index="layer", columns="other_layer", values="value")
