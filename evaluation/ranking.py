@@ -19,6 +19,7 @@ from evaluation.statistics import over_samples
 from records.files import sweep_unfinished
 from records.tables import write_json, write_table, write_tensors, write_text
 from report.between import draw_between
+from report.grid import draw_grid
 from report.plots import draw_all
 from report.study import draw_study
 from report.table import summary
@@ -30,7 +31,7 @@ METRIC_COLUMNS = {
 }  # fmt: skip
 SAMPLE_COLUMNS = {
     "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64",
-    "needle_tokens": "Int64", "answer_tokens": "Int64", "answer": "str", "score": "Float64", "prefill_seconds": "Float64",
+    "needle_tokens": "Int64", "depth": "Float64", "answer_tokens": "Int64", "answer": "str", "score": "Float64", "prefill_seconds": "Float64",
     "decode_seconds": "Float64", "oracle_seconds": "Float64", "metrics_seconds": "Float64", "status": "str", "error": "str",
 }  # fmt: skip
 
@@ -65,10 +66,12 @@ def evaluate(experiment: Experiment, folder: Path) -> int:
     rows += [(experiment.model_name, None, None, *row) for row in between.rows()]
     table = pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
     table = pd.concat([table, over_samples(table, config.seed, config.bootstrap.resamples)], ignore_index=True)
-    write_table(folder / "samples.parquet", pd.DataFrame(samples, columns=list(SAMPLE_COLUMNS)).astype(SAMPLE_COLUMNS))
+    sample_table = pd.DataFrame(samples, columns=list(SAMPLE_COLUMNS)).astype(SAMPLE_COLUMNS)
+    write_table(folder / "samples.parquet", sample_table)
     write_table(folder / "metrics.parquet", table)
     draw_all(table, folder / "plots", config.plots.k)
     draw_between(table, folder / "plots", config.plots.k)
+    draw_grid(sample_table, table, folder / "plots", config.plots.k)
     if config.study:
         draw_study(table, config.study, folder / "plots", config.plots.k)
     failed = [sample["id"] for sample in samples if sample["status"] == "failed"]
@@ -88,6 +91,7 @@ def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str
         "cut_tokens": prompt.cut_tokens,
         "needle_start": None if needle is None else needle.start,
         "needle_tokens": None if needle is None else len(needle),
+        "depth": prompt.depth,
     }
     try:
         ranked = rank(

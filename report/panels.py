@@ -14,7 +14,7 @@ LEAST = 3.4  # inches that all panels of a row take together at least
 
 
 def panels(names: Sequence[str], width: float, height: float, across: str, up: str) -> tuple[Figure, list[Axes]]:
-    """A figure with one panel a name, at most four a row, and no empty one.
+    """A figure with one panel a name, at most four a row, the rows as even as can be, and no empty one.
 
     Args:
         names: titles of the panels.
@@ -23,8 +23,8 @@ def panels(names: Sequence[str], width: float, height: float, across: str, up: s
         across: what the horizontal axis is, said under the lowest panel of each column.
         up: what the vertical axis is, said beside the first panel of each row.
     """
-    columns = min(PANELS_A_ROW, len(names))
-    rows = -(-len(names) // columns)
+    rows = -(-len(names) // PANELS_A_ROW)
+    columns = -(-len(names) // rows)
     larger = max(1, LEAST / (width * columns))
     figure = Figure(figsize=(1.3 + width * larger * columns, 1.0 + height * larger * rows), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
@@ -49,4 +49,4 @@ def colour_bar(figure: Figure, image: AxesImage, shown: Sequence[Axes], name: st
     bar = figure.colorbar(image, ax=list(shown), label=named, pad=0.01, aspect=12 * rows)
     bar.ax.tick_params(labelsize=8)
     if by_chance is not None:
-        bar.ax.axhline(by_chance, color=REFERENCE, linestyle="--", linewidth=2)
+        bar.ax.axhline(by_chance, color=REFERENCE, linestyle="--", dashes=(1.2, 0.8), linewidth=2)

@@ -34,7 +34,8 @@ def test_a_run_folder_holds_what_its_readme_says(tokenrank: Command, tmp_path: P
     run = tmp_path / "run"
     names = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
     rankings = {f"rankings/niah_300_{depth}_0.safetensors" for depth in (0, 50)}
-    plots = {f"plots/recall_at_10_{kind}.{end}" for kind in ("layers", "heatmap", "spread") for end in ("png", "pdf")}
+    drawn = ("recall_at_10_layers", "recall_at_10_heatmap", "recall_at_10_spread", "grid_score")
+    plots = {f"plots/{name}.{end}" for name in drawn for end in ("png", "pdf")}
     assert names == {"config.yaml", "environment.json", "metrics.parquet", "samples.parquet"} | rankings | plots
     assert "claa" in ended.out
     assert str(run / "plots") in ended.out
@@ -62,6 +63,7 @@ def test_the_samples_table_and_the_environment_say_what_ran(tokenrank: Command, 
     samples = pd.read_parquet(tmp_path / "run" / "samples.parquet")
     assert list(samples["id"]) == ["niah_300_0_0", "niah_300_50_0"]
     assert (samples["tokens"] == 300).all()
+    assert list(samples["depth"]) == [0, 50]
     assert (samples["status"] == "ok").all()
     assert samples["error"].isna().all()
     assert (samples[["prefill_seconds", "oracle_seconds", "metrics_seconds"]] > 0).all(axis=None)
