@@ -29,6 +29,14 @@ class Reading:
     decode_seconds: float  # from there to the end of the answer
 
 
+@dataclass(frozen=True)
+class LayerFacts:
+    """What is known of an attention layer before any prompt."""
+
+    index: int  # of the layer in the model
+    sliding_window: int | None  # a query sees the last this many positions; None: all before it
+
+
 class _Recorder:
     """Turns attention calls into layers; knows one prompt."""
 
@@ -123,3 +131,19 @@ def read(
     ahead, answer = recorder.answer_layers(), answer[:max_new_tokens]
     layers = [replace(layer, queries=layer.queries[:, : len(answer)]) for layer in ahead]
     return Reading(torch.tensor(answer), layers, ahead, first_token - started, finished - first_token)
+
+
+def attention_layers(model: PreTrainedModel) -> list[LayerFacts]:
+    """The model's layers that have attention, in order: of a hybrid, some; found by reading one token, and nothing stays of it.
+
+    Raises:
+        ValueError: as for ``read``, above all if no attention layer was seen.
+    """
+    found: list[LayerFacts] = []
+    read(
+        model,
+        torch.tensor([0]),
+        lambda layer: found.append(LayerFacts(layer.index, layer.sliding_window)),
+        max_new_tokens=1,
+    )
+    return found

@@ -1,6 +1,7 @@
 """From the scores of one prompt to its rows of metrics.parquet."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -12,17 +13,32 @@ from metrics.summaries import over_layers
 from tasks.task import Prompt
 
 Row = tuple[str | None, int | None, str, float | None, float]  # heuristic, layer, metric, k in percent, value
-MarkedRow = tuple[str | None, int | None, str, float | None, float, bool | None]  # and: is the layer windowed?
+Key = tuple[str, str, float | None]  # heuristic, metric, k in percent
+MarkedRow = tuple[
+    str | None, int | None, str, float | None, float, bool | None, int | None
+]  # and: windowed, other layer
 
 
-def measure_prompt(experiment: Experiment, prompt: Prompt, ranked: Ranked) -> list[MarkedRow]:
+@dataclass(frozen=True)
+class Measured:
+    """All metrics of one prompt."""
+
+    rows: list[MarkedRow]  # of metrics.parquet
+    between: Mapping[Key, Tensor]  # (layers, layers) each, of the metrics that hold layers against each other
+    layers: list[int]  # numbers of the layers
+    windowed: frozenset[int]  # numbers of those with a sliding window
+
+
+def measure_prompt(experiment: Experiment, prompt: Prompt, ranked: Ranked) -> Measured:
     """All metrics of one prompt over the universe: its tokens without the last ``universe.window``."""
     universe = slice(len(prompt.input_ids) - experiment.config.universe.window)
     truth = Truth(Ranking(ranked.oracle.view(-1, len(prompt.input_ids))[:, universe]), prompt.needle)
     scores = {name: rows[:, universe] for name, rows in ranked.scores.items()}
     percents, windowed = list(experiment.config.k), ranked.windowed
-    rows = measure(scores, truth, ranked.layers, experiment.metrics, percents, windowed)
-    return [(*row, None if row[1] is None else row[1] in windowed) for row in rows]
+    between: dict[Key, Tensor] = {}
+    rows = measure(scores, truth, ranked.layers, experiment.metrics, percents, windowed, between)
+    marked: list[MarkedRow] = [(*row, None if row[1] is None else row[1] in windowed, None) for row in rows]
+    return Measured(marked, between, ranked.layers, windowed)
 
 
 def measure(
@@ -32,6 +48,7 @@ def measure(
     metrics: Mapping[str, Metric],
     percents: list[float],
     windowed: Collection[int] = (),
+    between: dict[Key, Tensor] | None = None,
 ) -> Iterator[Row]:
     """Rows (heuristic, layer, metric, k, value) of one prompt: the chance levels, then per layer and its summaries.
 
@@ -44,6 +61,7 @@ def measure(
         metrics: by name.
         percents: of the universe, for the metrics that take a k.
         windowed: numbers of the layers with a sliding window.
+        between: if given, filled with what metrics say between every two layers (the rankings are sorted only here).
     """
     asked = [
         (name, metric, percent, None if percent is None else tokens_kept(percent, truth.oracle.tokens))
@@ -63,6 +81,9 @@ def measure(
             for kind, chosen in _apart(own, windowed).items():
                 for statistic, value in over_layers(values[chosen], [own[place] for place in chosen]).items():
                     yield heuristic, None, f"{name}.{statistic}{kind}", percent, value
+            matrix = None if between is None else metric.values_between(ranking, k)
+            if between is not None and matrix is not None:
+                between[heuristic, name, percent] = matrix
 
 
 def _apart(layers: list[int], windowed: Collection[int]) -> dict[str, list[int]]:

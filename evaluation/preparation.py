@@ -1,5 +1,6 @@
 """From a config to everything that a run needs; whatever is wrong with the input is found here, before anything is written."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,9 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from capture.attention import watch
+from capture.reading import LayerFacts, attention_layers
 from evaluation.building import build, build_all, naming
+from evaluation.layers import layer_note
 from evaluation.studying import side_by_side
 from heuristics.heuristic import Heuristic
 from metrics.metric import Metric, tokens_kept
@@ -33,6 +36,7 @@ class Experiment:
     heuristics: Mapping[str, Heuristic]
     oracle: AnswerInformedOracle
     metrics: Mapping[str, Metric]
+    layers: list[LayerFacts]  # those that are ranked
 
     def reference_answer(self, prompt: Prompt) -> list[int] | None:
         """The first ``max_new_tokens`` tokens of the first reference answer where the oracle asks for it, else None."""
@@ -43,7 +47,7 @@ class Experiment:
 
 
 def prepare(config: DictConfig) -> Experiment:
-    """Builds and checks everything, the model last.
+    """Builds and checks everything, the model last; says on stderr which layers are ranked where that is not all of them.
 
     Raises:
         ValueError: with one sentence that says what is wrong, its value and what is allowed.
@@ -70,10 +74,13 @@ def prepare(config: DictConfig) -> Experiment:
             )
     model = source.model()
     watch(model)
+    layers = attention_layers(model)
     for name, each in heuristics.items():
         with naming(f"heuristic.{name}"):
             each.attach(model)
-    return Experiment(config, source.label, model, tokenizer, task, prompts, heuristics, oracle, metrics)
+    if note := layer_note(layers, model):
+        print(note, file=sys.stderr)
+    return Experiment(config, source.label, model, tokenizer, task, prompts, heuristics, oracle, metrics, layers)
 
 
 def check_settings(config: DictConfig) -> None:

@@ -9,13 +9,17 @@ import pandas as pd
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
+from evaluation.between import BetweenLayers
 from evaluation.environment import environment
-from evaluation.measuring import MarkedRow, measure_prompt
+from evaluation.layers import layer_record
+from evaluation.measuring import Measured, measure_prompt
 from evaluation.preparation import Experiment
 from evaluation.scoring import as_tensors, rank
 from evaluation.statistics import over_samples
 from records.files import sweep_unfinished
 from records.tables import write_json, write_table, write_tensors, write_text
+from report.between import draw_between
+from report.grid import draw_grid
 from report.plots import draw_all
 from report.study import draw_study
 from report.table import summary
@@ -23,11 +27,11 @@ from tasks.task import Prompt
 
 METRIC_COLUMNS = {
     "model": "str", "task": "str", "sample": "str", "heuristic": "str", "layer": "Int64", "metric": "str", "k": "Float64",
-    "value": "float64", "windowed": "boolean",
+    "value": "float64", "windowed": "boolean", "other_layer": "Int64",
 }  # fmt: skip
 SAMPLE_COLUMNS = {
     "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64",
-    "needle_tokens": "Int64", "answer_tokens": "Int64", "answer": "str", "score": "Float64", "prefill_seconds": "Float64",
+    "needle_tokens": "Int64", "depth": "Float64", "answer_tokens": "Int64", "answer": "str", "score": "Float64", "prefill_seconds": "Float64",
     "decode_seconds": "Float64", "oracle_seconds": "Float64", "metrics_seconds": "Float64", "status": "str", "error": "str",
 }  # fmt: skip
 
@@ -43,23 +47,31 @@ def evaluate(experiment: Experiment, folder: Path) -> int:
     config = experiment.config
     remove_earlier_run(folder)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
-    write_json(folder / "environment.json", environment(str(experiment.model.device), config.seed))
+    ranked = {"layers": layer_record(experiment.layers, experiment.model)}
+    write_json(folder / "environment.json", environment(str(experiment.model.device), config.seed) | ranked)
     samples: list[dict[str, Any]] = []
     rows: list[tuple[Any, ...]] = []
+    between = BetweenLayers()
     total = sum(len(prompt.input_ids) for prompt in experiment.prompts)
     with tqdm(total=total, unit=" tokens", unit_scale=True, smoothing=0.1, dynamic_ncols=True) as bar:
         for number, prompt in enumerate(experiment.prompts, start=1):
             bar.set_description(f"{number - 1} of {len(experiment.prompts)} prompts")
             sample, measured = _one(experiment, prompt, folder)
             samples.append(sample)
-            rows += [(experiment.model_name, prompt.task, prompt.id, *row) for row in measured]
+            if measured is not None:
+                rows += [(experiment.model_name, prompt.task, prompt.id, *row) for row in measured.rows]
+                between.add(measured)
             bar.update(len(prompt.input_ids))
         bar.set_description(f"{len(samples)} of {len(samples)} prompts")
+    rows += [(experiment.model_name, None, None, *row) for row in between.rows()]
     table = pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
     table = pd.concat([table, over_samples(table, config.seed, config.bootstrap.resamples)], ignore_index=True)
-    write_table(folder / "samples.parquet", pd.DataFrame(samples, columns=list(SAMPLE_COLUMNS)).astype(SAMPLE_COLUMNS))
+    sample_table = pd.DataFrame(samples, columns=list(SAMPLE_COLUMNS)).astype(SAMPLE_COLUMNS)
+    write_table(folder / "samples.parquet", sample_table)
     write_table(folder / "metrics.parquet", table)
     draw_all(table, folder / "plots", config.plots.k)
+    draw_between(table, folder / "plots", config.plots.k)
+    draw_grid(sample_table, table, folder / "plots", config.plots.k)
     if config.study:
         draw_study(table, config.study, folder / "plots", config.plots.k)
     failed = [sample["id"] for sample in samples if sample["status"] == "failed"]
@@ -69,8 +81,8 @@ def evaluate(experiment: Experiment, folder: Path) -> int:
     return len(failed)
 
 
-def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str, Any], list[MarkedRow]]:
-    """One prompt: its row of samples.parquet and its rows of metrics.parquet (none if it failed)."""
+def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str, Any], Measured | None]:
+    """One prompt: its row of samples.parquet, and what was measured of it (None if it failed)."""
     needle = prompt.needle
     sample: dict[str, Any] = {
         "id": prompt.id,
@@ -79,13 +91,14 @@ def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str
         "cut_tokens": prompt.cut_tokens,
         "needle_start": None if needle is None else needle.start,
         "needle_tokens": None if needle is None else len(needle),
+        "depth": prompt.depth,
     }
     try:
         ranked = rank(
             experiment.model, prompt, experiment.heuristics, experiment.oracle, experiment.reference_answer(prompt)
         )
         started = time.perf_counter()
-        rows = measure_prompt(experiment, prompt, ranked)
+        measured = measure_prompt(experiment, prompt, ranked)
         metrics_seconds = time.perf_counter() - started
         if experiment.config.save_rankings:
             write_tensors(folder / "rankings" / f"{prompt.id}.safetensors", as_tensors(prompt, ranked))
@@ -102,8 +115,8 @@ def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str
     except Exception as error:  # whatever it was: it is recorded, and the other prompts are still worth their run
         reason = f"{type(error).__name__}: {error}"
         tqdm.write(f"prompt {prompt.id} failed: {reason}")
-        return sample | {"status": "failed", "error": reason}, []
-    return sample | outcome | {"status": "ok"}, rows
+        return sample | {"status": "failed", "error": reason}, None
+    return sample | outcome | {"status": "ok"}, measured
 
 
 def remove_earlier_run(folder: Path) -> None:

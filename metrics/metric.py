@@ -29,6 +29,7 @@ class Metric:
     chance: Callable[..., float]  # (oracle[, k]) -> what a random ranking scores in expectation
     at_k: bool  # both take k, a number of tokens
     truth: str = "oracle"  # what rankings are held against: oracle, needle, or itself (one layer against another)
+    between: Callable[..., Tensor] | None = None  # (ranking[, k]) -> (layers, layers), symmetric, 1 on the diagonal
 
     def __post_init__(self) -> None:
         if self.truth not in ("oracle", "needle", "itself"):
@@ -44,6 +45,10 @@ class Metric:
         """Of one heuristic on one prompt, as ``measure`` has it; ``k`` in tokens, None for a metric without."""
         held: dict[str, list[Any]] = {"oracle": [truth.oracle], "needle": [truth.needle], "itself": []}
         return self.measure(ranking, *held[self.truth], *([] if k is None else [k]))
+
+    def values_between(self, ranking: Ranking, k: int | None) -> Tensor | None:
+        """Of every two layers of one heuristic on one prompt, as ``between`` has it; None for a metric without."""
+        return None if self.between is None else self.between(ranking, *([] if k is None else [k]))
 
     def by_chance(self, truth: Truth, k: int | None) -> float:
         """What a random ranking of the same tokens scores in expectation."""

@@ -1,6 +1,6 @@
 """Where does a ranking fall apart? Three pictures of every metric, each as PNG and as PDF."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,12 +82,7 @@ def heat_map(values: pd.DataFrame, by_chance: float, name: str, origin: str, win
     low, high = min(means.min(), by_chance), max(means.max(), by_chance)
     image = axes.imshow(means, aspect="auto", cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
     axes.set_yticks(range(len(heuristics)), heuristics, fontsize=9)
-    every = max(1, means.shape[1] // 12)
-    axes.set_xticks(
-        range(0, means.shape[1], every),
-        [f"{layer}{'w' * (int(layer) in windowed)}" for layer in values.columns[::every]],
-        fontsize=8,
-    )
+    axes.set_xticks(*layer_ticks([int(layer) for layer in values.columns], windowed, most=12), fontsize=8)
     axes.set_xlabel("layer (w: windowed)" if windowed else "layer")
     axes.set_title(f"{name}, mean over prompts: {origin}", fontsize=11)
     bar = figure.colorbar(image, ax=axes, label=f"{name} (dashed: chance)")
@@ -128,6 +123,16 @@ def spread_over_layers(
 
 def _heuristics(values: pd.DataFrame) -> list[str]:
     return list(values.index.get_level_values("heuristic").unique())
+
+
+def layer_ticks(layers: Sequence[int], windowed: Collection[int], most: int) -> tuple[list[int], list[str]]:
+    """Places and names of about ``most`` of the layers, evenly spread; windowed ones have a w.
+
+    >>> layer_ticks([0, 1, 2, 5], windowed=[2], most=2)
+    ([0, 2], ['0', '2w'])
+    """
+    places = list(range(0, len(layers), max(1, len(layers) // most)))
+    return places, [f"{layers[place]}{'w' * (layers[place] in windowed)}" for place in places]
 
 
 def plain_axes(axes: Axes) -> None:

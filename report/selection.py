@@ -4,8 +4,11 @@ import pandas as pd
 
 
 def metric_names(table: pd.DataFrame) -> list[str]:
-    """The metrics of a run, without their summaries, in the order of the table."""
-    return [name for name in table["metric"].unique() if "." not in name]
+    """The metrics that have a value of a heuristic, without their summaries, in the order of the table.
+
+    Where a single layer was ranked, jaccard has none: only its chance level is in the table.
+    """
+    return [name for name in table.loc[table["heuristic"].notna(), "metric"].unique() if "." not in name]
 
 
 def at(table: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:

@@ -18,7 +18,7 @@ def summary(table: pd.DataFrame, k: float) -> str:
     """
     metrics = metric_names(table)
     if not metrics:
-        return "no prompt could be ranked"
+        return "no prompt could be ranked" if table.empty else "no metric has a value at the one layer that was ranked"
     columns = {}
     for metric in metrics:
         mean, worst = (

@@ -27,17 +27,19 @@ def main(tokens: int, layers: int, heuristics: int) -> None:
         name: OmegaConf.load(METRICS / f"{name}.yaml") for name in OmegaConf.load(METRICS / "all.yaml").defaults
     }
     metrics: dict[str, Metric] = {name: build(node[name], name) for name, node in settings.items()}
-    spent = dict.fromkeys(["sorting", "ranks", *metrics], 0.0)
+    against = {f"{name}.between": metric for name, metric in metrics.items() if metric.between is not None}
+    spent = dict.fromkeys(["sorting", "ranks", *metrics, *against], 0.0)
     for _ in range(heuristics):
         ranking = Ranking(torch.rand(layers, tokens, generator=draw).mul(tokens / 4).round())
         for shared, ready in (("sorting", "order"), ("ranks", "standard_ranks"), ("ranks", "places")):
             started = time.perf_counter()
             getattr(ranking, ready)
             spent[shared] += time.perf_counter() - started
-        for name, metric in metrics.items():
+        for name, metric in (metrics | against).items():
             started = time.perf_counter()
             for percent in PERCENTS if metric.at_k else [None]:
-                metric.values(ranking, truth, None if percent is None else tokens_kept(percent, tokens))
+                k = None if percent is None else tokens_kept(percent, tokens)
+                metric.values_between(ranking, k) if name in against else metric.values(ranking, truth, k)
             spent[name] += time.perf_counter() - started
     print(
         f"{tokens:,} tokens, {layers} layers, {heuristics} heuristics, {torch.get_num_threads()} threads, k = {PERCENTS}"

@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import OmegaConf
 
+from report.between import draw_between
+from report.grid import draw_grid
 from report.plots import draw_all
 from report.study import draw_study
 from report.table import summary
@@ -23,6 +25,8 @@ def main(folder: Path, k: float) -> None:
     if k not in known:
         sys.exit(f"k is {k:g}, this run has {', '.join(f'{each:g}' for each in known)}")
     draw_all(table, folder / "plots", k)
+    draw_between(table, folder / "plots", k)
+    draw_grid(pd.read_parquet(folder / "samples.parquet"), table, folder / "plots", k)
     if study := OmegaConf.select(OmegaConf.load(folder / "config.yaml"), "study"):
         draw_study(table, study, folder / "plots", k)
     print(summary(table, k))

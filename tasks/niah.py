@@ -106,6 +106,7 @@ class NeedleInAHaystack(Task):
             max_new_tokens=self.max_new_tokens,
             answers=(value,),
             needle=range(start, start + len(needle)),
+            depth=float(depth),
         )
 
 

@@ -17,6 +17,7 @@ class Prompt:
     answers: tuple[str, ...] = ()  # any of them is right; may be empty
     cut_tokens: int = 0  # tokens taken out of the middle to fit
     needle: range | None = None  # positions of the tokens that hold the answer, where the task put them there itself
+    depth: float | None = None  # percent of the haystack before the needle, where the task asked for it
 
 
 class Task(ABC):

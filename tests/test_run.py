@@ -34,7 +34,8 @@ def test_a_run_folder_holds_what_its_readme_says(tokenrank: Command, tmp_path: P
     run = tmp_path / "run"
     names = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
     rankings = {f"rankings/niah_300_{depth}_0.safetensors" for depth in (0, 50)}
-    plots = {f"plots/recall_at_10_{kind}.{end}" for kind in ("layers", "heatmap", "spread") for end in ("png", "pdf")}
+    drawn = ("recall_at_10_layers", "recall_at_10_heatmap", "recall_at_10_spread", "grid_score")
+    plots = {f"plots/{name}.{end}" for name in drawn for end in ("png", "pdf")}
     assert names == {"config.yaml", "environment.json", "metrics.parquet", "samples.parquet"} | rankings | plots
     assert "claa" in ended.out
     assert str(run / "plots") in ended.out
@@ -43,7 +44,8 @@ def test_a_run_folder_holds_what_its_readme_says(tokenrank: Command, tmp_path: P
 def test_the_metrics_table_is_in_long_form(tokenrank: Command, tmp_path: Path) -> None:
     tokenrank(*SMALL, "heuristic=[claa,oracle]")
     table = pd.read_parquet(tmp_path / "run" / "metrics.parquet")
-    assert list(table) == ["model", "task", "sample", "heuristic", "layer", "metric", "k", "value", "windowed"]
+    columns = ["model", "task", "sample", "heuristic", "layer", "metric", "k", "value", "windowed", "other_layer"]
+    assert list(table) == columns
     per_layer = table[table["metric"] == "recall"].dropna(subset=["layer"])
     assert len(per_layer) == 2 * 2 * 4 * 2  # prompts, heuristics, layers, k
     assert (per_layer.loc[per_layer["heuristic"] == "oracle", "value"] == 1).all()
@@ -61,6 +63,7 @@ def test_the_samples_table_and_the_environment_say_what_ran(tokenrank: Command, 
     samples = pd.read_parquet(tmp_path / "run" / "samples.parquet")
     assert list(samples["id"]) == ["niah_300_0_0", "niah_300_50_0"]
     assert (samples["tokens"] == 300).all()
+    assert list(samples["depth"]) == [0, 50]
     assert (samples["status"] == "ok").all()
     assert samples["error"].isna().all()
     assert (samples[["prefill_seconds", "oracle_seconds", "metrics_seconds"]] > 0).all(axis=None)
@@ -210,6 +213,18 @@ def test_a_prompt_with_nan_scores_fails_by_name_and_the_others_go_on(
     error = samples.loc["niah_350_0_0", "error"]
     assert "heuristic backwards, layer 2, sample niah_350_0_0" in str(error)
     assert set(pd.read_parquet(tmp_path / "run" / "metrics.parquet")["sample"].dropna()) == {"niah_300_0_0"}
+
+
+def test_a_failed_prompt_does_not_count_between_layers(tokenrank: Command, tmp_path: Path, outside: str) -> None:
+    chosen = ("heuristic=[claa,backwards]", "metric=[recall,jaccard]", "heuristic.backwards.broken_tokens=350")
+    found = []
+    for name, lengths, code in (("both", "[300,350]", 1), ("one", "[300]", 0)):
+        places = (f"task.lengths={lengths}", "task.depths=[0]", f"hydra.run.dir={tmp_path / name}")
+        assert tokenrank("--config-dir", outside, *SMALL, *chosen, *places).code == code
+        table = pd.read_parquet(tmp_path / name / "metrics.parquet")
+        found.append(table[table["metric"] == "jaccard.between"].reset_index(drop=True))
+    assert len(found[0]) == 2 * 2 * 6  # heuristics, k, pairs of 4 layers
+    pd.testing.assert_frame_equal(found[0], found[1])
 
 
 def test_a_run_in_which_every_prompt_fails_still_leaves_its_tables(

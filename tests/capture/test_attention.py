@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from capture.attention import EAGER, FUSED, watch
 from capture.deviation import answer_truth, furthest, own_attention
 from capture.layer import AttentionLayer
-from capture.reading import read
+from capture.reading import attention_layers, read
 from models.architectures import ARCHITECTURES, SHAPE, tiny_of
 
 PROMPT, ANSWER = 40, 5  # tokens; a window of 16 reaches from the answer's end into the prompt
@@ -69,6 +69,24 @@ def test_the_answer_is_that_of_plain_generation(architecture: str, implementatio
 def test_of_a_hybrid_the_layers_with_attention_are_captured(name: str) -> None:
     layers = [layer.index for layer, _ in captured(name, "sdpa", "prefill")]
     assert layers == ([0, 1, 2] if name == "falcon_h1 (hybrid)" else [1])  # that one has both in every layer
+
+
+@pytest.mark.parametrize(("architecture", "implementation"), CASES)
+def test_one_token_tells_the_layers_and_leaves_nothing_behind(architecture: str, implementation: str) -> None:
+    model = tiny_of(architecture, implementation)
+    before = {name: tensor.clone() for name, tensor in [*model.named_parameters(), *model.named_buffers()]}
+    facts = attention_layers(model)
+    wanted = captured(architecture, implementation, "answer")
+    assert [(each.index, each.sliding_window) for each in facts] == [
+        (layer.index, layer.sliding_window) for layer, _ in wanted
+    ]
+    after = dict([*model.named_parameters(), *model.named_buffers()])
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    later = read(model, prompt(), lambda _: None, max_new_tokens=ANSWER).answer_layers
+    for layer, (fresh, _) in zip(later, wanted, strict=True):
+        assert torch.equal(layer.queries, fresh.queries)
+        assert torch.equal(layer.keys, fresh.keys)
 
 
 @pytest.mark.parametrize("part", ["prefill", "answer"])

@@ -11,7 +11,7 @@ from torch.multiprocessing.reductions import StorageWeakRef  # lives as long as 
 from transformers import PreTrainedModel
 
 from capture.layer import AttentionLayer
-from capture.reading import read
+from capture.reading import attention_layers, read
 
 TOKENS, ANSWER = 30, 8
 
@@ -208,6 +208,8 @@ def test_a_model_that_shows_no_layer_is_an_error(model: PreTrainedModel, monkeyp
     model.set_attn_implementation("sdpa")
     with pytest.raises(ValueError, match="no attention layer of LlamaForCausalLM was captured"):
         read(model, prompt(), ignore, max_new_tokens=3)
+    with pytest.raises(ValueError, match="no attention layer of LlamaForCausalLM was captured"):
+        attention_layers(model)
 
 
 @pytest.mark.parametrize("look_ahead", [0, 3, 9])

@@ -11,11 +11,13 @@ VALUES = {"a": [0.5, 0.7, 0.6, 0.9], "b": [0.1, 0.2, 0.4, 0.2]}
 
 
 def table(samples: int) -> pd.DataFrame:
-    rows = [("m", "t", f"s{i}", None, None, "recall", 10.0, 0.1, None) for i in range(samples)]
+    rows = [("m", "t", f"s{i}", None, None, "recall", 10.0, 0.1, None, None) for i in range(samples)]
     for name, values in VALUES.items():
         for i, value in enumerate(values[:samples]):
-            rows += [("m", "t", f"s{i}", name, 0, "recall", 10.0, value, False)]  # type: ignore[list-item]
-            rows += [("m", "t", f"s{i}", name, None, "recall.mean", 10.0, value, None)]  # type: ignore[list-item]
+            rows += [("m", "t", f"s{i}", name, 0, "recall", 10.0, value, False, None)]  # type: ignore[list-item]
+            rows += [("m", "t", f"s{i}", name, None, "recall.mean", 10.0, value, None, None)]  # type: ignore[list-item]
+        if samples:  # of no sample, but of layers: not to be summed up again
+            rows.append(("m", None, None, name, 0, "recall.between", 10.0, 0.3, False, 1))  # type: ignore[arg-type]
     return pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
 
 

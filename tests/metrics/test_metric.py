@@ -119,6 +119,17 @@ def test_a_needle_metric_applies_where_there_is_a_needle() -> None:
     assert Metric(measure=recall_at_k, chance=share_kept, at_k=True).applies(Truth(oracle, None))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_holds_layers_against_each_other_is_symmetric(name: str) -> None:
+    each = metric(name)
+    matrix = each.values_between(random_rankings(4), 12 if each.at_k else None)
+    assert (matrix is None) == (name != "jaccard")
+    if matrix is not None:
+        assert (matrix.shape, matrix.dtype) == ((4, 4), torch.float64)
+        assert torch.equal(matrix, matrix.T)
+        assert (matrix.diagonal() == 1).all()
+
+
 def test_another_truth_is_refused() -> None:
     with pytest.raises(ValueError, match="truth is 'answer', must be oracle, needle or itself"):
         Metric(measure=recall_at_k, chance=share_kept, at_k=True, truth="answer")

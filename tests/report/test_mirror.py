@@ -31,6 +31,7 @@ def run_folder(folder: Path) -> Path:
             rows.append((sample, "claa", None, "recall.mean", k, sum(both) / 2))
             rows.append((sample, "claa", None, "recall.worst", k, min(both)))
     rows.append((None, "claa", None, "recall.mean.low", 10.0, 7.0))  # over samples: no sample of its own
+    rows.append((None, "claa", 0, "recall.between", 10.0, 7.0))  # of two layers: not of one
     rows.append(("a", "claa", 3, "spearman", None, -0.5))
     table = pd.DataFrame(rows, columns=["sample", "heuristic", "layer", "metric", "k", "value"])
     table.astype({"layer": "Int64", "k": "Float64"}).to_parquet(folder / "metrics.parquet")

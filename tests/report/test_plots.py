@@ -42,8 +42,8 @@ def made_up(
                 at = [("tiny", "niah", sample, heuristic, layer, metric, k) for layer in layers]
                 rows += [(*where, cell) for where, cell in zip(at, cells, strict=True)]
                 rows.append(("tiny", "niah", sample, heuristic, None, f"{metric}.mean", k, sum(cells) / len(cells)))
-    columns = [name for name in METRIC_COLUMNS if name != "windowed"]
-    return pd.DataFrame(rows, columns=columns).assign(windowed=None).astype(METRIC_COLUMNS)
+    columns = [name for name in METRIC_COLUMNS if name not in ("windowed", "other_layer")]
+    return pd.DataFrame(rows, columns=columns).assign(windowed=None, other_layer=None).astype(METRIC_COLUMNS)
 
 
 def figure(kind: str, table: pd.DataFrame | None = None) -> Figure:

@@ -47,6 +47,11 @@ def test_metrics_come_in_the_tables_order_without_their_summaries() -> None:
     assert metric_names(table([])) == []
 
 
+def test_a_metric_of_which_there_is_only_the_chance_level_is_not_shown() -> None:
+    only_chance: Any = ("a", CHANCE, SUMMARY, "jaccard", 10.0, 0.05)
+    assert metric_names(table([*ROWS, only_chance])) == ["recall", "spearman"]
+
+
 def test_at_takes_one_metric_at_one_k() -> None:
     assert at(table(), "recall", 5)["value"].tolist() == [0.05, 0.1]
     assert at(table(), "recall.mean", 10)["value"].tolist() == [0.25, 0.45]

@@ -79,3 +79,4 @@ def test_the_chance_level_stands_below_the_means() -> None:
 
 def test_where_nothing_was_ranked_it_says_so() -> None:
     assert summary(made_up().head(0), 10) == "no prompt could be ranked"
+    assert summary(made_up().head(1), 10) == "no metric has a value at the one layer that was ranked"

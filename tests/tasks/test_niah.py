@@ -95,6 +95,12 @@ def test_one_prompt_a_cell_in_the_order_of_the_grid(byte_tokenizer: Tokenizer) -
     assert {(prompt.task, prompt.max_new_tokens, prompt.cut_tokens) for prompt in prompts} == {("niah", 16, 0)}
 
 
+def test_a_prompt_knows_the_depth_that_was_asked_for(byte_tokenizer: Tokenizer) -> None:
+    prompts = grid(lengths=[400, 1000], depths=[0, 33.3, 100]).prompts(byte_tokenizer, READS)
+    assert [prompt.depth for prompt in prompts] == [0.0, 33.3, 100.0] * 2
+    assert {type(prompt.depth) for prompt in prompts} == {float}
+
+
 def test_fewer_samples_than_cells_are_different_cells_drawn_by_the_seed(byte_tokenizer: Tokenizer) -> None:
     drawn = [cells(grid(samples=6, seed=seed).prompts(byte_tokenizer, READS)) for seed in (0, 0, 1)]
     assert all(len(each) == 6 and set(each.values()) == {1} for each in drawn)
