@@ -64,7 +64,9 @@ class LongBench(Task):
             self._prompt(
                 subset, number, tables[subset][number], words[subset], int(lengths[subset]), tokenizer, max_tokens
             )
-            for subset, number in drawn_rows({subset: len(rows) for subset, rows in tables.items()}, self.samples, self.seed)
+            for subset, number in drawn_rows(
+                {subset: len(rows) for subset, rows in tables.items()}, self.samples, self.seed
+            )
         ]
 
     def _prompt(
