@@ -1,7 +1,6 @@
 """LongBench: real documents and questions, from the hub or from a folder or zip archive of its own files."""
 
 import json
-import random
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import fsspec
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tasks.choosing import drawn_rows
 from tasks.jsonl import parse_jsonl, read_jsonl
 from tasks.task import Prompt, Task, check_answers, check_positive, check_room
 from tasks.tokens import fitted
@@ -64,18 +64,10 @@ class LongBench(Task):
             self._prompt(
                 subset, number, tables[subset][number], words[subset], int(lengths[subset]), tokenizer, max_tokens
             )
-            for subset, number in self._chosen({subset: len(rows) for subset, rows in tables.items()})
+            for subset, number in drawn_rows(
+                {subset: len(rows) for subset, rows in tables.items()}, self.samples, self.seed
+            )
         ]
-
-    def _chosen(self, sizes: dict[str, int]) -> list[tuple[str, int]]:
-        """(subset, row) pairs: rows shuffled within each subset, then one of each subset in turn; more include fewer."""
-        orders = {}
-        for subset, size in sizes.items():
-            orders[subset] = list(range(size))
-            random.Random(f"{self.seed} {subset}").shuffle(orders[subset])
-        turns = [(turn, subset) for turn in range(max(sizes.values())) for subset in sizes if turn < sizes[subset]]
-        drawn = [(subset, orders[subset][turn]) for turn, subset in turns[: self.samples]]
-        return sorted(drawn, key=lambda pair: (self.subset.index(pair[0]), pair[1]))
 
     def _prompt(
         self,

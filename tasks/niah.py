@@ -6,34 +6,16 @@ from itertools import product
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tasks.choosing import check_room_for, drawn_cells
+from tasks.haystack import MARK, frame, haystack
 from tasks.task import Prompt, Task, check_positive
-from tasks.tokens import chat, encode
+from tasks.tokens import plain, worded
 
 TASK = "Read the report below and remember the code number that is hidden in it.\n\n"
 NEEDLE = " The code number of {owner} is {value}."
 QUESTION = "\n\nWhat is the code number of {owner}?"
-MARK = "\x00"  # stands for the report while the template is applied
 
 OWNERS = ("the lighthouse", "the bakery", "the observatory", "the harbour", "the museum", "the orchard", "the theatre")
-WHO = ("The gardener", "An old teacher", "The postman", "A young painter", "The mayor", "Her neighbour", "The baker")
-DID = ("walked past", "took a picture of", "talked about", "waited beside", "repaired", "forgot about", "looked for")
-WHAT = (
-    "the stone bridge",
-    "a wooden cart",
-    "the empty square",
-    "the railway clock",
-    "a blue bicycle",
-    "the mill wheel",
-)
-WHEN = ("before breakfast", "on a rainy Tuesday", "late in the autumn", "while the bells rang", "during the market")
-WHY = (
-    "because the weather was about to change",
-    "and nobody in the street seemed to mind",
-    "although there were better things to do",
-    "so the children had something to talk about",
-    "as people there have done for many years",
-    "and then went home without another word",
-)
 
 
 @dataclass(frozen=True)
@@ -65,17 +47,9 @@ class NeedleInAHaystack(Task):
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """One prompt per cell of the grid, or ``samples`` of them, drawn by ``seed``."""
-        longest = max_tokens - self.max_new_tokens
-        for length in self.lengths:
-            if length > longest:
-                raise ValueError(
-                    f"task.lengths holds {length}, but the model reads {max_tokens} tokens, "
-                    f"{self.max_new_tokens} of them kept for the answer: at most {longest}"
-                )
-        cells = list(product(self.lengths, self.depths))
-        random.Random(self.seed).shuffle(cells)
-        chosen = [(*cells[i % len(cells)], i // len(cells)) for i in range(self.samples or len(cells))]
-        return [self._prompt(tokenizer, *cell) for cell in sorted(chosen)]
+        check_room_for(self.lengths, self.max_new_tokens, max_tokens)
+        chosen = drawn_cells(list(product(self.lengths, self.depths)), self.samples, self.seed)
+        return [self._prompt(tokenizer, *cell, repeat) for cell, repeat in sorted(chosen)]
 
     def score(self, prompt: Prompt, answer: str) -> float:
         """1 if the answer holds the code number, else 0."""
@@ -85,16 +59,14 @@ class NeedleInAHaystack(Task):
         draw = random.Random(f"{self.seed} {length} {depth:g} {repeat}")
         owner, value = draw.choice(OWNERS), str(draw.randrange(10_000, 100_000))
         text = TASK + MARK + QUESTION.format(owner=owner)
-        before, after = (chat(tokenizer, text) if self.chat_template else text).split(MARK)
-        head = encode(tokenizer, before)
-        needle = _plain(tokenizer, NEEDLE.format(owner=owner, value=value))
-        tail = _plain(tokenizer, after)
+        head, tail = frame(tokenizer, worded(tokenizer, text, as_chat=self.chat_template))
+        needle = plain(tokenizer, NEEDLE.format(owner=owner, value=value))
         room = length - len(head) - len(needle) - len(tail)
         if room < 0:
             raise ValueError(
                 f"task.lengths holds {length}, at least {length - room} tokens are needed around the haystack"
             )
-        sentences = _haystack(tokenizer, draw, room)
+        sentences = haystack(tokenizer, draw, room)
         split = round(len(sentences) * depth / 100)
         first = [token for sentence in sentences[:split] for token in sentence]
         rest = [token for sentence in sentences[split:] for token in sentence]
@@ -108,18 +80,3 @@ class NeedleInAHaystack(Task):
             needle=range(start, start + len(needle)),
             depth=float(depth),
         )
-
-
-def _plain(tokenizer: Tokenizer, text: str) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _haystack(tokenizer: Tokenizer, draw: random.Random, tokens: int) -> list[list[int]]:
-    """Sentences of exactly ``tokens`` tokens together; the last one is broken off where it must be."""
-    sentences: list[list[int]] = []
-    while tokens > 0:
-        words = " ".join(draw.choice(part) for part in (WHO, DID, WHAT, WHEN, WHY))
-        sentence = _plain(tokenizer, f" {words}.")[:tokens]
-        sentences.append(sentence)
-        tokens -= len(sentence)
-    return sentences

@@ -9,7 +9,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tasks.jsonl import read_jsonl
-from tasks.task import Prompt, Task, check_answers, check_positive, check_room
+from tasks.task import Prompt, Task, check_answers, check_id, check_positive, check_room
 from tasks.tokens import fitted
 
 OPTIONAL = ("answers", "max_new_tokens", "chat_template")
@@ -66,10 +66,7 @@ def _check(path: Path, rows: list[dict[str, Any]]) -> None:
     seen: set[str] = set()
     for row in rows:
         name = str(row["id"])
-        if not name or name.startswith(".") or set("/\\\0") & set(name) or len(name.encode()) > 200:
-            raise ValueError(
-                f"{path}: id {name!r} must be fit for a file's name: 1 to 200 bytes, no slash, no dot in front"
-            )
+        check_id(str(path), name)
         if name in seen:
             raise ValueError(f"{path}: id {name!r} stands there twice, ids must be unique")
         seen.add(name)

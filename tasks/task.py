@@ -14,7 +14,7 @@ class Prompt:
     task: str  # what the records call the task: niah, longbench/qasper, ...
     input_ids: tuple[int, ...]  # final: chat template and special tokens included
     max_new_tokens: int
-    answers: tuple[str, ...] = ()  # any of them is right; may be empty
+    answers: tuple[str, ...] = ()  # references: any of them is right, or all are wanted, as the task says; may be empty
     cut_tokens: int = 0  # tokens taken out of the middle to fit
     needle: range | None = None  # positions of the tokens that hold the answer, where the task put them there itself
     depth: float | None = None  # percent of the haystack before the needle, where the task asked for it
@@ -58,3 +58,11 @@ def check_answers(where: str, answers: object) -> None:
     """Raises ValueError unless the reference answers are a list of texts."""
     if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
         raise ValueError(f"{where}: the answers are {answers!r}, must be a list of texts")
+
+
+def check_id(where: str, name: str) -> None:
+    """Raises ValueError unless the id of a prompt is fit for a file's name."""
+    if not name or name.startswith(".") or set("/\\\0") & set(name) or len(name.encode()) > 200:
+        raise ValueError(
+            f"{where}: id {name!r} must be fit for a file's name: 1 to 200 bytes, no slash, no dot in front"
+        )

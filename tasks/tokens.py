@@ -15,6 +15,23 @@ def chat(tokenizer: Tokenizer, message: str) -> str:
     return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
 
+def worded(tokenizer: Tokenizer, message: str, *, as_chat: bool, opening: str = "") -> str:
+    """The final text of a prompt.
+
+    Args:
+        tokenizer: the model's.
+        message: what the user says.
+        as_chat: whether to put it into the model's chat template.
+        opening: the first words of the answer, which the model is to continue; without a chat template on a new line.
+
+    Raises:
+        ValueError: no chat template.
+    """
+    if as_chat:
+        return chat(tokenizer, message) + opening
+    return f"{message}\n{opening}" if opening else message
+
+
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
     """The tokens of a final text; special tokens that the tokenizer opens a text with are added unless they are there."""
     start = tokenizer.bos_token
@@ -22,13 +39,20 @@ def encode(tokenizer: Tokenizer, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=not written, verbose=False)["input_ids"])
 
 
-def fitted(tokenizer: Tokenizer, text: str, *, as_chat: bool, limit: int) -> tuple[tuple[int, ...], int]:
-    """The tokens of a text, cut in the middle to at most ``limit``, and how many were cut.
+def plain(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The tokens of a piece of text, nothing added."""
+    return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def fitted(
+    tokenizer: Tokenizer, text: str, *, as_chat: bool, limit: int, opening: str = ""
+) -> tuple[tuple[int, ...], int]:
+    """The tokens of a text (as in ``worded``), cut in the middle to at most ``limit``, and how many were cut.
 
     Raises:
         ValueError: there is no room for a single token, or no chat template.
     """
-    ids = encode(tokenizer, chat(tokenizer, text) if as_chat else text)
+    ids = encode(tokenizer, worded(tokenizer, text, as_chat=as_chat, opening=opening))
     kept = cut_middle(ids, limit)
     return tuple(kept), len(ids) - len(kept)
 

@@ -1,0 +1,51 @@
+"""A long text that has nothing to do with what is asked, and the frame of instruction and question around it."""
+
+import random
+
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from tasks.tokens import encode, plain
+
+MARK = "\x00"  # stands for the long text while the template is applied
+
+WHO = ("The gardener", "An old teacher", "The postman", "A young painter", "The mayor", "Her neighbour", "The baker")
+DID = ("walked past", "took a picture of", "talked about", "waited beside", "repaired", "forgot about", "looked for")
+WHAT = (
+    "the stone bridge",
+    "a wooden cart",
+    "the empty square",
+    "the railway clock",
+    "a blue bicycle",
+    "the mill wheel",
+)
+WHEN = ("before breakfast", "on a rainy Tuesday", "late in the autumn", "while the bells rang", "during the market")
+WHY = (
+    "because the weather was about to change",
+    "and nobody in the street seemed to mind",
+    "although there were better things to do",
+    "so the children had something to talk about",
+    "as people there have done for many years",
+    "and then went home without another word",
+)
+
+
+def sentence(draw: random.Random) -> str:
+    """One sentence of the haystack, a space in front and a full stop at the end."""
+    words = " ".join(draw.choice(part) for part in (WHO, DID, WHAT, WHEN, WHY))
+    return f" {words}."
+
+
+def haystack(tokenizer: Tokenizer, draw: random.Random, tokens: int) -> list[list[int]]:
+    """Sentences of exactly ``tokens`` tokens together; the last one is broken off where it must be."""
+    sentences: list[list[int]] = []
+    while tokens > 0:
+        ids = plain(tokenizer, sentence(draw))[:tokens]
+        sentences.append(ids)
+        tokens -= len(ids)
+    return sentences
+
+
+def frame(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[int]]:
+    """The tokens of a final text before and after its ``MARK``."""
+    before, after = text.split(MARK)
+    return encode(tokenizer, before), plain(tokenizer, after)

@@ -1,0 +1,38 @@
+"""Tokens at random: prompts of a given length for timing, which mean nothing."""
+
+import random
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from tasks.choosing import check_lengths, check_room_for
+from tasks.task import Prompt, Task
+
+
+@dataclass(frozen=True)
+class RandomTokens(Task):
+    """One prompt a length, every token drawn from those of ordinary text; no answers, no score."""
+
+    lengths: list[int]  # tokens
+    seed: int = 0
+    max_new_tokens: int = 16
+
+    def __post_init__(self) -> None:
+        check_lengths(self.lengths)
+        if self.max_new_tokens < 1:
+            raise ValueError(f"task.max_new_tokens is {self.max_new_tokens}, must be at least 1")
+
+    def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
+        """Prompts in the order of the lengths; special tokens and others that were added to the vocabulary are left out."""
+        check_room_for(self.lengths, self.max_new_tokens, max_tokens)
+        added = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+        ordinary = sorted(set(tokenizer.get_vocab().values()) - added)
+        return [
+            Prompt(
+                id=f"random_{length}",
+                task="random_tokens",
+                input_ids=tuple(random.Random(f"{self.seed} {length}").choices(ordinary, k=length)),
+                max_new_tokens=self.max_new_tokens,
+            )
+            for length in self.lengths
+        ]

@@ -1,0 +1,80 @@
+"""RULER's prepared data: prompts that others generated, from the hub or a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from tasks.choosing import drawn_rows
+from tasks.containing import any_found, share_found
+from tasks.ruler_rows import file_rows, hub_rows
+from tasks.task import Prompt, Task, check_id, check_positive, check_room
+from tasks.tokens import fitted
+
+
+@dataclass(frozen=True)
+class RulerData(Task):
+    """Rows of ``context``, ``question``, ``answer_prefix``, ``answer``, ``task`` and ``max_new_tokens``.
+
+    Context and question are what the user says; the answer prefix opens the assistant's turn, or stands on a new line
+    where there is no chat template. A prompt that is too long is cut in the middle.
+
+    Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654; the rows are those of the hub's data set simonjegou/ruler.
+    """
+
+    path: str | None = None  # a parquet, jsonl or csv file; None: the hub
+    repository: str = "simonjegou/ruler"  # data set of the hub
+    length: int = 4096  # which length of the data set: its configuration of that name
+    split: str = "test"
+    subset: list[str] | None = None  # some of the names in the column task; None: all
+    samples: int | None = None  # prompts in all, spread evenly over the subsets; None: every row
+    seed: int = 0  # which rows
+    max_tokens: int | None = None  # longer prompts are cut in the middle; None: at what the model can read
+    chat_template: bool = True
+
+    def __post_init__(self) -> None:
+        if self.subset is not None and not self.subset:
+            raise ValueError("task.subset is empty, must name at least one task of RULER, or be null for all")
+        check_positive("task.samples", self.samples)
+        check_positive("task.max_tokens", self.max_tokens)
+
+    def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
+        """Prompts in the order of the subsets, then of the rows; an id is the subset and the row's number in it from 0."""
+        rows = (
+            hub_rows(self.repository, str(self.length), self.split)
+            if self.path is None
+            else file_rows(Path(self.path).expanduser())
+        )
+        tables: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            tables.setdefault(row["task"], []).append(row)
+        for name in self.subset or ():
+            if name not in tables:
+                raise ValueError(f"task.subset holds {name!r}, which the data lack; they have {', '.join(tables)}")
+        sizes = {name: len(tables[name]) for name in self.subset or tables}
+        return [
+            self._prompt(name, number, tables[name][number], tokenizer, max_tokens)
+            for name, number in drawn_rows(sizes, self.samples, self.seed)
+        ]
+
+    def score(self, prompt: Prompt, answer: str) -> float:
+        """The share of the references that the answer holds; of questions about documents (qa), 1 for any of them."""
+        found = any_found if prompt.task.rpartition("/")[2].startswith("qa") else share_found
+        return found(answer, prompt.answers)
+
+    def _prompt(self, name: str, number: int, row: dict[str, Any], tokenizer: Tokenizer, max_tokens: int) -> Prompt:
+        prompt_id, new_tokens = f"{name}_{number}", row["max_new_tokens"]
+        check_id("RULER's column task", prompt_id)
+        check_room(prompt_id, new_tokens, max_tokens)
+        limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
+        message, opening = row["context"] + row["question"], row["answer_prefix"]
+        ids, cut = fitted(tokenizer, message, as_chat=self.chat_template, limit=limit, opening=opening)
+        return Prompt(
+            id=prompt_id,
+            task=f"ruler_data/{name}",
+            input_ids=ids,
+            max_new_tokens=new_tokens,
+            answers=tuple(row["answer"]),
+            cut_tokens=cut,
+        )

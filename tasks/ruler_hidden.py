@@ -1,0 +1,119 @@
+"""RULER's needles and variables: sentences hidden in a long text."""
+
+import random
+from collections.abc import Iterator
+from itertools import islice
+
+from tasks.haystack import frame, haystack, sentence
+from tasks.made_up import letters, numbers, words
+from tasks.ruler_page import Page, Wording, Written
+from tasks.tokens import plain
+
+DIGITS = 7
+HOPS = 4  # assignments after the first
+VALUE_DIGITS, NAME, EXAMPLE_NAME = 5, 5, 3  # digits of a variable's value, letters of its name
+
+
+def niah(
+    page: Page, draw: random.Random, *, keys: int = 1, values: int = 1, asked: int = 1, among_needles: bool = False
+) -> Written:
+    """Numbers of made-up names, hidden in a text: all numbers of the names asked for are the answers.
+
+    Args:
+        page: what the prompt is to be.
+        draw: decides everything.
+        keys: names in the text.
+        values: numbers of each name.
+        asked: names asked for.
+        among_needles: whether the text consists of such sentences about other names, as many as fit.
+    """
+    names, codes = (word.capitalize() for word in words(draw)), numbers(draw, DIGITS)
+    table = {name: tuple(islice(codes, values)) for name in islice(names, keys)}
+    wanted = list(table)[:asked]
+    answers = tuple(code for name in wanted for code in table[name])
+    needles = [_needle(name, code) for name, own in table.items() for code in own]
+    draw.shuffle(needles)
+    others = map(_needle, names, codes) if among_needles else None
+    only = _needle(wanted[0], answers[0]) if len(answers) == 1 else None
+    return _hide(page, draw, page.text(_wording_of(wanted, several=len(answers) > 1)), needles, answers, only, others)
+
+
+def vt(page: Page, draw: random.Random) -> Written:
+    """One variable gets a number, four more get it from one another: the five names are the answer.
+
+    The assignments are spread over the text in order. A worked example (shorter names, one sentence of haystack after
+    each assignment) comes first.
+    """
+    values = numbers(draw, VALUE_DIGITS)
+    shown, shown_value = list(islice(letters(draw, EXAMPLE_NAME, capital=True), HOPS + 1)), next(values)
+    names, value = tuple(islice(letters(draw, NAME, capital=True), HOPS + 1)), next(values)
+    passage = "".join(each + sentence(draw) for each in _chain(shown, shown_value)).strip()
+    example = _tracking(shown_value).example(passage, " ".join(shown))
+    return _hide(page, draw, page.text(_tracking(value), example), _chain(names, value), names)
+
+
+def _needle(name: str, code: str) -> str:
+    return f" One of the pass numbers of {name} is {code}."
+
+
+def _wording_of(names: list[str], *, several: bool) -> Wording:
+    whom = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    what, are = ("pass numbers", "are") if several else ("pass number", "is")
+    return Wording(
+        instruction=f"{'Some' if several else 'A'} {what} {are} hidden in the text below. Keep hold of what you "
+        "find, the question comes after the text.\n\n",
+        question=f"\n\nWhat {are} the {what} of {whom} in the text above?",
+        opening=f"In the text above, the {what} of {whom} {are}",
+    )
+
+
+def _chain(names: list[str] | tuple[str, ...], value: str) -> list[str]:
+    first = f" VAR {names[0]} = {value}."
+    return [first, *(f" VAR {name} = VAR {names[i]}." for i, name in enumerate(names[1:]))]
+
+
+def _tracking(value: str) -> Wording:
+    return Wording(
+        instruction="Variables are set in the text below, some of them to what another variable holds. Keep track of "
+        "their values.\n\n",
+        question=f"\n\nQuestion: Which variables of the text above hold {value}?",
+        opening=f"Answer: By the assignments in the text above, these {HOPS + 1} variables hold {value}:",
+    )
+
+
+def _hide(
+    page: Page,
+    draw: random.Random,
+    text: str,
+    needles: list[str],
+    answers: tuple[str, ...],
+    only: str | None = None,
+    others: Iterator[str] | None = None,
+) -> Written:
+    """The needles, in their order, at random places between the sentences of a haystack of exactly the room there is."""
+    head, tail = frame(page.tokenizer, text)
+    hidden = [plain(page.tokenizer, needle) for needle in needles]
+    needed = len(head) + len(tail) + sum(map(len, hidden))
+    page.check(needed)
+    pieces = _straw(page, draw, page.length - needed, others)
+    places = sorted(draw.sample(range(len(pieces) + len(hidden)), len(hidden)))
+    for place, ids in zip(places, hidden, strict=True):
+        pieces.insert(place, ids)
+    found = None
+    if only is not None:
+        place = places[needles.index(only)]
+        start = len(head) + sum(map(len, pieces[:place]))
+        found = range(start, start + len(pieces[place]))
+    return Written((*head, *(token for piece in pieces for token in piece), *tail), answers, found)
+
+
+def _straw(page: Page, draw: random.Random, room: int, others: Iterator[str] | None) -> list[list[int]]:
+    """Pieces of exactly ``room`` tokens together: the ``others`` while they fit, then sentences of the haystack."""
+    pieces: list[list[int]] = []
+    for other in others or ():
+        ids = plain(page.tokenizer, other)
+        if len(ids) > room:
+            break
+        pieces.append(ids)
+        room -= len(ids)
+    return pieces + haystack(page.tokenizer, draw, room)

@@ -1,0 +1,57 @@
+"""What the kinds of RULER have in common: the words around a passage, and what comes out."""
+
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from tasks.haystack import MARK
+from tasks.tokens import worded
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The words before and after the passage, and those that the answer opens with."""
+
+    instruction: str
+    question: str
+    opening: str
+
+    def around(self, passage: str) -> str:
+        """What the user says."""
+        return f"{self.instruction}{passage}{self.question}"
+
+    def example(self, passage: str, answer: str) -> str:
+        """A worked example, to stand in front of the instruction."""
+        return f"{self.around(passage)}\n{self.opening} {answer}\n\n"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a prompt is to be."""
+
+    tokenizer: Tokenizer
+    kind: str
+    length: int  # tokens of the whole prompt
+    as_chat: bool
+
+    def text(self, wording: Wording, before: str = "") -> str:
+        """The final text with ``MARK`` for the passage; ``before`` (a worked example) opens what the user says."""
+        message = before + wording.around(MARK)
+        return worded(self.tokenizer, message, as_chat=self.as_chat, opening=wording.opening)
+
+    def check(self, needed: int) -> None:
+        """Raises ValueError unless the length is at least what is needed."""
+        if needed > self.length:
+            raise ValueError(
+                f"task.lengths holds {self.length}, and {self.kind} needs at least {needed} tokens with this model's "
+                "tokenizer"
+            )
+
+
+@dataclass(frozen=True)
+class Written:
+    """A prompt of a kind."""
+
+    ids: tuple[int, ...]
+    answers: tuple[str, ...]  # all of them are wanted
+    needle: range | None = None  # where the one sentence that answers stands
