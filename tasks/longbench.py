@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tasks.choosing import drawn_rows
 from tasks.jsonl import parse_jsonl, read_jsonl
+from tasks.longbench_metrics import SCORING, best_score
 from tasks.task import Prompt, Task, check_answers, check_positive, check_room
 from tasks.tokens import fitted
 
@@ -25,6 +26,7 @@ class LongBench(Task):
 
     A prompt that is too long is cut in the middle. LongBench cuts the text before the chat template is put around
     it; here the tokens of the whole prompt are cut, which leaves the template at both ends and hits the limit exactly.
+    LongBench also ends a samsum answer at its first line break; here it goes on, and the score sees the first line only.
 
     Source: Bai et al. 2023, https://arxiv.org/abs/2308.14508.
     """
@@ -69,6 +71,16 @@ class LongBench(Task):
             )
         ]
 
+    def score(self, prompt: Prompt, answer: str) -> float | None:
+        """LongBench's metric of the prompt's subset, best over the reference answers, in [0, 1].
+
+        None for a subset that LongBench has no English metric for, and for a prompt without reference answers.
+        """
+        scoring = SCORING.get(prompt.task.removeprefix("longbench/"))
+        if scoring is None or not prompt.answers:
+            return None
+        return best_score(scoring, answer, prompt.answers, prompt.classes)
+
     def _prompt(
         self,
         subset: str,
@@ -89,14 +101,31 @@ class LongBench(Task):
         as_chat = self.chat_template and subset not in self.without_chat_template
         limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
         ids, cut = fitted(tokenizer, text, as_chat=as_chat, limit=limit)
-        return Prompt(
+        prompt = Prompt(
             id=name,
             task=f"longbench/{subset}",
             input_ids=ids,
             max_new_tokens=new_tokens,
             answers=tuple(row["answers"]),
+            classes=_classes(name, row, needed=subset in SCORING and SCORING[subset].classes),
             cut_tokens=cut,
         )
+        try:
+            self.score(prompt, "")  # a row that cannot be scored is known before anything runs
+        except ValueError as error:
+            raise ValueError(f"row {name} of LongBench: {error}") from None
+        return prompt
+
+
+def _classes(name: str, row: dict[str, Any], *, needed: bool) -> tuple[str, ...]:
+    """The row's ``all_classes``, which are null or absent in a subset that needs none."""
+    classes = row.get("all_classes")
+    if classes is None and not needed:
+        return ()
+    texts = isinstance(classes, list) and all(isinstance(each, str) for each in classes)
+    if classes is None or not texts or (needed and not classes):
+        raise ValueError(f"row {name} of LongBench: all_classes is {classes!r}, must be a list of the classes' names")
+    return tuple(classes)
 
 
 def _folder_rows(folder: Path, subset: str) -> list[dict[str, Any]]:

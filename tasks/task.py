@@ -15,6 +15,7 @@ class Prompt:
     input_ids: tuple[int, ...]  # final: chat template and special tokens included
     max_new_tokens: int
     answers: tuple[str, ...] = ()  # references: any of them is right, or all are wanted, as the task says; may be empty
+    classes: tuple[str, ...] = ()  # where the task is to name one of a few classes: all their names
     cut_tokens: int = 0  # tokens taken out of the middle to fit
     needle: range | None = None  # positions of the tokens that hold the answer, where the task put them there itself
     depth: float | None = None  # percent of the haystack before the needle, where the task asked for it
