@@ -50,6 +50,7 @@ def main(config: DictConfig) -> None:
 def run(config: DictConfig, folder: Path) -> None:
     """Measures what the config says, fills the folder and has it copied; bad input leaves no folder behind."""
     from evaluation.building import build
+    from evaluation.evaluation import Evaluation
     from evaluation.naming import names_of
     from evaluation.preparation import prepare  # only now, as transformers takes seconds to import
 
@@ -57,7 +58,9 @@ def run(config: DictConfig, folder: Path) -> None:
         raise BadInput(f"hydra.run.dir={folder} cannot be written")
     try:
         logger: Logger = build(config.logger, "logger")
+        evaluation: Evaluation = build(config.evaluation, "evaluation")
         experiment = prepare(config)
+        evaluation.check(experiment)
     except (ValueError, TypeError, OSError, HydraException, OmegaConfBaseException) as error:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
@@ -65,12 +68,12 @@ def run(config: DictConfig, folder: Path) -> None:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         print(f"\n{' '.join(HydraConfig.get().overrides.task)}")
     try:
-        failed = hydra.utils.instantiate(config.evaluation)(experiment, folder)
+        failed = evaluation.run(experiment, folder)
     except OSError as error:
         raise RunFailed(f"the run broke off: {error}") from error
     logger.mirror(folder, names_of(experiment, folder, HydraConfig.get()), config.plots.k)
     if failed:
-        raise RunFailed(f"{failed} of {len(experiment.prompts)} prompts failed; {folder}/samples.parquet says why")
+        raise RunFailed(f"{failed} of {len(experiment.prompts)} prompts failed; the tables in {folder} say why")
 
 
 def end(error: Exception) -> NoReturn:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from report.engine_rows import FULL
 from report.panels import SHARE, colour_bar, panels
 from report.plots import INK, save
 from report.selection import at, chance, label
@@ -47,6 +48,27 @@ def draw_grid(samples: pd.DataFrame, metrics: pd.DataFrame, folder: Path, k: flo
         title = f"{name}, mean over {some}layers\n{origin}"
         note = "\n".join(filter(None, [f"chance: {by_chance:.2f}", blank]))
         save(grid_panels(tables, name, title, note, by_chance), folder / f"grid_{name.replace('@', '_at_')}")
+
+
+def draw_engine_grids(samples: pd.DataFrame, runs: pd.DataFrame, origin: str, folder: Path) -> None:
+    """Draws answers found by every engine, a picture a keep rate; nothing where no prompt has a depth.
+
+    Args:
+        samples: as in samples.parquet.
+        runs: as in runs.parquet.
+        origin: model and prompts, for the titles.
+        folder: gets grid_score_at_KEEP, each as .png and .pdf.
+    """
+    cells = samples[samples["depth"].notna()].set_index("id")
+    runs = runs[runs["sample"].isin(cells.index) & runs["score"].notna()]
+    whole = runs[runs["engine"] == FULL]
+    for keep, group in runs[runs["engine"] != FULL].groupby("keep"):
+        tables = {
+            str(engine): grid(cells, rows.set_index("sample")["score"])
+            for engine, rows in pd.concat([whole, group]).groupby("engine", sort=False)
+        }
+        title = f"answers found, {keep:g} % of the tokens kept\n{origin}"
+        save(grid_panels(tables, "answers found", title, blank_cells(cells)), folder / f"grid_score_at_{keep:g}")
 
 
 def grid(cells: pd.DataFrame, values: pd.Series) -> pd.DataFrame:

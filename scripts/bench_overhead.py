@@ -11,8 +11,6 @@ Then each heuristic's own share: the seconds in its code, as percent of plain ge
 them share is counted once, apart. OVERRIDES are those of run.py (model=..., heuristic=...); the default is heuristic=all.
 """
 
-import ctypes
-import gc
 import statistics
 import sys
 import time
@@ -32,6 +30,7 @@ from capture.reading import read
 from evaluation.building import build
 from evaluation.composing import register
 from evaluation.measuring import measure_prompt
+from evaluation.memory import peak_bytes, start_peak
 from evaluation.preparation import Experiment, prepare
 from evaluation.scoring import rank
 from heuristics.heuristic import Heuristic
@@ -141,26 +140,7 @@ def measured(call: Callable[[], object]) -> tuple[float, float]:
     start_peak()
     started = time.perf_counter()
     call()
-    return time.perf_counter() - started, peak()
-
-
-def start_peak() -> None:
-    """Gives free memory back and forgets the highest peak so far."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    else:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak() -> float:
-    """Highest memory in MiB since ``start_peak``: of the device, or resident in this process (Linux)."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-        return torch.cuda.max_memory_allocated() / MIB
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    return time.perf_counter() - started, (peak_bytes() or 0) / MIB
 
 
 if __name__ == "__main__":

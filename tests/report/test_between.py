@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from evaluation.ranking import METRIC_COLUMNS
+from evaluation.folder import METRIC_COLUMNS
 from report.between import between_layers, draw_between, layer_against_layer
 from tests.report.test_plots import colours, course, made_up, panels
 

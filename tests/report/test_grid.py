@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from evaluation.ranking import METRIC_COLUMNS, SAMPLE_COLUMNS
+from evaluation.folder import METRIC_COLUMNS, SAMPLE_COLUMNS
 from report.grid import blank_cells, draw_grid, grid, grid_panels
 from tests.command import Command
 from tests.report.test_plots import colours, course, panels

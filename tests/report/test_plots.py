@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
 
-from evaluation.ranking import METRIC_COLUMNS
+from evaluation.folder import METRIC_COLUMNS
 from report.plots import draw_all, heat_map, layer_curves, spread_over_layers
 from report.selection import by_layer, chance
 
