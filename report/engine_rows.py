@@ -12,6 +12,11 @@ PLACES = {FULL: 0, ORACLE: 1, RANDOM: 3}  # all others stand between the bound a
 NAMED_SUBSETS = 3  # more of them are counted, not named
 
 
+def is_of_engines(table: pd.DataFrame) -> bool:
+    """Whether the table is one of engines (accuracy, TTFT): it has rows, and none of a layer."""
+    return not table.empty and bool(table["layer"].isna().all())
+
+
 def engines(table: pd.DataFrame) -> list[str]:
     """Full first, the oracle second, then the others as they stand in the table, random last."""
     names = table.loc[~table["metric"].str.contains(".difference", regex=False), "heuristic"]

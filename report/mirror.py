@@ -17,6 +17,7 @@ import pandas as pd
 import wandb
 from omegaconf import OmegaConf
 
+from report.engine_rows import is_of_engines
 from report.selection import label, metric_names
 
 TEXTS = ["answer", "error"]  # columns of samples.parquet; an error may quote its prompt
@@ -94,7 +95,14 @@ def as_table(frame: pd.DataFrame) -> wandb.Table:
 
 
 def summary_metrics(table: pd.DataFrame, k: float) -> dict[str, float]:
-    """``HEURISTIC/METRIC.mean`` and ``.worst`` at k percent, means over samples; ``chance/METRIC``."""
+    """``HEURISTIC/METRIC.mean`` and ``.worst`` at k percent, means over samples; ``chance/METRIC``.
+
+    Of engines: ``ENGINE/METRIC@KEEP`` at every keep rate, mean over samples.
+    """
+    if is_of_engines(table):
+        means = table[table["sample"].notna()].groupby(["heuristic", "metric", "k"], sort=False)["value"].mean()
+        named = means.reset_index().to_dict("records")
+        return {f"{row['heuristic']}/{row['metric']}@{row['k']:g}": float(row["value"]) for row in named}
     found: dict[str, float] = {}
     own = table[table["sample"].notna() & table["layer"].isna() & (table["k"].isna() | (table["k"] == k))]
     for metric in metric_names(table):

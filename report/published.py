@@ -50,7 +50,8 @@ def beside_published(table: pd.DataFrame) -> pd.DataFrame:
     beside = beside.join(ours)
     for column in ("published", "ours"):
         scores = beside[column].to_numpy(dtype=float)
-        beside[f"{column}_of_full"] = 100 * scores / scores[0]  # the full prefill is the first
+        full = scores[0] if scores[0] > 0 else float("nan")  # the full prefill is the first
+        beside[f"{column}_of_full"] = 100 * scores / full
     return beside.astype({"prompts": "Int64", "subsets": "Int64"})
 
 

@@ -278,6 +278,56 @@ def test_bad_settings_get_one_sentence_and_leave_nothing(
     refused(tokenrank(*SMALL, *setting.split()), sentence, tmp_path)
 
 
+BAD_PREFILL = [
+    ("prefill.keep=[0]", "prefill.keep holds 0, must be above 0 and at most 100 percent"),
+    ("prefill.keep=[10,100.5]", "prefill.keep holds 100.5"),
+    ("prefill.keep=[many]", "prefill.keep holds 'many'"),
+    ("prefill.keep=[10,10]", "prefill.keep holds a value twice"),
+    ("prefill.keep=[]", "must be a list of percentages"),
+    ("prefill.keep=[2]", "of the 300 tokens of prompt niah_300_0_0 these are 6, no more than the window of 8"),
+    (
+        "prefill.select_layer=4",
+        "prefill.engine.claa: select_layer is 4, must be an attention layer of the model: 0 to 3",
+    ),
+    ("prefill.select_layer=first", "prefill.engine.claa.select_layer is 'first', must be of type int"),
+    ("prefill.engine.claa.min_layer=-1", "prefill.engine.claa: min_layer is -1"),
+    ("prefill.window=0", "window is 0, must be at least 1 token"),
+    ("heuristic=speculative heuristic.speculative.draft=./nowhere", "no such file or folder"),
+    (
+        "heuristic=speculative prefill.engine.speculative._target_=prefill.layerwise.Layerwise",
+        "Speculative has no ranking of",
+    ),
+    (
+        "heuristic=tova +prefill.engine.tova={_target_:prefill.draft.Draft}",
+        "prefill.engine.tova: TOVA ranks what the model has read; the draft engine needs a heuristic that ranks before",
+    ),
+    ("oracle.answer=reference", "must be generated: the answers are scored"),
+    ("task=random_tokens", "evaluation=accuracy needs a task that scores answers"),
+]
+
+
+@pytest.mark.parametrize(("setting", "sentence"), BAD_PREFILL)
+def test_what_no_engine_can_do_gets_one_sentence_and_leaves_nothing(
+    tokenrank: Command, tmp_path: Path, setting: str, sentence: str
+) -> None:
+    small = [each for each in SMALL if "task=random_tokens" not in setting or not each.startswith("task.")]
+    refused(tokenrank(*small, "evaluation=accuracy", *setting.split()), sentence, tmp_path)
+
+
+@pytest.mark.parametrize("evaluation", ["accuracy", "ttft"])
+def test_a_draft_with_another_tokenizer_is_refused_by_every_evaluation(
+    tokenrank: Command, tmp_path: Path, tiny_model: PreTrainedModel, capsys: pytest.CaptureFixture[str], evaluation: str
+) -> None:
+    other = byte_tokenizer()
+    other.add_tokens(["another"])
+    tiny_model.save_pretrained(tmp_path / "draft")
+    other.save_pretrained(tmp_path / "draft")
+    capsys.readouterr()  # of the saving
+    given = ("model=tiny", f"evaluation={evaluation}", "heuristic=speculative")
+    ended = tokenrank(*given, f"heuristic.speculative.draft={tmp_path / 'draft'}")
+    refused(ended, "whose tokenizer is not the model's", tmp_path)
+
+
 BAD_LINES = [
     ('{"id": "b", "prompt": ""}', "the prompt of id 'b' is empty"),
     ('{"id": "b", "prompt": "text"', "line 2: not valid JSON"),

@@ -54,3 +54,19 @@ def test_one_sample_has_a_mean_and_no_interval() -> None:
 
 def test_no_sample_gives_no_row() -> None:
     assert len(over_samples(table(0), 0, 100)) == 0
+
+
+def test_samples_that_lack_a_value_of_one_count_for_none() -> None:
+    whole = table(4)
+    lacking = whole[~((whole["sample"] == "s3") & (whole["heuristic"] == "b"))]
+    found = {(row.heuristic, row.metric): row.value for row in over_samples(lacking, 0, 100).itertuples()}
+    assert found["a", "recall.mean"] == pytest.approx(np.mean(VALUES["a"][:3]))
+    assert found["b", "recall.mean"] == pytest.approx(np.mean(VALUES["b"][:3]))
+
+
+def test_one_without_any_value_takes_nothing_from_the_others() -> None:
+    whole = table(4)
+    whole.loc[whole["heuristic"] == "b", "value"] = np.nan
+    found = {(row.heuristic, row.metric): row.value for row in over_samples(whole, 0, 100).itertuples()}
+    assert found["a", "recall.mean"] == pytest.approx(np.mean(VALUES["a"]))
+    assert "b" not in {name for name, _ in found}

@@ -8,6 +8,7 @@ import torch
 
 from capture.layer import AttentionLayer
 from heuristics.claa import CLAA
+from heuristics.fastkv import FastKV
 from tests import slow
 from tests.slow import random_layer
 
@@ -89,3 +90,9 @@ def test_one_token_before_the_window_has_a_score() -> None:
 def test_a_bad_setting_is_an_error(field: str, bad: Any) -> None:
     with pytest.raises(ValueError, match=f"{field} is {bad!r}, must be"):
         CLAA(**{field: bad})
+
+
+def test_key_heads_are_ordered_as_fastkv_orders_them() -> None:
+    layer = random_layer()
+    assert torch.equal(CLAA().score_heads(layer), FastKV().score_heads(layer))
+    assert torch.equal(CLAA(heads="sum").score_heads(layer), FastKV().score_heads(layer))

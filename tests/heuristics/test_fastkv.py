@@ -1,5 +1,6 @@
 """FastKV against a slow version, and a case by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,3 +49,13 @@ def test_smoothing_stops_at_the_window() -> None:
     keys[0, 8] = 100.0  # in the window, so it lends nothing to its neighbours before it
     scores = FastKV(window=4, kernel=3).score(random_layer(queries=torch.ones(2, 12, 1), keys=keys))
     assert torch.allclose(scores, torch.zeros(12))
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+def test_a_key_heads_score_is_that_of_its_own_query_heads_alone(kv_heads: int) -> None:
+    layer, group = random_layer(kv_heads=kv_heads), 4 // kv_heads
+    found = FastKV().score_heads(layer)
+    for head in range(kv_heads):
+        queries = layer.queries[head * group : (head + 1) * group]
+        alone = replace(layer, queries=queries, keys=layer.keys[head : head + 1])
+        assert np.allclose(found[head].numpy(), slow_score(alone, window=8, kernel=7), rtol=1e-4, atol=1e-5)

@@ -184,3 +184,25 @@ def test_the_checks_name_the_value_and_what_is_allowed() -> None:
         check_window(0)
     with pytest.raises(ValueError, match="heads is 'sum', must be one of mean, max"):
         check_choice("heads", "sum", ("mean", "max"))
+
+
+@pytest.mark.parametrize("rules", LAYERS.values(), ids=LAYERS)
+@pytest.mark.parametrize("name", scoring())
+def test_every_key_head_has_one_finite_float32_score_a_token(name: str, rules: dict[str, Any]) -> None:
+    layer = random_layer(tokens=TOKENS, **rules)
+    scores = heuristic(name).score_heads(layer)
+    assert scores.shape == (layer.kv_heads, TOKENS)
+    assert scores.dtype == torch.float32
+    assert scores.isfinite().all()
+
+
+OF_HEADS = ("claa", "fastkv", "keynorm", "snapkv")  # these give each key head its own
+
+
+@pytest.mark.parametrize("name", scoring())
+def test_key_heads_differ_where_the_method_tells_them_apart(name: str) -> None:
+    layer = random_layer(tokens=TOKENS)
+    scores = heuristic(name).score_heads(layer)
+    assert torch.equal(scores[0], scores[1]) is (name not in OF_HEADS)
+    if name not in OF_HEADS:
+        assert torch.equal(scores[0], heuristic(name).score(layer))

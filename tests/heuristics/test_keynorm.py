@@ -29,3 +29,9 @@ def test_it_looks_at_no_query() -> None:
     layer = random_layer()
     assert torch.equal(KeyNorm().score(replace(layer, queries=-layer.queries)), KeyNorm().score(layer))
     assert not torch.allclose(KeyNorm().score(replace(layer, keys=2 * layer.keys)), KeyNorm().score(layer))
+
+
+def test_each_key_head_has_its_own_norms() -> None:
+    layer = random_layer()
+    wanted = [[-(sum(float(x) ** 2 for x in key) ** 0.5) for key in head] for head in layer.keys]
+    assert KeyNorm().score_heads(layer).tolist() == [pytest.approx(head, rel=1e-5) for head in wanted]

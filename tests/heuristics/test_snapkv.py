@@ -1,5 +1,6 @@
 """SnapKV, both pools and both ways over heads, against a slow version, and a case by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,3 +57,15 @@ def test_an_unknown_choice_is_an_error(field: str, bad: str) -> None:
     choice: dict[str, Any] = {field: bad}
     with pytest.raises(ValueError, match=f"{field} is '{bad}', must be one of"):
         SnapKV(**choice)
+
+
+@pytest.mark.parametrize("heads", ["mean", "max"])
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+def test_a_key_heads_score_is_that_of_its_own_query_heads_alone(kv_heads: int, heads: str) -> None:
+    layer, group = random_layer(kv_heads=kv_heads, tokens=60), 4 // kv_heads
+    found = SnapKV(heads=heads).score_heads(layer)
+    for head in range(kv_heads):
+        queries = layer.queries[head * group : (head + 1) * group]
+        alone = replace(layer, queries=queries, keys=layer.keys[head : head + 1])
+        expected = slow_score(alone, window=32, kernel=7, pool="max", heads=heads)
+        assert np.allclose(found[head].numpy(), expected, rtol=1e-4, atol=1e-5)

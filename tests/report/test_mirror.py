@@ -12,6 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from report.logger import Names, WandB
+from report.mirror import summary_metrics
 
 NAMES = Names(group="a_sweep", job_type="ranking", name="claa-tiny-niah", id="0badcafe")
 OURS = "an answer that is nobody's business"
@@ -146,3 +147,14 @@ def test_all_that_wandb_writes_is_under_the_run_folder(folder: Path) -> None:
         "plots",
         "wandb",
     }
+
+
+def test_engines_are_summed_up_at_every_keep_rate() -> None:
+    rows = [
+        (sample, "claa", None, "score", keep, score)
+        for sample, score in (("a", 0.2), ("b", 0.6))
+        for keep in (10.0, 20.0)
+    ]
+    rows.append((None, "claa", None, "score", 10.0, 7.0))  # type: ignore[arg-type]
+    table = pd.DataFrame(rows, columns=["sample", "heuristic", "layer", "metric", "k", "value"])
+    assert summary_metrics(table, k=99) == pytest.approx({"claa/score@10": 0.4, "claa/score@20": 0.4})

@@ -1,0 +1,69 @@
+"""Time to first token of Llama-3.1-8B's true shape with random weights, and the table of it for docs/benchmarks/.
+
+    python scripts/bench_ttft.py FOLDER [OVERRIDES of run.py]
+
+One large GPU, under 10 minutes: prompts of 8k to 128k random tokens, engines full, claa, fastkv and gemfilter at keep 10, 20 and 40 %,
+bfloat16. FOLDER becomes an ordinary run folder and gets ttft.md. On a machine without a GPU give a smaller model and lengths:
+
+    python scripts/bench_ttft.py results/ttft model=smollm2 'task.lengths=[4096]' model.dtype=float32
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from records.tables import write_text
+from report.engines import ttft_summary
+
+ROOT = Path(__file__).resolve().parent.parent
+WHOLE = (
+    "evaluation=ttft",
+    "model=llama3",
+    "model.weights=random",
+    "model.dtype=bfloat16",
+    "heuristic=[claa,fastkv,gemfilter]",
+    "prefill.keep=[10,20,40]",
+    "task.lengths=[8192,32768,65536,131056]",  # 16 tokens of the last 131,072 are for decoding
+    "evaluation.repeats=2",
+)
+
+
+def main(folder: Path, overrides: list[str]) -> int:
+    """Runs it and writes the table; returns run.py's exit code."""
+    given = {each.split("=", 1)[0] for each in overrides}
+    smaller = {"model.weights"} if "model" in given else set()  # only llama3 has a shape
+    fixed = [each for each in WHOLE if each.split("=", 1)[0] not in given | smaller]
+    command = [sys.executable, str(ROOT / "run.py"), *fixed, *overrides, f"hydra.run.dir={folder}"]
+    code = subprocess.run(command, env=os.environ).returncode
+    if code in (0, 1):
+        write_text(folder / "ttft.md", document(folder, fixed + overrides))
+        print(f"the table is in {folder / 'ttft.md'}")
+    return code
+
+
+def document(folder: Path, overrides: list[str]) -> str:
+    """The run's table as Markdown, with the hardware, the versions and the command."""
+    found = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    packages, commit = found["packages"], found["git_commit"]
+    table = pd.read_parquet(folder / "metrics.parquet")
+    samples = pd.read_parquet(folder / "samples.parquet")
+    runs = pd.read_parquet(folder / "runs.parquet")
+    lost = runs[runs["status"] == "failed"]
+    failures = "".join(f"\n- {row.sample}, {row.engine} at {row.keep:g} %: {row.error}" for row in lost.itertuples())
+    return (
+        f"# Time to first token: {found['device_name']}\n\n"
+        f"`python run.py {' '.join(overrides)}`\n\n"
+        f"{found['device_name']}, {found['threads']} CPU threads, torch {packages['torch']}, transformers "
+        f"{packages['transformers']}, commit {commit}, {found['started'][:10]}.\n\n"
+        f"```\n{ttft_summary(table, samples)}\n```\n{failures}"
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or "=" in sys.argv[1]:
+        sys.exit(__doc__)
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
