@@ -36,10 +36,6 @@ class Keep:
 Visit = Callable[[AttentionLayer], Keep]
 
 
-class _Enough(Exception):
-    """Ends a forward pass that has shown what was wanted."""
-
-
 class PrunedRun:
     """One prompt in a model: a prefill during which a visitor says what stays, then decoding, token by token."""
 
@@ -215,44 +211,3 @@ class PrunedRun:
             return output
         whole = nn.functional.pad(states, (0, 0, missing, 0))
         return (whole, *output[1:]) if isinstance(output, tuple) else whole
-
-
-@torch.inference_mode()
-def read_up_to(
-    model: PreTrainedModel,
-    input_ids: Tensor,
-    last: int,
-    visit: Callable[[AttentionLayer], None],
-    *,
-    shared_rows: int = 0,
-    with_calls: bool = False,
-) -> None:
-    """Reads a prompt as far as the queries and keys of layer ``last`` and no further, and keeps nothing.
-
-    Args:
-        model: a decoder of transformers.
-        input_ids: (tokens,) int64.
-        last: number of an attention layer.
-        visit: called with each attention layer up to that one.
-        shared_rows: rows of window attention that several readers will ask for (see AttentionLayer).
-        with_calls: the layers come with the call of the model's module that they were seen in.
-
-    Raises:
-        ValueError: the model has no such attention layer.
-    """
-    watch(model)
-    device = next(model.get_input_embeddings().parameters()).device
-    ids, calls, rows = input_ids.to(device), Calls(), min(shared_rows, len(input_ids))
-
-    def seen(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: dict[str, Any]) -> None:
-        layer = layer_seen(ids, module, query, key, rules, calls.of(module, value), rows)
-        visit(layer)
-        if layer.index == last:
-            raise _Enough
-
-    try:
-        with calls.noted(model) if with_calls else nullcontext():
-            last_logits(model, ids, torch.arange(len(ids), device=device), None, on_attention=seen)
-    except _Enough:
-        return
-    raise ValueError(f"{type(model).__name__} has no attention layer {last}")

@@ -21,7 +21,7 @@ from evaluation.statistics import over_samples
 from heuristics.controls import Known
 from heuristics.heuristic import Heuristic
 from metrics.metric import tokens_kept
-from prefill.engine import Full
+from prefill.engine import Full, Job
 from records.tables import write_table, write_text
 from report.engine_rows import origin
 from report.engines import accuracy_summary
@@ -85,7 +85,7 @@ def _answers(
     ids, room = torch.tensor(prompt.input_ids), prompt.max_new_tokens
     with counted() as flops:
         started = time.perf_counter()
-        done = Full().prefill(experiment.model, None, ids, len(ids), room)
+        done = Full().prefill(Job(experiment.model, None, ids, len(ids), room))
         seconds = time.perf_counter() - started
     kv_bytes = done.run.kv_bytes()
     del done
@@ -120,7 +120,7 @@ def _run(experiment: Experiment, prompt: Prompt, each: Driven, driver: Heuristic
     ids, room = torch.tensor(prompt.input_ids), prompt.max_new_tokens
     with counted() as flops:
         started = time.perf_counter()
-        done = each.engine.prefill(experiment.model, driver, ids, kept, room)
+        done = each.engine.prefill(Job(experiment.model, driver, ids, kept, room))
         seconds = time.perf_counter() - started
     kv_bytes = done.run.kv_bytes()
     started = time.perf_counter()

@@ -18,7 +18,7 @@ from evaluation.folder import METRIC_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS, begin
 from evaluation.memory import peak_bytes, start_peak
 from evaluation.preparation import Experiment
 from metrics.metric import tokens_kept
-from prefill.engine import Full, Prefilled
+from prefill.engine import Full, Job, Prefilled
 from records.tables import write_table
 from report.engines import ttft_summary
 from report.latency import draw_latency
@@ -100,10 +100,10 @@ def _contenders(
     ids, room = torch.tensor(prompt.input_ids), prompt.max_new_tokens
 
     def of(each: Driven, kept: int) -> Callable[[bool], Prefilled]:
-        return lambda clock: each.engine.prefill(experiment.model, each.heuristic, ids, kept, room, clock=clock)
+        return lambda clock: each.engine.prefill(Job(experiment.model, each.heuristic, ids, kept, room, clock))
 
     def whole(clock: bool) -> Prefilled:
-        return Full().prefill(experiment.model, None, ids, len(ids), room, clock=clock)
+        return Full().prefill(Job(experiment.model, None, ids, len(ids), room, clock))
 
     return [
         Contender(FULL, 100.0, len(ids), whole),

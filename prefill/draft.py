@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from typing import Self
 
-from torch import Tensor
-from transformers import PreTrainedModel
-
 from capture.pruning import PrunedRun
 from capture.stopwatch import Stopwatch
 from heuristics.heuristic import Heuristic
-from prefill.engine import Engine, Prefilled, finished
+from prefill.engine import Engine, Job, Prefilled, finished
 from prefill.layers import ModelLayers
 from prefill.selection import best_and_window
 
@@ -30,21 +27,12 @@ class Draft(Engine):
             )
         return self
 
-    def prefill(
-        self,
-        model: PreTrainedModel,
-        heuristic: Heuristic,
-        input_ids: Tensor,
-        kept: int,
-        room: int,
-        *,
-        clock: bool = False,
-    ) -> Prefilled:
+    def prefill(self, job: Job) -> Prefilled:
         """As ``Engine.prefill``; the answer's first token stands behind the whole prompt."""
-        device = next(model.get_input_embeddings().parameters()).device
-        choosing = Stopwatch(device, exact=clock)
+        device = job.device
+        choosing = Stopwatch(device, exact=job.clock)
         with choosing:
-            scores = heuristic.draft_scores(model, input_ids).to(device)
-            places = best_and_window(scores, kept, self.window)
-        run = PrunedRun(model, input_ids.to(device)[places], room=room, positions=places)
-        return finished(run, run.prefill(), places, len(input_ids), choosing.seconds)
+            scores = job.driver.draft_scores(job.model, job.input_ids).to(device)
+            places = best_and_window(scores, job.kept, self.window)
+        run = PrunedRun(job.model, job.input_ids.to(device)[places], room=job.room, positions=places)
+        return finished(run, run.prefill(), places, len(job.input_ids), choosing.seconds)

@@ -15,6 +15,30 @@ from prefill.layers import ModelLayers
 
 
 @dataclass(frozen=True)
+class Job:
+    """A prompt to be read, and how."""
+
+    model: PreTrainedModel
+    heuristic: Heuristic | None  # ranks the tokens; None: nobody is asked
+    input_ids: Tensor  # (tokens,) int64
+    kept: int  # tokens that stay, above the engine's window and at most all; with all the answer is plain generation's
+    room: int  # answer tokens that can be fed afterwards
+    clock: bool = False  # make ``choosing_seconds`` exact on a GPU, which then waits for each layer
+
+    @property
+    def device(self) -> torch.device:
+        """Where the prompt goes in."""
+        return next(self.model.get_input_embeddings().parameters()).device
+
+    @property
+    def driver(self) -> Heuristic:
+        """Who ranks; raises ValueError where nobody does."""
+        if self.heuristic is None:
+            raise ValueError("the engine needs a heuristic to rank the tokens, got None")
+        return self.heuristic
+
+
+@dataclass(frozen=True)
 class Prefilled:
     """A prompt that was read; its answer can be decoded, once."""
 
@@ -57,26 +81,8 @@ class Engine(ABC):
         return self
 
     @abstractmethod
-    def prefill(
-        self,
-        model: PreTrainedModel,
-        heuristic: Heuristic,
-        input_ids: Tensor,
-        kept: int,
-        room: int,
-        *,
-        clock: bool = False,
-    ) -> Prefilled:
-        """Reads a prompt; when it returns, the first answer token is known on the host.
-
-        Args:
-            model: a decoder of transformers; the engine was ``settled`` for it.
-            heuristic: ranks the tokens.
-            input_ids: (tokens,) int64.
-            kept: tokens that stay, above ``window`` and at most all; with all of them the answer is plain generation's.
-            room: answer tokens that can be fed afterwards.
-            clock: make ``choosing_seconds`` exact on a GPU, which then waits for each layer.
-        """
+    def prefill(self, job: Job) -> Prefilled:
+        """Reads a prompt; when it returns, the first answer token is known on the host. The engine must be ``settled``."""
 
 
 def finished(run: PrunedRun, logits: Tensor, kept: Tensor, next_position: int, choosing_seconds: float) -> Prefilled:
@@ -95,16 +101,7 @@ def settled_layer(select_layer: int | None) -> int:
 class Full(Engine):
     """Every layer sees every token: the baseline. The heuristic is not asked."""
 
-    def prefill(
-        self,
-        model: PreTrainedModel,
-        heuristic: Heuristic | None,  # noqa: ARG002
-        input_ids: Tensor,
-        kept: int,  # noqa: ARG002
-        room: int,
-        *,
-        clock: bool = False,
-    ) -> Prefilled:
+    def prefill(self, job: Job) -> Prefilled:
         """All tokens, whatever ``kept`` says."""
-        run = PrunedRun(model, input_ids, room=room, clock=clock)
-        return finished(run, run.prefill(), torch.arange(len(input_ids)), len(input_ids), 0.0)
+        run, tokens = PrunedRun(job.model, job.input_ids, room=job.room), len(job.input_ids)
+        return finished(run, run.prefill(), torch.arange(tokens), tokens, 0.0)

@@ -5,12 +5,11 @@ from typing import Self
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from capture.layer import AttentionLayer
 from capture.pruning import Keep, PrunedRun
 from heuristics.heuristic import Heuristic
-from prefill.engine import Engine, Prefilled, finished, settled_layer
+from prefill.engine import Engine, Job, Prefilled, finished, settled_layer
 from prefill.layers import ModelLayers
 from prefill.selection import best_and_window
 
@@ -43,19 +42,10 @@ class Layerwise(Engine):
             )
         return replace(self, select_layer=layers.select_layer(self.select_layer))
 
-    def prefill(
-        self,
-        model: PreTrainedModel,
-        heuristic: Heuristic,
-        input_ids: Tensor,
-        kept: int,
-        room: int,
-        *,
-        clock: bool = False,
-    ) -> Prefilled:
+    def prefill(self, job: Job) -> Prefilled:
         """As ``Engine.prefill``; later layers never see what was not kept."""
         select_layer = settled_layer(self.select_layer)
-        run = PrunedRun(model, input_ids, room=room, clock=clock)
+        run, heuristic, kept = PrunedRun(job.model, job.input_ids, room=job.room, clock=job.clock), job.driver, job.kept
         rows: list[Tensor] = []
         onward: list[Tensor] = []
 
@@ -69,4 +59,4 @@ class Layerwise(Engine):
             return Keep(cached, onward[0])
 
         logits = run.prefill(visit, shared_rows=heuristic.window, with_calls=heuristic.needs_call)
-        return finished(run, logits, onward[0], len(input_ids), run.choosing.seconds)
+        return finished(run, logits, onward[0], len(job.input_ids), run.choosing.seconds)

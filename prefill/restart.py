@@ -5,13 +5,13 @@ from typing import Self
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from capture.layer import AttentionLayer
-from capture.pruning import PrunedRun, read_up_to
+from capture.partial import read_up_to
+from capture.pruning import PrunedRun
 from capture.stopwatch import Stopwatch
 from heuristics.heuristic import Heuristic
-from prefill.engine import Engine, Prefilled, finished, settled_layer
+from prefill.engine import Engine, Job, Prefilled, finished, settled_layer
 from prefill.layers import ModelLayers
 from prefill.selection import best_and_window
 
@@ -37,19 +37,10 @@ class Restart(Engine):
             )
         return replace(self, select_layer=layers.select_layer(self.select_layer))
 
-    def prefill(
-        self,
-        model: PreTrainedModel,
-        heuristic: Heuristic,
-        input_ids: Tensor,
-        kept: int,
-        room: int,
-        *,
-        clock: bool = False,
-    ) -> Prefilled:
+    def prefill(self, job: Job) -> Prefilled:
         """As ``Engine.prefill``; the answer's first token stands at position ``kept``."""
-        device = next(model.get_input_embeddings().parameters()).device
-        choosing = Stopwatch(device, exact=clock)
+        heuristic, device = job.driver, job.device
+        choosing = Stopwatch(device, exact=job.clock)
         rows: list[Tensor] = []
 
         def visit(layer: AttentionLayer) -> None:
@@ -57,14 +48,14 @@ class Restart(Engine):
                 rows.append(heuristic.score(layer).to(device))
 
         read_up_to(
-            model,
-            input_ids,
+            job.model,
+            job.input_ids,
             settled_layer(self.select_layer),
             visit,
             shared_rows=heuristic.window,
             with_calls=heuristic.needs_call,
         )
         with choosing:
-            places = best_and_window(heuristic.combine(torch.stack(rows))[-1], kept, self.window)
-        run = PrunedRun(model, input_ids.to(device)[places], room=room)
-        return finished(run, run.prefill(), places, kept, choosing.seconds)
+            places = best_and_window(heuristic.combine(torch.stack(rows))[-1], job.kept, self.window)
+        run = PrunedRun(job.model, job.input_ids.to(device)[places], room=job.room)
+        return finished(run, run.prefill(), places, job.kept, choosing.seconds)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from report.engine_rows import FULL
+from report.engine_rows import FULL, in_order
 from report.panels import SHARE, colour_bar, panels
 from report.plots import INK, save
 from report.selection import at, chance, label
@@ -63,9 +63,10 @@ def draw_engine_grids(samples: pd.DataFrame, runs: pd.DataFrame, origin: str, fo
     runs = runs[runs["sample"].isin(cells.index) & runs["score"].notna()]
     whole = runs[runs["engine"] == FULL]
     for keep, group in runs[runs["engine"] != FULL].groupby("keep"):
+        found = pd.concat([whole, group])
         tables = {
-            str(engine): grid(cells, rows.set_index("sample")["score"])
-            for engine, rows in pd.concat([whole, group]).groupby("engine", sort=False)
+            name: grid(cells, found[found["engine"] == name].set_index("sample")["score"])
+            for name in in_order(found["engine"].unique())
         }
         title = f"answers found, {keep:g} % of the tokens kept\n{origin}"
         save(grid_panels(tables, "answers found", title, blank_cells(cells)), folder / f"grid_score_at_{keep:g}")

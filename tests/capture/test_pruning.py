@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from capture.layer import AttentionLayer
 from capture.layers import decoder_layers
-from capture.pruning import Keep, PrunedRun, read_up_to
+from capture.partial import read_up_to
+from capture.pruning import Keep, PrunedRun
 from capture.reading import read
 from models.architectures import ARCHITECTURES, tiny_of
 

@@ -13,7 +13,7 @@ from heuristics.heuristic import Heuristic
 from heuristics.speculative import Speculative
 from models.architectures import ARCHITECTURES, tiny_of
 from prefill.draft import Draft
-from prefill.engine import Engine, Full, Prefilled
+from prefill.engine import Engine, Full, Job, Prefilled
 from prefill.layers import ModelLayers
 from prefill.layerwise import Layerwise
 from prefill.restart import Restart
@@ -57,7 +57,7 @@ def prefilled(
     """The prompt, read by the engine."""
     model = model_of(architecture, implementation)
     settled = engine.settled(heuristic, layers_of(architecture))
-    return settled.prefill(model, heuristic, prompt(), kept, room=ANSWER)
+    return settled.prefill(Job(model, heuristic, prompt(), kept, room=ANSWER))
 
 
 def answered(done: Prefilled, tokens: int = ANSWER) -> tuple[list[int], Tensor]:

@@ -9,6 +9,7 @@ from heuristics.claa import CLAA
 from heuristics.speculative import Speculative
 from models.tiny import Tiny, byte_tokenizer
 from prefill.draft import Draft
+from prefill.engine import Job
 from tests.prefill.cases import PLAIN, TOKENS, answered, layers_of, model_of, prefilled, prompt
 from tests.prefill.slow import Hidden, masked_logits
 from tests.prefill.test_layerwise import slow_best
@@ -35,10 +36,10 @@ def test_a_draft_model_chooses_its_own_tokens(tmp_path: Path) -> None:
     byte_tokenizer().save_pretrained(tmp_path)
     model, ids = target.model(), torch.arange(60) % 250
     own, drafted = (
-        Draft(window=4).prefill(model, Speculative(draft=path), ids, 20, room=1).kept.tolist()
+        Draft(window=4).prefill(Job(model, Speculative(draft=path), ids, 20, room=1)).kept.tolist()
         for path in (None, str(tmp_path))
     )
-    alone = Draft(window=4).prefill(draft.model(), Speculative(), ids, 20, room=1).kept.tolist()
+    alone = Draft(window=4).prefill(Job(draft.model(), Speculative(), ids, 20, room=1)).kept.tolist()
     assert drafted == alone
     assert drafted != own
 

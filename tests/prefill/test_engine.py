@@ -7,7 +7,7 @@ import torch
 
 from heuristics.claa import CLAA
 from models.architectures import ARCHITECTURES
-from prefill.engine import Engine, Full
+from prefill.engine import Engine, Full, Job
 from prefill.layers import ModelLayers
 from prefill.layerwise import Layerwise
 from prefill.restart import Restart
@@ -44,7 +44,7 @@ def test_with_fewer_tokens_kept_the_logits_are_other_ones(engine: str) -> None:
 
 
 def test_the_full_engine_asks_nobody() -> None:
-    done = Full().prefill(model_of("llama"), None, prompt(), kept=7, room=2)
+    done = Full().prefill(Job(model_of("llama"), None, prompt(), kept=7, room=2))
     assert done.kept.tolist() == list(range(TOKENS))
     assert done.choosing_seconds == 0
 
@@ -79,7 +79,14 @@ def test_no_hook_is_left_behind() -> None:
 @pytest.mark.parametrize("engine", [Layerwise(), Restart()])
 def test_an_engine_that_was_not_settled_says_so(engine: Engine) -> None:
     with pytest.raises(ValueError, match="settle the engine for its model first"):
-        engine.prefill(model_of("llama"), CLAA(), prompt(), 20, room=1)
+        engine.prefill(Job(model_of("llama"), CLAA(), prompt(), 20, room=1))
+
+
+@pytest.mark.parametrize("engine", ["layerwise", "restart", "draft"])
+def test_without_a_heuristic_only_the_full_engine_runs(engine: str) -> None:
+    settled = ENGINES[engine][0].settled(ENGINES[engine][1], layers_of("llama"))
+    with pytest.raises(ValueError, match="needs a heuristic to rank the tokens"):
+        settled.prefill(Job(model_of("llama"), None, prompt(), 20, room=1))
 
 
 def test_a_window_below_one_is_refused() -> None:

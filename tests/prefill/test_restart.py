@@ -11,6 +11,7 @@ from capture.reading import read
 from heuristics.claa import CLAA
 from heuristics.controls import Oracle
 from heuristics.gemfilter import GemFilter
+from prefill.engine import Job
 from prefill.restart import Restart
 from tests.prefill.cases import ANSWER, PLAIN, TOKENS, answered, layers_of, model_of, prefilled, prompt
 from tests.prefill.test_layerwise import slow_best
@@ -41,7 +42,7 @@ def test_the_first_reading_ends_before_the_layers_own_output() -> None:
     for place, layer in enumerate(model.model.layers):
         layer.mlp.register_forward_pre_hook(lambda _, args, place=place: seen.append((place, args[0].shape[1])))
     engine = Restart(window=4, select_layer=1).settled(GemFilter(), layers_of("llama"))
-    engine.prefill(model, GemFilter(), prompt(), 12, room=1)
+    engine.prefill(Job(model, GemFilter(), prompt(), 12, room=1))
     assert seen == [(0, TOKENS), (0, 12), (1, 12), (2, 12)]
 
 

@@ -1,5 +1,6 @@
 """The needle grid: means of cells worked by hand, blank cells and why, and nothing where there is no depth."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from evaluation.folder import METRIC_COLUMNS, SAMPLE_COLUMNS
-from report.grid import blank_cells, draw_grid, grid, grid_panels
+from report.grid import blank_cells, draw_engine_grids, draw_grid, grid, grid_panels
 from tests.command import Command
 from tests.report.test_plots import colours, course, panels
 
@@ -172,3 +173,52 @@ def test_a_run_draws_the_grid_of_its_task(tokenrank: Command, tmp_path: Path) ->
     assert tokenrank(*other, "metric=recall", f"hydra.run.dir={tmp_path / 'other'}").code == 0
     assert not list((tmp_path / "other" / "plots").glob("grid_*"))
     assert pd.read_parquet(tmp_path / "other" / "samples.parquet")["depth"].isna().all()
+
+
+def engine_runs() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two prompts of one depth each; the engine finds one of them, at 20 % neither."""
+    samples = pd.DataFrame(
+        [
+            {"id": "a", "tokens": 100, "depth": 0.0, "status": "ok"},
+            {"id": "b", "tokens": 100, "depth": 50.0, "status": "ok"},
+        ]
+    )
+    runs = [
+        {"sample": sample, "engine": engine, "keep": keep, "score": score}
+        for sample, claa in (("a", 0.0), ("b", 1.0))
+        for engine, keep, score in (
+            ("full", 100.0, 1.0),
+            ("random", 10.0, 0.0),
+            ("claa", 10.0, claa),
+            ("claa", 20.0, None),
+        )
+    ]
+    return samples, pd.DataFrame(runs)
+
+
+def test_engines_get_a_picture_a_keep_rate(tmp_path: Path) -> None:
+    samples, runs = engine_runs()
+    draw_engine_grids(samples, runs, "a model", tmp_path)
+    assert {file.name for file in tmp_path.glob("*.png")} == {"grid_score_at_10.png"}  # at 20 % nothing was scored
+
+
+def test_engines_of_prompts_without_a_depth_get_no_picture(tmp_path: Path) -> None:
+    samples, runs = engine_runs()
+    draw_engine_grids(samples.assign(depth=[float("nan")] * 2), runs, "a model", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_engines_panel_holds_its_own_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Mapping[str, pd.DataFrame]] = []
+    plain = grid_panels
+
+    def noted(tables: Mapping[str, pd.DataFrame], *rest: str) -> Figure:
+        drawn.append(tables)
+        return plain(tables, *rest)
+
+    monkeypatch.setattr("report.grid.grid_panels", noted)
+    draw_engine_grids(*engine_runs(), "a model", tmp_path)
+    (tables,) = drawn
+    assert list(tables) == ["full", "claa", "random"]
+    assert tables["claa"].to_numpy().tolist() == [[0], [1]]  # depths 0 and 50
+    assert (tables["full"] == 1).all(axis=None)
