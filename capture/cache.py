@@ -66,6 +66,13 @@ def keep_in_cache(cache: Cache, layer: int, places: Tensor) -> None:
         held.keys, held.values = keys, values
 
 
+def reserve_less(cache: Cache, tokens: int) -> None:
+    """Layers that hold nothing yet reserve room for so many tokens less: they will never be given them."""
+    for layer in cache.layers:
+        if type(layer) is _ReservedLayer and not layer.is_initialized:
+            layer.capacity -= tokens
+
+
 def reserved_cache(config: PreTrainedConfig, capacity: int) -> Cache:
     """A cache for a model of this config and at most ``capacity`` tokens.
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from capture.attention import FUSED, as_mask, watch
-from capture.cache import keep_in_cache, reserved_cache
+from capture.cache import keep_in_cache, reserve_less, reserved_cache
 from capture.feeding import last_logits, takes_positions
 from capture.layer import AttentionLayer
 from capture.layers import decoder_layers
@@ -79,7 +79,7 @@ class PrunedRun:
         self._places: dict[int, Tensor] = {}  # of windowed layers: (kv_heads or 1, held) positions in the cache
         self._windows: dict[int, int] = {}  # tokens, of windowed layers
         self._onward: Tensor | None = None
-        self._masks: dict[int | None, Tensor | None] = {}  # of this pass, by window
+        self._masks: dict[tuple[int | None, torch.device], Tensor | None] = {}  # of this pass, by window
         self.choosing = Stopwatch(self.device, exact=clock)
         self._calls = Calls()
         self._fused = model.config._attn_implementation == FUSED
@@ -158,9 +158,10 @@ class PrunedRun:
         window = rules.get("sliding_window")
         if not self._gaps:
             return given
-        if query.shape[2] == 1 or window not in self._masks:
-            self._masks[window] = as_mask(self._visible(module, query, window), query, fused=self._fused)
-        return self._masks[window]
+        key = (window, query.device)
+        if query.shape[2] == 1 or key not in self._masks:
+            self._masks[key] = as_mask(self._visible(module, query, window), query, fused=self._fused)
+        return self._masks[key]
 
     def _visible(self, module: nn.Module, query: Tensor, window: int | None) -> Tensor | None:
         if window is None:
@@ -187,6 +188,7 @@ class PrunedRun:
         if self._onward is None:
             return None
         if len(self.now) == len(self.input_ids):
+            reserve_less(self.cache, len(self.now) - len(self._onward))
             self.now, self._gaps = self.now[self._onward], True
         return tuple(map(self._thinned, given)), {name: self._thinned(value) for name, value in named.items()}
 

@@ -11,7 +11,17 @@ import torch
 from tqdm import tqdm
 
 from capture.reading import read
-from evaluation.driving import FULL, ORACLE, RANDOM, Driven, check_room, driven, keep_rates, random_control
+from evaluation.driving import (
+    FULL,
+    ORACLE,
+    RANDOM,
+    Driven,
+    check_room,
+    driven,
+    keep_rates,
+    random_control,
+    refuse_rankings,
+)
 from evaluation.evaluation import Evaluation
 from evaluation.flops import counted
 from evaluation.folder import METRIC_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
@@ -21,7 +31,7 @@ from evaluation.statistics import over_samples
 from heuristics.controls import Known
 from heuristics.heuristic import Heuristic
 from metrics.metric import tokens_kept
-from prefill.engine import Full, Job
+from prefill.engine import Engine, Full, Job
 from records.tables import write_table, write_text
 from report.engine_rows import origin
 from report.engines import accuracy_summary
@@ -37,7 +47,11 @@ LONGBENCH = "longbench/"
 
 @dataclass(frozen=True)
 class Accuracy(Evaluation):
-    """Every engine answers every prompt at every keep rate; full prefill, the oracle and the random control stand beside them."""
+    """Every engine answers every prompt at every keep rate; full prefill, the oracle and the random control stand beside them.
+
+    Operations are counted in a prefill of their own, the first time that an engine reads so many tokens, so that counting slows
+    nothing that is timed; it also warms the engine up.
+    """
 
     def check(self, experiment: Experiment) -> None:
         """Raises ValueError for a task without scores, an answer that is not generated, or engines and keep rates that cannot be."""
@@ -45,12 +59,13 @@ class Accuracy(Evaluation):
             raise ValueError("evaluation=accuracy needs a task that scores answers, such as niah, longbench or ruler")
         if experiment.oracle.answer != "generated":
             raise ValueError(f"oracle.answer is {experiment.oracle.answer}, must be generated: the answers are scored")
+        refuse_rankings(experiment)
         check_room(experiment, _engines(experiment), keep_rates(experiment))
 
     def run(self, experiment: Experiment, folder: Path) -> int:
         """Fills runs.parquet, samples.parquet, metrics.parquet, plots and, of LongBench, published.md."""
         begin(experiment, folder)
-        engines, rates = _engines(experiment), keep_rates(experiment)
+        engines, rates, flops = _engines(experiment), keep_rates(experiment), FlopCounts()
         samples: list[dict[str, Any]] = []
         runs: list[dict[str, Any]] = []
         total = sum(len(prompt.input_ids) for prompt in experiment.prompts) * (1 + len(engines) * len(rates))
@@ -59,7 +74,7 @@ class Accuracy(Evaluation):
                 bar.set_description(f"{number - 1} of {len(experiment.prompts)} prompts")
                 sample = facts(prompt)
                 try:
-                    for run in _answers(experiment, prompt, engines, rates, sample):
+                    for run in _answers(experiment, prompt, engines, rates, flops, sample):
                         runs.append({"task": prompt.task, "sample": prompt.id} | run)
                         bar.update(len(prompt.input_ids))
                         if run["status"] == "failed":
@@ -68,6 +83,10 @@ class Accuracy(Evaluation):
                     tqdm.write(f"prompt {prompt.id} failed: {reason(error)}")
                     sample |= {"status": "failed", "error": reason(error)}
                 samples.append(sample)
+                write_table(
+                    folder / "samples.parquet", table(samples, SAMPLE_COLUMNS)
+                )  # a killed run keeps its answers
+                write_table(folder / "runs.parquet", table(runs, RUN_COLUMNS))
             bar.set_description(f"{len(samples)} of {len(samples)} prompts")
         return _write(experiment, folder, table(samples, SAMPLE_COLUMNS), table(runs, RUN_COLUMNS))
 
@@ -79,14 +98,20 @@ def _engines(experiment: Experiment) -> dict[str, Driven]:
 
 
 def _answers(
-    experiment: Experiment, prompt: Prompt, engines: Mapping[str, Driven], rates: list[float], sample: dict[str, Any]
+    experiment: Experiment,
+    prompt: Prompt,
+    engines: Mapping[str, Driven],
+    rates: list[float],
+    flops: "FlopCounts",
+    sample: dict[str, Any],
 ) -> Iterator[dict[str, Any]]:
     """Rows of runs.parquet of one prompt, the full prefill first; also fills its row of samples.parquet."""
     ids, room = torch.tensor(prompt.input_ids), prompt.max_new_tokens
-    with counted() as flops:
-        started = time.perf_counter()
-        done = Full().prefill(Job(experiment.model, None, ids, len(ids), room))
-        seconds = time.perf_counter() - started
+    job = Job(experiment.model, None, ids, len(ids), room)
+    operations = flops.of(FULL, Full(), job)
+    started = time.perf_counter()
+    done = Full().prefill(job)
+    seconds = time.perf_counter() - started
     kv_bytes = done.run.kv_bytes()
     del done
     reading = read(experiment.model, ids, lambda _: None, max_new_tokens=room)
@@ -103,33 +128,47 @@ def _answers(
         "status": "ok",
     }
     sample |= full | {"oracle_seconds": oracle_seconds}
-    yield full | {"engine": FULL, "keep": 100.0, "kept_tokens": len(ids), "choosing_seconds": 0.0, "flops": flops.total, "kv_bytes": kv_bytes}  # fmt: skip
+    yield full | {"engine": FULL, "keep": 100.0, "kept_tokens": len(ids), "choosing_seconds": 0.0, "flops": operations, "kv_bytes": kv_bytes}  # fmt: skip
     for rate in rates:
         for name, each in engines.items():
             kept = tokens_kept(rate, len(ids))
             row = {"engine": name, "keep": rate, "kept_tokens": kept}
             try:
                 driver = truth if name == ORACLE else each.heuristic
-                yield row | _run(experiment, prompt, each, driver, kept)
+                job = Job(experiment.model, driver, ids, kept, room)
+                yield row | {"flops": flops.of(name, each.engine, job)} | _run(experiment, prompt, each.engine, job)
             except Exception as error:
                 yield row | {"status": "failed", "error": reason(error)}
 
 
-def _run(experiment: Experiment, prompt: Prompt, each: Driven, driver: Heuristic, kept: int) -> dict[str, Any]:
+class FlopCounts:
+    """Operations of a prefill, which depend on the engine and on how many tokens it reads and keeps, and not on what they say."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int], int] = {}
+
+    def of(self, name: str, engine: Engine, job: Job) -> int:
+        """Counted in a prefill that is thrown away, or known from an earlier one."""
+        key = (name, len(job.input_ids), job.kept)
+        if key not in self._known:
+            with counted() as flops:
+                engine.prefill(job)
+            self._known[key] = flops.total
+        return self._known[key]
+
+
+def _run(experiment: Experiment, prompt: Prompt, engine: Engine, job: Job) -> dict[str, Any]:
     """One answer by one engine, and its cost."""
-    ids, room = torch.tensor(prompt.input_ids), prompt.max_new_tokens
-    with counted() as flops:
-        started = time.perf_counter()
-        done = each.engine.prefill(Job(experiment.model, driver, ids, kept, room))
-        seconds = time.perf_counter() - started
+    started = time.perf_counter()
+    done = engine.prefill(job)
+    seconds = time.perf_counter() - started
     kv_bytes = done.run.kv_bytes()
     started = time.perf_counter()
-    answer = done.answer(room)
+    answer = done.answer(job.room)
     return _scored(experiment, prompt, answer) | {
         "prefill_seconds": seconds,
-        "choosing_seconds": done.choosing_seconds,
+        "choosing_seconds": None if job.device.type == "cuda" else done.choosing_seconds,  # there it takes ttft's clock
         "decode_seconds": time.perf_counter() - started,
-        "flops": flops.total,
         "kv_bytes": kv_bytes,
         "status": "ok",
     }
@@ -143,8 +182,6 @@ def _scored(experiment: Experiment, prompt: Prompt, answer: list[int]) -> dict[s
 def _write(experiment: Experiment, folder: Path, samples: pd.DataFrame, runs: pd.DataFrame) -> int:
     """Tables, plots and the printed table; returns how many prompts failed, wholly or in part."""
     metrics = accuracy_table(experiment, runs)
-    write_table(folder / "samples.parquet", samples)
-    write_table(folder / "runs.parquet", runs)
     write_table(folder / "metrics.parquet", metrics)
     failed = set(samples.loc[samples["status"] == "failed", "id"]) | set(runs.loc[runs["status"] == "failed", "sample"])
     if not metrics.empty:

@@ -34,8 +34,10 @@ def driven(experiment: Experiment, controls: Mapping[str, Heuristic]) -> dict[st
         controls: added where they were not chosen.
 
     Raises:
-        ValueError: a heuristic cannot drive its engine, or the model lacks the layer to select at.
+        ValueError: a heuristic cannot drive its engine or is called ``full``, or the model lacks the layer to select at.
     """
+    if FULL in experiment.heuristics:
+        raise ValueError(f"heuristic.{FULL} has the name of the full prefill's own row: call it something else")
     chosen = {name: each for name, each in experiment.heuristics.items() if name != ORACLE}
     return {
         name: Driven(_engine(experiment, name, each), each)
@@ -47,7 +49,7 @@ def keep_rates(experiment: Experiment) -> list[float]:
     """Percent, as configured.
 
     Raises:
-        ValueError: one outside (0, 100], one twice, none, or one that leaves some prompt no token beside its window.
+        ValueError: one outside (0, 100], one twice, or none.
     """
     config = experiment.config.prefill
     if not OmegaConf.is_list(config.keep) or not config.keep:
@@ -72,6 +74,12 @@ def check_room(experiment: Experiment, engines: Mapping[str, Driven], rates: lis
                     f"{kept}, no more than the window of {each.engine.window} that {name} always keeps; "
                     "keep more, or set prefill.window lower"
                 )
+
+
+def refuse_rankings(experiment: Experiment) -> None:
+    """Raises ValueError if rankings are to be saved, which only evaluation=ranking has at every layer."""
+    if experiment.config.save_rankings:
+        raise ValueError("save_rankings is true, must be false: only evaluation=ranking ranks at every layer")
 
 
 def random_control(experiment: Experiment) -> dict[str, Heuristic]:

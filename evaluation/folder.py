@@ -30,7 +30,7 @@ RUN_COLUMNS = {
     "decode_seconds": "Float64", "flops": "Int64", "kv_bytes": "Int64", "peak_bytes": "Int64", "status": "str", "error": "str",
 }  # fmt: skip
 OWN = (
-    "config.yaml", "environment.json", "metrics.parquet", "samples.parquet", "runs.parquet", "published.md",
+    "config.yaml", "environment.json", "metrics.parquet", "samples.parquet", "runs.parquet", "published.md", "ttft.md",
     "rankings/*.safetensors", "plots/*.png", "plots/*.pdf",
 )  # fmt: skip
 

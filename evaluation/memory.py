@@ -1,29 +1,38 @@
-"""Peak memory of a block: of the GPU, or of this process."""
+"""Peak memory of a block: of the GPUs that a model is on, or of this process."""
 
+import contextlib
 import ctypes
 import gc
 from pathlib import Path
 
 import torch
+from torch import nn
 
 CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
-def start_peak() -> None:
+def start_peak(model: nn.Module) -> None:
     """Gives free memory back and forgets the highest peak so far."""
     gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    elif CLEAR.exists():
+    for device in _gpus(model):
+        torch.cuda.reset_peak_memory_stats(device)
+    with contextlib.suppress(OSError):  # not Linux, or a container that forbids it: then nobody knows
         ctypes.CDLL("libc.so.6").malloc_trim(0)
         CLEAR.write_text("5")
 
 
-def peak_bytes() -> int | None:
-    """Highest memory since ``start_peak``: allocated on the GPU, else resident in this process (Linux); None where nobody knows."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-        return torch.cuda.max_memory_allocated()
-    if not CLEAR.exists():
+def peak_bytes(model: nn.Module) -> int | None:
+    """Highest memory since ``start_peak``, weights and all that is loaded included.
+
+    Allocated on the model's GPUs, each one's highest added up; else resident in this process (Linux); None where nobody knows.
+    """
+    if gpus := _gpus(model):
+        return sum(torch.cuda.max_memory_allocated(device) for device in gpus)
+    try:
+        return int(STATUS.read_text().split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError):
         return None
-    return int(STATUS.read_text().split("VmHWM:")[1].split()[0]) * 1024
+
+
+def _gpus(model: nn.Module) -> list[torch.device]:
+    return [device for device in {each.device for each in model.parameters()} if device.type == "cuda"]

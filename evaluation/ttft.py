@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from tqdm import tqdm
+from transformers import PreTrainedModel
 
-from evaluation.driving import FULL, Driven, check_room, driven, keep_rates
+from evaluation.driving import FULL, Driven, check_room, driven, keep_rates, refuse_rankings
 from evaluation.evaluation import Evaluation
 from evaluation.flops import counted
 from evaluation.folder import METRIC_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
@@ -34,6 +35,7 @@ class Contender:
     engine: str
     keep: float
     kept_tokens: int
+    model: PreTrainedModel
     prefill: Callable[[bool], Prefilled]  # (exact clock) -> the prompt, read
     facts: dict[str, float] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
@@ -56,6 +58,7 @@ class TimeToFirstToken(Evaluation):
 
     def check(self, experiment: Experiment) -> None:
         """Raises ValueError for engines and keep rates that cannot be."""
+        refuse_rankings(experiment)
         check_room(experiment, driven(experiment, {}), keep_rates(experiment))
 
     def run(self, experiment: Experiment, folder: Path) -> int:
@@ -72,10 +75,12 @@ class TimeToFirstToken(Evaluation):
                 samples.append(facts(prompt) | _status(contenders))
                 runs += [row for each in contenders for row in _rows(prompt, each)]
                 metrics += list(_metrics(experiment.model_name, prompt, contenders, rates))
-        sample_table, measured = table(samples, SAMPLE_COLUMNS), table(metrics, METRIC_COLUMNS)
-        write_table(folder / "samples.parquet", sample_table)
-        write_table(folder / "runs.parquet", table(runs, RUN_COLUMNS))
-        write_table(folder / "metrics.parquet", measured)
+                sample_table, measured = table(samples, SAMPLE_COLUMNS), table(metrics, METRIC_COLUMNS)
+                write_table(
+                    folder / "samples.parquet", sample_table
+                )  # after every length: a later one may end the process
+                write_table(folder / "runs.parquet", table(runs, RUN_COLUMNS))
+                write_table(folder / "metrics.parquet", measured)
         if not measured.empty:
             draw_latency(measured, sample_table, folder / "plots")
             print(ttft_summary(measured, sample_table))
@@ -106,9 +111,9 @@ def _contenders(
         return Full().prefill(Job(experiment.model, None, ids, len(ids), room, clock))
 
     return [
-        Contender(FULL, 100.0, len(ids), whole),
+        Contender(FULL, 100.0, len(ids), experiment.model, whole),
         *(
-            Contender(name, rate, kept, of(each, kept))
+            Contender(name, rate, kept, experiment.model, of(each, kept))
             for rate in rates
             for kept in [tokens_kept(rate, len(ids))]
             for name, each in engines.items()
@@ -124,9 +129,10 @@ def _guarded(each: Contender, measure: Callable[[Contender, Prompt], None], prom
         each.error = f"out of memory: {' '.join(str(error).split())[:200]}"
     except Exception as error:
         each.error = ("out of memory: " if "allocate memory" in str(error) else "") + reason(error)
-    gc.collect()
-    if each.error is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    if each.error is not None:
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
     return each.error is None
 
 
@@ -135,20 +141,21 @@ def _count(each: Contender, prompt: Prompt) -> None:
     with counted() as flops:
         done = each.prefill(False)
     each.facts |= {"flops": flops.total, "kv_bytes": done.run.kv_bytes()}
-    started = time.perf_counter()
-    token = done.first_token
+    token, started, untimed = done.first_token, time.perf_counter(), min(1, prompt.max_new_tokens - 1)
     for step in range(prompt.max_new_tokens):
+        if step == untimed:  # the first token pays for what starts up
+            started = time.perf_counter()
         token = int(done.run.decode(token, done.next_position + step).argmax())
-    each.facts["decode_tokens_per_second"] = prompt.max_new_tokens / (time.perf_counter() - started)
+    each.facts["decode_tokens_per_second"] = (prompt.max_new_tokens - untimed) / (time.perf_counter() - started)
 
 
 def _weigh(each: Contender, _prompt: Prompt) -> None:
     """Peak memory, and the share of the time that goes into choosing."""
-    start_peak()
+    start_peak(each.model)
     started = time.perf_counter()
     done = each.prefill(True)
     seconds = time.perf_counter() - started
-    peak = peak_bytes()
+    peak = peak_bytes(done.run.model)
     each.facts["choosing_share"] = done.choosing_seconds / seconds
     if peak is not None:
         each.facts["peak_bytes"] = peak
@@ -156,8 +163,9 @@ def _weigh(each: Contender, _prompt: Prompt) -> None:
 
 def _time(each: Contender, _prompt: Prompt) -> None:
     started = time.perf_counter()
-    each.prefill(False)
+    done = each.prefill(False)
     each.seconds.append(time.perf_counter() - started)
+    del done  # after the clock was read: giving memory back is not part of it
 
 
 _ROUNDS = {-2: _count, -1: _weigh}

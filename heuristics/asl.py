@@ -43,6 +43,13 @@ class ASL(Heuristic):
         """(tokens,), FastKV's."""
         return FastKV(self.window, self.kernel).score(layer)
 
+    def score_heads(self, layer: AttentionLayer) -> Tensor:
+        """(kv_heads, tokens), FastKV's."""
+        return FastKV(self.window, self.kernel).score_heads(layer)
+
+    def layers_combined(self) -> None:
+        """All: the chosen layer may be any."""
+
     def combine(self, rows: Tensor) -> Tensor:
         """The rows as they are up to the chosen layer, and its row from there on: (layers so far, tokens)."""
         tokens = rows.shape[1]

@@ -48,6 +48,10 @@ class CLAA(Heuristic):
         votes = smooth(window_votes(layer, self.window), self.kernel)  # (heads, tokens - window)
         return by_key_head(votes, groups).sum(dim=1)  # (groups, tokens - window)
 
+    def layers_combined(self) -> int:
+        """``n``."""
+        return self.n
+
     def combine(self, rows: Tensor) -> Tensor:
         """The running maximum over ``n`` layers: (layers so far, tokens)."""
         combined = rows

@@ -82,6 +82,10 @@ class Heuristic(ABC):
             ValueError: it cannot rank prompts of this model.
         """
 
+    def layers_combined(self) -> int | None:
+        """How many layers a row of ``combine`` reads, its own and those before it; None: all there are. A pruned prefill scores no more."""
+        return 1
+
     def combine(self, rows: Tensor) -> Tensor:
         """What the method makes of several layers' scores; by default each layer stands alone.
 

@@ -52,6 +52,11 @@ class Speculative(Heuristic):
                 f"draft is {self.draft!r}, whose tokenizer is not the model's: its tokens would be other ones"
             )
 
+    def attach(self, model: PreTrainedModel) -> None:  # noqa: ARG002
+        """Loads the draft, so that no prompt waits for it; raises ValueError if it cannot be loaded."""
+        if self.draft is not None:
+            _ = self._model
+
     def score(self, layer: AttentionLayer) -> Tensor:
         """Always an error: no single layer of the prompt knows the answer."""
         raise ValueError(f"speculative scores at layer {layer.index} are known only after the draft's answer")

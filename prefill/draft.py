@@ -8,7 +8,7 @@ from capture.stopwatch import Stopwatch
 from heuristics.heuristic import Heuristic
 from prefill.engine import Engine, Job, Prefilled, finished
 from prefill.layers import ModelLayers
-from prefill.selection import best_and_window
+from prefill.selection import best_and_window, refuse_nan
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Draft(Engine):
         choosing = Stopwatch(device, exact=job.clock)
         with choosing:
             scores = job.driver.draft_scores(job.model, job.input_ids).to(device)
-            places = best_and_window(scores, job.kept, self.window)
+            places = best_and_window(scores, len(job.input_ids), job.kept, self.window)
+            refuse_nan([scores], self.window)
         run = PrunedRun(job.model, job.input_ids.to(device)[places], room=job.room, positions=places)
         return finished(run, run.prefill(), places, len(job.input_ids), choosing.seconds)

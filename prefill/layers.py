@@ -32,6 +32,11 @@ class ModelLayers:
         half = max(self.total // 2 - 1, 0)
         return max((layer for layer in full if layer <= half), default=min(full))
 
+    def first_read(self, select_layer: int, layers: int | None) -> int:
+        """The first of the ``layers`` attention layers that end with ``select_layer``; for None the first there is."""
+        upto = [layer for layer in self.attention if layer <= select_layer]
+        return upto[0 if layers is None else max(0, len(upto) - layers)]
+
     def __str__(self) -> str:
         """``0 to 29``, or each number where some are missing."""
         first, last = self.attention[0], self.attention[-1]

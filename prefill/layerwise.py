@@ -11,7 +11,7 @@ from capture.pruning import Keep, PrunedRun
 from heuristics.heuristic import Heuristic
 from prefill.engine import Engine, Job, Prefilled, finished, settled_layer
 from prefill.layers import ModelLayers
-from prefill.selection import best_and_window
+from prefill.selection import best_and_window, refuse_nan
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Layerwise(Engine):
 
     select_layer: int | None = None  # whose ranking decides; None: half the layers less one
     min_layer: int = 0  # layers before this one keep their whole cache
+    first_scored: int = 0  # the ranking at ``select_layer`` reads no layer before this one; ``settled`` fills it in
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,23 +41,31 @@ class Layerwise(Engine):
                 f"{type(heuristic).__name__} has no ranking of a layer's own, which the layerwise engine needs; "
                 "one with a draft model drives the draft engine"
             )
-        return replace(self, select_layer=layers.select_layer(self.select_layer))
+        select_layer = layers.select_layer(self.select_layer)
+        first = layers.first_read(select_layer, heuristic.layers_combined())
+        return replace(self, select_layer=select_layer, first_scored=first)
 
     def prefill(self, job: Job) -> Prefilled:
         """As ``Engine.prefill``; later layers never see what was not kept."""
         select_layer = settled_layer(self.select_layer)
         run, heuristic, kept = PrunedRun(job.model, job.input_ids, room=job.room, clock=job.clock), job.driver, job.kept
         rows: list[Tensor] = []
+        read: list[Tensor] = []  # all scores that decide something
         onward: list[Tensor] = []
 
+        def best(scores: Tensor, layer: AttentionLayer) -> Tensor:
+            read.append(scores)
+            return best_and_window(scores, layer.tokens, kept, self.window)
+
         def visit(layer: AttentionLayer) -> Keep:
-            rows.append(heuristic.score(layer).to(run.device))
-            compressed = layer.index >= self.min_layer
-            cached = best_and_window(heuristic.score_heads(layer), kept, self.window) if compressed else None
+            if layer.index >= self.first_scored:
+                rows.append(heuristic.score(layer).to(run.device))
+            cached = best(heuristic.score_heads(layer), layer) if layer.index >= self.min_layer else None
             if layer.index != select_layer:
                 return Keep(cached)
-            onward.append(best_and_window(heuristic.combine(torch.stack(rows))[-1], kept, self.window))
+            onward.append(best(heuristic.combine(torch.stack(rows))[-1], layer))
             return Keep(cached, onward[0])
 
         logits = run.prefill(visit, shared_rows=heuristic.window, with_calls=heuristic.needs_call)
+        refuse_nan(read, self.window)
         return finished(run, logits, onward[0], len(job.input_ids), run.choosing.seconds)

@@ -13,7 +13,7 @@ from capture.stopwatch import Stopwatch
 from heuristics.heuristic import Heuristic
 from prefill.engine import Engine, Job, Prefilled, finished, settled_layer
 from prefill.layers import ModelLayers
-from prefill.selection import best_and_window
+from prefill.selection import best_and_window, refuse_nan
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Restart(Engine):
     """
 
     select_layer: int | None = None  # whose ranking decides; None: half the layers less one
+    first_scored: int = 0  # the ranking at ``select_layer`` reads no layer before this one; ``settled`` fills it in
 
     def settled(self, heuristic: Heuristic, layers: ModelLayers) -> Self:
         """The engine with its layer; raises ValueError for one the model lacks, or a heuristic that ranks after an answer."""
@@ -35,7 +36,9 @@ class Restart(Engine):
             raise ValueError(
                 f"{type(heuristic).__name__} has no ranking of a layer's own, which the restart engine needs"
             )
-        return replace(self, select_layer=layers.select_layer(self.select_layer))
+        select_layer = layers.select_layer(self.select_layer)
+        first = layers.first_read(select_layer, heuristic.layers_combined())
+        return replace(self, select_layer=select_layer, first_scored=first)
 
     def prefill(self, job: Job) -> Prefilled:
         """As ``Engine.prefill``; the answer's first token stands at position ``kept``."""
@@ -44,8 +47,9 @@ class Restart(Engine):
         rows: list[Tensor] = []
 
         def visit(layer: AttentionLayer) -> None:
-            with choosing:
-                rows.append(heuristic.score(layer).to(device))
+            if layer.index >= self.first_scored:
+                with choosing:
+                    rows.append(heuristic.score(layer).to(device))
 
         read_up_to(
             job.model,
@@ -56,6 +60,8 @@ class Restart(Engine):
             with_calls=heuristic.needs_call,
         )
         with choosing:
-            places = best_and_window(heuristic.combine(torch.stack(rows))[-1], job.kept, self.window)
+            scores = heuristic.combine(torch.stack(rows))[-1]
+            places = best_and_window(scores, len(job.input_ids), job.kept, self.window)
+            refuse_nan([scores], self.window)
         run = PrunedRun(job.model, job.input_ids.to(device)[places], room=job.room)
         return finished(run, run.prefill(), places, job.kept, choosing.seconds)

@@ -91,7 +91,7 @@ def compare(experiment: Experiment, prompt: Prompt, repeats: int) -> tuple[str, 
     if plain() != ranked():  # also warms both up
         raise RuntimeError("plain and ranked generation gave different answers")
     weights = sum(each.numel() * each.element_size() for each in experiment.model.parameters()) / MIB
-    runs = [(*measured(plain), *measured(ranked)) for _ in range(repeats)]
+    runs = [(*measured(experiment.model, plain), *measured(experiment.model, ranked)) for _ in range(repeats)]
     seconds, memory, own_seconds, own_memory = (statistics.median(column) for column in zip(*runs, strict=True))
     ratios = [run[2] / run[0] for run in runs]
     spread = f"{statistics.median(ratios):10.3f} ({min(ratios):.3f} - {max(ratios):.3f})"
@@ -135,12 +135,12 @@ def adding(spent: dict[str, float], name: str) -> Iterator[None]:
     spent[name] += time.perf_counter() - started
 
 
-def measured(call: Callable[[], object]) -> tuple[float, float]:
+def measured(model: PreTrainedModel, call: Callable[[], object]) -> tuple[float, float]:
     """(seconds, peak memory in MiB) of one call."""
-    start_peak()
+    start_peak(model)
     started = time.perf_counter()
     call()
-    return time.perf_counter() - started, (peak_bytes() or 0) / MIB
+    return time.perf_counter() - started, (peak_bytes(model) or 0) / MIB
 
 
 if __name__ == "__main__":

@@ -35,11 +35,13 @@ WHOLE = (
 def main(folder: Path, overrides: list[str]) -> int:
     """Runs it and writes the table; returns run.py's exit code."""
     given = {each.split("=", 1)[0] for each in overrides}
-    smaller = {"model.weights"} if "model" in given else set()  # only llama3 has a shape
+    smaller = (
+        {"model.weights"} if given & {"model"} and "model=llama3" not in overrides else set()
+    )  # only llama3 has a shape
     fixed = [each for each in WHOLE if each.split("=", 1)[0] not in given | smaller]
     command = [sys.executable, str(ROOT / "run.py"), *fixed, *overrides, f"hydra.run.dir={folder}"]
     code = subprocess.run(command, env=os.environ).returncode
-    if code in (0, 1):
+    if (folder / "metrics.parquet").is_file():
         write_text(folder / "ttft.md", document(folder, fixed + overrides))
         print(f"the table is in {folder / 'ttft.md'}")
     return code

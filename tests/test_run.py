@@ -291,6 +291,7 @@ BAD_PREFILL = [
     ),
     ("prefill.select_layer=first", "prefill.engine.claa.select_layer is 'first', must be of type int"),
     ("prefill.engine.claa.min_layer=-1", "prefill.engine.claa: min_layer is -1"),
+    ("save_rankings=true", "save_rankings is true, must be false"),
     ("prefill.window=0", "window is 0, must be at least 1 token"),
     ("heuristic=speculative heuristic.speculative.draft=./nowhere", "no such file or folder"),
     (

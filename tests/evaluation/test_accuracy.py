@@ -1,10 +1,20 @@
 """evaluation=accuracy: the same prompts for every engine, full, oracle and random always there, ratios, failures, refusals."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 import pytest
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
 
+from capture.layer import AttentionLayer
+from evaluation.accuracy import FlopCounts
+from heuristics.claa import CLAA
+from prefill.engine import Job
+from prefill.layers import ModelLayers
+from prefill.layerwise import Layerwise
 from tests.command import Command
 
 SMALL = (
@@ -83,6 +93,26 @@ def test_the_same_config_and_seed_give_the_same_answers(tokenrank: Command, tmp_
         for folder in "ab"
     )
     pd.testing.assert_frame_equal(first, second)
+
+
+class Noting(CLAA):
+    """Notes what it is asked for."""
+
+    seen: ClassVar[list[int]] = []
+
+    def score(self, layer: AttentionLayer) -> Tensor:
+        self.seen.append(layer.tokens)
+        return super().score(layer)
+
+
+def test_operations_are_counted_once_for_as_many_tokens(tiny_model: PreTrainedModel) -> None:
+    heuristic = Noting(window=4, n=1)
+    engine = Layerwise(window=4).settled(heuristic, ModelLayers(4, range(4)))
+    counts = FlopCounts()
+    jobs = [Job(tiny_model, heuristic, torch.arange(tokens), 20, room=1) for tokens in (60, 60, 61)]
+    first, again, longer = (counts.of("claa", engine, job) for job in jobs)
+    assert first == again < longer
+    assert Noting.seen == [60, 61]
 
 
 OUTSIDE = '''

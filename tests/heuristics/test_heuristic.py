@@ -196,7 +196,16 @@ def test_every_key_head_has_one_finite_float32_score_a_token(name: str, rules: d
     assert scores.isfinite().all()
 
 
-OF_HEADS = ("claa", "fastkv", "keynorm", "snapkv")  # these give each key head its own
+@pytest.mark.parametrize("name", NAMES)
+def test_combine_reads_no_more_layers_than_it_says(name: str) -> None:
+    rows = torch.randn(9, TOKENS, generator=torch.Generator().manual_seed(3))
+    layers = heuristic(name).layers_combined()
+    part = rows if layers is None else rows[-layers:]
+    assert torch.equal(heuristic(name).combine(part)[-1], heuristic(name).combine(rows)[-1])
+    assert (layers is None) is (name == "asl")
+
+
+OF_HEADS = ("asl", "claa", "fastkv", "keynorm", "snapkv")  # these give each key head its own
 
 
 @pytest.mark.parametrize("name", scoring())

@@ -44,6 +44,17 @@ def test_a_draft_model_chooses_its_own_tokens(tmp_path: Path) -> None:
     assert drafted != own
 
 
+def test_the_draft_is_loaded_before_the_first_prompt(tmp_path: Path) -> None:
+    Tiny(name="draft").model().save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    speculative = Speculative(draft=str(tmp_path))
+    assert "_model" not in vars(speculative)
+    speculative.attach(model_of("llama"))
+    assert "_model" in vars(speculative)
+    with pytest.raises(ValueError, match="no such file or folder"):
+        Speculative(draft=str(tmp_path / "none")).attach(model_of("llama"))
+
+
 def test_the_drafts_time_is_spent_choosing() -> None:
     assert prefilled("llama", Draft(window=4), SPECULATIVE, 12).choosing_seconds > 0
 

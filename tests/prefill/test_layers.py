@@ -32,6 +32,11 @@ def test_the_layer_that_is_asked_for_is_taken_even_if_windowed() -> None:
     assert ModelLayers(4, range(4), windowed=[1]).select_layer(1) == 1
 
 
+@pytest.mark.parametrize(("layers", "first"), [(1, 8), (2, 5), (9, 2), (None, 2)])
+def test_what_a_ranking_reads_is_counted_in_attention_layers(layers: int | None, first: int) -> None:
+    assert ModelLayers(12, [2, 5, 8, 11]).first_read(8, layers) == first
+
+
 def test_a_layer_without_attention_is_refused() -> None:
     with pytest.raises(ValueError, match="select_layer is 4, must be an attention layer of the model: 2, 5"):
         ModelLayers(6, [2, 5]).select_layer(4)

@@ -1,6 +1,6 @@
 """Layerwise prefill against the slow version that masks; what is kept, cached and forgotten; which layer selects."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from capture.layer import AttentionLayer
 from capture.layers import decoder_layers
+from capture.pruning import Keep, PrunedRun
 from capture.reading import read
 from heuristics.claa import CLAA
 from heuristics.controls import Known, Oracle, Random
@@ -17,7 +18,9 @@ from heuristics.heuristic import Heuristic
 from heuristics.snapkv import SnapKV
 from heuristics.tova import TOVA
 from models.architectures import ARCHITECTURES
+from prefill.engine import Engine
 from prefill.layerwise import Layerwise
+from prefill.restart import Restart
 from tests.prefill.cases import ANSWER, HYBRID, PLAIN, TOKENS, answered, layers_of, model_of, prefilled, prompt
 from tests.prefill.slow import Hidden, masked_logits
 
@@ -106,9 +109,88 @@ def test_a_hybrids_later_layers_read_the_kept_tokens_as_if_there_were_no_others(
         names = ("norm", "final_layernorm", "embedding_norm")
         norm = next(getattr(model.base_model, name) for name in names if hasattr(model.base_model, name))
         wanted = model.get_output_embeddings()(norm(hidden[:, -1]))[0]
-    scale = float((done.logits / wanted).median())  # some architectures scale their logits
+    scale = getattr(model.config, "lm_head_multiplier", 1) / getattr(model.config, "logits_scaling", 1)
     assert torch.allclose(done.logits, wanted * scale, atol=1e-4)
     assert done.kept.tolist() == hidden_by(architecture, DRIVERS["fastkv"], 12, 1, 0).onward
+
+
+@pytest.mark.parametrize("implementation", [None, "eager"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_decoding_is_reading_the_answer_with_the_prompt(architecture: str, implementation: str | None) -> None:
+    """The same tokens go on, no cache is compressed: then one pass over prompt and answer says what decoding said."""
+    model, onward, tokens = model_of(architecture, implementation), torch.arange(25, TOKENS), [3, 9, 27]
+    select = next(layer for layer in layers_of(architecture).attention if layer > 0)
+
+    def run(ids: Tensor, places: Tensor) -> tuple[PrunedRun, Tensor]:
+        run = PrunedRun(model, ids, room=len(tokens))
+        return run, run.prefill(lambda layer: Keep(onward=places if layer.index == select else None))
+
+    decoding, found = run(prompt(), onward)
+    for place, token in enumerate(tokens):
+        found = decoding.decode(token, TOKENS + place)
+    whole = torch.cat([prompt(), torch.tensor(tokens)])
+    _, wanted = run(whole, torch.cat([onward, torch.arange(TOKENS, len(whole))]))
+    assert torch.allclose(found, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ["mistral (window)", "qwen2 (window)", "gemma3", "gpt2", "opt"])
+def test_eager_attention_masks_what_is_removed_too(architecture: str) -> None:
+    engine = Layerwise(window=WINDOW, select_layer=layers_of(architecture).select_layer(1))
+    plain, eager = (
+        answered(prefilled(architecture, engine, DRIVERS["claa"], 9, implementation))[1]
+        for implementation in (None, "eager")
+    )
+    assert torch.allclose(plain, eager, atol=1e-3)
+
+
+def test_no_layer_reserves_room_for_tokens_that_it_is_never_given() -> None:
+    done = prefilled("llama", Layerwise(window=WINDOW, select_layer=0), DRIVERS["fastkv"], 10)
+    layers: list[Any] = done.run.cache.layers
+    assert [layer._keys.shape[2] for layer in layers] == [10 + ANSWER] * 3
+    for place in range(ANSWER):
+        done.run.decode(1, TOKENS + place)
+    with pytest.raises(ValueError, match=f"room for {10 + ANSWER} tokens, {11 + ANSWER} were to be held"):
+        done.run.decode(1, TOKENS + ANSWER)
+
+
+@dataclass(frozen=True)
+class Counting(TOVA):
+    """Notes the layers whose scores it is asked for."""
+
+    asked: list[int] = field(default_factory=list)
+    layers: int | None = 1
+
+    def score(self, layer: AttentionLayer) -> Tensor:
+        self.asked.append(layer.index)
+        return super().score(layer)
+
+    def score_heads(self, layer: AttentionLayer) -> Tensor:
+        return TOVA().score_heads(layer)
+
+    def layers_combined(self) -> int | None:
+        return self.layers
+
+
+@pytest.mark.parametrize(("layers", "asked"), [(1, [2]), (2, [1, 2]), (9, [0, 1, 2]), (None, [0, 1, 2])])
+@pytest.mark.parametrize("engine", [Layerwise(window=WINDOW, select_layer=2), Restart(window=WINDOW, select_layer=2)])
+def test_no_layer_is_ranked_that_the_choice_does_not_read(engine: Engine, layers: int | None, asked: list[int]) -> None:
+    counting = Counting(layers=layers)
+    prefilled("llama", engine, counting, 10)
+    assert counting.asked == asked
+
+
+@dataclass(frozen=True)
+class Short(Heuristic):
+    """One score too few."""
+
+    def score(self, layer: AttentionLayer) -> Tensor:
+        return torch.zeros(layer.tokens - 1)
+
+
+@pytest.mark.parametrize("engine", [Layerwise(window=WINDOW), Restart(window=WINDOW)])
+def test_one_score_too_few_is_an_error(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="there are 39 scores for the prompt's 40 tokens"):
+        prefilled("llama", engine, Short(), 10)
 
 
 def test_kept_tokens_are_ascending_and_hold_the_window() -> None:
@@ -172,7 +254,5 @@ class Spoilt(Heuristic):
 def test_scores_that_cannot_be_ordered_are_an_error() -> None:
     with pytest.raises(ValueError, match="a score is NaN"):
         prefilled("llama", Layerwise(window=WINDOW), Spoilt(), 10)
-    assert len(ARCHITECTURES) > 30
-    assert (
-        len(answered(prefilled("llama", Layerwise(window=WINDOW), CLAA(window=4), 10))[0]) == ANSWER
-    )  # no trace of it
+    fine = answered(prefilled("llama", Layerwise(window=WINDOW), CLAA(window=4), 10))
+    assert len(fine[0]) == ANSWER  # it left no trace

@@ -212,9 +212,9 @@ def test_an_engines_panel_holds_its_own_scores(tmp_path: Path, monkeypatch: pyte
     drawn: list[Mapping[str, pd.DataFrame]] = []
     plain = grid_panels
 
-    def noted(tables: Mapping[str, pd.DataFrame], *rest: str) -> Figure:
+    def noted(tables: Mapping[str, pd.DataFrame], name: str, title: str, note: str) -> Figure:
         drawn.append(tables)
-        return plain(tables, *rest)
+        return plain(tables, name, title, note)
 
     monkeypatch.setattr("report.grid.grid_panels", noted)
     draw_engine_grids(*engine_runs(), "a model", tmp_path)
