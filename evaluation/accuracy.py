@@ -83,9 +83,8 @@ class Accuracy(Evaluation):
                     tqdm.write(f"prompt {prompt.id} failed: {reason(error)}")
                     sample |= {"status": "failed", "error": reason(error)}
                 samples.append(sample)
-                write_table(
-                    folder / "samples.parquet", table(samples, SAMPLE_COLUMNS)
-                )  # a killed run keeps its answers
+                # after every prompt, so that a killed run keeps its answers
+                write_table(folder / "samples.parquet", table(samples, SAMPLE_COLUMNS))
                 write_table(folder / "runs.parquet", table(runs, RUN_COLUMNS))
             bar.set_description(f"{len(samples)} of {len(samples)} prompts")
         return _write(experiment, folder, table(samples, SAMPLE_COLUMNS), table(runs, RUN_COLUMNS))
