@@ -10,6 +10,7 @@ bfloat16. FOLDER becomes an ordinary run folder and gets ttft.md. On a machine w
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -34,17 +35,21 @@ WHOLE = (
 
 def main(folder: Path, overrides: list[str]) -> int:
     """Runs it and writes the table; returns run.py's exit code."""
-    given = {each.split("=", 1)[0] for each in overrides}
-    smaller = (
-        {"model.weights"} if given & {"model"} and "model=llama3" not in overrides else set()
-    )  # only llama3 has a shape
-    fixed = [each for each in WHOLE if each.split("=", 1)[0] not in given | smaller]
+    fixed = not_given(overrides)
     command = [sys.executable, str(ROOT / "run.py"), *fixed, *overrides, f"hydra.run.dir={folder}"]
     code = subprocess.run(command, env=os.environ).returncode
     if (folder / "metrics.parquet").is_file():
         write_text(folder / "ttft.md", document(folder, fixed + overrides))
         print(f"the table is in {folder / 'ttft.md'}")
     return code
+
+
+def not_given(overrides: list[str]) -> list[str]:
+    """The settings of WHOLE that the overrides leave; random weights only where the model is still llama3, which has a shape."""
+    given = {each.split("=", 1)[0] for each in overrides}
+    if "model" in given and "model=llama3" not in overrides:
+        given.add("model.weights")
+    return [each for each in WHOLE if each.split("=", 1)[0] not in given]
 
 
 def document(folder: Path, overrides: list[str]) -> str:
@@ -58,7 +63,7 @@ def document(folder: Path, overrides: list[str]) -> str:
     failures = "".join(f"\n- {row.sample}, {row.engine} at {row.keep:g} %: {row.error}" for row in lost.itertuples())
     return (
         f"# Time to first token: {found['device_name']}\n\n"
-        f"`python run.py {' '.join(overrides)}`\n\n"
+        f"`python run.py {shlex.join(overrides)}`\n\n"
         f"{found['device_name']}, {found['threads']} CPU threads, torch {packages['torch']}, transformers "
         f"{packages['transformers']}, commit {commit}, {found['started'][:10]}.\n\n"
         f"```\n{ttft_summary(table, samples)}\n```\n{failures}"
