@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from capture.feeding import takes_positions
 from evaluation.building import build, naming
 from evaluation.preparation import Experiment
 from heuristics.controls import Random
@@ -34,10 +35,15 @@ def driven(experiment: Experiment, controls: Mapping[str, Heuristic]) -> dict[st
         controls: added where they were not chosen.
 
     Raises:
-        ValueError: a heuristic cannot drive its engine or is called ``full``, or the model lacks the layer to select at.
+        ValueError: a heuristic cannot drive its engine or is called ``full``, or the model lacks the layer to select at or
+            cannot be told positions.
     """
     if FULL in experiment.heuristics:
         raise ValueError(f"heuristic.{FULL} has the name of the full prefill's own row: call it something else")
+    if not takes_positions(experiment.model):
+        raise ValueError(
+            f"{type(experiment.model).__name__} takes no positions: kept tokens could not be told where they stand, nor be renumbered"
+        )
     chosen = {name: each for name, each in experiment.heuristics.items() if name != ORACLE}
     return {
         name: Driven(_engine(experiment, name, each), each)

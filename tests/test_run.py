@@ -315,6 +315,14 @@ def test_what_no_engine_can_do_gets_one_sentence_and_leaves_nothing(
     refused(tokenrank(*small, "evaluation=accuracy", *setting.split()), sentence, tmp_path)
 
 
+def test_a_model_without_positions_is_refused_before_anything_is_written(
+    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evaluation.driving.takes_positions", lambda _: False)
+    ended = tokenrank(*SMALL, "evaluation=accuracy", "heuristic=gemfilter")
+    refused(ended, "LlamaForCausalLM takes no positions: kept tokens could not be told where they stand", tmp_path)
+
+
 @pytest.mark.parametrize("evaluation", ["accuracy", "ttft"])
 def test_a_draft_with_another_tokenizer_is_refused_by_every_evaluation(
     tokenrank: Command, tmp_path: Path, tiny_model: PreTrainedModel, capsys: pytest.CaptureFixture[str], evaluation: str
