@@ -189,10 +189,24 @@ def _write(experiment: Experiment, folder: Path, samples: pd.DataFrame, runs: pd
         if all(str(prompt.task).startswith(LONGBENCH) for prompt in experiment.prompts):
             write_text(folder / "published.md", published_text(metrics))
         print(accuracy_summary(metrics))
+        _say_what_is_missing(runs, metrics)
     print(
         f"{len(samples) - len(failed)} prompts answered by every engine, {len(failed)} not; tables and plots in {folder}"
     )
     return len(failed)
+
+
+def _say_what_is_missing(runs: pd.DataFrame, metrics: pd.DataFrame) -> None:
+    """Notes below the table: over how many prompts its means are, if not all, and engines that answered nothing."""
+    of_samples = metrics[metrics["sample"].notna()]
+    counted, prompts = (
+        len(each[["task", "sample"]].drop_duplicates()) for each in (answered_by_all(of_samples), of_samples)
+    )
+    if counted < prompts:
+        print(f"means are over the {counted} of {prompts} prompts that every engine answered at every keep rate")
+    silent = sorted(set(runs["engine"]) - set(runs.loc[runs["status"] == "ok", "engine"]))
+    if silent:
+        print(f"not in the table, as every run failed (runs.parquet says why): {', '.join(silent)}")
 
 
 def accuracy_table(experiment: Experiment, runs: pd.DataFrame) -> pd.DataFrame:
@@ -208,8 +222,20 @@ def accuracy_table(experiment: Experiment, runs: pd.DataFrame) -> pd.DataFrame:
                 rows.append({"model": experiment.model_name, "task": task, "sample": sample, "heuristic": run["engine"],
                              "metric": metric, "k": run["keep"], "value": value})  # fmt: skip
     of_samples = table(rows, METRIC_COLUMNS)
-    over_all = over_samples(of_samples, config.seed, config.bootstrap.resamples, compared=("score",))
-    return pd.concat([of_samples, over_all, _gaps(experiment, of_samples)], ignore_index=True)
+    shared = answered_by_all(of_samples)
+    over_all = over_samples(shared, config.seed, config.bootstrap.resamples, compared=("score",))
+    return pd.concat([of_samples, over_all, _gaps(experiment, shared)], ignore_index=True)
+
+
+def answered_by_all(of_samples: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the prompts that every engine answered at every keep rate, so that all means are over the same prompts.
+
+    An engine that answered nothing at a keep rate is left out of account there.
+    """
+    scores = of_samples[of_samples["metric"] == "score"]
+    wide = scores.pivot(index=["task", "sample"], columns=["heuristic", "k"], values="value")
+    complete = wide.dropna(axis="columns", how="all").dropna().index
+    return of_samples[pd.MultiIndex.from_frame(of_samples[["task", "sample"]]).isin(complete)]
 
 
 def _numbers(run: Mapping[Any, Any], full: Any) -> Iterator[tuple[str, float]]:

@@ -163,6 +163,18 @@ def test_an_engine_that_fails_is_recorded_and_the_others_go_on(
     )
     assert counted["claa"] == 4
     assert counted["fails"] == 2
+    assert "means are over the 2 of 4 prompts that every engine answered" in ended.out
+    short = metrics[metrics["sample"].isin(["niah_300_0_0", "niah_300_100_0"]) & (metrics["metric"] == "kv_bytes")]
+    over_all = metrics[metrics["sample"].isna() & (metrics["metric"] == "kv_bytes")].set_index("heuristic")["value"]
+    assert over_all["claa"] == short.loc[short["heuristic"] == "claa", "value"].mean()
+
+
+def test_an_engine_that_answers_nothing_is_named(tokenrank: Command, tmp_path: Path, failing: str) -> None:
+    given = ("prefill.keep=[20]", "heuristic=[claa,fails]", "task.lengths=[340]")
+    ended = tokenrank("--config-dir", failing, *SMALL, *given)
+    assert ended.code == 1
+    assert "every run failed (runs.parquet says why): fails" in ended.out
+    assert "means are over" not in ended.out
 
 
 def test_time_to_first_token_goes_on_where_memory_runs_out(tokenrank: Command, tmp_path: Path, failing: str) -> None:
