@@ -15,6 +15,11 @@ def takes_positions(model: PreTrainedModel) -> bool:
     return "position_ids" in inspect.signature(model.forward).parameters
 
 
+def input_device(model: PreTrainedModel) -> torch.device:
+    """Where the prompt goes in."""
+    return next(model.get_input_embeddings().parameters()).device
+
+
 def last_logits(model: PreTrainedModel, ids: Tensor, positions: Tensor, cache: Cache | None, **watchers: Any) -> Tensor:
     """What the model says after ``ids``.
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from capture.attention import watch
-from capture.feeding import last_logits
+from capture.feeding import input_device, last_logits
 from capture.layer import AttentionLayer
 from capture.seeing import Calls, layer_seen
 
@@ -42,7 +42,7 @@ def read_up_to(
         ValueError: the model has no such attention layer.
     """
     watch(model)
-    device = next(model.get_input_embeddings().parameters()).device
+    device = input_device(model)
     ids, calls, rows = input_ids.to(device), Calls(), min(shared_rows, len(input_ids))
 
     def seen(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from capture.attention import FUSED, as_mask, watch
 from capture.cache import keep_in_cache, reserve_less, reserved_cache
-from capture.feeding import last_logits, takes_positions
+from capture.feeding import input_device, last_logits, takes_positions
 from capture.layer import AttentionLayer
 from capture.layers import decoder_layers
 from capture.seeing import Calls, layer_seen
@@ -68,7 +68,7 @@ class PrunedRun:
                 f"{type(model).__name__} takes no positions, so it cannot be run on some of a prompt's tokens"
             )
         self.model = model
-        self.device = next(model.get_input_embeddings().parameters()).device
+        self.device = input_device(model)
         self.input_ids = input_ids.to(self.device)
         self.cache = reserved_cache(model.config, len(input_ids) + room)
         ordinary = torch.arange(len(input_ids), device=self.device)

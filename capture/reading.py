@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from capture.attention import Visitor, watch
 from capture.cache import reserved_cache
-from capture.feeding import end_tokens, greedy, last_logits
+from capture.feeding import end_tokens, greedy, input_device, last_logits
 from capture.layer import AttentionLayer
 from capture.seeing import Calls, layer_seen
 
@@ -105,7 +105,7 @@ def read(
     if max_new_tokens < 1:
         raise ValueError(f"the answer's length is {max_new_tokens} tokens, must be at least 1")
     watch(model)
-    device = next(model.get_input_embeddings().parameters()).device
+    device = input_device(model)
     recorder = _Recorder(input_ids.to(device), visit, shared_rows)
     limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, look_ahead + 1)
     cache = reserved_cache(model.config, len(input_ids) + limit)

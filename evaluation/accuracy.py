@@ -12,9 +12,6 @@ from tqdm import tqdm
 
 from capture.reading import read
 from evaluation.driving import (
-    FULL,
-    ORACLE,
-    RANDOM,
     Driven,
     check_room,
     driven,
@@ -33,7 +30,7 @@ from heuristics.heuristic import Heuristic
 from metrics.metric import tokens_kept
 from prefill.engine import Engine, Full, Job
 from records.tables import write_table, write_text
-from report.engine_rows import origin
+from report.engine_rows import FULL, ORACLE, RANDOM, origin
 from report.engines import accuracy_summary
 from report.grid import draw_engine_grids
 from report.published import published_text

@@ -14,8 +14,8 @@ from heuristics.heuristic import Heuristic
 from metrics.metric import tokens_kept
 from prefill.engine import Engine
 from prefill.layers import ModelLayers
+from report.engine_rows import FULL, ORACLE, RANDOM
 
-FULL, ORACLE, RANDOM = "full", "oracle", "random"
 ANY = "any"  # the engine of heuristics that have no line of their own
 
 

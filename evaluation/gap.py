@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from evaluation.statistics import LEVEL
 from metrics.intervals import Numbers, bootstrap_means
-
-LEVEL = (2.5, 97.5)
 
 
 def gap_closed(scores: pd.DataFrame, low: str, high: str, seed: int, resamples: int) -> dict[str, tuple[float, ...]]:

@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from evaluation.driving import FULL, Driven, check_room, driven, keep_rates, refuse_rankings
+from evaluation.driving import Driven, check_room, driven, keep_rates, refuse_rankings
 from evaluation.evaluation import Evaluation
 from evaluation.flops import counted
 from evaluation.folder import METRIC_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
@@ -21,6 +21,7 @@ from evaluation.preparation import Experiment
 from metrics.metric import tokens_kept
 from prefill.engine import Full, Job, Prefilled
 from records.tables import write_table
+from report.engine_rows import FULL
 from report.engines import ttft_summary
 from report.latency import draw_latency
 from tasks.task import Prompt

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from capture.feeding import end_tokens, greedy
+from capture.feeding import end_tokens, greedy, input_device
 from capture.pruning import PrunedRun
 from heuristics.heuristic import Heuristic
 from prefill.layers import ModelLayers
@@ -28,7 +28,7 @@ class Job:
     @property
     def device(self) -> torch.device:
         """Where the prompt goes in."""
-        return next(self.model.get_input_embeddings().parameters()).device
+        return input_device(self.model)
 
     @property
     def driver(self) -> Heuristic:
