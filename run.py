@@ -1,7 +1,7 @@
 """Ranks prompts with heuristics and holds the rankings against what the answers really attended to.
 
-    python run.py heuristic=[claa,gemfilter] task=niah
-    python run.py -m heuristic=claa,gemfilter task.seed=1,2
+    tokenrank heuristic=[claa,gemfilter] task=niah           (once installed; the same as python run.py)
+    tokenrank -m heuristic=claa,gemfilter task.seed=1,2
 
 Exit codes: 0 all prompts were ranked; 1 some failed (samples.parquet says why); 2 bad input, found before anything was
 written. With HYDRA_FULL_ERROR=1 the errors that end a run come with their traceback.
@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+sys.path.insert(0, str(Path(__file__).parent / "src"))  # a checkout runs without being installed
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -20,22 +22,23 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from evaluation.bad_input import BadInput, one_sentence
-from evaluation.composing import register
-from report.logger import Logger
+from tokenrank.evaluation.bad_input import BadInput, one_sentence
+from tokenrank.evaluation.composing import register
+from tokenrank.report.logger import Logger
 
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
 os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us: Hydra ends with code 1 whatever they are
 os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # an unreachable hub is reported once, not once a retry
 logging.getLogger("hydra").addHandler(logging.NullHandler())  # what it would log we say ourselves
-register(Path(__file__).parent / "configs")
+CONFIGS = Path(__file__).parent / "configs"  # of the checkout, or of the installed package
+register(CONFIGS)
 
 
 class RunFailed(Exception):
     """Some prompts could not be ranked (the others were, and are recorded), or nothing more could be written."""
 
 
-@hydra.main(version_base="1.3", config_path="configs", config_name="run")
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="run")
 def main(config: DictConfig) -> None:
     """One run: check everything, then measure, then write."""
     try:
@@ -49,10 +52,10 @@ def main(config: DictConfig) -> None:
 
 def run(config: DictConfig, folder: Path) -> None:
     """Measures what the config says, fills the folder and has it copied; bad input leaves no folder behind."""
-    from evaluation.building import build
-    from evaluation.evaluation import Evaluation
-    from evaluation.naming import names_of
-    from evaluation.preparation import prepare  # only now, as transformers takes seconds to import
+    from tokenrank.evaluation.building import build
+    from tokenrank.evaluation.evaluation import Evaluation
+    from tokenrank.evaluation.naming import names_of
+    from tokenrank.evaluation.preparation import prepare  # only now, as transformers takes seconds to import
 
     if not os.access(folder, os.W_OK):
         raise BadInput(f"hydra.run.dir={folder} cannot be written")
@@ -84,8 +87,13 @@ def end(error: Exception) -> NoReturn:
     sys.exit(1 if isinstance(error, RunFailed) else 2)
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """The command ``tokenrank``, which is ``python run.py``."""
     try:
         main()
     except (BadInput, RunFailed, HydraException, OmegaConfBaseException, OSError) as error:
         end(error)
+
+
+if __name__ == "__main__":
+    command()

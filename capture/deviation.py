@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from capture.layer import AttentionLayer
+from tokenrank.capture.layer import AttentionLayer
 
 
 @torch.inference_mode()

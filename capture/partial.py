@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from capture.attention import watch
-from capture.feeding import input_device, last_logits
-from capture.layer import AttentionLayer
-from capture.seeing import Calls, layer_seen
+from tokenrank.capture.attention import watch
+from tokenrank.capture.feeding import input_device, last_logits
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.seeing import Calls, layer_seen
 
 
 class _Enough(Exception):

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from capture.attention import FUSED, as_mask, watch
-from capture.cache import keep_in_cache, reserve_less, reserved_cache
-from capture.feeding import input_device, last_logits, takes_positions
-from capture.layer import AttentionLayer
-from capture.layers import decoder_layers
-from capture.seeing import Calls, layer_seen
-from capture.stopwatch import Stopwatch
+from tokenrank.capture.attention import FUSED, as_mask, watch
+from tokenrank.capture.cache import keep_in_cache, reserve_less, reserved_cache
+from tokenrank.capture.feeding import input_device, last_logits, takes_positions
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.layers import decoder_layers
+from tokenrank.capture.seeing import Calls, layer_seen
+from tokenrank.capture.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from capture.attention import Visitor, watch
-from capture.cache import reserved_cache
-from capture.feeding import end_tokens, greedy, input_device, last_logits
-from capture.layer import AttentionLayer
-from capture.seeing import Calls, layer_seen
+from tokenrank.capture.attention import Visitor, watch
+from tokenrank.capture.cache import reserved_cache
+from tokenrank.capture.feeding import end_tokens, greedy, input_device, last_logits
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.seeing import Calls, layer_seen
 
 
 @dataclass(frozen=True)

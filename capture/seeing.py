@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from capture.layer import AttentionCall, AttentionLayer
+from tokenrank.capture.layer import AttentionCall, AttentionLayer
 
 
 class Calls:

@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from capture.reading import read
-from evaluation.driving import (
+from tokenrank.capture.reading import read
+from tokenrank.evaluation.driving import (
     Driven,
     check_room,
     driven,
@@ -19,23 +19,23 @@ from evaluation.driving import (
     random_control,
     refuse_rankings,
 )
-from evaluation.evaluation import Evaluation
-from evaluation.flops import counted
-from evaluation.folder import METRIC_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
-from evaluation.gap import gap_closed
-from evaluation.preparation import Experiment
-from evaluation.statistics import over_samples
-from heuristics.controls import Known
-from heuristics.heuristic import Heuristic
-from metrics.metric import tokens_kept
-from prefill.engine import Engine, Full, Job
-from records.tables import write_table, write_text
-from report.engine_rows import FULL, ORACLE, RANDOM, origin
-from report.engines import accuracy_summary
-from report.grid import draw_engine_grids
-from report.published import published_text
-from report.tradeoff import draw_tradeoff
-from tasks.task import Prompt, Task
+from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.evaluation.flops import counted
+from tokenrank.evaluation.folder import METRIC_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
+from tokenrank.evaluation.gap import gap_closed
+from tokenrank.evaluation.preparation import Experiment
+from tokenrank.evaluation.statistics import over_samples
+from tokenrank.heuristics.controls import Known
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.metrics.metric import tokens_kept
+from tokenrank.prefill.engine import Engine, Full, Job
+from tokenrank.records.tables import write_table, write_text
+from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM, origin
+from tokenrank.report.engines import accuracy_summary
+from tokenrank.report.grid import draw_engine_grids
+from tokenrank.report.published import published_text
+from tokenrank.report.tradeoff import draw_tradeoff
+from tokenrank.tasks.task import Prompt, Task
 
 COSTS = ("flops", "kv_bytes")  # known exactly; ``prefill_seconds`` are one measurement each
 RATIOS = {"prefill_seconds": "prefill_ratio", "flops": "flops_ratio", "kv_bytes": "kv_ratio"}

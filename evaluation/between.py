@@ -6,7 +6,7 @@ from itertools import combinations
 
 from torch import Tensor
 
-from evaluation.measuring import Key, MarkedRow, Measured
+from tokenrank.evaluation.measuring import Key, MarkedRow, Measured
 
 
 class BetweenLayers:

@@ -6,15 +6,15 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from capture.feeding import takes_positions
-from evaluation.building import build, naming
-from evaluation.preparation import Experiment
-from heuristics.controls import Random
-from heuristics.heuristic import Heuristic
-from metrics.metric import tokens_kept
-from prefill.engine import Engine
-from prefill.layers import ModelLayers
-from report.engine_rows import FULL, ORACLE, RANDOM
+from tokenrank.capture.feeding import takes_positions
+from tokenrank.evaluation.building import build, naming
+from tokenrank.evaluation.preparation import Experiment
+from tokenrank.heuristics.controls import Random
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.metrics.metric import tokens_kept
+from tokenrank.prefill.engine import Engine
+from tokenrank.prefill.layers import ModelLayers
+from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM
 
 ANY = "any"  # the engine of heuristics that have no line of their own
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from evaluation.preparation import Experiment
+from tokenrank.evaluation.preparation import Experiment
 
 
 class Evaluation(ABC):

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from evaluation.environment import environment
-from evaluation.layers import layer_record
-from evaluation.preparation import Experiment
-from records.files import sweep_unfinished
-from records.tables import write_json, write_text
-from tasks.task import Prompt
+from tokenrank.evaluation.environment import environment
+from tokenrank.evaluation.layers import layer_record
+from tokenrank.evaluation.preparation import Experiment
+from tokenrank.records.files import sweep_unfinished
+from tokenrank.records.tables import write_json, write_text
+from tokenrank.tasks.task import Prompt
 
 METRIC_COLUMNS = {
     "model": "str", "task": "str", "sample": "str", "heuristic": "str", "layer": "Int64", "metric": "str", "k": "Float64",

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from evaluation.statistics import LEVEL
-from metrics.intervals import Numbers, bootstrap_means
+from tokenrank.evaluation.statistics import LEVEL
+from tokenrank.metrics.intervals import Numbers, bootstrap_means
 
 
 def gap_closed(scores: pd.DataFrame, low: str, high: str, seed: int, resamples: int) -> dict[str, tuple[float, ...]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from capture.reading import LayerFacts
+from tokenrank.capture.reading import LayerFacts
 
 
 def layer_record(layers: Sequence[LayerFacts], model: PreTrainedModel) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from evaluation.preparation import Experiment
-from evaluation.scoring import Ranked
-from metrics.metric import Metric, Truth, tokens_kept
-from metrics.ranking import Ranking
-from metrics.summaries import over_layers
-from tasks.task import Prompt
+from tokenrank.evaluation.preparation import Experiment
+from tokenrank.evaluation.scoring import Ranked
+from tokenrank.metrics.metric import Metric, Truth, tokens_kept
+from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.summaries import over_layers
+from tokenrank.tasks.task import Prompt
 
 Row = tuple[str | None, int | None, str, float | None, float]  # heuristic, layer, metric, k in percent, value
 Key = tuple[str, str, float | None]  # heuristic, metric, k in percent

@@ -6,9 +6,9 @@ from hydra.conf import HydraConf
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from evaluation.composing import short_hash
-from evaluation.preparation import Experiment
-from report.logger import Names
+from tokenrank.evaluation.composing import short_hash
+from tokenrank.evaluation.preparation import Experiment
+from tokenrank.report.logger import Names
 
 SHOWN = 4  # heuristics that a name spells out
 

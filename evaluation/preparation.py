@@ -9,16 +9,16 @@ from omegaconf import DictConfig, OmegaConf
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from capture.attention import watch
-from capture.reading import LayerFacts, attention_layers
-from evaluation.building import build, build_all, naming
-from evaluation.layers import layer_note
-from evaluation.studying import side_by_side
-from heuristics.heuristic import Heuristic
-from metrics.metric import Metric, tokens_kept
-from models.pretrained import Pretrained
-from oracle.answer_informed import AnswerInformedOracle
-from tasks.task import Prompt, Task
+from tokenrank.capture.attention import watch
+from tokenrank.capture.reading import LayerFacts, attention_layers
+from tokenrank.evaluation.building import build, build_all, naming
+from tokenrank.evaluation.layers import layer_note
+from tokenrank.evaluation.studying import side_by_side
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.metrics.metric import Metric, tokens_kept
+from tokenrank.models.pretrained import Pretrained
+from tokenrank.oracle.answer_informed import AnswerInformedOracle
+from tokenrank.tasks.task import Prompt, Task
 
 OURS = Path(__file__).parent.parent / "configs" / "heuristic"
 

@@ -8,20 +8,20 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from evaluation.between import BetweenLayers
-from evaluation.evaluation import Evaluation
-from evaluation.folder import METRIC_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
-from evaluation.measuring import Measured, measure_prompt
-from evaluation.preparation import Experiment
-from evaluation.scoring import as_tensors, rank
-from evaluation.statistics import over_samples
-from records.tables import write_table, write_tensors
-from report.between import draw_between
-from report.grid import draw_grid
-from report.plots import draw_all
-from report.study import draw_study
-from report.table import summary
-from tasks.task import Prompt
+from tokenrank.evaluation.between import BetweenLayers
+from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.evaluation.folder import METRIC_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
+from tokenrank.evaluation.measuring import Measured, measure_prompt
+from tokenrank.evaluation.preparation import Experiment
+from tokenrank.evaluation.scoring import as_tensors, rank
+from tokenrank.evaluation.statistics import over_samples
+from tokenrank.records.tables import write_table, write_tensors
+from tokenrank.report.between import draw_between
+from tokenrank.report.grid import draw_grid
+from tokenrank.report.plots import draw_all
+from tokenrank.report.study import draw_study
+from tokenrank.report.table import summary
+from tokenrank.tasks.task import Prompt
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from capture.layer import AttentionLayer
-from capture.reading import read
-from heuristics.heuristic import Heuristic
-from oracle.answer_informed import AnswerInformedOracle
-from tasks.task import Prompt
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.reading import read
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.oracle.answer_informed import AnswerInformedOracle
+from tokenrank.tasks.task import Prompt
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,19 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from evaluation.driving import Driven, check_room, driven, keep_rates, refuse_rankings
-from evaluation.evaluation import Evaluation
-from evaluation.flops import counted
-from evaluation.folder import METRIC_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
-from evaluation.memory import peak_bytes, start_peak
-from evaluation.preparation import Experiment
-from metrics.metric import tokens_kept
-from prefill.engine import Full, Job, Prefilled
-from records.tables import write_table
-from report.engine_rows import FULL
-from report.engines import ttft_summary
-from report.latency import draw_latency
-from tasks.task import Prompt
+from tokenrank.evaluation.driving import Driven, check_room, driven, keep_rates, refuse_rankings
+from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.evaluation.flops import counted
+from tokenrank.evaluation.folder import METRIC_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
+from tokenrank.evaluation.memory import peak_bytes, start_peak
+from tokenrank.evaluation.preparation import Experiment
+from tokenrank.metrics.metric import tokens_kept
+from tokenrank.prefill.engine import Full, Job, Prefilled
+from tokenrank.records.tables import write_table
+from tokenrank.report.engine_rows import FULL
+from tokenrank.report.engines import ttft_summary
+from tokenrank.report.latency import draw_latency
+from tokenrank.tasks.task import Prompt
 
 UNTIMED = 2  # rounds before the timed ones: one counts operations and decodes, one looks at memory and at choosing
 

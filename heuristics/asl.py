@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from heuristics.fastkv import FastKV
-from heuristics.heuristic import Heuristic, check_window
-from heuristics.smoothing import check_kernel
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.fastkv import FastKV
+from tokenrank.heuristics.heuristic import Heuristic, check_window
+from tokenrank.heuristics.smoothing import check_kernel
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from heuristics.heuristic import Heuristic
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.heuristic import Heuristic
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from heuristics.heuristic import Heuristic, check_window
-from heuristics.smoothing import check_kernel, smooth
-from heuristics.window import by_key_head, keep_window, window_votes
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.heuristic import Heuristic, check_window
+from tokenrank.heuristics.smoothing import check_kernel, smooth
+from tokenrank.heuristics.window import by_key_head, keep_window, window_votes
 
 
 @dataclass(frozen=True)

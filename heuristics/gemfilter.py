@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from heuristics.heuristic import Heuristic
-from heuristics.smoothing import check_kernel, smooth
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.heuristics.smoothing import check_kernel, smooth
 
 
 @dataclass(frozen=True)

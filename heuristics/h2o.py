@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from heuristics.heuristic import Heuristic
-from heuristics.weighted import weighted_attention
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.heuristics.weighted import weighted_attention
 
 
 @dataclass(frozen=True)

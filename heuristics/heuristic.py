@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from capture.layer import AttentionLayer
+from tokenrank.capture.layer import AttentionLayer
 
 
 class Heuristic(ABC):

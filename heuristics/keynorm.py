@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from heuristics.heuristic import Heuristic
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.heuristic import Heuristic
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from capture.layer import AttentionLayer
-from heuristics.heuristic import Heuristic
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.heuristic import Heuristic
 
 # what these need is not there in one ordinary pass; see docs/kvpress.md
 NEEDS = {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
+from tokenrank.capture.layer import AttentionLayer
 
 BLOCK = 2**22  # attention values held at a time (16 MiB), or as many as one layer has key values, if that is more
 

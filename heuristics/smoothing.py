@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, max_pool1d
 
-from heuristics.heuristic import check_choice
+from tokenrank.heuristics.heuristic import check_choice
 
 
 def smooth(scores: Tensor, kernel: int, pool: str = "average") -> Tensor:

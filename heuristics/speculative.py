@@ -9,12 +9,12 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from capture.layer import AttentionLayer
-from capture.reading import read
-from heuristics.heuristic import Heuristic
-from heuristics.look_back import look_back
-from heuristics.smoothing import check_kernel, smooth
-from models.pretrained import Pretrained
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.reading import read
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.heuristics.look_back import look_back
+from tokenrank.heuristics.smoothing import check_kernel, smooth
+from tokenrank.models.pretrained import Pretrained
 
 
 @dataclass(frozen=True)

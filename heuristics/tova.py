@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from heuristics.heuristic import Heuristic
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.heuristic import Heuristic
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
+from tokenrank.capture.layer import AttentionLayer
 
 BLOCK = 2**23  # attention values held at a time (32 MiB)
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
+from tokenrank.capture.layer import AttentionLayer
 
 
 def window_votes(layer: AttentionLayer, window: int) -> Tensor:

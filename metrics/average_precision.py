@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from metrics.ranking import Ranking, check_k, check_same_tokens
+from tokenrank.metrics.ranking import Ranking, check_k, check_same_tokens
 
 
 def average_precision_at_k(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from scipy.stats import hypergeom
 from torch import Tensor
 
-from metrics.ranking import Ranking, check_k
+from tokenrank.metrics.ranking import Ranking, check_k
 
 
 def jaccard_between_rows(ranking: Ranking, k: int) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from scipy.stats import kendalltau
 from torch import Tensor
 
-from metrics.ranking import Ranking, check_same_tokens
+from tokenrank.metrics.ranking import Ranking, check_same_tokens
 
 
 def kendall(ranking: Ranking, oracle: Ranking) -> Tensor:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from metrics.ranking import Ranking, gains
+from tokenrank.metrics.ranking import Ranking, gains
 
 
 def mass_at_k(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metrics.ranking import Ranking
+from tokenrank.metrics.ranking import Ranking
 
 
 @dataclass(frozen=True)

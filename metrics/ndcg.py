@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from metrics.ranking import Ranking, gains
+from tokenrank.metrics.ranking import Ranking, gains
 
 
 def ndcg_at_k(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from metrics.ranking import Ranking, check_k
+from tokenrank.metrics.ranking import Ranking, check_k
 
 
 def needle_recall_at_k(ranking: Ranking, needle: range, k: int) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from metrics.ranking import Ranking, check_same_tokens
+from tokenrank.metrics.ranking import Ranking, check_same_tokens
 
 
 def recall_at_k(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:

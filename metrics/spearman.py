@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from metrics.ranking import Ranking, check_same_tokens
+from tokenrank.metrics.ranking import Ranking, check_same_tokens
 
 
 def spearman(ranking: Ranking, oracle: Ranking) -> Tensor:

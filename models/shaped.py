@@ -7,8 +7,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from models.pretrained import DTYPES, Pretrained, pick_device
-from models.tiny import byte_tokenizer
+from tokenrank.models.pretrained import DTYPES, Pretrained, pick_device
+from tokenrank.models.tiny import byte_tokenizer
 
 WEIGHTS = ("pretrained", "random")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from filelock import FileLock
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from models.pretrained import Pretrained
-from records.files import sweep_unfinished, whole_folder
+from tokenrank.models.pretrained import Pretrained
+from tokenrank.records.files import sweep_unfinished, whole_folder
 
 CACHE_VARIABLE = "TOKENRANK_CACHE"
 # Apache-2.0

@@ -9,7 +9,7 @@ from tokenizers import decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from models.pretrained import Pretrained, pick_device
+from tokenrank.models.pretrained import Pretrained, pick_device
 
 END = "<|end|>"
 TEMPLATE = (

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from heuristics.heuristic import check_choice
-from heuristics.look_back import look_back
-from heuristics.smoothing import check_kernel, smooth
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.heuristic import check_choice
+from tokenrank.heuristics.look_back import look_back
+from tokenrank.heuristics.smoothing import check_kernel, smooth
 
 
 @dataclass(frozen=True)

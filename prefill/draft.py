@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Self
 
-from capture.pruning import PrunedRun
-from capture.stopwatch import Stopwatch
-from heuristics.heuristic import Heuristic
-from prefill.engine import Engine, Job, Prefilled, finished
-from prefill.layers import ModelLayers
-from prefill.selection import best_and_window, refuse_nan
+from tokenrank.capture.pruning import PrunedRun
+from tokenrank.capture.stopwatch import Stopwatch
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.prefill.engine import Engine, Job, Prefilled, finished
+from tokenrank.prefill.layers import ModelLayers
+from tokenrank.prefill.selection import best_and_window, refuse_nan
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from capture.feeding import end_tokens, greedy, input_device
-from capture.pruning import PrunedRun
-from heuristics.heuristic import Heuristic
-from prefill.layers import ModelLayers
+from tokenrank.capture.feeding import end_tokens, greedy, input_device
+from tokenrank.capture.pruning import PrunedRun
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.prefill.layers import ModelLayers
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from capture.pruning import Keep, PrunedRun
-from heuristics.heuristic import Heuristic
-from prefill.engine import Engine, Job, Prefilled, finished, settled_layer
-from prefill.layers import ModelLayers
-from prefill.selection import best_and_window, refuse_nan
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.pruning import Keep, PrunedRun
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.prefill.engine import Engine, Job, Prefilled, finished, settled_layer
+from tokenrank.prefill.layers import ModelLayers
+from tokenrank.prefill.selection import best_and_window, refuse_nan
 
 
 @dataclass(frozen=True)

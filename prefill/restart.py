@@ -6,14 +6,14 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from capture.partial import read_up_to
-from capture.pruning import PrunedRun
-from capture.stopwatch import Stopwatch
-from heuristics.heuristic import Heuristic
-from prefill.engine import Engine, Job, Prefilled, finished, settled_layer
-from prefill.layers import ModelLayers
-from prefill.selection import best_and_window, refuse_nan
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.partial import read_up_to
+from tokenrank.capture.pruning import PrunedRun
+from tokenrank.capture.stopwatch import Stopwatch
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.prefill.engine import Engine, Job, Prefilled, finished, settled_layer
+from tokenrank.prefill.layers import ModelLayers
+from tokenrank.prefill.selection import best_and_window, refuse_nan
 
 
 @dataclass(frozen=True)

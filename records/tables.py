@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from records.files import whole_file
+from tokenrank.records.files import whole_file
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from report.panels import SHARE, colour_bar, panels
-from report.plots import layer_ticks, save
-from report.selection import chance, label, windowed_layers
+from tokenrank.report.panels import SHARE, colour_bar, panels
+from tokenrank.report.plots import layer_ticks, save
+from tokenrank.report.selection import chance, label, windowed_layers
 
 SUFFIX = ".between"
 TICKS = 6  # layers that are named along an axis

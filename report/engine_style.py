@@ -6,8 +6,8 @@ Colours are Okabe and Ito's, two of them darker, and Tol's: the colour-blind tel
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from report.engine_rows import FULL, ORACLE, RANDOM
-from report.plots import ACCENT, INK, REFERENCE
+from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM
+from tokenrank.report.plots import ACCENT, INK, REFERENCE
 
 
 @dataclass(frozen=True)

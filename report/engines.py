@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from report.engine_rows import FULL, ORACLE, answered, engines, lengths, models, of_sample, origin, over_all
+from tokenrank.report.engine_rows import FULL, ORACLE, answered, engines, lengths, models, of_sample, origin, over_all
 
 ABSENT = "-"  # not measured, or not defined
 NO_SPEED = "bound"  # instead of the oracle's time: it had to answer first

@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from report.engine_rows import FULL, in_order
-from report.panels import SHARE, colour_bar, panels
-from report.plots import INK, save
-from report.selection import at, chance, label
+from tokenrank.report.engine_rows import FULL, in_order
+from tokenrank.report.panels import SHARE, colour_bar, panels
+from tokenrank.report.plots import INK, save
+from tokenrank.report.selection import at, chance, label
 
 NEEDLE = "needle_recall"
 TICKS = 6  # lengths, and depths, that are named along an axis at most

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from report.engine_rows import FULL, ORACLE, engines, keep_rates, lengths, models, of_samples
-from report.engine_style import Style, styles
-from report.plots import INK, PANELS_A_ROW, plain_axes, save
+from tokenrank.report.engine_rows import FULL, ORACLE, engines, keep_rates, lengths, models, of_samples
+from tokenrank.report.engine_style import Style, styles
+from tokenrank.report.plots import INK, PANELS_A_ROW, plain_axes, save
 
 SPAN = 4  # longest prompt over shortest; above it lengths and seconds stand on logarithmic axes
 LEVEL_TICKS = 4  # more lengths than these are written aslant

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).parents[2]  # the folder that holds the package
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _environment(folder: Path) -> dict[str, str]:
     own = folder.resolve() / "wandb"
     own.mkdir(exist_ok=True)
     places = {f"WANDB_{kind}_DIR": str(own / kind.lower()) for kind in ("DATA", "CACHE", "CONFIG", "ARTIFACT")}
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])])
     return os.environ | places | {"WANDB_ERROR_REPORTING": "false", "PYTHONPATH": path}
 
 
@@ -85,7 +85,7 @@ def _bounded(arguments: list[str], environment: dict[str, str], seconds: float) 
     Raises:
         RuntimeError: it failed (its last line on stderr), or was not done in time and was ended, its helpers too.
     """
-    command = [sys.executable, "-m", "report.mirror", *arguments]
+    command = [sys.executable, "-m", "tokenrank.report.mirror", *arguments]
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, errors="replace", start_new_session=True,

@@ -1,6 +1,6 @@
 """Copies a finished run folder to Weights & Biases; a process of its own, so that nothing W&B does can touch a run.
 
-    python -m report.mirror RUN_FOLDER SETTINGS
+    python -m tokenrank.report.mirror RUN_FOLDER SETTINGS
 
 SETTINGS is what ``report.logger.WandB`` sends: a JSON object. The last line printed says where the copy is.
 """
@@ -17,8 +17,8 @@ import pandas as pd
 import wandb
 from omegaconf import OmegaConf
 
-from report.engine_rows import is_of_engines
-from report.selection import label, metric_names
+from tokenrank.report.engine_rows import is_of_engines
+from tokenrank.report.selection import label, metric_names
 
 TEXTS = ["answer", "error"]  # columns of samples.parquet; an error may quote its prompt
 

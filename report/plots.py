@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from records.files import whole_file
-from report.selection import by_layer, chance, label, metric_names, windowed_layers
+from tokenrank.records.files import whole_file
+from tokenrank.report.selection import by_layer, chance, label, metric_names, windowed_layers
 
 INK, ACCENT, BAND, REFERENCE = "#222222", "#0072b2", "#9ecae1", "#d55e00"  # told apart by the colour-blind and in grey
 PANELS_A_ROW = 4

@@ -6,7 +6,7 @@ Source: McDanel, Li, Khaitan 2026, https://arxiv.org/abs/2602.16054.
 import numpy as np
 import pandas as pd
 
-from report.engine_rows import FULL, engines, in_order, keep_rates, models
+from tokenrank.report.engine_rows import FULL, engines, in_order, keep_rates, models
 
 SOURCE = "[McDanel, Li, Khaitan 2026](https://arxiv.org/abs/2602.16054)"
 MODEL = "Llama-3.1-8B-Instruct"

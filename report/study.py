@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from report.plots import ACCENT, BAND, INK, REFERENCE, plain_axes, save
-from report.selection import at, chance, label
+from tokenrank.report.plots import ACCENT, BAND, INK, REFERENCE, plain_axes, save
+from tokenrank.report.selection import at, chance, label
 
 WORST, WORST_BAND = "#7a4b94", "#d9c6e3"
 KNOWS = "oracle"  # the control that no ranking can beat, where it was chosen

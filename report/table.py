@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from report.selection import at, chance, label, metric_names
+from tokenrank.report.selection import at, chance, label, metric_names
 
 WIDTH = len(" (-0.000)")
 

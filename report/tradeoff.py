@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from report.engine_rows import FULL, ORACLE, RANDOM, absent, engines, keep_rates, origin, over_all
-from report.engine_style import Style, styles
-from report.placing import Label, Placing, apart
-from report.plots import INK, plain_axes, save
+from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM, absent, engines, keep_rates, origin, over_all
+from tokenrank.report.engine_style import Style, styles
+from tokenrank.report.placing import Label, Placing, apart
+from tokenrank.report.plots import INK, plain_axes, save
 
 TIME, MEMORY = "prefill_ratio", "kv_ratio"
 NAMES = {TIME: "accuracy_against_time", MEMORY: "accuracy_against_kv"}

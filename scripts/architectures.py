@@ -7,10 +7,10 @@ import warnings
 
 import torch
 
-from capture.deviation import answer_truth, furthest, own_attention
-from capture.layer import AttentionLayer
-from capture.reading import read
-from models.architectures import ARCHITECTURES, tiny_of
+from tokenrank.capture.deviation import answer_truth, furthest, own_attention
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.reading import read
+from tokenrank.models.architectures import ARCHITECTURES, tiny_of
 
 PROMPT, ANSWER = 40, 5  # tokens
 

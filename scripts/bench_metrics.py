@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from evaluation.building import build
-from metrics.metric import Metric, Truth, tokens_kept
-from metrics.ranking import Ranking
+from tokenrank.evaluation.building import build
+from tokenrank.metrics.metric import Metric, Truth, tokens_kept
+from tokenrank.metrics.ranking import Ranking
 
 METRICS = Path(__file__).resolve().parent.parent / "configs" / "metric"
 PERCENTS = [5, 10, 20, 40]

@@ -25,16 +25,16 @@ from omegaconf import DictConfig
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from capture.layer import AttentionLayer
-from capture.reading import read
-from evaluation.building import build
-from evaluation.composing import register
-from evaluation.measuring import measure_prompt
-from evaluation.memory import peak_bytes, start_peak
-from evaluation.preparation import Experiment, prepare
-from evaluation.scoring import rank
-from heuristics.heuristic import Heuristic
-from tasks.task import Prompt
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.reading import read
+from tokenrank.evaluation.building import build
+from tokenrank.evaluation.composing import register
+from tokenrank.evaluation.measuring import measure_prompt
+from tokenrank.evaluation.memory import peak_bytes, start_peak
+from tokenrank.evaluation.preparation import Experiment, prepare
+from tokenrank.evaluation.scoring import rank
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.tasks.task import Prompt
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN = {"longbench": "../shared/longbench", "repeats": "5", "lengths": "1000,2000,3400", "answer_tokens": "128"}

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from records.tables import write_text
-from report.engines import ttft_summary
+from tokenrank.records.tables import write_text
+from tokenrank.report.engines import ttft_summary
 
 ROOT = Path(__file__).resolve().parent.parent
 WHOLE = (

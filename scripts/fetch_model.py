@@ -1,6 +1,6 @@
 """Fetches the default model into the cache ($TOKENRANK_CACHE, else ~/.cache/tokenrank) unless it is there; says where."""
 
-from models.smollm2 import smollm2_folder
+from tokenrank.models.smollm2 import smollm2_folder
 
 
 def main() -> None:

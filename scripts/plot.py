@@ -11,15 +11,15 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import OmegaConf
 
-from report.between import draw_between
-from report.engine_rows import is_of_engines, origin
-from report.engines import accuracy_summary, ttft_summary
-from report.grid import draw_engine_grids, draw_grid
-from report.latency import draw_latency
-from report.plots import draw_all
-from report.study import draw_study
-from report.table import summary
-from report.tradeoff import draw_tradeoff
+from tokenrank.report.between import draw_between
+from tokenrank.report.engine_rows import is_of_engines, origin
+from tokenrank.report.engines import accuracy_summary, ttft_summary
+from tokenrank.report.grid import draw_engine_grids, draw_grid
+from tokenrank.report.latency import draw_latency
+from tokenrank.report.plots import draw_all
+from tokenrank.report.study import draw_study
+from tokenrank.report.table import summary
+from tokenrank.report.tradeoff import draw_tradeoff
 
 
 def main(folder: Path, k: float) -> None:

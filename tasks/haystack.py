@@ -4,7 +4,7 @@ import random
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.tokens import encode, plain
+from tokenrank.tasks.tokens import encode, plain
 
 MARK = "\x00"  # stands for the long text while the template is applied
 

@@ -9,11 +9,11 @@ from typing import Any
 import fsspec
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.choosing import drawn_rows
-from tasks.jsonl import parse_jsonl, read_jsonl
-from tasks.longbench_metrics import SCORING, best_score
-from tasks.task import Prompt, Task, check_answers, check_positive, check_room
-from tasks.tokens import fitted
+from tokenrank.tasks.choosing import drawn_rows
+from tokenrank.tasks.jsonl import parse_jsonl, read_jsonl
+from tokenrank.tasks.longbench_metrics import SCORING, best_score
+from tokenrank.tasks.task import Prompt, Task, check_answers, check_positive, check_room
+from tokenrank.tasks.tokens import fitted
 
 PROMPTS, LENGTHS = "dataset2prompt.json", "dataset2maxlen.json"
 TEMPLATES = "github://THUDM:LongBench@f6227eb7a25cacbd96310aea2c59af003f8d8925/config"  # of LongBench's own repository

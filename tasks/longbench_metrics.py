@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from tasks.answer_f1 import answer_f1
-from tasks.classification import classification
-from tasks.code_similarity import code_similarity
-from tasks.passage_count import passage_count
-from tasks.passage_retrieval import passage_retrieval
-from tasks.rouge_l import rouge_l
+from tokenrank.tasks.answer_f1 import answer_f1
+from tokenrank.tasks.classification import classification
+from tokenrank.tasks.code_similarity import code_similarity
+from tokenrank.tasks.passage_count import passage_count
+from tokenrank.tasks.passage_retrieval import passage_retrieval
+from tokenrank.tasks.rouge_l import rouge_l
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from itertools import product
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.choosing import check_room_for, drawn_cells
-from tasks.haystack import MARK, frame, haystack
-from tasks.task import Prompt, Task, check_positive
-from tasks.tokens import plain, worded
+from tokenrank.tasks.choosing import check_room_for, drawn_cells
+from tokenrank.tasks.haystack import MARK, frame, haystack
+from tokenrank.tasks.task import Prompt, Task, check_positive
+from tokenrank.tasks.tokens import plain, worded
 
 TASK = "Read the report below and remember the code number that is hidden in it.\n\n"
 NEEDLE = " The code number of {owner} is {value}."

@@ -8,9 +8,9 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.jsonl import read_jsonl
-from tasks.task import Prompt, Task, check_answers, check_id, check_positive, check_room
-from tasks.tokens import fitted
+from tokenrank.tasks.jsonl import read_jsonl
+from tokenrank.tasks.task import Prompt, Task, check_answers, check_id, check_positive, check_room
+from tokenrank.tasks.tokens import fitted
 
 OPTIONAL = ("answers", "max_new_tokens", "chat_template")
 

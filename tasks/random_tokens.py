@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.choosing import check_lengths, check_room_for
-from tasks.task import Prompt, Task
+from tokenrank.tasks.choosing import check_lengths, check_room_for
+from tokenrank.tasks.task import Prompt, Task
 
 
 @dataclass(frozen=True)

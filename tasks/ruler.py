@@ -8,12 +8,12 @@ from itertools import product
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.choosing import check_lengths, check_room_for, drawn_cells
-from tasks.containing import share_found
-from tasks.ruler_counted import cwe, fwe
-from tasks.ruler_hidden import niah, vt
-from tasks.ruler_page import Page, Written
-from tasks.task import Prompt, Task, check_positive
+from tokenrank.tasks.choosing import check_lengths, check_room_for, drawn_cells
+from tokenrank.tasks.containing import share_found
+from tokenrank.tasks.ruler_counted import cwe, fwe
+from tokenrank.tasks.ruler_hidden import niah, vt
+from tokenrank.tasks.ruler_page import Page, Written
+from tokenrank.tasks.task import Prompt, Task, check_positive
 
 Kind = Callable[[Page, random.Random], Written]
 KINDS: dict[str, tuple[Kind, int]] = {  # how it is written, and tokens of the answer

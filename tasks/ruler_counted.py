@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable, Sequence
 from itertools import count, islice, takewhile
 
-from tasks.haystack import MARK
-from tasks.made_up import letters, words
-from tasks.ruler_page import Page, Wording, Written
-from tasks.tokens import encode
+from tokenrank.tasks.haystack import MARK
+from tokenrank.tasks.made_up import letters, words
+from tokenrank.tasks.ruler_page import Page, Wording, Written
+from tokenrank.tasks.tokens import encode
 
 COMMON, LEAST_OTHERS = 10, 10  # words
 SHORT = 4096  # tokens: RULER repeats less below

@@ -6,11 +6,11 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.choosing import drawn_rows
-from tasks.containing import any_found, share_found
-from tasks.ruler_rows import file_rows, hub_rows
-from tasks.task import Prompt, Task, check_id, check_positive, check_room
-from tasks.tokens import fitted
+from tokenrank.tasks.choosing import drawn_rows
+from tokenrank.tasks.containing import any_found, share_found
+from tokenrank.tasks.ruler_rows import file_rows, hub_rows
+from tokenrank.tasks.task import Prompt, Task, check_id, check_positive, check_room
+from tokenrank.tasks.tokens import fitted
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ import random
 from collections.abc import Iterator
 from itertools import islice
 
-from tasks.haystack import frame, haystack, sentence
-from tasks.made_up import letters, numbers, words
-from tasks.ruler_page import Page, Wording, Written
-from tasks.tokens import plain
+from tokenrank.tasks.haystack import frame, haystack, sentence
+from tokenrank.tasks.made_up import letters, numbers, words
+from tokenrank.tasks.ruler_page import Page, Wording, Written
+from tokenrank.tasks.tokens import plain
 
 DIGITS = 7
 HOPS = 4  # assignments after the first

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.haystack import MARK
-from tasks.tokens import worded
+from tokenrank.tasks.haystack import MARK
+from tokenrank.tasks.tokens import worded
 
 
 @dataclass(frozen=True)

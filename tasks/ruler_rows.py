@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet
 
-from tasks.jsonl import read_jsonl
-from tasks.task import check_answers
+from tokenrank.tasks.jsonl import read_jsonl
+from tokenrank.tasks.task import check_answers
 
 TEXTS = ("context", "question", "answer_prefix", "task")
 COLUMNS = (*TEXTS, "answer", "max_new_tokens")

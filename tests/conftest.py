@@ -6,8 +6,8 @@ import pytest
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from models.tiny import Tiny
 from tests.command import Command, command
+from tokenrank.models.tiny import Tiny
 
 
 @pytest.fixture(scope="session")

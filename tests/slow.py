@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from capture.layer import AttentionLayer
+from tokenrank.capture.layer import AttentionLayer
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

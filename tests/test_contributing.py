@@ -20,9 +20,9 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
     folder = tmp_path / "my"
     (folder / "heuristic").mkdir(parents=True)
     (folder / "my_peak.py").write_text(code)
-    (folder / "heuristic" / "peak.yaml").write_text(config.replace("heuristics.peak.Peak", "my_peak.Peak"))
+    (folder / "heuristic" / "peak.yaml").write_text(config.replace("tokenrank.heuristics.peak.Peak", "my_peak.Peak"))
     monkeypatch.syspath_prepend(str(folder))
-    return folder, test.replace("from heuristics.peak import", "from my_peak import")
+    return folder, test.replace("from tokenrank.heuristics.peak import", "from my_peak import")
 
 
 def test_the_heuristic_of_the_recipe_runs_beside_ours(

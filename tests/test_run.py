@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
-from models.tiny import byte_tokenizer
 from tests.command import Command, Ended
+from tokenrank.models.tiny import byte_tokenizer
 
 ROOT = Path(__file__).parent.parent
 SMALL = (
@@ -155,7 +155,7 @@ def test_the_reference_answer_can_be_fed_instead_of_generated(tokenrank: Command
 OUTSIDE = '''
 from dataclasses import dataclass
 import torch
-from heuristics.heuristic import Heuristic
+from tokenrank.heuristics.heuristic import Heuristic
 
 @dataclass(frozen=True)
 class Backwards(Heuristic):
@@ -318,7 +318,7 @@ def test_what_no_engine_can_do_gets_one_sentence_and_leaves_nothing(
 def test_a_model_without_positions_is_refused_before_anything_is_written(
     tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evaluation.driving.takes_positions", lambda _: False)
+    monkeypatch.setattr("tokenrank.evaluation.driving.takes_positions", lambda _: False)
     ended = tokenrank(*SMALL, "evaluation=accuracy", "heuristic=gemfilter")
     refused(ended, "LlamaForCausalLM takes no positions: kept tokens could not be told where they stand", tmp_path)
 
@@ -404,5 +404,5 @@ def test_the_paper_experiment_pins_the_authors_settings_for_whichever_are_chosen
     assert ended.code == 0, ended.err
     config = OmegaConf.load(tmp_path / "run" / "config.yaml")
     assert OmegaConf.to_container(config.heuristic) == {
-        "claa": {"_target_": "heuristics.claa.CLAA", "n": 4, "window": 8, "kernel": 13, "heads": "sum"}
+        "claa": {"_target_": "tokenrank.heuristics.claa.CLAA", "n": 4, "window": 8, "kernel": 13, "heads": "sum"}
     }

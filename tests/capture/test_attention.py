@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from capture.attention import EAGER, FUSED, watch
-from capture.deviation import answer_truth, furthest, own_attention
-from capture.layer import AttentionLayer
-from capture.reading import attention_layers, read
-from models.architectures import ARCHITECTURES, SHAPE, tiny_of
+from tokenrank.capture.attention import EAGER, FUSED, watch
+from tokenrank.capture.deviation import answer_truth, furthest, own_attention
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.reading import attention_layers, read
+from tokenrank.models.architectures import ARCHITECTURES, SHAPE, tiny_of
 
 PROMPT, ANSWER = 40, 5  # tokens; a window of 16 reaches from the answer's end into the prompt
 TOKENS = SHAPE["vocab_size"]

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.cache_utils import Cache, DynamicCache
 
-from capture.cache import reserved_cache
+from tokenrank.capture.cache import reserved_cache
 
 
 def states(tokens: int, seed: int) -> Tensor:

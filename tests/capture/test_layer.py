@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
 from tests import slow
 from tests.slow import random_layer
+from tokenrank.capture.layer import AttentionLayer
 
 TOKENS = 40
 RULES: dict[str, dict[str, Any]] = {

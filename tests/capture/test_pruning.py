@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from capture.layer import AttentionLayer
-from capture.layers import decoder_layers
-from capture.partial import read_up_to
-from capture.pruning import Keep, PrunedRun
-from capture.reading import read
-from models.architectures import ARCHITECTURES, tiny_of
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.layers import decoder_layers
+from tokenrank.capture.partial import read_up_to
+from tokenrank.capture.pruning import Keep, PrunedRun
+from tokenrank.capture.reading import read
+from tokenrank.models.architectures import ARCHITECTURES, tiny_of
 
 TOKENS = 30
 

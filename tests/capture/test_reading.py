@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef  # lives as long as nobody holds the numbers
 from transformers import PreTrainedModel
 
-from capture.layer import AttentionLayer
-from capture.reading import attention_layers, read
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.reading import attention_layers, read
 
 TOKENS, ANSWER = 30, 8
 
@@ -204,7 +204,9 @@ def test_an_empty_answer_is_an_error(model: PreTrainedModel, given: dict[str, An
 
 
 def test_a_model_that_shows_no_layer_is_an_error(model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("capture.attention.ROUTES", {"sdpa": "sdpa"})  # the ordinary attention: nobody is told
+    monkeypatch.setattr(
+        "tokenrank.capture.attention.ROUTES", {"sdpa": "sdpa"}
+    )  # the ordinary attention: nobody is told
     model.set_attn_implementation("sdpa")
     with pytest.raises(ValueError, match="no attention layer of LlamaForCausalLM was captured"):
         read(model, prompt(), ignore, max_new_tokens=3)

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from capture.stopwatch import Stopwatch
+from tokenrank.capture.stopwatch import Stopwatch
 
 
 def test_seconds_of_all_blocks_are_added_and_nothing_else() -> None:

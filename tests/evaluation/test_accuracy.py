@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from capture.layer import AttentionLayer
-from evaluation.accuracy import FlopCounts
-from heuristics.claa import CLAA
-from prefill.engine import Job
-from prefill.layers import ModelLayers
-from prefill.layerwise import Layerwise
 from tests.command import Command
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.evaluation.accuracy import FlopCounts
+from tokenrank.heuristics.claa import CLAA
+from tokenrank.prefill.engine import Job
+from tokenrank.prefill.layers import ModelLayers
+from tokenrank.prefill.layerwise import Layerwise
 
 SMALL = (
     "evaluation=accuracy",
@@ -118,7 +118,7 @@ def test_operations_are_counted_once_for_as_many_tokens(tiny_model: PreTrainedMo
 OUTSIDE = '''
 from dataclasses import dataclass
 import torch
-from heuristics.heuristic import Heuristic
+from tokenrank.heuristics.heuristic import Heuristic
 
 @dataclass(frozen=True)
 class Fails(Heuristic):

@@ -2,7 +2,7 @@
 
 from hydra.errors import MissingConfigException
 
-from evaluation.bad_input import one_sentence
+from tokenrank.evaluation.bad_input import one_sentence
 
 
 def test_several_lines_become_one() -> None:

@@ -10,13 +10,13 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from evaluation.between import BetweenLayers
-from evaluation.building import build
-from evaluation.measuring import Key, Measured, measure
-from metrics.metric import Metric, Truth, share_kept
-from metrics.ranking import Ranking
-from metrics.recall import recall_at_k
 from tests.command import Command
+from tokenrank.evaluation.between import BetweenLayers
+from tokenrank.evaluation.building import build
+from tokenrank.evaluation.measuring import Key, Measured, measure
+from tokenrank.metrics.metric import Metric, Truth, share_kept
+from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.recall import recall_at_k
 
 CONFIG = Path(__file__).parents[2] / "configs" / "metric" / "jaccard.yaml"
 LAYERS, WINDOWED, TOKENS = [1, 4, 6, 7], frozenset({4}), 40

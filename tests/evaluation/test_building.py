@@ -3,12 +3,12 @@
 import pytest
 from omegaconf import OmegaConf
 
-from evaluation.building import build, build_all
-from heuristics.claa import CLAA
-from heuristics.fastkv import FastKV
-from tasks.niah import NeedleInAHaystack
+from tokenrank.evaluation.building import build, build_all
+from tokenrank.heuristics.claa import CLAA
+from tokenrank.heuristics.fastkv import FastKV
+from tokenrank.tasks.niah import NeedleInAHaystack
 
-NIAH = {"_target_": "tasks.niah.NeedleInAHaystack", "lengths": [100], "depths": [0, 50.5]}
+NIAH = {"_target_": "tokenrank.tasks.niah.NeedleInAHaystack", "lengths": [100], "depths": [0, 50.5]}
 
 
 def test_a_node_becomes_its_class_with_plain_lists() -> None:
@@ -16,7 +16,10 @@ def test_a_node_becomes_its_class_with_plain_lists() -> None:
 
 
 def test_a_group_is_built_leaf_by_leaf() -> None:
-    group = {"x": {"_target_": "heuristics.claa.CLAA", "n": 2}, "y": {"_target_": "heuristics.fastkv.FastKV"}}
+    group = {
+        "x": {"_target_": "tokenrank.heuristics.claa.CLAA", "n": 2},
+        "y": {"_target_": "tokenrank.heuristics.fastkv.FastKV"},
+    }
     assert build_all(OmegaConf.create({"heuristic": group}), "heuristic") == {"x": CLAA(n=2), "y": FastKV()}
 
 
@@ -29,7 +32,7 @@ def test_a_group_is_built_leaf_by_leaf() -> None:
         ({"chat_template": 1}, r"task\.chat_template is 1, must be of type bool"),
         ({"depths": [200]}, "task: task.depths holds 200"),
         ({"colour": "red"}, "task: .*colour"),
-        ({"_target_": "tasks.niah.NoSuchTask"}, "task: .*NoSuchTask"),
+        ({"_target_": "tokenrank.tasks.niah.NoSuchTask"}, "task: .*NoSuchTask"),
         ({"_target_": "no_such_module.Task"}, "task: .*no_such_module"),
     ],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from evaluation.composing import register, short_hash
+from tokenrank.evaluation.composing import register, short_hash
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 

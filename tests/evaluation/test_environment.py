@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from evaluation.environment import environment, git_commit
+from tokenrank.evaluation.environment import environment, git_commit
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from capture.pruning import Keep, PrunedRun
-from evaluation.flops import counted
-from models.architectures import tiny_of
+from tokenrank.capture.pruning import Keep, PrunedRun
+from tokenrank.evaluation.flops import counted
+from tokenrank.models.architectures import tiny_of
 
 HIDDEN, INNER, HEADS, KV_HEADS, DIM, WORDS = 32, 48, 4, 2, 8, 64
 

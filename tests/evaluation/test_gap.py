@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.gap import gap_closed
+from tokenrank.evaluation.gap import gap_closed
 
 SCORES = pd.DataFrame({"full": [1.0, 1.0], "oracle": [1.0, 0.6], "claa": [0.7, 0.5], "random": [0.2, 0.2]})
 

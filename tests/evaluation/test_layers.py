@@ -9,11 +9,11 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from capture.reading import LayerFacts
-from evaluation.layers import layer_note, layer_record
-from models.architectures import ARCHITECTURES, SHAPE, tiny_of
-from models.tiny import byte_tokenizer
 from tests.command import Command
+from tokenrank.capture.reading import LayerFacts
+from tokenrank.evaluation.layers import layer_note, layer_record
+from tokenrank.models.architectures import ARCHITECTURES, SHAPE, tiny_of
+from tokenrank.models.tiny import byte_tokenizer
 
 SMALL = ("task.lengths=[300]", "task.depths=[0,50]", "task.max_new_tokens=4", "heuristic=[claa,random]")
 
@@ -76,7 +76,9 @@ def test_a_run_on_a_model_that_ranks_all_its_layers_says_nothing(tokenrank: Comm
 def test_a_model_that_shows_no_layer_is_refused_before_anything_is_written(
     tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("capture.attention.ROUTES", {"sdpa": "sdpa"})  # the ordinary attention: nobody is told
+    monkeypatch.setattr(
+        "tokenrank.capture.attention.ROUTES", {"sdpa": "sdpa"}
+    )  # the ordinary attention: nobody is told
     ended = tokenrank("model=tiny", *SMALL)
     assert ended.code == 2
     assert ended.err == "error: no attention layer of LlamaForCausalLM was captured\n"

@@ -5,13 +5,13 @@ from functools import partial
 import pytest
 import torch
 
-from evaluation.measuring import measure
-from metrics.metric import Metric, Truth, no_association, share_kept
-from metrics.needle import needle_recall_at_k
-from metrics.ranking import Ranking
-from metrics.recall import recall_at_k
-from metrics.spearman import spearman
-from metrics.summaries import over_layers
+from tokenrank.evaluation.measuring import measure
+from tokenrank.metrics.metric import Metric, Truth, no_association, share_kept
+from tokenrank.metrics.needle import needle_recall_at_k
+from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.recall import recall_at_k
+from tokenrank.metrics.spearman import spearman
+from tokenrank.metrics.summaries import over_layers
 
 DRAW = torch.Generator().manual_seed(0)
 SCORES = {name: torch.rand(3, 40, generator=DRAW) for name in ("a", "b")}

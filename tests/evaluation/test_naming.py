@@ -9,9 +9,9 @@ from hydra.conf import HydraConf
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from evaluation.naming import names_of
-from evaluation.preparation import Experiment
-from report.logger import Names
+from tokenrank.evaluation.naming import names_of
+from tokenrank.evaluation.preparation import Experiment
+from tokenrank.report.logger import Names
 
 FOLDER = Path("results") / "a_sweep" / "0_abc"
 

@@ -6,9 +6,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from evaluation.composing import register
-from evaluation.preparation import check_settings, of_the_chosen, prepare
-from heuristics.claa import CLAA
+from tokenrank.evaluation.composing import register
+from tokenrank.evaluation.preparation import check_settings, of_the_chosen, prepare
+from tokenrank.heuristics.claa import CLAA
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 
@@ -36,7 +36,7 @@ def test_the_given_config_is_left_as_it_was() -> None:
 
 
 def test_the_model_is_not_loaded_for_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.tiny.Tiny.model", lambda _: pytest.fail("loaded"))
+    monkeypatch.setattr("tokenrank.models.tiny.Tiny.model", lambda _: pytest.fail("loaded"))
     with pytest.raises(ValueError, match=r"heuristic\.claa\.window=300"):
         prepare(config("heuristic.claa.window=300"))
 
@@ -51,7 +51,7 @@ def test_a_reference_answer_is_asked_for_before_the_run() -> None:
 
 def unanswered() -> object:
     """A task whose only prompt has no reference answer."""
-    from tasks.task import Prompt, Task
+    from tokenrank.tasks.task import Prompt, Task
 
     class Unanswered(Task):
         def prompts(self, tokenizer: object, max_tokens: int) -> list[Prompt]:

@@ -7,17 +7,17 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from capture.layer import AttentionLayer
-from capture.reading import read
-from evaluation.scoring import as_tensors, rank
-from heuristics.claa import CLAA
-from heuristics.controls import Oracle
-from heuristics.fastkv import FastKV
-from heuristics.heuristic import Heuristic
-from heuristics.snapkv import SnapKV
-from models.architectures import tiny_of
-from oracle.answer_informed import AnswerInformedOracle
-from tasks.task import Prompt
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.reading import read
+from tokenrank.evaluation.scoring import as_tensors, rank
+from tokenrank.heuristics.claa import CLAA
+from tokenrank.heuristics.controls import Oracle
+from tokenrank.heuristics.fastkv import FastKV
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.heuristics.snapkv import SnapKV
+from tokenrank.models.architectures import tiny_of
+from tokenrank.oracle.answer_informed import AnswerInformedOracle
+from tokenrank.tasks.task import Prompt
 
 PROMPT = Prompt("p", "test", tuple((7 * i * i + 3) % 256 for i in range(60)), max_new_tokens=5)
 METHODS: dict[str, Heuristic] = {"claa": CLAA(), "fastkv": FastKV(), "snapkv": SnapKV(), "oracle": Oracle()}

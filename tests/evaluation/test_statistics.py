@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.folder import METRIC_COLUMNS
-from evaluation.statistics import over_samples
+from tokenrank.evaluation.folder import METRIC_COLUMNS
+from tokenrank.evaluation.statistics import over_samples
 
 VALUES = {"a": [0.5, 0.7, 0.6, 0.9], "b": [0.1, 0.2, 0.4, 0.2]}
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evaluation.ttft import TimeToFirstToken
 from tests.command import Command
+from tokenrank.evaluation.ttft import TimeToFirstToken
 
 SMALL = ("evaluation=ttft", "model=tiny", "task.lengths=[200,300]", "prefill.keep=[20,50]", "evaluation.repeats=3")
 FACTS = {

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from heuristics.asl import ASL
-from heuristics.fastkv import FastKV
 from tests.slow import random_layer
+from tokenrank.heuristics.asl import ASL
+from tokenrank.heuristics.fastkv import FastKV
 
 DRAW = torch.Generator().manual_seed(0)
 UNRELATED = torch.rand(10, 500, generator=DRAW)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from heuristics.controls import Known, Oracle, Random, Recency, Sinks
 from tests.slow import random_layer
+from tokenrank.heuristics.controls import Known, Oracle, Random, Recency, Sinks
 
 
 def test_noise_is_the_same_for_the_same_seed_layer_and_prompt() -> None:

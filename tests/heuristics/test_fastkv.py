@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from capture.layer import AttentionLayer
-from heuristics.fastkv import FastKV
 from tests import slow
 from tests.slow import random_layer
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.fastkv import FastKV
 
 
 def slow_score(layer: AttentionLayer, window: int, kernel: int) -> slow.Array:

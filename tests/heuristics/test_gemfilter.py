@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from capture.layer import AttentionLayer
-from heuristics.gemfilter import GemFilter
 from tests import slow
 from tests.slow import random_layer
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.gemfilter import GemFilter
 
 
 def slow_score(layer: AttentionLayer, kernel: int) -> slow.Array:

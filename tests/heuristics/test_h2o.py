@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import torch
 
-from heuristics import weighted
-from heuristics.h2o import H2O
 from tests import slow
 from tests.slow import random_layer
+from tokenrank.heuristics import weighted
+from tokenrank.heuristics.h2o import H2O
 
 RULES: list[dict[str, Any]] = [{}, {"sliding_window": 9}, {"softcap": 2.0}, {"kv_heads": 1}, {"kv_heads": 4}]
 

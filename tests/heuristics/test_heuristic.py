@@ -11,8 +11,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from heuristics.heuristic import Heuristic, check_choice, check_window
 from tests.slow import random_layer
+from tokenrank.heuristics.heuristic import Heuristic, check_choice, check_window
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "heuristic").glob("*.yaml"))
 NAMES = [path.stem for path in CONFIGS if path.stem != "kvpress"]  # that one needs a package: test_kvpress.py

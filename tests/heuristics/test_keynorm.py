@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from heuristics.keynorm import KeyNorm
 from tests.slow import random_layer
+from tokenrank.heuristics.keynorm import KeyNorm
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])

@@ -11,11 +11,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from capture.layer import AttentionLayer
-from capture.reading import read
-from heuristics.keynorm import KeyNorm
-from heuristics.kvpress import NEEDS, KVPress
 from tests.slow import random_layer
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.reading import read
+from tokenrank.heuristics.keynorm import KeyNorm
+from tokenrank.heuristics.kvpress import NEEDS, KVPress
 
 PROMPT = torch.tensor([(7 * i * i + 3) % 256 for i in range(80)])
 INSTALLED = importlib.util.find_spec("kvpress") is not None
@@ -117,7 +117,7 @@ def test_a_real_press_scores_as_kvpress_itself_does(press: str, byte_tokenizer: 
     """The other way to its scores: a forward hook as kvpress sets it, the keys out of the cache."""
     import kvpress
 
-    from models.tiny import Tiny
+    from tokenrank.models.tiny import Tiny
 
     model = Tiny(layers=2, seed=3).model()  # not the shared one: importing kvpress wraps what models call
     wanted: dict[int, Tensor] = {}

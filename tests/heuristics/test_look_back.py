@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from heuristics.look_back import look_back
 from tests.slow import random_layer
+from tokenrank.heuristics.look_back import look_back
 
 
 def test_nothing_to_look_from_is_an_error() -> None:

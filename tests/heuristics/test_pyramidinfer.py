@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from heuristics.pyramidinfer import PyramidInfer
 from tests import slow
 from tests.slow import random_layer
+from tokenrank.heuristics.pyramidinfer import PyramidInfer
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])

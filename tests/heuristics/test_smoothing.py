@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from heuristics.smoothing import check_kernel, smooth
 from tests import slow
+from tokenrank.heuristics.smoothing import check_kernel, smooth
 
 SLOW = {"average": slow.average, "max": slow.maximum}
 

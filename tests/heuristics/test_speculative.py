@@ -8,12 +8,12 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from capture.layer import AttentionLayer
-from capture.reading import read
-from heuristics.speculative import Speculative
-from models.tiny import Tiny
 from tests import slow
 from tests.slow import random_layer
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.reading import read
+from tokenrank.heuristics.speculative import Speculative
+from tokenrank.models.tiny import Tiny
 
 PROMPT = torch.tensor([(7 * i * i + 3) % 256 for i in range(50)])
 UNUSED = torch.zeros(1)

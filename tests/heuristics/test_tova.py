@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from capture.layer import AttentionLayer
-from heuristics.tova import TOVA
 from tests import slow
 from tests.slow import random_layer
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.tova import TOVA
 
 
 def slow_score(layer: AttentionLayer, row: int = -1) -> slow.Array:

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from capture.layer import AttentionLayer
-from heuristics import weighted
-from heuristics.weighted import weighted_attention
 from tests import slow
 from tests.slow import random_layer
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics import weighted
+from tokenrank.heuristics.weighted import weighted_attention
 
 
 @pytest.mark.parametrize("rows", [1, 7, 40])

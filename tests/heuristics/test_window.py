@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from heuristics.window import keep_window, window_votes
 from tests import slow
 from tests.slow import random_layer
+from tokenrank.heuristics.window import keep_window, window_votes
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])

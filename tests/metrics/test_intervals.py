@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from metrics.intervals import bootstrap_means, holm, wilcoxon_p
+from tokenrank.metrics.intervals import bootstrap_means, holm, wilcoxon_p
 
 DRAW = np.random.default_rng(0)
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from metrics.jaccard import jaccard_between_rows, jaccard_chance, neighbour_jaccard_at_k
-from metrics.ranking import Ranking
+from tokenrank.metrics.jaccard import jaccard_between_rows, jaccard_chance, neighbour_jaccard_at_k
+from tokenrank.metrics.ranking import Ranking
 
 LAYERS = Ranking(torch.rand(6, 30, generator=torch.Generator().manual_seed(0)))
 

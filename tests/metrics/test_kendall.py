@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from metrics.kendall import kendall
-from metrics.ranking import Ranking
+from tokenrank.metrics.kendall import kendall
+from tokenrank.metrics.ranking import Ranking
 
 DRAW = torch.Generator().manual_seed(0)
 SCORES, ORACLE = (torch.randint(0, levels, (4, 25), generator=DRAW).float() for levels in (9, 6))  # many ties

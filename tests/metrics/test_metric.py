@@ -9,10 +9,10 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from metrics.metric import Metric, Truth, no_association, share_kept, tokens_kept
-from metrics.needle import needle_recall_at_k
-from metrics.ranking import Ranking
-from metrics.recall import recall_at_k
+from tokenrank.metrics.metric import Metric, Truth, no_association, share_kept, tokens_kept
+from tokenrank.metrics.needle import needle_recall_at_k
+from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.recall import recall_at_k
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "metric"
 NAMES = sorted(file.stem for file in CONFIGS.glob("*.yaml") if file.stem != "all")

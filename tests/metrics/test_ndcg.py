@@ -7,8 +7,8 @@ import torch
 from ir_measures import Qrel, ScoredDoc, iter_calc, nDCG
 from torch import Tensor
 
-from metrics.ndcg import ndcg_at_k, ndcg_chance
-from metrics.ranking import Ranking
+from tokenrank.metrics.ndcg import ndcg_at_k, ndcg_chance
+from tokenrank.metrics.ranking import Ranking
 
 
 def few_values(rows: int, tokens: int, seed: int) -> Tensor:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from metrics.needle import needle_recall_at_k
-from metrics.ranking import Ranking
+from tokenrank.metrics.needle import needle_recall_at_k
+from tokenrank.metrics.ranking import Ranking
 
 NEEDLE = range(10, 16)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metrics.ranking import Ranking, check_same_tokens
+from tokenrank.metrics.ranking import Ranking, check_same_tokens
 
 
 def few_values(rows: int, tokens: int) -> Tensor:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from metrics.ranking import Ranking
-from metrics.rbo import rbo, rbo_chance
+from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.rbo import rbo, rbo_chance
 
 DRAW = torch.Generator().manual_seed(0)
 SCORES, ORACLE = torch.rand(4, 30, generator=DRAW), torch.rand(4, 30, generator=DRAW)

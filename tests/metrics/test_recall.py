@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from metrics.ranking import Ranking
-from metrics.recall import recall_at_k
+from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.recall import recall_at_k
 
 
 def few_values(rows: int, tokens: int, seed: int) -> Tensor:

@@ -5,8 +5,8 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from metrics.ranking import Ranking
-from metrics.spearman import spearman
+from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.spearman import spearman
 
 
 def draw(rows: int, tokens: int, seed: int) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metrics.summaries import over_layers
+from tokenrank.metrics.summaries import over_layers
 
 
 def draw(layers: int) -> Tensor:

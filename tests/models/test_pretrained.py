@@ -14,8 +14,8 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, PreTrainedModel
 
-from models.pretrained import Pretrained, pick_device
-from models.tiny import Tiny
+from tokenrank.models.pretrained import Pretrained, pick_device
+from tokenrank.models.tiny import Tiny
 
 LOADERS = ["tokenizer", "max_tokens", "model"]
 EIGHT_BITS = GGMLQuantizationType.Q8_0

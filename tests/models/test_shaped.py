@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from models.shaped import Shaped
+from tokenrank.models.shaped import Shaped
 
 LLAMA3: Any = OmegaConf.to_container(OmegaConf.load(Path(__file__).parents[2] / "configs" / "model" / "llama3.yaml"))
 SMALL = {

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from models import smollm2
-from models.smollm2 import CACHE_VARIABLE, GGUF, REQUIREMENT, SmolLM2, cache_folder, smollm2_folder
-from models.tiny import Tiny
+from tokenrank.models import smollm2
+from tokenrank.models.smollm2 import CACHE_VARIABLE, GGUF, REQUIREMENT, SmolLM2, cache_folder, smollm2_folder
+from tokenrank.models.tiny import Tiny
 
 CONTENT = b"made-up weights"
 Pip = Callable[..., "subprocess.CompletedProcess[str]"]

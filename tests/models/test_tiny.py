@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from models.tiny import END, Tiny
+from tokenrank.models.tiny import END, Tiny
 
 TEXTS = [
     "",

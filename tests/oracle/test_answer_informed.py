@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from heuristics import look_back
-from oracle.answer_informed import AnswerInformedOracle
 from tests import slow
 from tests.slow import random_layer
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics import look_back
+from tokenrank.oracle.answer_informed import AnswerInformedOracle
 
 TOKENS, ANSWER = 30, 7
 VARIANTS = [(heads, layers) for heads in ("max", "mean") for layers in ("max", "mean", "each")]

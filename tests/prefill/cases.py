@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from capture.reading import read
-from heuristics.claa import CLAA
-from heuristics.gemfilter import GemFilter
-from heuristics.heuristic import Heuristic
-from heuristics.speculative import Speculative
-from models.architectures import ARCHITECTURES, tiny_of
-from prefill.draft import Draft
-from prefill.engine import Engine, Full, Job, Prefilled
-from prefill.layers import ModelLayers
-from prefill.layerwise import Layerwise
-from prefill.restart import Restart
+from tokenrank.capture.reading import read
+from tokenrank.heuristics.claa import CLAA
+from tokenrank.heuristics.gemfilter import GemFilter
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.heuristics.speculative import Speculative
+from tokenrank.models.architectures import ARCHITECTURES, tiny_of
+from tokenrank.prefill.draft import Draft
+from tokenrank.prefill.engine import Engine, Full, Job, Prefilled
+from tokenrank.prefill.layers import ModelLayers
+from tokenrank.prefill.layerwise import Layerwise
+from tokenrank.prefill.restart import Restart
 
 TOKENS, ANSWER = 40, 6
 PLAIN = [name for name in ARCHITECTURES if "(hybrid)" not in name]

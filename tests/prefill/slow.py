@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from capture.attention import watch
+from tokenrank.capture.attention import watch
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from heuristics.claa import CLAA
-from heuristics.speculative import Speculative
-from models.tiny import Tiny, byte_tokenizer
-from prefill.draft import Draft
-from prefill.engine import Job
 from tests.prefill.cases import PLAIN, TOKENS, answered, layers_of, model_of, prefilled, prompt
 from tests.prefill.slow import Hidden, masked_logits
 from tests.prefill.test_layerwise import slow_best
+from tokenrank.heuristics.claa import CLAA
+from tokenrank.heuristics.speculative import Speculative
+from tokenrank.models.tiny import Tiny, byte_tokenizer
+from tokenrank.prefill.draft import Draft
+from tokenrank.prefill.engine import Job
 
 SPECULATIVE = Speculative(look_ahead=3, kernel=3)
 

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 import torch
 
-from heuristics.claa import CLAA
-from models.architectures import ARCHITECTURES
-from prefill.engine import Engine, Full, Job
-from prefill.layers import ModelLayers
-from prefill.layerwise import Layerwise
-from prefill.restart import Restart
 from tests.prefill.cases import ANSWER, ENGINES, TOKENS, answered, layers_of, model_of, prefilled, prompt
 from tests.prefill.slow import Hidden, masked_logits
+from tokenrank.heuristics.claa import CLAA
+from tokenrank.models.architectures import ARCHITECTURES
+from tokenrank.prefill.engine import Engine, Full, Job
+from tokenrank.prefill.layers import ModelLayers
+from tokenrank.prefill.layerwise import Layerwise
+from tokenrank.prefill.restart import Restart
 
 EAGER_TOO = ("llama", "mistral (window)", "qwen2 (window)", "gemma3", "gpt2", "opt", "gpt_neox")
 CASES = [(name, None) for name in ARCHITECTURES] + [(name, "eager") for name in EAGER_TOO]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prefill.layers import ModelLayers
+from tokenrank.prefill.layers import ModelLayers
 
 
 @pytest.mark.parametrize(("total", "wanted"), [(30, 14), (32, 15), (3, 0), (1, 0)])

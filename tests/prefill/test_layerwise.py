@@ -7,22 +7,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from capture.layer import AttentionLayer
-from capture.layers import decoder_layers
-from capture.pruning import Keep, PrunedRun
-from capture.reading import read
-from heuristics.claa import CLAA
-from heuristics.controls import Known, Oracle, Random
-from heuristics.fastkv import FastKV
-from heuristics.heuristic import Heuristic
-from heuristics.snapkv import SnapKV
-from heuristics.tova import TOVA
-from models.architectures import ARCHITECTURES
-from prefill.engine import Engine
-from prefill.layerwise import Layerwise
-from prefill.restart import Restart
 from tests.prefill.cases import ANSWER, HYBRID, PLAIN, TOKENS, answered, layers_of, model_of, prefilled, prompt
 from tests.prefill.slow import Hidden, masked_logits
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.layers import decoder_layers
+from tokenrank.capture.pruning import Keep, PrunedRun
+from tokenrank.capture.reading import read
+from tokenrank.heuristics.claa import CLAA
+from tokenrank.heuristics.controls import Known, Oracle, Random
+from tokenrank.heuristics.fastkv import FastKV
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.heuristics.snapkv import SnapKV
+from tokenrank.heuristics.tova import TOVA
+from tokenrank.models.architectures import ARCHITECTURES
+from tokenrank.prefill.engine import Engine
+from tokenrank.prefill.layerwise import Layerwise
+from tokenrank.prefill.restart import Restart
 
 WINDOW = 4
 DRIVERS: dict[str, Heuristic] = {

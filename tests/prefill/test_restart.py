@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from capture.reading import read
-from heuristics.claa import CLAA
-from heuristics.controls import Oracle
-from heuristics.gemfilter import GemFilter
-from prefill.engine import Job
-from prefill.restart import Restart
 from tests.prefill.cases import ANSWER, PLAIN, TOKENS, answered, layers_of, model_of, prefilled, prompt
 from tests.prefill.test_layerwise import slow_best
+from tokenrank.capture.reading import read
+from tokenrank.heuristics.claa import CLAA
+from tokenrank.heuristics.controls import Oracle
+from tokenrank.heuristics.gemfilter import GemFilter
+from tokenrank.prefill.engine import Job
+from tokenrank.prefill.restart import Restart
 
 
 @pytest.mark.parametrize("architecture", [*PLAIN, "jamba (hybrid)", "qwen3_next (hybrid)"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from records.files import PREFIX, sweep_unfinished, whole_file, whole_folder
+from tokenrank.records.files import PREFIX, sweep_unfinished, whole_file, whole_folder
 
 ROOT = Path(__file__).parents[2]
 WRITE_FILE = """

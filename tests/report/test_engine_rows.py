@@ -3,8 +3,18 @@
 import pandas as pd
 import pytest
 
-from report.engine_rows import absent, answered, engines, keep_rates, lengths, of_sample, of_samples, origin, over_all
 from tests.report.engine_tables import ENGINES, RATES, accuracy_table, as_table, ttft_cell, ttft_tables
+from tokenrank.report.engine_rows import (
+    absent,
+    answered,
+    engines,
+    keep_rates,
+    lengths,
+    of_sample,
+    of_samples,
+    origin,
+    over_all,
+)
 
 
 def test_full_is_first_the_oracle_second_and_random_last_the_others_as_in_the_table() -> None:

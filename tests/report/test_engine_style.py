@@ -1,6 +1,6 @@
 """An engine looks the same in every picture, and no two look alike."""
 
-from report.engine_style import KNOWN, styles
+from tokenrank.report.engine_style import KNOWN, styles
 
 
 def test_a_known_engine_looks_the_same_whatever_is_beside_it() -> None:

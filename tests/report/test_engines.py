@@ -5,8 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from report.engines import accuracy_summary, ttft_summary
 from tests.report.engine_tables import ENGINES, LENGTHS, RATES, SHARES, accuracy_table, as_table, ttft_cell, ttft_tables
+from tokenrank.report.engines import accuracy_summary, ttft_summary
 
 WIDTH = 120
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from evaluation.folder import METRIC_COLUMNS, SAMPLE_COLUMNS
-from report.grid import blank_cells, draw_engine_grids, draw_grid, grid, grid_panels
 from tests.command import Command
 from tests.report.test_plots import colours, course, panels
+from tokenrank.evaluation.folder import METRIC_COLUMNS, SAMPLE_COLUMNS
+from tokenrank.report.grid import blank_cells, draw_engine_grids, draw_grid, grid, grid_panels
 
 # id -> length, depth, score (None: failed), needle recall; no prompt of 900 tokens at 50 %
 PROMPTS: dict[str, tuple[int, float, float | None, float]] = {
@@ -118,7 +118,7 @@ def drawn_tables(monkeypatch: pytest.MonkeyPatch, folder: Path, k: float) -> dic
         drawn[name] = tables
         return grid_panels(tables, name, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("report.grid.grid_panels", note)
+    monkeypatch.setattr("tokenrank.report.grid.grid_panels", note)
     draw_grid(samples(), metrics(), folder, k)
     return drawn
 
@@ -216,7 +216,7 @@ def test_an_engines_panel_holds_its_own_scores(tmp_path: Path, monkeypatch: pyte
         drawn.append(tables)
         return plain(tables, name, title, note)
 
-    monkeypatch.setattr("report.grid.grid_panels", noted)
+    monkeypatch.setattr("tokenrank.report.grid.grid_panels", noted)
     draw_engine_grids(*engine_runs(), "a model", tmp_path)
     (tables,) = drawn
     assert list(tables) == ["full", "claa", "random"]

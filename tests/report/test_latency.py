@@ -9,8 +9,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from report.latency import draw_latency, ttft_against_length, ttft_ratio_against_flops
 from tests.report.engine_tables import LENGTHS, RATES, SHARES, as_table, ttft_cell, ttft_tables
+from tokenrank.report.latency import draw_latency, ttft_against_length, ttft_ratio_against_flops
 
 NAMES = ["full", *(name for name in SHARES if name != "full")]
 Draw = Callable[[pd.DataFrame, pd.DataFrame], Figure]
@@ -124,7 +124,7 @@ def test_the_title_names_the_model(draw: Draw) -> None:
 
 def test_the_oracle_has_no_speed_and_is_in_neither_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Figure] = []
-    monkeypatch.setattr("report.latency.save", lambda figure, path: drawn.append(figure))
+    monkeypatch.setattr("tokenrank.report.latency.save", lambda figure, path: drawn.append(figure))
     table, samples = ttft_tables()
     for name in ("oracle", "tova"):
         more = table[table["heuristic"] == "claa"].assign(heuristic=name)

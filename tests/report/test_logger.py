@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from report.logger import NullLogger, WandB
 from tests.command import ROOT, Command
 from tests.report.test_mirror import NAMES, run_folder
+from tokenrank.report.logger import NullLogger, WandB
 
 SMALL = ("model=tiny", "task.lengths=[300]", "task.depths=[0]", "task.max_new_tokens=4", "metric=[recall]")
 CALL = (

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from report.logger import Names, WandB
-from report.mirror import summary_metrics
+from tokenrank.report.logger import Names, WandB
+from tokenrank.report.mirror import summary_metrics
 
 NAMES = Names(group="a_sweep", job_type="ranking", name="claa-tiny-niah", id="0badcafe")
 OURS = "an answer that is nobody's business"

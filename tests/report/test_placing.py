@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from report.placing import Label, Placing, apart
+from tokenrank.report.placing import Label, Placing, apart
 
 HEIGHTS = [0.50, 0.51, 0.52, 0.53, 0.2]
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from report.published import PUBLISHED, beside_published, published_text
 from tests.report.engine_tables import RATES, Row, accuracy_table, as_table
+from tokenrank.report.published import PUBLISHED, beside_published, published_text
 
 # task -> the scores of its prompts
 FULL = {"longbench/qasper": (0.2, 0.4), "longbench/trec": (0.8,)}

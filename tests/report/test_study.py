@@ -9,7 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from report.study import draw_study, per_value, study_curves
+from tokenrank.report.study import draw_study, per_value, study_curves
 
 POINTS: dict[str, dict[str, Any]] = {
     f"{heuristic}_{value}": {"heuristic": heuristic, "value": value}
@@ -102,7 +102,7 @@ def test_an_oracle_that_is_one_by_definition_is_left_out(
         seen.append(list(levels))
         return study_curves(curves, levels, title, across, scale)
 
-    monkeypatch.setattr("report.study.study_curves", watched)
+    monkeypatch.setattr("tokenrank.report.study.study_curves", watched)
     draw_study(made_up(oracle), STUDY, tmp_path, k=10)
     assert seen == [drawn]
 

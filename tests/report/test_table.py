@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from report.table import summary
+from tokenrank.report.table import summary
 
 # heuristic, sample -> recall of its two layers at 10 %
 RECALL = {

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from report.engine_style import KNOWN
-from report.tradeoff import draw_tradeoff, tradeoff
 from tests.report.engine_tables import ENGINES, RATES, accuracy_table, cell
+from tokenrank.report.engine_style import KNOWN
+from tokenrank.report.tradeoff import draw_tradeoff, tradeoff
 
 COSTS = ("prefill_ratio", "kv_ratio")
 METHODS = [name for name in ENGINES if name not in ("full", "oracle")]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.answer_f1 import answer_f1
+from tokenrank.tasks.answer_f1 import answer_f1
 
 
 @pytest.mark.parametrize(

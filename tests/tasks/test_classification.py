@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tasks.classification import classification
+from tokenrank.tasks.classification import classification
 
 PERSON = "Description of a person"
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tasks.code_similarity import code_similarity
+from tokenrank.tasks.code_similarity import code_similarity
 
 LINE = "    return total"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.jsonl import read_jsonl
+from tokenrank.tasks.jsonl import read_jsonl
 
 
 def test_it_reads_objects_and_leaves_out_blank_lines(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.longbench import LongBench
-from tasks.task import Prompt
+from tokenrank.tasks.longbench import LongBench
+from tokenrank.tasks.task import Prompt
 
 WORDS = {
     "letters": "Letter:\n{context}\nAsked: {input}\nSaid:",
@@ -192,9 +192,9 @@ def test_an_archive_takes_the_templates_of_longbenchs_own_repository(
     folder: Path, tmp_path: Path, byte_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = pack(folder, tmp_path / "data.zip")
-    monkeypatch.setattr("tasks.longbench.TEMPLATES", folder.as_uri())
+    monkeypatch.setattr("tokenrank.tasks.longbench.TEMPLATES", folder.as_uri())
     assert task(archive).prompts(byte_tokenizer, READS) == task(folder).prompts(byte_tokenizer, READS)
-    monkeypatch.setattr("tasks.longbench.TEMPLATES", (tmp_path / "nowhere").as_uri())
+    monkeypatch.setattr("tokenrank.tasks.longbench.TEMPLATES", (tmp_path / "nowhere").as_uri())
     with pytest.raises(ValueError, match=r"nowhere/dataset2prompt\.json cannot be read"):
         task(archive).prompts(byte_tokenizer, READS)
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import pytest
 from omegaconf import OmegaConf
 
-from tasks.answer_f1 import answer_f1
-from tasks.classification import classification
-from tasks.code_similarity import code_similarity
-from tasks.longbench_metrics import SCORING, Scoring, best_score
-from tasks.passage_count import passage_count
-from tasks.passage_retrieval import passage_retrieval
-from tasks.rouge_l import rouge_l
 from tests.command import ROOT
+from tokenrank.tasks.answer_f1 import answer_f1
+from tokenrank.tasks.classification import classification
+from tokenrank.tasks.code_similarity import code_similarity
+from tokenrank.tasks.longbench_metrics import SCORING, Scoring, best_score
+from tokenrank.tasks.passage_count import passage_count
+from tokenrank.tasks.passage_retrieval import passage_retrieval
+from tokenrank.tasks.rouge_l import rouge_l
 
 F1_SUBSETS = ["narrativeqa", "qasper", "multifieldqa_en", "hotpotqa", "2wikimqa", "musique", "triviaqa"]
 OTHERS = {

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.longbench import LongBench
 from tests.command import Command
+from tokenrank.tasks.longbench import LongBench
 
 READS = 8192  # tokens
 

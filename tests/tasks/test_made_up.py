@@ -3,7 +3,7 @@
 import random
 from itertools import islice
 
-from tasks.made_up import letters, numbers, words
+from tokenrank.tasks.made_up import letters, numbers, words
 
 
 def test_words_are_different_and_of_one_length() -> None:

@@ -7,9 +7,9 @@ import pytest
 from tokenizers import processors
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from models.tiny import byte_tokenizer as new_byte_tokenizer
-from tasks.niah import NEEDLE, OWNERS, QUESTION, TASK, NeedleInAHaystack
-from tasks.task import Prompt
+from tokenrank.models.tiny import byte_tokenizer as new_byte_tokenizer
+from tokenrank.tasks.niah import NEEDLE, OWNERS, QUESTION, TASK, NeedleInAHaystack
+from tokenrank.tasks.task import Prompt
 
 LENGTHS, DEPTHS = [400, 1000, 1001], [0.0, 33.3, 50.0, 75.0, 100.0]
 READS = 8192  # tokens

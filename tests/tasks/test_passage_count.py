@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.passage_count import passage_count
+from tokenrank.tasks.passage_count import passage_count
 
 
 @pytest.mark.parametrize(

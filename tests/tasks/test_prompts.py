@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.prompts import OwnPrompts
-from tasks.task import Prompt
+from tokenrank.tasks.prompts import OwnPrompts
+from tokenrank.tasks.task import Prompt
 
 LONG = "".join(f"{number:04d} " for number in range(100))  # 500 bytes, every five of them different
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from models.tiny import byte_tokenizer as new_byte_tokenizer
-from tasks.random_tokens import RandomTokens
 from tests.command import Command
+from tokenrank.models.tiny import byte_tokenizer as new_byte_tokenizer
+from tokenrank.tasks.random_tokens import RandomTokens
 
 
 def test_prompts_are_as_long_as_asked_in_the_order_asked(byte_tokenizer: Tokenizer) -> None:

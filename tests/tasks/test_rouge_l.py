@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from rouge import Rouge
 
-from tasks.rouge_l import rouge_l
+from tokenrank.tasks.rouge_l import rouge_l
 
 PARTS = ["red ", "blue ", "Blue ", "green ", "dog, ", "3.5 ", ".", ". ", ". . ", "\n", "größer ", "..."]
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from models.tiny import byte_tokenizer as new_byte_tokenizer
-from tasks.ruler import KINDS, Ruler
-from tasks.task import Prompt
 from tests.command import Command
+from tokenrank.models.tiny import byte_tokenizer as new_byte_tokenizer
+from tokenrank.tasks.ruler import KINDS, Ruler
+from tokenrank.tasks.task import Prompt
 
 ALL = list(KINDS)
 NEW_TOKENS = {"niah": 128, "vt": 30, "cwe": 120, "fwe": 50}

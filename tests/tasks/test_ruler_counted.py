@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.ruler import Ruler
-from tasks.task import Prompt
+from tokenrank.tasks.ruler import Ruler
+from tokenrank.tasks.task import Prompt
 
 SEEDS = range(4)
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.ruler_data import RulerData
-from tasks.task import Prompt
 from tests.command import Command
+from tokenrank.tasks.ruler_data import RulerData
+from tokenrank.tasks.task import Prompt
 
 SIZES = {"vt": 5, "qa_1": 4, "niah_single_1": 1}
 NEW_TOKENS = {"vt": 30, "qa_1": 32, "niah_single_1": 128}
@@ -136,7 +136,7 @@ def test_without_a_path_the_rows_come_from_the_hub(byte_tokenizer: Tokenizer, mo
         asked.append(names)
         return every()
 
-    monkeypatch.setattr("tasks.ruler_data.hub_rows", rows)
+    monkeypatch.setattr("tokenrank.tasks.ruler_data.hub_rows", rows)
     assert len(RulerData(length=8192).prompts(byte_tokenizer, READS)) == 10
     assert asked == [("simonjegou/ruler", "8192", "test")]
 

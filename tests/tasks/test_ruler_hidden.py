@@ -5,8 +5,8 @@ import re
 import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tasks.ruler import Ruler
-from tasks.task import Prompt
+from tokenrank.tasks.ruler import Ruler
+from tokenrank.tasks.task import Prompt
 
 NEEDLE = re.compile(r" One of the pass numbers of (\w+) is (\d+)\.")
 ASSIGNMENT = re.compile(r"VAR (\w+) = (?:VAR )?(\w+)\.")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tasks.ruler_rows import COLUMNS, check_rows, file_rows, hub_rows
+from tokenrank.tasks.ruler_rows import COLUMNS, check_rows, file_rows, hub_rows
 
 ROWS: list[dict[str, Any]] = [
     {

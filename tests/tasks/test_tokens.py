@@ -5,8 +5,8 @@ from tokenizers import processors
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from models.tiny import byte_tokenizer as new_byte_tokenizer
-from tasks.tokens import chat, cut_middle, encode
+from tokenrank.models.tiny import byte_tokenizer as new_byte_tokenizer
+from tokenrank.tasks.tokens import chat, cut_middle, encode
 
 START = "<|start|>"
 

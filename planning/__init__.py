@@ -1,0 +1,1 @@
+"""From a config to a plan: what will be run, checked without loading weights."""

@@ -1,0 +1,1 @@
+"""What oracles and heuristics share: window attention, smoothing, the look back of an answer."""
