@@ -29,7 +29,7 @@ from tokenrank.heuristics.controls import Known
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.engine import Engine, Full, Job
-from tokenrank.records.tables import write_table, write_text
+from tokenrank.records.writing import write_table, write_text
 from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM, origin
 from tokenrank.report.engines import accuracy_summary
 from tokenrank.report.grid import draw_engine_grids

@@ -12,7 +12,7 @@ from tokenrank.evaluation.environment import environment
 from tokenrank.evaluation.layers import layer_record
 from tokenrank.evaluation.preparation import Experiment
 from tokenrank.records.files import sweep_unfinished
-from tokenrank.records.tables import write_json, write_text
+from tokenrank.records.writing import write_json, write_text
 from tokenrank.tasks.task import Prompt
 
 METRIC_COLUMNS = {

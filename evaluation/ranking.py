@@ -15,7 +15,7 @@ from tokenrank.evaluation.measuring import Measured, measure_prompt
 from tokenrank.evaluation.preparation import Experiment
 from tokenrank.evaluation.scoring import as_tensors, rank
 from tokenrank.evaluation.statistics import over_samples
-from tokenrank.records.tables import write_table, write_tensors
+from tokenrank.records.writing import write_table, write_tensors
 from tokenrank.report.between import draw_between
 from tokenrank.report.grid import draw_grid
 from tokenrank.report.plots import draw_all

@@ -20,7 +20,7 @@ from tokenrank.evaluation.memory import peak_bytes, start_peak
 from tokenrank.evaluation.preparation import Experiment
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.engine import Full, Job, Prefilled
-from tokenrank.records.tables import write_table
+from tokenrank.records.writing import write_table
 from tokenrank.report.engine_rows import FULL
 from tokenrank.report.engines import ttft_summary
 from tokenrank.report.latency import draw_latency

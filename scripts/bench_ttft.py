@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tokenrank.records.tables import write_text
+from tokenrank.records.writing import write_text
 from tokenrank.report.engines import ttft_summary
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from tokenrank.records.tables import write_text
+from tokenrank.records.writing import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = (

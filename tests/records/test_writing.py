@@ -9,7 +9,7 @@ import torch
 from pandas.testing import assert_frame_equal
 from safetensors.torch import load_file
 
-from tokenrank.records.tables import write_json, write_table, write_tensors, write_text
+from tokenrank.records.writing import write_json, write_table, write_tensors, write_text
 
 
 def small_table(value: float = 0.5) -> pd.DataFrame:

@@ -1,0 +1,176 @@
+"""A run folder: the names of all its files, whose it is, and who may write into it (results/README.md)."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from tokenrank.records.files import sweep_unfinished
+from tokenrank.records.record import Record, read_record, write_record
+from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY, Columns, table
+from tokenrank.records.writing import write_json, write_table, write_tensors
+
+FORMAT = "tokenrank run folder 2"  # the entry ``format`` of environment.json: what makes a folder ours
+MARKER = "environment.json"
+FILES = (
+    "config.yaml", "run.log", "metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet", "published.md", "ttft.md",
+)  # fmt: skip
+FOLDERS = {"records": ("*.parquet",), "rankings": ("*.safetensors",), "plots": ("*.png", "*.pdf")}
+WANDB = "wandb"
+LOCK = ".tokenrank.lock"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What collecting makes of the records, each as in its file."""
+
+    metrics: pd.DataFrame
+    summary: pd.DataFrame
+    samples: pd.DataFrame
+    runs: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run. Work writes records, collecting writes tables, reports read; all of them ask here for names."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The whole config of the run, resolved."""
+        return self.path / "config.yaml"
+
+    @property
+    def log(self) -> Path:
+        """Messages of the run and the full tracebacks of what failed."""
+        return self.path / "run.log"
+
+    @property
+    def plots(self) -> Path:
+        """The folder of the pictures."""
+        return self.path / "plots"
+
+    @property
+    def wandb(self) -> Path:
+        """What Weights & Biases writes."""
+        return self.path / WANDB
+
+    @property
+    def published(self) -> Path:
+        """Our accuracy beside published ones, of evaluation=accuracy on LongBench."""
+        return self.path / "published.md"
+
+    def environment(self) -> dict[str, Any]:
+        """Content of environment.json.
+
+        Raises:
+            ValueError: the folder is no run folder of this version.
+        """
+        marker = self.path / MARKER
+        try:
+            found = json.loads(marker.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ValueError(f"{self.path} is no run folder: it has no {MARKER}") from None
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{marker} cannot be read: {error}") from error
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
+            raise ValueError(f"{marker} was not written by this version of tokenrank: its format is not {FORMAT!r}")
+        return found
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """While it lasts, the folder is ours and nobody else's; an earlier run of ours is removed first, its marker last.
+
+        Raises:
+            ValueError: another run is writing into it, or it holds files of these names that are not a run's.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ValueError(f"another run is writing into {self.path}: choose another hydra.run.dir") from None
+        try:
+            self._check_ours()
+            self._remove_earlier_run()
+            yield
+        finally:
+            lock.release()
+
+    def _check_ours(self) -> None:
+        names = [MARKER, *FILES, *FOLDERS, WANDB]
+        linked = [name for name in names if (self.path / name).is_symlink()]
+        if linked:
+            raise ValueError(f"{self.path / linked[0]} is a link, so the run folder is not ours to write into")
+        there = [name for name in names if (self.path / name).exists()]
+        if not there:
+            return
+        try:
+            self.environment()
+        except ValueError as error:
+            raise ValueError(
+                f"{self.path} holds {', '.join(there)}, which no run of this version wrote ({error}): "
+                "choose another hydra.run.dir, or move the files away"
+            ) from error
+
+    def _remove_earlier_run(self) -> None:
+        for name, patterns in FOLDERS.items():
+            sweep_unfinished(self.path / name)
+            for pattern in patterns:
+                for file in (self.path / name).glob(pattern):
+                    file.unlink()
+            if (self.path / name).is_dir() and not any((self.path / name).iterdir()):
+                (self.path / name).rmdir()
+        shutil.rmtree(self.path / WANDB, ignore_errors=True)
+        for name in FILES:
+            (self.path / name).unlink(missing_ok=True)
+        (self.path / MARKER).unlink(missing_ok=True)
+        sweep_unfinished(self.path)
+
+    def write_environment(self, found: Mapping[str, Any]) -> None:
+        """Writes environment.json: first of all files, so that the folder is known as ours."""
+        write_json(self.path / MARKER, {"format": FORMAT} | dict(found))
+
+    def write_record(self, record: Record) -> None:
+        """Writes what a unit left."""
+        write_record(self.path / "records" / f"{record.unit}.parquet", record)
+
+    def records(self) -> list[Record]:
+        """All records, in the order of the plan."""
+        found = [read_record(file) for file in (self.path / "records").glob("*.parquet")]
+        return sorted(found, key=lambda record: record.number)
+
+    def write_rankings(self, sample: str, tensors: Mapping[str, Tensor]) -> None:
+        """Writes the scores of one prompt."""
+        write_tensors(self.path / "rankings" / f"{sample}.safetensors", tensors)
+
+    def write_tables(self, tables: Tables) -> None:
+        """Writes the four tables."""
+        for name, content in vars(tables).items():
+            write_table(self.path / f"{name}.parquet", content)
+
+    def tables(self) -> Tables:
+        """The four tables; raises ValueError where one is missing or lacks a column."""
+        schemas = {"metrics": METRICS, "summary": SUMMARY, "samples": SAMPLES, "runs": RUNS}
+        return Tables(**{name: self._table(name, columns) for name, columns in schemas.items()})
+
+    def _table(self, name: str, columns: Columns) -> pd.DataFrame:
+        file = self.path / f"{name}.parquet"
+        if not file.is_file():
+            raise ValueError(f"{self.path} has no {file.name}: collect its records first (scripts/collect.py)")
+        try:
+            found = pd.read_parquet(file)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{file} cannot be read: {error}") from error
+        missing = [column for column in columns if column not in found]
+        if missing:
+            raise ValueError(f"{file} lacks the column {missing[0]!r}")
+        return found if len(found) else table([], columns)

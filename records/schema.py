@@ -1,0 +1,58 @@
+"""Columns of every table in a run folder, and the names that stand in them (results/README.md explains each)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+FULL, ORACLE, RANDOM = "full", "oracle", "random"  # the full prefill's engine; the truth's own ranking; the control
+
+Columns = Mapping[str, str]  # name -> pandas dtype
+
+_WHOSE = {"model": "str", "task": "str", "sample": "str", "engine": "str", "heuristic": "str", "keep": "Float64"}
+# metrics.parquet: what was measured of single prompts
+METRICS: Columns = _WHOSE | {
+    "layer": "Int64",
+    "windowed": "boolean",
+    "metric": "str",
+    "k": "Float64",
+    "value": "float64",
+}
+# rows of a record: also what was measured between two layers, of which summary.parquet keeps the mean over prompts
+MEASURED: Columns = METRICS | {"other_layer": "Int64"}
+# summary.parquet: what is said over the layers of a prompt, and over prompts
+SUMMARY: Columns = _WHOSE | {
+    "layer": "Int64", "other_layer": "Int64", "windowed": "boolean", "metric": "str", "k": "Float64", "statistic": "str",
+    "against": "str", "value": "float64", "low": "Float64", "high": "Float64", "p": "Float64", "prompts": "Int64",
+}  # fmt: skip
+SAMPLES: Columns = {
+    "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64", "needle_tokens": "Int64",
+    "depth": "Float64", "input_ids_sha256": "str", "prompt": "str", "references": "object", "answer_tokens": "Int64",
+    "answer": "str", "accuracy": "Float64", "prefill_seconds": "Float64", "decode_seconds": "Float64",
+    "oracle_seconds": "Float64", "metrics_seconds": "Float64", "seconds": "Float64", "host": "str", "device": "str",
+    "key": "str", "status": "str", "error": "str",
+}  # fmt: skip
+RUNS: Columns = {
+    "task": "str", "sample": "str", "engine": "str", "heuristic": "str", "keep": "Float64", "repeat": "Int64",
+    "kept_tokens": "Int64", "kept": "object", "answer_tokens": "Int64", "answer": "str", "accuracy": "Float64",
+    "prefill_seconds": "Float64", "choosing_seconds": "Float64", "decode_seconds": "Float64", "flops": "Int64",
+    "kv_bytes": "Int64", "peak_bytes": "Int64", "status": "str", "error": "str",
+}  # fmt: skip
+TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a prompt; loggers leave them out
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: Columns) -> pd.DataFrame:
+    """Rows as a table of these columns and types; what a row lacks is null.
+
+    >>> table([{"id": "a", "tokens": 7}], {"id": "str", "tokens": "Int64", "depth": "Float64"}).to_dict("records")
+    [{'id': 'a', 'tokens': 7, 'depth': <NA>}]
+    """
+    return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))
+
+
+def concatenated(tables: Iterable[pd.DataFrame], columns: Columns) -> pd.DataFrame:
+    """Tables below each other, in these columns and types; an empty one for no tables."""
+    found = [each for each in tables if len(each)]
+    if not found:
+        return table([], columns)
+    return pd.concat(found, ignore_index=True).reindex(columns=list(columns)).astype(dict(columns))
