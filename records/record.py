@@ -34,7 +34,7 @@ class Record:
     @property
     def failed(self) -> bool:
         """Whether the unit, or one of its contestants, failed; then some of its values are missing."""
-        return self.sample["status"] != "ok"
+        return bool(self.sample["status"] != "ok")
 
 
 def write_record(path: Path, record: Record) -> None:

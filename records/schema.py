@@ -7,9 +7,9 @@ import pandas as pd
 
 FULL, ORACLE, RANDOM = "full", "oracle", "random"  # the full prefill's engine; the truth's own ranking; the control
 
-Columns = Mapping[str, str]  # name -> pandas dtype
+Columns = dict[str, str]  # name -> pandas dtype
 
-_WHOSE = {"model": "str", "task": "str", "sample": "str", "engine": "str", "heuristic": "str", "keep": "Float64"}
+_WHOSE: Columns = {"model": "str", "task": "str", "sample": "str", "engine": "str", "heuristic": "str", "keep": "Float64"}
 # metrics.parquet: what was measured of single prompts
 METRICS: Columns = _WHOSE | {
     "layer": "Int64",
