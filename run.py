@@ -1,10 +1,10 @@
-"""Ranks prompts with heuristics and holds the rankings against what the answers really attended to.
+"""Ranks prompts with heuristics and measures the rankings against what the answers really attended to.
 
     tokenrank heuristic=[claa,gemfilter] task=niah           (once installed; the same as python run.py)
     tokenrank -m heuristic=claa,gemfilter task.seed=1,2
 
-Exit codes: 0 all prompts were ranked; 1 some failed (samples.parquet says why); 2 bad input, found before anything was
-written. With HYDRA_FULL_ERROR=1 the errors that end a run come with their traceback.
+Exit codes: 0 all prompts were measured; 1 some failed (samples.parquet says why, run.log with tracebacks); 2 bad input, found
+before anything was written; 130 interrupted. With HYDRA_FULL_ERROR=1 the errors that end a run come with their traceback.
 """
 
 import logging
@@ -17,69 +17,88 @@ sys.path.insert(0, str(Path(__file__).parent / "src"))  # a checkout runs withou
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
-from tokenrank.evaluation.bad_input import BadInput, one_sentence
-from tokenrank.evaluation.composing import register
-from tokenrank.report.logger import Logger
+from tokenrank.planning.bad_input import BadInput, one_sentence
+from tokenrank.planning.composing import register
+from tokenrank.records.messages import log, messages_to, messages_to_terminal
+from tokenrank.records.run_folder import RunFolder
 
+CONFIGS = Path(__file__).parent / "configs"  # of the checkout, or of the installed package
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
 os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us: Hydra ends with code 1 whatever they are
 os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # an unreachable hub is reported once, not once a retry
 logging.getLogger("hydra").addHandler(logging.NullHandler())  # what it would log we say ourselves
-CONFIGS = Path(__file__).parent / "configs"  # of the checkout, or of the installed package
 register(CONFIGS)
 
 
 class RunFailed(Exception):
-    """Some prompts could not be ranked (the others were, and are recorded), or nothing more could be written."""
+    """Some prompts could not be measured (the others were, and are recorded), or nothing more could be written."""
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="run")
 def main(config: DictConfig) -> None:
-    """One run: check everything, then measure, then write."""
+    """One run: check everything, then measure, then tables, then pictures."""
+    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    if sweep:
+        print(f"\n{' '.join(HydraConfig.get().overrides.task)}")
     try:
-        run(config, Path(HydraConfig.get().runtime.output_dir))
+        run(config, RunFolder(Path(HydraConfig.get().runtime.output_dir)))
     except (BadInput, RunFailed) as error:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
+        if sweep:
             print(f"{' '.join(HydraConfig.get().overrides.task)}: {one_sentence(error)}", file=sys.stderr)
             raise  # the other runs of a sweep go on; its exit code is that of the first error
         end(error)
+    except Exception as error:
+        raise RunFailed(f"an error of tokenrank's own, please report it: {type(error).__name__}: {error}") from error
 
 
-def run(config: DictConfig, folder: Path) -> None:
-    """Measures what the config says, fills the folder and has it copied; bad input leaves no folder behind."""
-    from tokenrank.evaluation.building import build
-    from tokenrank.evaluation.evaluation import Evaluation
-    from tokenrank.evaluation.naming import names_of
-    from tokenrank.evaluation.preparation import prepare  # only now, as transformers takes seconds to import
+def run(config: DictConfig, folder: RunFolder) -> None:
+    """Plan, work, collect, report; bad input leaves no folder behind."""
+    messages_to_terminal()
+    log.info("starting")  # transformers takes seconds to import
+    from tokenrank.planning.building import build
+    from tokenrank.planning.making import make_plan
+    from tokenrank.planning.naming import names_of
+    from tokenrank.planning.replay import replayable
+    from tokenrank.report.logger import Logger
+    from tokenrank.report.report import draw, printed
+    from tokenrank.work.collecting import collect
+    from tokenrank.work.environment import environment
+    from tokenrank.work.loading import load_model
+    from tokenrank.work.loop import work
 
-    if not os.access(folder, os.W_OK):
-        raise BadInput(f"hydra.run.dir={folder} cannot be written")
     try:
-        logger: Logger = build(config.logger, "logger")
-        evaluation: Evaluation = build(config.evaluation, "evaluation")
-        experiment = prepare(config)
-        evaluation.check(experiment)
-    except (ValueError, TypeError, OSError, HydraException, OmegaConfBaseException) as error:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+        with folder.locked():
+            try:
+                logger: Logger = build(config.logger, "logger", Logger)
+                plan = make_plan(config)
+                model = load_model(plan)
+            except (
+                Exception
+            ) as error:  # whatever preparation raises: nothing was written, and the input is what is wrong
+                raise BadInput(one_sentence(error)) from error
+            units = {"units": [unit.name for unit in plan.units]}
+            folder.begin(environment(model.device, config.seed) | units, replayable(plan.config))
+            with messages_to(folder.log):
+                work(plan, model, folder)
+                folder.write_tables(collect(plan.evaluation, folder.records()))
+                log.info("drawing")
+                for failure in draw(folder):
+                    log.warning(failure)
+                print(printed(folder))
+                logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()), config.plots.k)
+    except ValueError as error:  # the folder is not ours to write into
         raise BadInput(one_sentence(error)) from error
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        print(f"\n{' '.join(HydraConfig.get().overrides.task)}")
-    try:
-        failed = evaluation.run(experiment, folder)
     except OSError as error:
         raise RunFailed(f"the run broke off: {error}") from error
-    logger.mirror(folder, names_of(experiment, folder, HydraConfig.get()), config.plots.k)
+    failed = int((folder.tables().samples["status"] != "ok").sum())
     if failed:
-        raise RunFailed(f"{failed} of {len(experiment.prompts)} prompts failed; the tables in {folder} say why")
+        raise RunFailed(f"{failed} of {len(plan.units)} prompts failed; {folder.log} says why")
 
 
-def end(error: Exception) -> NoReturn:
+def end(error: BaseException) -> NoReturn:
     """Says what was wrong and ends the process with the code for it."""
     if TRACEBACKS:
         raise error
@@ -91,8 +110,16 @@ def command() -> None:
     """The command ``tokenrank``, which is ``python run.py``."""
     try:
         main()
-    except (BadInput, RunFailed, HydraException, OmegaConfBaseException, OSError) as error:
+    except (
+        Exception
+    ) as error:  # what is neither of ours comes from composing the config, and the input is what is wrong
         end(error)
+    except KeyboardInterrupt:
+        print(
+            "interrupted: what was measured is in the run folder; scripts/collect.py FOLDER makes its tables",
+            file=sys.stderr,
+        )
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,262 +1,157 @@
-"""What is an answer worth that was read from the kept tokens only, and what did reading it cost?"""
+"""Accuracy and cost of answers generated after pruned prefill, every contestant at every keep rate."""
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 import torch
-from tqdm import tqdm
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt
+from tokenrank.prefill.contestant import Contestant
+from tokenrank.prefill.precomputed import Precomputed
+from transformers import PreTrainedModel
 
 from tokenrank.capture.reading import read
-from tokenrank.evaluation.driving import (
-    Driven,
-    check_room,
-    driven,
-    keep_rates,
-    random_control,
-    refuse_rankings,
-)
-from tokenrank.evaluation.evaluation import Evaluation
-from tokenrank.evaluation.flops import counted
-from tokenrank.evaluation.folder import METRIC_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
-from tokenrank.evaluation.gap import gap_closed
-from tokenrank.evaluation.preparation import Experiment
-from tokenrank.evaluation.statistics import over_samples
-from tokenrank.heuristics.controls import Known
-from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
+from tokenrank.evaluation.checks import check_percentages, check_whole, refuse_rankings
+from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row, reason
+from tokenrank.evaluation.flops_counter import FlopCounts
 from tokenrank.metrics.metric import tokens_kept
-from tokenrank.prefill.engine import Engine, Full, Job
-from tokenrank.records.writing import write_table, write_text
-from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM, origin
-from tokenrank.report.engines import accuracy_summary
-from tokenrank.report.grid import draw_engine_grids
-from tokenrank.report.published import published_text
-from tokenrank.report.tradeoff import draw_tradeoff
-from tokenrank.tasks.task import Prompt, Task
+from tokenrank.prefill.engine import Full, Job
+from tokenrank.records.schema import FULL, ORACLE
+from tokenrank.tasks.task import Prompt
 
-COSTS = ("flops", "kv_bytes")  # known exactly; ``prefill_seconds`` are one measurement each
-RATIOS = {"prefill_seconds": "prefill_ratio", "flops": "flops_ratio", "kv_bytes": "kv_ratio"}
-LONGBENCH = "longbench/"
+if TYPE_CHECKING:
+    from tokenrank.evaluation.plan import Plan, Unit
 
 
 @dataclass(frozen=True)
 class Accuracy(Evaluation):
-    """Every engine answers every prompt at every keep rate; full prefill, the oracle and the random control stand beside them.
+    """Every contestant answers every prompt at every keep rate; full prefill, the oracle and random stand beside them.
 
-    Operations are counted in a prefill of their own, the first time that an engine reads so many tokens, so that counting slows
-    nothing that is timed; it also warms the engine up.
+    Operations are counted in a prefill of their own, the first time that a contestant reads so many tokens, so that counting
+    slows nothing that is timed.
     """
 
-    def check(self, experiment: Experiment) -> None:
-        """Raises ValueError for a task without scores, an answer that is not generated, or engines and keep rates that cannot be."""
-        if type(experiment.task).score is Task.score:
-            raise ValueError("evaluation=accuracy needs a task that scores answers, such as niah, longbench or ruler")
-        if experiment.oracle.answer != "generated":
-            raise ValueError(f"oracle.answer is {experiment.oracle.answer}, must be generated: the answers are scored")
-        refuse_rankings(experiment)
-        check_room(experiment, _engines(experiment), keep_rates(experiment))
+    keep: list[float]  # percent of the prompt's tokens that stay
+    save_rankings: bool = False  # must be false
+    seed: int = 0  # of the bootstrap
+    resamples: int = 10000  # of the bootstrap
+    _flops: FlopCounts = field(default_factory=FlopCounts, init=False, repr=False, compare=False)
 
-    def run(self, experiment: Experiment, folder: Path) -> int:
-        """Fills runs.parquet, samples.parquet, metrics.parquet, plots and, of LongBench, published.md."""
-        begin(experiment, folder)
-        engines, rates, flops = _engines(experiment), keep_rates(experiment), FlopCounts()
-        samples: list[dict[str, Any]] = []
-        runs: list[dict[str, Any]] = []
-        total = sum(len(prompt.input_ids) for prompt in experiment.prompts) * (1 + len(engines) * len(rates))
-        with tqdm(total=total, unit=" tokens", unit_scale=True, smoothing=0.1, dynamic_ncols=True) as bar:
-            for number, prompt in enumerate(experiment.prompts, start=1):
-                bar.set_description(f"{number - 1} of {len(experiment.prompts)} prompts")
-                sample = facts(prompt)
-                try:
-                    for run in _answers(experiment, prompt, engines, rates, flops, sample):
-                        runs.append({"task": prompt.task, "sample": prompt.id} | run)
-                        bar.update(len(prompt.input_ids))
-                        if run["status"] == "failed":
-                            tqdm.write(f"prompt {prompt.id}, {run['engine']} at {run['keep']:g} %: {run['error']}")
-                except Exception as error:  # the full prefill or the oracle: without them nothing can be compared
-                    tqdm.write(f"prompt {prompt.id} failed: {reason(error)}")
-                    sample |= {"status": "failed", "error": reason(error)}
-                samples.append(sample)
-                # after every prompt, so that a killed run keeps its answers
-                write_table(folder / "samples.parquet", table(samples, SAMPLE_COLUMNS))
-                write_table(folder / "runs.parquet", table(runs, RUN_COLUMNS))
-            bar.set_description(f"{len(samples)} of {len(samples)} prompts")
-        return _write(experiment, folder, table(samples, SAMPLE_COLUMNS), table(runs, RUN_COLUMNS))
+    kind: ClassVar[str] = "accuracy"
+    summary_settings: ClassVar[tuple[str, ...]] = ("seed", "resamples")
+    runs_engines: ClassVar[bool] = True
+    adds_controls: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        check_percentages("prefill.keep", self.keep)
+        check_whole("seed", self.seed, 0)
+        check_whole("bootstrap.resamples", self.resamples, 1)
+        refuse_rankings(self.save_rankings)
 
-def _engines(experiment: Experiment) -> dict[str, Driven]:
-    """All rows but the full prefill; who drives the oracle's is known only after each prompt's answer."""
-    controls: dict[str, Heuristic] = {ORACLE: Known({})} | random_control(experiment)
-    return driven(experiment, controls)
+    def check(self, plan: "Plan") -> None:
+        """Raises ValueError for a task that grades no answers, an answer that is not generated, or keep rates that cannot be."""
+        if not plan.task.grades_answers:
+            raise ValueError("evaluation=accuracy needs a task that grades answers, such as niah, longbench or ruler")
+        if plan.answer != "generated":
+            raise ValueError(f"answer is {plan.answer}, must be generated: the answers are graded")
+        check_kept(plan, self.keep)
 
+    def rounds(self, plan: "Plan") -> int:
+        """The full prefill, and each other contestant once a keep rate."""
+        return 1 + (len(plan.contestants) - 1) * len(self.keep)
 
-def _answers(
-    experiment: Experiment,
-    prompt: Prompt,
-    engines: Mapping[str, Driven],
-    rates: list[float],
-    flops: "FlopCounts",
-    sample: dict[str, Any],
-) -> Iterator[dict[str, Any]]:
-    """Rows of runs.parquet of one prompt, the full prefill first; also fills its row of samples.parquet."""
-    ids, room = torch.tensor(prompt.input_ids), prompt.max_new_tokens
-    job = Job(experiment.model, None, ids, len(ids), room)
-    operations = flops.of(FULL, Full(), job)
-    started = time.perf_counter()
-    done = Full().prefill(job)
-    seconds = time.perf_counter() - started
-    kv_bytes = done.run.kv_bytes()
-    del done
-    reading = read(experiment.model, ids, lambda _: None, max_new_tokens=room)
-    started = time.perf_counter()
-    importance = experiment.oracle.importance(reading.answer_layers).view(-1, len(ids))
-    oracle_seconds = time.perf_counter() - started
-    numbers = [layer.index for layer in reading.answer_layers]
-    truth = Known(dict(zip(numbers, importance.expand(len(numbers), -1), strict=True)))
-    answer, decode_seconds = reading.answer_ids.tolist(), reading.decode_seconds
-    del reading
-    full = _scored(experiment, prompt, answer) | {
-        "prefill_seconds": seconds,
-        "decode_seconds": decode_seconds,
-        "status": "ok",
-    }
-    sample |= full | {"oracle_seconds": oracle_seconds}
-    yield full | {"engine": FULL, "keep": 100.0, "kept_tokens": len(ids), "choosing_seconds": 0.0, "flops": operations, "kv_bytes": kv_bytes}  # fmt: skip
-    for rate in rates:
-        for name, each in engines.items():
-            kept = tokens_kept(rate, len(ids))
-            row = {"engine": name, "keep": rate, "kept_tokens": kept}
-            try:
-                driver = truth if name == ORACLE else each.heuristic
-                job = Job(experiment.model, driver, ids, kept, room)
-                yield row | {"flops": flops.of(name, each.engine, job)} | _run(experiment, prompt, each.engine, job)
-            except Exception as error:
-                yield row | {"status": "failed", "error": reason(error)}
+    def measure(self, plan: "Plan", model: PreTrainedModel, unit: "Unit", advance: Advance) -> Measurement:
+        """Answers the prompt with every contestant; without the full prefill or the truth nothing can be compared."""
+        prompt = unit.prompt
+        full, truth, oracle_seconds = self._full(plan, model, prompt)
+        advance(len(prompt.input_ids))
+        runs: list[Row] = [full]
+        for rate in self.keep:
+            for contestant in plan.contestants[1:]:
+                ranked = replace(contestant, heuristic=truth) if contestant.name == ORACLE else contestant
+                runs.append(self._run(plan, model, prompt, ranked, rate))
+                advance(len(prompt.input_ids))
+        sample = {
+            each: full[each] for each in ("answer_tokens", "answer", "accuracy", "prefill_seconds", "decode_seconds")
+        }
+        errors = [f"{run['heuristic']} at {run['keep']:g} %: {run['error']}" for run in runs if run["status"] != "ok"]
+        failed = {"error": "; ".join(errors)} if errors else {}
+        rows = [row for run in runs if run["status"] == "ok" for row in costs(run, full)]
+        return Measurement(sample | {"oracle_seconds": oracle_seconds} | failed, rows, runs)
 
+    def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
+        """Means over the prompts that every contestant answered, with intervals, comparisons, and the gap closed."""
+        return accuracy_summary(measured, self.keep, self.seed, self.resamples)
 
-class FlopCounts:
-    """Operations of a prefill, which depend on the engine and on how many tokens it reads and keeps, and not on what they say."""
+    def _full(self, plan: "Plan", model: PreTrainedModel, prompt: Prompt) -> tuple[dict[str, Any], Precomputed, float]:
+        """The run of the full prefill, the truth of its answer as a ranking, and the seconds that the oracle took."""
+        ids, answer_tokens = torch.tensor(prompt.input_ids), prompt.max_new_tokens
+        job = Job(model, None, ids, len(ids), answer_tokens)
+        operations = self._flops.of(FULL, Full(), job)
+        started = time.perf_counter()
+        done = Full().prefill(job)
+        seconds = time.perf_counter() - started
+        kv_bytes = done.kv_bytes()
+        del done
+        reading = read(model, ids, lambda _: None, max_new_tokens=answer_tokens)
+        answer = Answer(tuple(reading.answer_ids.tolist()), "generated")
+        started = time.perf_counter()
+        truth = plan.oracle.truth(AnsweredPrompt(model, ids, answer, reading.answer_layers)).importance
+        oracle_seconds = time.perf_counter() - started
+        numbers = [layer.index for layer in reading.answer_layers]
+        rows = Precomputed(dict(zip(numbers, truth.expand(len(numbers), -1), strict=True)))
+        run = self._graded(plan, prompt, answer.token_ids) | {
+            "engine": Full.kind, "heuristic": None, "keep": 100.0, "kept_tokens": len(ids), "prefill_seconds": seconds,
+            "choosing_seconds": 0.0, "decode_seconds": reading.decode_seconds, "flops": operations, "kv_bytes": kv_bytes,
+            "status": "ok",
+        }  # fmt: skip
+        return run, rows, oracle_seconds
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int, int], int] = {}
+    def _run(
+        self, plan: "Plan", model: PreTrainedModel, prompt: Prompt, contestant: Contestant, rate: float
+    ) -> dict[str, Any]:
+        """One answer by one contestant and what it cost, or why there is none."""
+        ids, kept = torch.tensor(prompt.input_ids), tokens_kept(rate, len(prompt.input_ids))
+        row = {"engine": contestant.engine.kind, "heuristic": contestant.name, "keep": rate, "kept_tokens": kept}
+        job = Job(model, contestant.heuristic, ids, kept, prompt.max_new_tokens)
+        try:
+            operations = self._flops.of(contestant.name, contestant.engine, job)
+            started = time.perf_counter()
+            done = contestant.engine.prefill(job)
+            seconds = time.perf_counter() - started
+            kv_bytes, kept_places = done.kv_bytes(), done.kept.tolist()
+            started = time.perf_counter()
+            answer = done.answer(job.answer_tokens)
+            decode_seconds = time.perf_counter() - started
+            graded = self._graded(plan, prompt, answer)
+        except Exception as error:  # whatever it was: the other contestants are still worth their run
+            return row | {"status": "failed", "error": reason(error)}
+        return row | graded | {
+            "kept": kept_places,
+            "prefill_seconds": seconds,
+            "choosing_seconds": None if job.device.type == "cuda" else done.choosing_seconds,  # there it takes ttft's clock
+            "decode_seconds": decode_seconds,
+            "flops": operations,
+            "kv_bytes": kv_bytes,
+            "status": "ok",
+        }  # fmt: skip
 
-    def of(self, name: str, engine: Engine, job: Job) -> int:
-        """Counted in a prefill that is thrown away, or known from an earlier one."""
-        key = (name, len(job.input_ids), job.kept)
-        if key not in self._known:
-            with counted() as flops:
-                engine.prefill(job)
-            self._known[key] = flops.total
-        return self._known[key]
-
-
-def _run(experiment: Experiment, prompt: Prompt, engine: Engine, job: Job) -> dict[str, Any]:
-    """One answer by one engine, and its cost."""
-    started = time.perf_counter()
-    done = engine.prefill(job)
-    seconds = time.perf_counter() - started
-    kv_bytes = done.run.kv_bytes()
-    started = time.perf_counter()
-    answer = done.answer(job.room)
-    return _scored(experiment, prompt, answer) | {
-        "prefill_seconds": seconds,
-        "choosing_seconds": None if job.device.type == "cuda" else done.choosing_seconds,  # there it takes ttft's clock
-        "decode_seconds": time.perf_counter() - started,
-        "kv_bytes": kv_bytes,
-        "status": "ok",
-    }
+    def _graded(self, plan: "Plan", prompt: Prompt, answer: Any) -> dict[str, Any]:
+        text = str(plan.tokenizer.decode(list(answer), skip_special_tokens=True))
+        return {"answer_tokens": len(answer), "answer": text, "accuracy": plan.task.grade(prompt, text)}
 
 
-def _scored(experiment: Experiment, prompt: Prompt, answer: list[int]) -> dict[str, Any]:
-    text = str(experiment.tokenizer.decode(answer, skip_special_tokens=True))
-    return {"answer_tokens": len(answer), "answer": text, "score": experiment.task.score(prompt, text)}
-
-
-def _write(experiment: Experiment, folder: Path, samples: pd.DataFrame, runs: pd.DataFrame) -> int:
-    """Tables, plots and the printed table; returns how many prompts failed, wholly or in part."""
-    metrics = accuracy_table(experiment, runs)
-    write_table(folder / "metrics.parquet", metrics)
-    failed = set(samples.loc[samples["status"] == "failed", "id"]) | set(runs.loc[runs["status"] == "failed", "sample"])
-    if not metrics.empty:
-        draw_tradeoff(metrics, folder / "plots")
-        draw_engine_grids(samples, runs, origin(metrics), folder / "plots")
-        if all(str(prompt.task).startswith(LONGBENCH) for prompt in experiment.prompts):
-            write_text(folder / "published.md", published_text(metrics))
-        print(accuracy_summary(metrics))
-        _say_what_is_missing(runs, metrics)
-    print(
-        f"{len(samples) - len(failed)} prompts answered by every engine, {len(failed)} not; tables and plots in {folder}"
-    )
-    return len(failed)
-
-
-def _say_what_is_missing(runs: pd.DataFrame, metrics: pd.DataFrame) -> None:
-    """Notes below the table: over how many prompts its means are, if not all, and engines that answered nothing."""
-    of_samples = metrics[metrics["sample"].notna()]
-    counted, prompts = (
-        len(each[["task", "sample"]].drop_duplicates()) for each in (answered_by_all(of_samples), of_samples)
-    )
-    if counted < prompts:
-        print(f"means are over the {counted} of {prompts} prompts that every engine answered at every keep rate")
-    silent = sorted(set(runs["engine"]) - set(runs.loc[runs["status"] == "ok", "engine"]))
-    if silent:
-        print(f"not in the table, as every run failed (runs.parquet says why): {', '.join(silent)}")
-
-
-def accuracy_table(experiment: Experiment, runs: pd.DataFrame) -> pd.DataFrame:
-    """metrics.parquet out of runs.parquet: one row a prompt, engine, keep rate and number, then those over all prompts."""
-    config = experiment.config
-    rates = keep_rates(experiment)
-    rows: list[dict[str, Any]] = []
-    for (task, sample), group in runs[runs["status"] == "ok"].groupby(["task", "sample"], sort=False):
-        full = group[group["engine"] == FULL].iloc[0]
-        repeated = pd.concat([pd.DataFrame([full] * len(rates)).assign(keep=rates), group[group["engine"] != FULL]])
-        for run in repeated.to_dict("records"):
-            for metric, value in _numbers(run, full):
-                rows.append({"model": experiment.model_name, "task": task, "sample": sample, "heuristic": run["engine"],
-                             "metric": metric, "k": run["keep"], "value": value})  # fmt: skip
-    of_samples = table(rows, METRIC_COLUMNS)
-    shared = answered_by_all(of_samples)
-    over_all = over_samples(shared, config.seed, config.bootstrap.resamples, compared=("score",))
-    return pd.concat([of_samples, over_all, _gaps(experiment, shared)], ignore_index=True)
-
-
-def answered_by_all(of_samples: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the prompts that every engine answered at every keep rate, so that all means are over the same prompts.
-
-    An engine that answered nothing at a keep rate is left out of account there.
-    """
-    scores = of_samples[of_samples["metric"] == "score"]
-    wide = scores.pivot(index=["task", "sample"], columns=["heuristic", "k"], values="value")
-    complete = wide.dropna(axis="columns", how="all").dropna().index
-    return of_samples[pd.MultiIndex.from_frame(of_samples[["task", "sample"]]).isin(complete)]
-
-
-def _numbers(run: Mapping[Any, Any], full: Any) -> Iterator[tuple[str, float]]:
-    """The metrics of one run; the oracle's time is no speed, as its ranking costs a whole answer."""
-    for metric in ("score", *COSTS, "prefill_seconds"):
-        if metric == "prefill_seconds" and run["engine"] == ORACLE:
-            continue
-        if not pd.isna(run[metric]):
-            yield metric, float(run[metric])
-            if metric in RATIOS:
-                yield RATIOS[metric], float(run[metric] / full[metric])
-
-
-def _gaps(experiment: Experiment, of_samples: pd.DataFrame) -> pd.DataFrame:
-    """Rows ``score.gap_closed`` with their intervals, over the prompts that every engine answered."""
-    config = experiment.config
-    rows: list[dict[str, Any]] = []
-    for rate, group in of_samples[of_samples["metric"] == "score"].groupby("k", sort=False):
-        wide = group.pivot(index=["task", "sample"], columns="heuristic", values="value")
-        wide = wide[list(group["heuristic"].unique())].dropna()
-        if wide.empty or not {ORACLE, RANDOM} <= set(wide):
-            continue
-        for name, ends in gap_closed(wide, RANDOM, ORACLE, config.seed, config.bootstrap.resamples).items():
-            for suffix, value in zip(("", ".low", ".high"), ends, strict=True):
-                rows.append({"model": experiment.model_name, "heuristic": name, "metric": f"score.gap_closed{suffix}",
-                             "k": rate, "value": value})  # fmt: skip
-    return table(rows, METRIC_COLUMNS)
+def check_kept(plan: "Plan", keep: list[float]) -> None:
+    """Raises ValueError if a keep rate leaves some prompt nothing but the window that is always kept."""
+    rate = min(keep)
+    for contestant in plan.contestants[1:]:
+        for prompt in plan.prompts:
+            tokens, window = len(prompt.input_ids), contestant.engine.window
+            if (kept := tokens_kept(rate, tokens)) <= window:
+                raise ValueError(
+                    f"prefill.keep holds {rate:g} percent: of the {tokens} tokens of prompt {prompt.id} these are {kept}, "
+                    f"no more than the window of {window} that {contestant.name} always keeps; keep more, or set "
+                    "prefill.window lower"
+                )

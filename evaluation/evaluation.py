@@ -1,23 +1,74 @@
-"""What every evaluation is: it refuses what it cannot measure before anything is written, then fills a run folder."""
+"""What every evaluation says: whether a plan can be measured, how one unit is, and what follows from all of them."""
 
 from abc import ABC, abstractmethod
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from tokenrank.evaluation.preparation import Experiment
+import pandas as pd
+from torch import Tensor
+from transformers import PreTrainedModel
+
+if TYPE_CHECKING:
+    from tokenrank.evaluation.plan import Plan, Unit
+
+Row = Mapping[str, Any]  # column -> value
+Advance = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured of one unit."""
+
+    sample: (
+        Row  # what its row of samples.parquet gets beyond the prompt's own facts; ``error`` where a contestant failed
+    )
+    rows: list[Row]  # as records.schema.MEASURED, without model, task and sample
+    runs: list[Row] = field(default_factory=list)  # as records.schema.RUNS, without task and sample
+    rankings: Mapping[str, Tensor] | None = None  # what save_rankings saves
 
 
 class Evaluation(ABC):
-    """What a run measures. Its fields are its config."""
+    """What a run measures. Its fields are its settings, all of them checked without weights."""
 
-    def check(self, experiment: Experiment) -> None:  # noqa: B027 - preparation has checked what most need
-        """Raises ValueError, with one sentence, if this experiment cannot be measured."""
+    kind: ClassVar[str]  # what it is called: ranking, accuracy, ttft
+    summary_settings: ClassVar[
+        tuple[str, ...]
+    ] = ()  # fields that only ``summarize`` reads: records do not depend on them
+    runs_engines: ClassVar[bool] = False  # true: contestants are engines at several keep rates
+    adds_controls: ClassVar[bool] = False  # true: the oracle and random stand beside the chosen heuristics
+
+    def check(self, plan: "Plan") -> None:  # noqa: B027 - planning has checked what most need
+        """Raises ValueError, with one sentence, if this plan cannot be measured."""
+
+    def rounds(self, plan: "Plan") -> int:  # noqa: ARG002
+        """How many times each prompt is read, for the progress bar."""
+        return 1
 
     @abstractmethod
-    def run(self, experiment: Experiment, folder: Path) -> int:
-        """Runs all prompts and fills the run folder (see results/README.md).
+    def measure(self, plan: "Plan", model: PreTrainedModel, unit: "Unit", advance: Advance) -> Measurement:
+        """Measures one unit. What a single contestant raises is recorded and the others go on; all else is raised.
 
-        What fails is recorded with its reason and the run goes on.
+        Args:
+            plan: what is run.
+            model: loaded.
+            unit: one of the plan's.
+            advance: called with a number of tokens whenever that many were read, ``rounds`` times the prompt's in all.
+        """
+
+    @abstractmethod
+    def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+        """What follows from all records: rows of summary.parquet.
+
+        Args:
+            measured: as records.schema.MEASURED, of all records in the order of the plan.
+            runs: as records.schema.RUNS.
 
         Returns:
-            How many prompts failed, wholly or in part.
+            As records.schema.SUMMARY. The same input gives the same table.
         """
+
+
+def reason(error: BaseException) -> str:
+    """What a table says of an error."""
+    return f"{type(error).__name__}: {error}"

@@ -1,93 +1,97 @@
-"""How well do rankings agree with the oracle, layer by layer? One pass over each prompt answers it for all heuristics."""
+"""Agreement of every ranking with the truth, layer by layer; one pass over each prompt serves all heuristics."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
-from tqdm import tqdm
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
 
-from tokenrank.evaluation.between import BetweenLayers
-from tokenrank.evaluation.evaluation import Evaluation
-from tokenrank.evaluation.folder import METRIC_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
-from tokenrank.evaluation.measuring import Measured, measure_prompt
-from tokenrank.evaluation.preparation import Experiment
-from tokenrank.evaluation.scoring import as_tensors, rank
-from tokenrank.evaluation.statistics import over_samples
-from tokenrank.records.writing import write_table, write_tensors
-from tokenrank.report.between import draw_between
-from tokenrank.report.grid import draw_grid
-from tokenrank.report.plots import draw_all
-from tokenrank.report.study import draw_study
-from tokenrank.report.table import summary
-from tokenrank.tasks.task import Prompt
+from tokenrank.evaluation.checks import check_percentages, check_whole
+from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
+from tokenrank.evaluation.measuring import measured_rows
+from tokenrank.evaluation.scoring import Ranked, rank
+from tokenrank.evaluation.summaries import layer_pairs, over_layers_of_prompts, over_prompts
+from tokenrank.records.schema import METRICS, SUMMARY, concatenated
+
+if TYPE_CHECKING:
+    from tokenrank.evaluation.plan import Plan, Unit
+
+COMPARED = ("mean", "worst")  # statistics over layers in which heuristics are compared with each other
 
 
 @dataclass(frozen=True)
 class RankingAgreement(Evaluation):
     """Every metric of every chosen heuristic at every layer."""
 
-    def run(self, experiment: Experiment, folder: Path) -> int:
-        """Fills metrics.parquet, samples.parquet, plots and, where asked for, the rankings."""
-        config = experiment.config
-        begin(experiment, folder)
-        samples: list[dict[str, Any]] = []
-        rows: list[tuple[Any, ...]] = []
-        between = BetweenLayers()
-        total = sum(len(prompt.input_ids) for prompt in experiment.prompts)
-        with tqdm(total=total, unit=" tokens", unit_scale=True, smoothing=0.1, dynamic_ncols=True) as bar:
-            for number, prompt in enumerate(experiment.prompts, start=1):
-                bar.set_description(f"{number - 1} of {len(experiment.prompts)} prompts")
-                sample, measured = _one(experiment, prompt, folder)
-                samples.append(sample)
-                if measured is not None:
-                    rows += [(experiment.model_name, prompt.task, prompt.id, *row) for row in measured.rows]
-                    between.add(measured)
-                bar.update(len(prompt.input_ids))
-            bar.set_description(f"{len(samples)} of {len(samples)} prompts")
-        rows += [(experiment.model_name, None, None, *row) for row in between.rows()]
-        metrics, sample_table = table(rows, METRIC_COLUMNS), table(samples, SAMPLE_COLUMNS)
-        metrics = pd.concat(
-            [metrics, over_samples(metrics, config.seed, config.bootstrap.resamples)], ignore_index=True
-        )
-        write_table(folder / "samples.parquet", sample_table)
-        write_table(folder / "metrics.parquet", metrics)
-        draw_all(metrics, folder / "plots", config.plots.k)
-        draw_between(metrics, folder / "plots", config.plots.k)
-        draw_grid(sample_table, metrics, folder / "plots", config.plots.k)
-        if config.study:
-            draw_study(metrics, config.study, folder / "plots", config.plots.k)
-        failed = int((sample_table["status"] == "failed").sum())
-        print(summary(metrics, config.plots.k))
-        plots = "" if metrics.empty else f", plots in {folder / 'plots'}"
-        print(f"{len(samples) - failed} prompts ranked, {failed} failed; tables in {folder}{plots}")
-        return failed
+    k: list[float]  # percent of the universe that recall, mass, nDCG and needle recall keep
+    window: int = 8  # tokens at the prompt's end that are not ranked: the universe is all the others
+    save_rankings: bool = False  # keep the scores themselves
+    seed: int = 0  # of the bootstrap
+    resamples: int = 10000  # of the bootstrap
 
+    kind: ClassVar[str] = "ranking"
+    summary_settings: ClassVar[tuple[str, ...]] = ("seed", "resamples")
 
-def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str, Any], Measured | None]:
-    """One prompt: its row of samples.parquet, and what was measured of it (None if it failed)."""
-    sample = facts(prompt)
-    try:
-        ranked = rank(
-            experiment.model, prompt, experiment.heuristics, experiment.oracle, experiment.reference_answer(prompt)
-        )
+    def __post_init__(self) -> None:
+        check_percentages("k", self.k)
+        check_whole("universe.window", self.window, 0)
+        check_whole("seed", self.seed, 0)
+        check_whole("bootstrap.resamples", self.resamples, 1)
+
+    def check(self, plan: "Plan") -> None:
+        """Raises ValueError for a prompt that the universe leaves nothing of, or whose needle it cuts."""
+        for prompt in plan.prompts:
+            tokens = len(prompt.input_ids)
+            if tokens <= self.window:
+                raise ValueError(
+                    f"universe.window={self.window} is not below the {tokens} tokens of prompt {prompt.id} of {prompt.task}: "
+                    "set it lower, or leave the prompt out"
+                )
+            if prompt.needle is not None and prompt.needle.stop > tokens - self.window:
+                raise ValueError(
+                    f"universe.window={self.window} reaches into the needle of prompt {prompt.id} of {prompt.task}"
+                )
+
+    def measure(self, plan: "Plan", model: PreTrainedModel, unit: "Unit", advance: Advance) -> Measurement:
+        """Ranks the prompt with every heuristic, and measures each ranking against the truth."""
+        prompt = unit.prompt
+        ranked = rank(model, prompt, plan.heuristics, plan.oracle, plan.bound, plan.reference_answer(prompt))
         started = time.perf_counter()
-        measured = measure_prompt(experiment, prompt, ranked)
+        rows = list(measured_rows(ranked, prompt, plan.metrics, self.k, self.window, plan.layers.windowed))
         metrics_seconds = time.perf_counter() - started
-        if experiment.config.save_rankings:
-            write_tensors(folder / "rankings" / f"{prompt.id}.safetensors", as_tensors(prompt, ranked))
-        answer = experiment.tokenizer.decode(ranked.answer_ids, skip_special_tokens=True)
-        outcome = {
-            "answer_tokens": len(ranked.answer_ids),
+        advance(len(prompt.input_ids))
+        answer = str(plan.tokenizer.decode(list(ranked.answer.token_ids), skip_special_tokens=True))
+        generated = ranked.answer.origin == "generated"
+        sample = {
+            "answer_tokens": len(ranked.answer.token_ids),
             "answer": answer,
-            "score": experiment.task.score(prompt, str(answer)) if experiment.oracle.answer == "generated" else None,
+            "accuracy": plan.task.grade(prompt, answer) if generated else None,
             "prefill_seconds": ranked.seconds["prefill"],
             "decode_seconds": ranked.seconds["decode"],
             "oracle_seconds": ranked.seconds["oracle"],
             "metrics_seconds": metrics_seconds,
         }
-    except Exception as error:  # whatever it was: it is recorded, and the other prompts are still worth their run
-        tqdm.write(f"prompt {prompt.id} failed: {reason(error)}")
-        return sample | {"status": "failed", "error": reason(error)}, None
-    return sample | outcome | {"status": "ok"}, measured
+        return Measurement(sample, rows, rankings=as_tensors(unit, ranked) if self.save_rankings else None)
+
+    def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
+        """Statistics over layers, their means over prompts with intervals, comparisons, and overlaps of layer pairs."""
+        single = measured[measured["other_layer"].isna()]
+        of_prompts = over_layers_of_prompts(single[list(METRICS)])
+        over_all = over_prompts(
+            of_prompts, ["metric", "k", "statistic", "windowed"], self.seed, self.resamples,
+            lambda group: group["statistic"] in COMPARED,
+        )  # fmt: skip
+        return concatenated([of_prompts, over_all, layer_pairs(measured)], SUMMARY)
+
+
+def as_tensors(unit: "Unit", ranked: Ranked) -> Mapping[str, Tensor]:
+    """What ``save_rankings`` saves of a prompt."""
+    return {
+        "input_ids": torch.tensor(unit.prompt.input_ids),
+        "answer_ids": torch.tensor(ranked.answer.token_ids),
+        "oracle": ranked.truth.importance,
+    } | {f"heuristic.{name}": rows for name, rows in ranked.scores.items()}

@@ -1,17 +1,18 @@
-"""One pass over a prompt and its answer, out of which come the scores of every heuristic and of the oracle."""
+"""One pass over a prompt and its answer, out of which come the scores of every heuristic and the truth."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, Truth
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.oracle.answer_informed import AnswerInformedOracle
 from tokenrank.tasks.task import Prompt
 
 
@@ -19,11 +20,10 @@ from tokenrank.tasks.task import Prompt
 class Ranked:
     """One prompt, ranked by every heuristic and by its answer."""
 
-    answer_ids: Tensor  # (answer tokens,) int64
-    layers: list[int]  # numbers of the attention layers, in order
-    windowed: frozenset[int]  # numbers of those with a sliding window
-    oracle: Tensor  # (tokens,) or (layers, tokens), float32
-    scores: Mapping[str, Tensor]  # per heuristic (layers, tokens), float32
+    answer: Answer
+    truth: Truth
+    layers: tuple[int, ...]  # numbers of the attention layers, in order
+    scores: Mapping[str, Tensor]  # per heuristic (layers, tokens), float32, higher = keep
     seconds: Mapping[str, float]  # of prefill (the heuristics included), decode and oracle
 
 
@@ -31,47 +31,68 @@ def rank(
     model: PreTrainedModel,
     prompt: Prompt,
     heuristics: Mapping[str, Heuristic],
-    oracle: AnswerInformedOracle,
-    answer_ids: list[int] | None = None,
+    oracle: Oracle,
+    bound: str | None = None,
+    answer: Answer | None = None,
 ) -> Ranked:
-    """Reads the prompt once and answers it once; all heuristics score each layer as it passes, then the oracle judges.
+    """Reads the prompt once and answers it once; heuristics score each layer as it passes, then the oracle gives the truth.
+
+    Args:
+        model: a decoder of transformers.
+        prompt: its tokens and the limit of its answer.
+        heuristics: by name.
+        oracle: gives the truth.
+        bound: name under which the truth stands beside the rankings, a check of the metrics; None: it does not.
+        answer: fed in place of a generated one.
 
     Raises:
         ValueError: scores of the wrong shape or that are not finite; the message names heuristic, layer and prompt.
     """
-    rows: dict[str, list[Tensor]] = {name: [] for name, each in heuristics.items() if not each.needs_answer}
-
-    def visit(layer: AttentionLayer) -> None:
-        for name, kept in rows.items():
-            kept.append(
-                checked(heuristics[name].score(layer), f"heuristic {name} at layer {layer.index}", layer.tokens)
-            )
-
+    ids, layerwise = torch.tensor(prompt.input_ids), LayerScores(heuristics)
     reading = read(
         model,
-        torch.tensor(prompt.input_ids),
-        visit,
+        ids,
+        layerwise.visit,
         max_new_tokens=prompt.max_new_tokens,
-        answer_ids=answer_ids,
-        shared_rows=max((each.window for each in heuristics.values()), default=0),
-        look_ahead=max((each.look_ahead for each in heuristics.values()), default=0),
-        with_calls=any(each.needs_call for each in heuristics.values()),
+        answer_ids=None if answer is None else answer.token_ids,
+        needs=Needs.together(each.needs for each in heuristics.values()),
     )
-    layers = [layer.index for layer in reading.answer_layers]
+    found = answer or Answer(tuple(reading.answer_ids.tolist()), "generated")
     started = time.perf_counter()
-    importance = oracle.importance(reading.answer_layers)
+    truth = oracle.truth(AnsweredPrompt(model, ids, found, reading.answer_layers))
     seconds = {"prefill": reading.prefill_seconds, "decode": reading.decode_seconds}
     seconds["oracle"] = time.perf_counter() - started
-    scores = {}
-    for name, each in heuristics.items():
-        if each.needs_answer:
-            scores[name] = each.from_answer(reading.ahead_layers, importance).expand(len(layers), -1)
-        else:
-            scores[name] = each.combine(torch.stack([row.cpu() for row in rows[name]]))
-        check_finite(scores[name], f"heuristic {name}", layers, prompt.id)
-    check_finite(importance, "the oracle", layers, prompt.id)
-    windowed = frozenset(layer.index for layer in reading.answer_layers if layer.sliding_window is not None)
-    return Ranked(reading.answer_ids, layers, windowed, importance, scores, seconds)
+    layers = tuple(layer.index for layer in reading.answer_layers)
+    check_finite(truth.importance, "the oracle", layers, prompt.id)
+    scores = {name: layerwise.scores(name, reading.ahead_layers) for name in heuristics}
+    for name, rows in scores.items():
+        check_finite(rows, f"heuristic {name}", layers, prompt.id)
+    if bound is not None:
+        scores[bound] = truth.importance.expand(len(layers), -1)
+    return Ranked(found, truth, layers, scores, seconds)
+
+
+class LayerScores:
+    """Scores of several heuristics, gathered layer by layer while a prompt is read."""
+
+    def __init__(self, heuristics: Mapping[str, Heuristic]) -> None:
+        self._heuristics = heuristics
+        self._rows: dict[str, list[Tensor]] = {
+            name: [] for name, each in heuristics.items() if not each.needs.answer
+        }  # (tokens,) each
+
+    def visit(self, layer: AttentionLayer) -> None:
+        """Lets every heuristic that ranks layer by layer score this one."""
+        for name, rows in self._rows.items():
+            row = self._heuristics[name].score(layer)
+            rows.append(checked(row, f"heuristic {name} at layer {layer.index}", layer.tokens))
+
+    def scores(self, name: str, ahead: Sequence[AttentionLayer]) -> Tensor:
+        """(layers, tokens) float32 on the CPU, of one heuristic; ``ahead`` are the layers of the answer looked ahead to."""
+        heuristic = self._heuristics[name]
+        if name in self._rows:
+            return heuristic.combine(torch.stack([row.cpu() for row in self._rows[name]]))
+        return heuristic.from_answer(ahead).expand(len(ahead), -1)
 
 
 def checked(row: Tensor, whose: str, tokens: int) -> Tensor:
@@ -83,18 +104,9 @@ def checked(row: Tensor, whose: str, tokens: int) -> Tensor:
     return row
 
 
-def check_finite(scores: Tensor, whose: str, layers: list[int], sample: str) -> None:
-    """Raises ValueError if a score is NaN or infinite, naming whose it is, the layer (if it has one) and the sample."""
+def check_finite(scores: Tensor, whose: str, layers: Sequence[int], sample: str) -> None:
+    """Raises ValueError if a score is NaN or infinite, naming whose it is, the layer (if each has a row) and the sample."""
     bad = ~scores.isfinite().all(dim=-1)
     if bad.any():
-        where = f", layer {layers[int(bad.int().argmax())]}" if bad.dim() else ""
+        where = f", layer {layers[int(bad.int().argmax())]}" if len(bad) == len(layers) else ""
         raise ValueError(f"{whose}{where}, sample {sample}: a score is NaN or infinite, must be finite")
-
-
-def as_tensors(prompt: Prompt, ranked: Ranked) -> dict[str, Tensor]:
-    """What ``save_rankings`` saves of a prompt."""
-    return {
-        "input_ids": torch.tensor(prompt.input_ids),
-        "answer_ids": ranked.answer_ids,
-        "oracle": ranked.oracle,
-    } | {f"heuristic.{name}": rows for name, rows in ranked.scores.items()}

@@ -69,5 +69,5 @@ def sweep_unfinished(folder: Path) -> None:
 
 
 def _to_disk(file: Path) -> None:
-    with file.open("rb") as opened:
+    with file.open("r+b") as opened:  # fsync of a handle that only reads fails on Windows
         os.fsync(opened.fileno())

@@ -15,7 +15,7 @@ from torch import Tensor
 from tokenrank.records.files import sweep_unfinished
 from tokenrank.records.record import Record, read_record, write_record
 from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY, Columns, table
-from tokenrank.records.writing import write_json, write_table, write_tensors
+from tokenrank.records.writing import write_json, write_table, write_tensors, write_text
 
 FORMAT = "tokenrank run folder 2"  # the entry ``format`` of environment.json: what makes a folder ours
 MARKER = "environment.json"
@@ -86,24 +86,35 @@ class RunFolder:
         return found
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
-        """While it lasts, the folder is ours and nobody else's; an earlier run of ours is removed first, its marker last.
+    def locked(self) -> Iterator[None]:
+        """While it lasts, no other run writes into the folder; a folder that is left empty is removed at the end.
 
         Raises:
-            ValueError: another run is writing into it, or it holds files of these names that are not a run's.
+            ValueError: another run is writing into it, it cannot be written, or it holds files of these names that are not a
+                run's.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / LOCK, timeout=0)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
             raise ValueError(f"another run is writing into {self.path}: choose another hydra.run.dir") from None
+        except OSError as error:
+            raise ValueError(f"hydra.run.dir={self.path} cannot be written: {error}") from error
         try:
             self._check_ours()
-            self._remove_earlier_run()
             yield
         finally:
             lock.release()
+            (self.path / LOCK).unlink(missing_ok=True)
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
+
+    def begin(self, environment: Mapping[str, Any], config: str) -> None:
+        """Removes an earlier run of ours, its marker last, then writes environment.json, the marker, and config.yaml."""
+        self._remove_earlier_run()
+        write_json(self.path / MARKER, {"format": FORMAT} | dict(environment))
+        write_text(self.config, config)
 
     def _check_ours(self) -> None:
         names = [MARKER, *FILES, *FOLDERS, WANDB]
@@ -134,10 +145,6 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
         (self.path / MARKER).unlink(missing_ok=True)
         sweep_unfinished(self.path)
-
-    def write_environment(self, found: Mapping[str, Any]) -> None:
-        """Writes environment.json: first of all files, so that the folder is known as ours."""
-        write_json(self.path / MARKER, {"format": FORMAT} | dict(found))
 
     def write_record(self, record: Record) -> None:
         """Writes what a unit left."""

@@ -9,7 +9,14 @@ FULL, ORACLE, RANDOM = "full", "oracle", "random"  # the full prefill's engine; 
 
 Columns = dict[str, str]  # name -> pandas dtype
 
-_WHOSE: Columns = {"model": "str", "task": "str", "sample": "str", "engine": "str", "heuristic": "str", "keep": "Float64"}
+_WHOSE: Columns = {
+    "model": "str",
+    "task": "str",
+    "sample": "str",
+    "engine": "str",
+    "heuristic": "str",
+    "keep": "Float64",
+}
 # metrics.parquet: what was measured of single prompts
 METRICS: Columns = _WHOSE | {
     "layer": "Int64",

@@ -5,6 +5,21 @@ ordinary folders.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tokenrank.library import EngineAnswer, answer, load, rank
+
+__all__ = ["EngineAnswer", "answer", "load", "rank"]
 
 if not (Path(__file__).parent / "capture").is_dir():  # a checkout whose links came as text files (git on Windows)
     __path__.append(str(Path(__file__).parents[2]))
+
+
+def __getattr__(name: str) -> Any:
+    """The functions of ``tokenrank.library``, imported when first asked for: transformers takes seconds."""
+    if name in __all__:
+        from tokenrank import library
+
+        return getattr(library, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

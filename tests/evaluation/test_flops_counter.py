@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from tokenrank.evaluation.flops import counted
 
 from tokenrank.capture.pruning import Keep, PrunedRun
-from tokenrank.evaluation.flops import counted
 from tokenrank.models.architectures import tiny_of
 
 HIDDEN, INNER, HEADS, KV_HEADS, DIM, WORDS = 32, 48, 4, 2, 8, 64

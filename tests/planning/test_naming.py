@@ -8,9 +8,9 @@ import pytest
 from hydra.conf import HydraConf
 from hydra.types import RunMode
 from omegaconf import OmegaConf
-
 from tokenrank.evaluation.naming import names_of
 from tokenrank.evaluation.preparation import Experiment
+
 from tokenrank.report.logger import Names
 
 FOLDER = Path("results") / "a_sweep" / "0_abc"

@@ -1,6 +1,9 @@
-"""What the config files need before Hydra reads them: the word ``all``, and a function for use in values."""
+"""What the config files need before Hydra reads them: the word ``all``, and functions for use in values."""
 
 import hashlib
+import os
+import platform
+import time
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
@@ -10,14 +13,20 @@ NOT_IN_ALL = ("kvpress",)  # needs a package of its own, and to be told which pr
 
 
 def register(configs: Path) -> None:
-    """Defines ``heuristic=all`` (every file of that folder that runs as it is) and the resolver of configs/run.yaml."""
+    """Defines ``heuristic=all`` (every file of that folder that runs as it is) and the resolvers of configs/run.yaml."""
     names = sorted(file.stem for file in (configs / "heuristic").glob("*.yaml") if file.stem not in NOT_IN_ALL)
     ConfigStore.instance().store(name="all", group="heuristic", node={"defaults": names})
     OmegaConf.register_new_resolver("short_hash", short_hash, replace=True)
+    OmegaConf.register_new_resolver("run_id", run_id, replace=True, use_cache=True)
+
+
+def run_id() -> str:
+    """Eight letters that no other run has, of this process or of another: two runs of one second get two folders."""
+    return short_hash(f"{os.getpid()} {platform.node()} {time.time_ns()}")
 
 
 def short_hash(text: str) -> str:
-    """Eight letters that stand for a text of any length, so that run folders can be named by their settings.
+    """Eight letters that stand for a text of any length, so that folders can be named by settings.
 
     >>> short_hash("heuristic=claa")
     '9930f8ab'

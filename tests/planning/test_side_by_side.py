@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
-
-from tests.command import ROOT, Command
 from tokenrank.evaluation.composing import register
 from tokenrank.evaluation.preparation import of_the_chosen
 from tokenrank.evaluation.studying import side_by_side
+
+from tests.command import ROOT, Command
 
 CONFIGS = ROOT / "configs"
 SMALL = ("model=tiny", "task.lengths=[300]", "task.depths=[0,50]", "task.max_new_tokens=4", "metric=[recall]")

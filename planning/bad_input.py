@@ -4,7 +4,8 @@ import difflib
 import re
 from pathlib import Path
 
-from hydra.errors import MissingConfigException
+import yaml
+from hydra.errors import MissingConfigException, OverrideParseException
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -25,7 +26,12 @@ def one_sentence(error: BaseException) -> str:
     if missing:
         options = sorted(file.stem for file in (CONFIGS / missing[1]).parent.glob("*.yaml"))
         return _unknown_name(missing[1], options)
-    return " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OverrideParseException):
+        return f"{said.removesuffix('.')}; a value with letters such as ü, ~ or = is put in quotes, as in \"task.path='~/a=b.jsonl'\""
+    if isinstance(error, yaml.YAMLError):
+        return f"a config file is not valid YAML: {said}"
+    return said
 
 
 def _unknown_name(config: str, options: list[str]) -> str:

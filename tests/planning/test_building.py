@@ -2,8 +2,8 @@
 
 import pytest
 from omegaconf import OmegaConf
-
 from tokenrank.evaluation.building import build, build_all
+
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.fastkv import FastKV
 from tokenrank.tasks.niah import NeedleInAHaystack

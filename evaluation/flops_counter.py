@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from tokenrank.prefill.engine import Engine, Job
+
 aten = torch.ops.aten
 
 
@@ -56,3 +58,25 @@ def _attention(place: int, query: Any, key: Any, value: Any, *rest: Any, **named
     causal = rest[place] if len(rest) > place else named.get("is_causal", False)
     pairs = queries * (queries + 1) // 2 if causal and queries == keys else queries * keys
     return int(2 * batch * heads * pairs * (dim + value[3]))
+
+
+class FlopCounts:
+    """Operations of prefills, which depend on the contestant and on how many tokens it reads and keeps, not on what they say."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int], int] = {}
+
+    def of(self, name: str, engine: Engine, job: Job) -> int:
+        """Counted in a prefill that is thrown away, or known from an earlier one.
+
+        Args:
+            name: of the contestant.
+            engine: resolved for the model.
+            job: what is read.
+        """
+        key = (name, len(job.input_ids), job.kept)
+        if key not in self._known:
+            with counted() as flops:
+                engine.prefill(job)
+            self._known[key] = flops.total
+        return self._known[key]

@@ -16,30 +16,41 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def environment(device: str, seed: int) -> dict[str, Any]:
+def environment(device: torch.device, seed: int) -> dict[str, Any]:
     """Versions, device, threads, seed, git commit and the command line, ready for JSON."""
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
-        "device": device,
-        "device_name": torch.cuda.get_device_name(device)
-        if device.startswith("cuda")
-        else platform.processor() or platform.machine(),
+        "device": str(device),
+        "device_name": device_name(device),
         "threads": torch.get_num_threads(),
         "seed": seed,
-        "git_commit": git_commit(Path(__file__).parent),
+        "git_commit": git_commit(Path(__file__).resolve()),
         "command": sys.argv,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def git_commit(folder: Path) -> str | None:
-    """The commit checked out in the folder's repository, with ``-dirty`` if files differ from it; None outside of one."""
+def device_name(device: torch.device) -> str:
+    """What the GPU, or else the processor, is called."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+
+
+def git_commit(file: Path) -> str | None:
+    """The commit of the repository that tracks this file, with ``-dirty`` if files differ from it.
+
+    None where none does: an installed package may lie inside somebody else's repository.
+    """
     try:
+        tracked = subprocess.run(
+            ["git", "ls-files", "--error-unmatch", file.name], cwd=file.parent, capture_output=True
+        )
+        if tracked.returncode != 0:
+            return None
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=folder,
+            cwd=file.parent,
             capture_output=True,
             text=True,
         )

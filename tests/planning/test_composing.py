@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
-
 from tokenrank.evaluation.composing import register, short_hash
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"

@@ -1,0 +1,80 @@
+"""Tables of evaluation=accuracy: costs as ratios to the full prefill, means over prompts, the gap closed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+from tokenrank.metrics.gap_closed import gap_closed
+
+from tokenrank.evaluation.evaluation import Row
+from tokenrank.evaluation.summaries import contestant_names, over_prompts
+from tokenrank.records.schema import FULL, ORACLE, RANDOM, SUMMARY, concatenated, table
+
+RATIOS = {"prefill_seconds": "prefill_ratio", "flops": "flops_ratio", "kv_bytes": "kv_ratio"}
+
+
+def costs(run: Mapping[str, Any], full: Mapping[str, Any]) -> Iterator[Row]:
+    """Measured values of one run, and its costs as ratios to the full prefill's.
+
+    The oracle's ranking costs a whole answer, so its time is no speed and is left out.
+    """
+    whose = {name: run[name] for name in ("engine", "heuristic", "keep")}
+    for metric in ("accuracy", "flops", "kv_bytes", "prefill_seconds"):
+        if run.get(metric) is None or (metric == "prefill_seconds" and run["heuristic"] == ORACLE):
+            continue
+        yield whose | {"metric": metric, "value": float(run[metric])}
+        if metric in RATIOS:
+            yield whose | {"metric": RATIOS[metric], "value": run[metric] / full[metric]}
+
+
+def accuracy_summary(measured: pd.DataFrame, keep: list[float], seed: int, resamples: int) -> pd.DataFrame:
+    """Means over prompts with intervals, comparisons of accuracy at each keep rate, and the gap closed.
+
+    Only prompts that all contestants answered at all keep rates count, so that all means are over the same prompts.
+    """
+    shared = answered_by_all(measured)
+    at_each = at_each_rate(shared, keep).assign(statistic="mean")
+    means = over_prompts(
+        at_each, ["keep", "metric", "statistic"], seed, resamples, lambda group: group["metric"] == "accuracy"
+    )
+    full = (means["engine"] == FULL) & means["against"].isna()
+    means.loc[full, "keep"] = 100.0  # the same at every keep rate, so said once
+    gaps = table(_gaps(at_each[at_each["metric"] == "accuracy"], seed, resamples), SUMMARY)
+    return concatenated([means.drop_duplicates(), gaps], SUMMARY)
+
+
+def at_each_rate(measured: pd.DataFrame, keep: list[float]) -> pd.DataFrame:
+    """The rows by keep rate, those of the full prefill, which knows no keep rate, repeated at each."""
+    full = measured["engine"] == FULL
+    return pd.concat([measured[full].assign(keep=rate) for rate in keep] + [measured[~full]], ignore_index=True)
+
+
+def answered_by_all(measured: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the prompts that every contestant answered at every keep rate.
+
+    A contestant that answered nothing at a keep rate does not count there.
+    """
+    accuracy = measured[measured["metric"] == "accuracy"]
+    named = accuracy.assign(contestant=contestant_names(accuracy))
+    wide = named.pivot(index=["task", "sample"], columns=["contestant", "keep"], values="value")
+    complete = wide.dropna(axis="columns", how="all").dropna().index
+    return measured[pd.MultiIndex.from_frame(measured[["task", "sample"]]).isin(complete)]
+
+
+def _gaps(accuracy: pd.DataFrame, seed: int, resamples: int) -> Iterator[Row]:
+    """Rows of ``gap_closed``, where the oracle and random stand beside the contestants."""
+    for rate, group in accuracy.groupby("keep", sort=False):
+        named = group.assign(contestant=contestant_names(group))
+        wide = named.pivot(index=["task", "sample"], columns="contestant", values="value")
+        wide = wide[list(named["contestant"].unique())].dropna()
+        if wide.empty or not {ORACLE, RANDOM} <= set(wide):
+            continue
+        names = list(wide)
+        ends = gap_closed(wide.to_numpy(dtype=float), names.index(RANDOM), names.index(ORACLE), seed, resamples)
+        who = named.drop_duplicates("contestant").set_index("contestant")
+        for name, value, low, high in zip(names, *ends, strict=True):
+            yield {
+                "model": group["model"].iloc[0], "engine": who.at[name, "engine"], "heuristic": who.at[name, "heuristic"],
+                "keep": rate, "metric": "accuracy", "statistic": "gap_closed", "value": value, "low": low, "high": high,
+                "prompts": len(wide),
+            }  # fmt: skip

@@ -1,0 +1,73 @@
+"""What a run will do: everything checked and built, without weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+from tokenrank.oracle.oracle import Answer, Oracle
+from tokenrank.prefill.contestant import Contestant
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.metrics.metric import Metric
+from tokenrank.models.pretrained import Pretrained
+from tokenrank.tasks.task import Prompt, Task
+
+if TYPE_CHECKING:
+    from tokenrank.evaluation.evaluation import Evaluation
+
+GENERATED, REFERENCE = "generated", "reference"  # where an answer comes from
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The smallest piece of work that is done or not done: one prompt with all its contestants, which share its pass."""
+
+    number: int  # place in the plan, from 0
+    prompt: Prompt
+    key: str  # SHA-256 of all that decides the result
+    key_fields: Mapping[str, Any]  # the same, readable
+
+    @property
+    def name(self) -> str:
+        """Of the unit, and of its record's file: the prompt's id."""
+        return self.prompt.id
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The checked settings, the prompts, the contestants and the units of a run."""
+
+    config: DictConfig  # resolved; what config.yaml will hold
+    source: Pretrained  # of the model's weights
+    tokenizer: Tokenizer
+    layers: ModelLayers
+    task: Task
+    heuristics: Mapping[str, Heuristic]
+    bound: str | None  # the name under which the truth itself stands beside the rankings; None: it was not chosen
+    oracle: Oracle
+    answer: str  # generated or reference
+    metrics: Mapping[str, Metric]
+    evaluation: "Evaluation"
+    contestants: tuple[Contestant, ...]  # of an evaluation that runs engines; the full prefill first
+    units: tuple[Unit, ...]
+    texts: bool  # records hold prompts, reference answers and answers
+
+    @property
+    def model_name(self) -> str:
+        """What the tables call the model."""
+        return self.source.label
+
+    @property
+    def prompts(self) -> list[Prompt]:
+        """The prompts of all units."""
+        return [unit.prompt for unit in self.units]
+
+    def reference_answer(self, prompt: Prompt) -> Answer | None:
+        """The first ``max_new_tokens`` tokens of the first reference answer where the run asks for it, else None."""
+        if self.answer == GENERATED:
+            return None
+        ids: list[int] = self.tokenizer(prompt.answers[0], add_special_tokens=False)["input_ids"]
+        return Answer(tuple(ids[: prompt.max_new_tokens]), REFERENCE)

@@ -1,0 +1,125 @@
+"""What is measured of one contestant at one keep rate on one prompt, for evaluation=ttft."""
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from tokenrank.prefill.contestant import Contestant
+from transformers import PreTrainedModel
+
+from tokenrank.evaluation.evaluation import Row, reason
+from tokenrank.evaluation.flops_counter import counted
+from tokenrank.evaluation.peak_memory import peak_bytes, start_peak
+from tokenrank.metrics.metric import tokens_kept
+from tokenrank.prefill.engine import Job, Prefilled
+from tokenrank.tasks.task import Prompt
+
+
+@dataclass
+class Timed:
+    """A contestant at a keep rate on one prompt, and what was measured of it."""
+
+    contestant: Contestant
+    keep: float  # percent
+    job: Job
+    facts: dict[str, float] = field(default_factory=dict)
+    kept: list[int] | None = None  # places in the prompt of the tokens that every layer has seen
+    seconds: list[float] = field(default_factory=list)  # of the timed rounds
+    error: str | None = None
+
+    @property
+    def heuristic(self) -> str | None:
+        """Who ranks; None: nobody, the full prefill."""
+        return None if self.contestant.heuristic is None else self.contestant.name
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return self.contestant.name
+
+    def prefill(self, *, clock: bool = False) -> Prefilled:
+        """Reads the prompt; ``clock`` makes the seconds of choosing exact on a GPU, which slows the rest."""
+        job = self.job
+        timed = Job(job.model, job.heuristic, job.input_ids, job.kept, job.answer_tokens, clock)
+        return self.contestant.engine.prefill(timed)
+
+    def runs(self) -> Iterator[Row]:
+        """Rows of runs.parquet: one a timed repeat, or one that says what went wrong."""
+        whose = {"engine": self.contestant.engine.kind, "heuristic": self.heuristic, "keep": self.keep}
+        common = whose | {"kept_tokens": self.job.kept} | self.facts_of_runs()
+        if self.error is not None:
+            yield common | {"status": "failed", "error": self.error}
+            return
+        for repeat, seconds in enumerate(self.seconds):
+            kept = {"kept": self.kept} if repeat == 0 and self.heuristic is not None else {}
+            yield common | kept | {"repeat": repeat, "prefill_seconds": seconds, "status": "ok"}
+
+    def facts_of_runs(self) -> dict[str, int]:
+        """Those that have a column in runs.parquet."""
+        return {name: int(self.facts[name]) for name in ("flops", "kv_bytes", "peak_bytes") if name in self.facts}
+
+
+Measure = Callable[[Timed, Prompt], None]
+
+
+def timed_contestants(
+    contestants: Sequence[Contestant], model: PreTrainedModel, prompt: Prompt, keep: Sequence[float]
+) -> list[Timed]:
+    """The full prefill once, then every other contestant at every keep rate."""
+    ids, answer_tokens = torch.tensor(prompt.input_ids), prompt.max_new_tokens
+
+    def at(contestant: Contestant, rate: float) -> Timed:
+        job = Job(model, contestant.heuristic, ids, tokens_kept(rate, len(ids)), answer_tokens)
+        return Timed(contestant, rate, job)
+
+    return [at(contestants[0], 100.0), *(at(each, rate) for rate in keep for each in contestants[1:])]
+
+
+def guarded(each: Timed, measure: Measure, prompt: Prompt) -> None:
+    """One measurement; what it raises is kept in ``each.error``, and what it held is given back."""
+    try:
+        measure(each, prompt)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        each.error = f"out of memory: {' '.join(str(error).split())[:200]}"
+    except Exception as error:  # whatever it was: the other contestants are still worth their time
+        each.error = ("out of memory: " if "allocate memory" in str(error) else "") + reason(error)
+    if each.error is not None:
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def count(each: Timed, prompt: Prompt) -> None:
+    """Operations, bytes and kept tokens; then tokens a second of decoding."""
+    with counted() as flops:
+        done = each.prefill()
+    each.facts |= {"flops": flops.total, "kv_bytes": done.kv_bytes()}
+    each.kept = done.kept.tolist()
+    token, started, untimed = done.first_token, time.perf_counter(), min(1, prompt.max_new_tokens - 1)
+    for step in range(prompt.max_new_tokens):
+        if step == untimed:  # the first token pays for what starts up
+            started = time.perf_counter()
+        token = int(done.run.decode(token, done.next_position + step).argmax())
+    each.facts["decode_tokens_per_second"] = (prompt.max_new_tokens - untimed) / (time.perf_counter() - started)
+
+
+def look_at_memory(each: Timed, _prompt: Prompt) -> None:
+    """Peak memory, and the share of the time that goes into choosing tokens."""
+    start_peak(each.job.model)
+    started = time.perf_counter()
+    done = each.prefill(clock=True)
+    seconds = time.perf_counter() - started
+    peak = peak_bytes(each.job.model)
+    each.facts["choosing_share"] = done.choosing_seconds / seconds
+    if peak is not None:
+        each.facts["peak_bytes"] = peak
+
+
+def time_once(each: Timed, _prompt: Prompt) -> None:
+    """Seconds of one prefill."""
+    started = time.perf_counter()
+    done = each.prefill()
+    each.seconds.append(time.perf_counter() - started)
+    del done  # after the clock was read: giving memory back is not part of it

@@ -1,0 +1,81 @@
+"""Keys of units: the SHA-256 of all that decides a result and nothing else, so that equal keys mean equal results."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.models.pretrained import Pretrained
+from tokenrank.tasks.task import Prompt
+
+PACKAGE = Path(__file__).parent.parent
+COMPUTING = (
+    "capture",
+    "signals",
+    "heuristics",
+    "oracle",
+    "metrics",
+    "prefill",
+    "evaluation",
+)  # folders that decide numbers
+VERSIONS = ("torch", "transformers")
+
+
+def unit_keys(
+    config: DictConfig, source: Pretrained, prompts: Sequence[Prompt], answer: str, evaluation: Evaluation
+) -> list[tuple[str, dict[str, Any]]]:
+    """(key, its fields) of every unit, in the order of the prompts.
+
+    Args:
+        config: of the run.
+        source: of the weights.
+        prompts: one a unit.
+        answer: where answers come from.
+        evaluation: says which of its settings decide the records.
+    """
+    groups = ("heuristic", "oracle", "metric", "evaluation", *(["prefill"] if evaluation.runs_engines else []))
+    common: dict[str, Any] = {
+        "model": source.identity(),
+        "versions": {name: version(name) for name in VERSIONS},
+        "source": source_digest(),
+        "answer": answer,
+    } | {group: OmegaConf.to_container(config[group], resolve=True) for group in groups}
+    common["evaluation"] = {
+        name: value for name, value in common["evaluation"].items() if name not in evaluation.summary_settings
+    }
+    found = []
+    for prompt in prompts:
+        fields = common | {"input_ids": ids_digest(prompt.input_ids), "max_new_tokens": prompt.max_new_tokens}
+        found.append((digest(fields), fields))
+    return found
+
+
+def digest(fields: Mapping[str, Any]) -> str:
+    """SHA-256 of the fields as canonical JSON: sorted keys, no blanks.
+
+    >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
+    True
+    """
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def ids_digest(ids: Iterable[int]) -> str:
+    """SHA-256 of a prompt's token ids, written as decimal numbers with commas between them."""
+    return hashlib.sha256(",".join(map(str, ids)).encode()).hexdigest()
+
+
+@cache
+def source_digest() -> str:
+    """SHA-256 of the source files that compute results, in the order of their names."""
+    total = hashlib.sha256()
+    for folder in COMPUTING:
+        for file in sorted((PACKAGE / folder).glob("*.py")):
+            total.update(f"{folder}/{file.name}\0".encode() + file.read_bytes() + b"\0")
+    return total.hexdigest()

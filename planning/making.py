@@ -1,0 +1,123 @@
+"""From a config to a plan; whatever is wrong with the input is found here, before weights are loaded or anything is written."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from tokenrank.capture.inspection import model_layers
+from tokenrank.oracle.bound import Bound
+from tokenrank.oracle.oracle import Oracle
+
+from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.evaluation.plan import GENERATED, REFERENCE, Plan, Unit
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.metrics.metric import Metric
+from tokenrank.models.pretrained import Pretrained
+from tokenrank.planning.building import build, build_all, naming
+from tokenrank.planning.contestants import contestants
+from tokenrank.planning.keys import unit_keys
+from tokenrank.planning.settings import RunSettings, of_the_chosen, run_settings
+from tokenrank.planning.side_by_side import side_by_side
+from tokenrank.tasks.task import Prompt, Task, check_ids
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+log = logging.getLogger("tokenrank")
+
+
+def make_plan(config: DictConfig) -> Plan:
+    """Builds and checks everything that needs no weights: the tokenizer and the model's config are enough.
+
+    Raises:
+        ValueError: with one sentence that says what is wrong, its value and what is allowed.
+    """
+    settings = run_settings(config)
+    config = OmegaConf.create(
+        OmegaConf.to_container(config, resolve=True)
+    )  # what the rest reads, config.yaml and keys hold
+    config = side_by_side(of_the_chosen(config, CONFIGS))
+    evaluation: Evaluation = build(config.evaluation, "evaluation", Evaluation)
+    chosen = build_all(config, "heuristic", (Heuristic, Bound))
+    heuristics: dict[str, Heuristic] = {name: each for name, each in chosen.items() if type(each) is not Bound}
+    metrics: dict[str, Metric] = build_all(config, "metric", Metric)
+    oracle = _only_oracle(config)
+    source: Pretrained = build(config.model, "model", Pretrained)
+    task: Task = build(config.task, "task", Task)
+    log.info("reading the tokenizer and the config of %s", source.label)
+    tokenizer = source.tokenizer()
+    layers = model_layers(source.skeleton())
+    for name, each in heuristics.items():
+        with naming(f"heuristic.{name}"):
+            each.check(tokenizer, settings.answer)
+            each.check_layers(layers)
+    log.info("making the prompts")
+    prompts = task.prompts(tokenizer, source.max_tokens())
+    check_ids(prompts)
+    for prompt in prompts:
+        _check_prompt(prompt, heuristics, settings)
+    engines = contestants(config, settings.seed, heuristics, layers, evaluation) if evaluation.runs_engines else ()
+    keys = unit_keys(config, source, prompts, settings.answer, evaluation)
+    plan = Plan(
+        config=config,
+        source=source,
+        tokenizer=tokenizer,
+        layers=layers,
+        task=task,
+        heuristics=heuristics,
+        bound=next((name for name, each in chosen.items() if type(each) is Bound), None),
+        oracle=oracle,
+        answer=settings.answer,
+        metrics=metrics,
+        evaluation=evaluation,
+        contestants=engines,
+        units=tuple(Unit(number, prompt, *keys[number]) for number, prompt in enumerate(prompts)),
+        texts=settings.texts,
+    )
+    evaluation.check(plan)
+    if note := layer_note(layers):
+        log.info(note)
+    return plan
+
+
+def layer_note(layers: ModelLayers) -> str | None:
+    """One sentence for a model with layers that are not ranked; None for one without."""
+    ranked = len(layers.attention)
+    if ranked == layers.total:
+        return None
+    have = "has attention and is ranked" if ranked == 1 else "have attention and are ranked"
+    return f"note: {ranked} of {layers.total} layers {have}: {', '.join(map(str, layers.attention))}"
+
+
+def _only_oracle(config: DictConfig) -> Oracle:
+    oracles: dict[str, Oracle] = build_all(config, "oracle", Oracle)
+    if len(oracles) > 1:
+        raise ValueError(f"oracle chooses {', '.join(oracles)}, must be one")
+    return next(iter(oracles.values()))
+
+
+def _check_prompt(prompt: Prompt, heuristics: Mapping[str, Heuristic], settings: RunSettings) -> None:
+    tokens = len(prompt.input_ids)
+    of = f"prompt {prompt.id} of {prompt.task}"
+    if tokens == 0:
+        raise ValueError(f"{of} is empty, at least one token is needed")
+    for name, each in heuristics.items():
+        if tokens < each.least_tokens():
+            raise ValueError(
+                f"heuristic.{name} needs prompts of at least {each.least_tokens()} tokens{_why(each)}, and {of} has {tokens}: "
+                "set it lower, or leave the heuristic or the prompt out"
+            )
+    if prompt.max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens of {of} is {prompt.max_new_tokens}, must be at least 1")
+    if settings.answer == REFERENCE and not any(prompt.answers[:1]):
+        raise ValueError(
+            f"answer={REFERENCE} needs a reference answer, and {of} has none; answer={GENERATED} needs none"
+        )
+
+
+def _why(heuristic: Heuristic) -> str:
+    """`` (window=64, kernel=7)``: the settings that a shortest prompt follows from."""
+    settings: dict[str, Any] = {name: getattr(heuristic, name, None) for name in ("window", "kernel")}
+    given = [f"{name}={value}" for name, value in settings.items() if value is not None]
+    return f" ({', '.join(given)})" if given else ""

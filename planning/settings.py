@@ -1,0 +1,104 @@
+"""Settings that belong to no part of a run, with their types; a key that is none of them is refused."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from tokenrank.evaluation.plan import GENERATED, REFERENCE
+from tokenrank.planning.building import check_settings
+
+GROUPS = ("model", "task", "heuristic", "oracle", "metric", "prefill", "evaluation", "logger")
+
+
+@dataclass(frozen=True)
+class Universe:
+    """Which tokens are ranked."""
+
+    window: int
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How intervals over prompts are made."""
+
+    resamples: int
+
+
+@dataclass(frozen=True)
+class Plots:
+    """What pictures and the printed table show."""
+
+    k: float
+
+
+@dataclass(frozen=True)
+class Prefill:
+    """Settings of pruned prefill."""
+
+    keep: list[float]
+    window: int
+    select_layer: int | None
+    engine: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """The top of a config, without its groups."""
+
+    seed: int
+    k: list[float]
+    answer: str
+    universe: dict[str, Any]
+    bootstrap: dict[str, Any]
+    plots: dict[str, Any]
+    press: str | None
+    save_rankings: bool
+    texts: bool
+    study: dict[str, Any] | None
+
+
+def run_settings(config: DictConfig) -> RunSettings:
+    """The checked top of a config.
+
+    Raises:
+        ValueError: a key that is no setting, a value of the wrong type or out of range, or a group that is empty.
+    """
+    for group in GROUPS:
+        if not OmegaConf.is_dict(config.get(group)):
+            raise ValueError(
+                f"{group} is {config.get(group)!r}, must be chosen: {group}=NAME, a file of configs/{group}"
+            )
+    own = OmegaConf.create({name: node for name, node in config.items() if name not in (*GROUPS, "experiment")})
+    plain: Any = OmegaConf.to_container(own, resolve=True)
+    check_settings(RunSettings, plain, "")
+    for kind, name in ((Universe, "universe"), (Bootstrap, "bootstrap"), (Plots, "plots")):
+        check_settings(kind, plain[name], name)
+    check_settings(Prefill, OmegaConf.to_container(config.prefill, resolve=True), "prefill")
+    settings = RunSettings(**plain)
+    if settings.answer not in (GENERATED, REFERENCE):
+        raise ValueError(f"answer is {settings.answer!r}, must be {GENERATED} or {REFERENCE}")
+    if settings.seed < 0:
+        raise ValueError(f"seed is {settings.seed}, must be a whole number, at least 0")
+    if settings.plots["k"] not in settings.k:
+        raise ValueError(f"plots.k is {settings.plots['k']}, must be one of k={settings.k}")
+    return settings
+
+
+def of_the_chosen(config: DictConfig, configs: Path) -> DictConfig:
+    """A copy without the settings that an experiment holds for heuristics of ours that were not chosen.
+
+    Args:
+        config: of a run.
+        configs: the folder of our configs.
+    """
+    copy = config.copy()
+    OmegaConf.set_struct(copy, False)
+    ours = configs / "heuristic"
+    copy.heuristic = {
+        name: node
+        for name, node in config.heuristic.items()
+        if (OmegaConf.is_dict(node) and "_target_" in node) or not (ours / f"{name}.yaml").is_file()
+    }
+    return copy

@@ -1,0 +1,39 @@
+"""Where messages of a run go: one line each to the terminal, and with full tracebacks to run.log."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+log = logging.getLogger("tokenrank")
+
+
+class _Terminal(logging.Handler):
+    """One line a message on stderr, above the progress bar; tracebacks are left to the file."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(record.getMessage(), file=sys.stderr)
+
+
+def messages_to_terminal() -> None:
+    """From now on messages of level INFO and above are printed to stderr; calling it again changes nothing."""
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    if not any(type(handler) is _Terminal for handler in log.handlers):
+        log.addHandler(_Terminal())
+
+
+@contextmanager
+def messages_to(file: Path) -> Iterator[None]:
+    """While it lasts, messages also go to this file, with time, level and full traceback."""
+    handler = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,87 @@
+"""A record is one file, whole, with everything that a unit left."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from tokenrank.records.record import Record, read_record, write_record
+from tokenrank.records.schema import MEASURED, table
+
+
+def record(**changes: object) -> Record:
+    rows = table(
+        [
+            {
+                "model": "m",
+                "heuristic": "claa",
+                "layer": 3,
+                "windowed": False,
+                "metric": "recall",
+                "k": 10,
+                "value": 0.1,
+            },
+            {
+                "model": "m",
+                "heuristic": "claa",
+                "layer": 3,
+                "other_layer": 4,
+                "metric": "jaccard",
+                "k": 10,
+                "value": 1 / 3,
+            },
+        ],
+        MEASURED,
+    )
+    content = {
+        "unit": "a", "number": 2, "key": "k", "key_fields": {"dtype": "float32"}, "layers": {"of": 4},
+        "sample": {"id": "a", "status": "ok", "prompt": 'line\nquote " ü \ud800', "references": ["x", "y"]},
+        "runs": [{"engine": "layerwise", "kept": [0, 5, 6]}], "rows": rows,
+    }  # fmt: skip
+    return Record(**(content | changes))  # type: ignore[arg-type]
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    write_record(tmp_path / "a.parquet", record())
+    found = read_record(tmp_path / "a.parquet")
+    for name in ("unit", "number", "key", "key_fields", "layers", "sample", "runs"):
+        assert getattr(found, name) == getattr(record(), name)
+    assert found.rows.equals(record().rows)
+    assert found.rows["value"].tolist() == [0.1, 1 / 3]  # to the last bit
+
+
+def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_record(tmp_path / name, record())
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_failed_unit_has_no_rows_and_says_so(tmp_path: Path) -> None:
+    failed = record(rows=table([], MEASURED), sample={"id": "a", "status": "failed", "error": "ValueError: why"})
+    write_record(tmp_path / "a.parquet", failed)
+    found = read_record(tmp_path / "a.parquet")
+    assert found.failed
+    assert not record().failed
+    assert found.rows.empty
+    assert list(found.rows) == list(MEASURED)
+
+
+def test_a_value_that_is_no_number_in_json_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_record(tmp_path / "a.parquet", record(sample={"id": "a", "status": "ok", "seconds": math.nan}))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda _: b"", lambda _: b"{}"])
+def test_a_damaged_file_is_named(tmp_path: Path, damage: object) -> None:
+    file = tmp_path / "a.parquet"
+    write_record(file, record())
+    file.write_bytes(damage(file.read_bytes()))  # type: ignore[operator]
+    with pytest.raises(ValueError, match=r"a\.parquet is not a record"):
+        read_record(file)
+
+
+def test_a_parquet_file_of_somebody_else_is_no_record(tmp_path: Path) -> None:
+    record().rows.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="is not a record"):
+        read_record(tmp_path / "a.parquet")

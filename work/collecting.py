@@ -1,0 +1,26 @@
+"""From records to tables: pure, the same records give the same bytes, and half of them give the tables of that half."""
+
+from collections.abc import Sequence
+
+from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.records.record import Record
+from tokenrank.records.run_folder import Tables
+from tokenrank.records.schema import MEASURED, METRICS, RUNS, SAMPLES, concatenated, table
+
+
+def collect(evaluation: Evaluation, records: Sequence[Record]) -> Tables:
+    """The four tables of a run folder.
+
+    Args:
+        evaluation: says what follows from the measured values.
+        records: in the order of the plan; those that are there.
+    """
+    measured = concatenated((record.rows for record in records), MEASURED)
+    runs = table((run for record in records for run in record.runs), RUNS)
+    single = measured[measured["other_layer"].isna()]
+    return Tables(
+        metrics=single[list(METRICS)].reset_index(drop=True),
+        summary=evaluation.summarize(measured, runs),
+        samples=table((record.sample for record in records), SAMPLES),
+        runs=runs,
+    )

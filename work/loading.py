@@ -1,0 +1,32 @@
+"""Loads the model of a plan and sets the heuristics up for it."""
+
+import logging
+
+from tokenrank.capture.inspection import model_layers
+from transformers import PreTrainedModel
+
+from tokenrank.capture.attention import watch
+from tokenrank.evaluation.plan import Plan
+
+log = logging.getLogger("tokenrank")
+
+
+def load_model(plan: Plan) -> PreTrainedModel:
+    """The model, in evaluation mode, watched, with every heuristic attached to it.
+
+    Raises:
+        ValueError: it cannot be loaded or watched, its layers are other ones than its config promised, or a heuristic cannot rank
+            its prompts.
+    """
+    log.info("loading %s", plan.model_name)
+    model = plan.source.model()
+    watch(model)
+    found = model_layers(model)
+    if found != plan.layers:
+        raise ValueError(f"{plan.model_name} has the attention layers {found}, and its config promised {plan.layers}")
+    for name, each in plan.heuristics.items():
+        try:
+            each.attach(model)
+        except ValueError as error:
+            raise ValueError(f"heuristic.{name}: {error}") from error
+    return model
