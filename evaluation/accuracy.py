@@ -22,12 +22,13 @@ from tokenrank.evaluation.driving import (
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.flops import counted
 from tokenrank.evaluation.folder import METRIC_COLUMNS, RUN_COLUMNS, SAMPLE_COLUMNS, begin, facts, reason, table
-from tokenrank.evaluation.gap import gap_closed
 from tokenrank.evaluation.preparation import Experiment
 from tokenrank.evaluation.statistics import over_samples
 from tokenrank.heuristics.controls import Known
 from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.metrics.gap_closed import gap_closed
 from tokenrank.metrics.metric import tokens_kept
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt
 from tokenrank.prefill.engine import Engine, Full, Job
 from tokenrank.records.tables import write_table, write_text
 from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM, origin
@@ -54,8 +55,8 @@ class Accuracy(Evaluation):
         """Raises ValueError for a task without scores, an answer that is not generated, or engines and keep rates that cannot be."""
         if type(experiment.task).score is Task.score:
             raise ValueError("evaluation=accuracy needs a task that scores answers, such as niah, longbench or ruler")
-        if experiment.oracle.answer != "generated":
-            raise ValueError(f"oracle.answer is {experiment.oracle.answer}, must be generated: the answers are scored")
+        if experiment.config.answer != "generated":
+            raise ValueError(f"answer is {experiment.config.answer}, must be generated: the answers are scored")
         refuse_rankings(experiment)
         check_room(experiment, _engines(experiment), keep_rates(experiment))
 
@@ -112,7 +113,9 @@ def _answers(
     del done
     reading = read(experiment.model, ids, lambda _: None, max_new_tokens=room)
     started = time.perf_counter()
-    importance = experiment.oracle.importance(reading.answer_layers).view(-1, len(ids))
+    given = Answer(tuple(reading.answer_ids.tolist()), "generated")
+    answered = AnsweredPrompt(experiment.model, ids, given, reading.answer_layers)
+    importance = experiment.oracle.truth(answered).importance
     oracle_seconds = time.perf_counter() - started
     numbers = [layer.index for layer in reading.answer_layers]
     truth = Known(dict(zip(numbers, importance.expand(len(numbers), -1), strict=True)))
@@ -255,7 +258,9 @@ def _gaps(experiment: Experiment, of_samples: pd.DataFrame) -> pd.DataFrame:
         wide = wide[list(group["heuristic"].unique())].dropna()
         if wide.empty or not {ORACLE, RANDOM} <= set(wide):
             continue
-        for name, ends in gap_closed(wide, RANDOM, ORACLE, config.seed, config.bootstrap.resamples).items():
+        low, high = (list(wide).index(name) for name in (RANDOM, ORACLE))
+        closed = gap_closed(wide.to_numpy(dtype=float), low, high, config.seed, config.bootstrap.resamples)
+        for name, *ends in zip(wide, *closed, strict=True):
             for suffix, value in zip(("", ".low", ".high"), ends, strict=True):
                 rows.append({"model": experiment.model_name, "heuristic": name, "metric": f"score.gap_closed{suffix}",
                              "k": rate, "value": value})  # fmt: skip

@@ -12,6 +12,7 @@ from tokenrank.evaluation.preparation import Experiment
 from tokenrank.heuristics.controls import Random
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import tokens_kept
+from tokenrank.oracle.bound import Bound
 from tokenrank.prefill.engine import Engine
 from tokenrank.prefill.layers import ModelLayers
 from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM
@@ -44,7 +45,9 @@ def driven(experiment: Experiment, controls: Mapping[str, Heuristic]) -> dict[st
         raise ValueError(
             f"{type(experiment.model).__name__} takes no positions: kept tokens could not be told where they stand, nor be renumbered"
         )
-    chosen = {name: each for name, each in experiment.heuristics.items() if name != ORACLE}
+    chosen = {
+        name: each for name, each in experiment.heuristics.items() if name != ORACLE and not isinstance(each, Bound)
+    }
     return {
         name: Driven(_engine(experiment, name, each), each)
         for name, each in (chosen | {name: each for name, each in controls.items() if name not in chosen}).items()

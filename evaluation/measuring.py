@@ -7,8 +7,8 @@ from torch import Tensor
 
 from tokenrank.evaluation.preparation import Experiment
 from tokenrank.evaluation.scoring import Ranked
-from tokenrank.metrics.metric import Metric, Truth, tokens_kept
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.metric import Metric, Target, tokens_kept
+from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.metrics.summaries import over_layers
 from tokenrank.tasks.task import Prompt
 
@@ -32,18 +32,18 @@ class Measured:
 def measure_prompt(experiment: Experiment, prompt: Prompt, ranked: Ranked) -> Measured:
     """All metrics of one prompt over the universe: its tokens without the last ``universe.window``."""
     universe = slice(len(prompt.input_ids) - experiment.config.universe.window)
-    truth = Truth(Ranking(ranked.oracle.view(-1, len(prompt.input_ids))[:, universe]), prompt.needle)
+    target = Target(Ranking(ranked.oracle[:, universe]), prompt.needle)
     scores = {name: rows[:, universe] for name, rows in ranked.scores.items()}
     percents, windowed = list(experiment.config.k), ranked.windowed
     between: dict[Key, Tensor] = {}
-    rows = measure(scores, truth, ranked.layers, experiment.metrics, percents, windowed, between)
+    rows = measure(scores, target, ranked.layers, experiment.metrics, percents, windowed, between)
     marked: list[MarkedRow] = [(*row, None if row[1] is None else row[1] in windowed, None) for row in rows]
     return Measured(marked, between, ranked.layers, windowed)
 
 
 def measure(
     scores: Mapping[str, Tensor],
-    truth: Truth,
+    target: Target,
     layers: list[int],
     metrics: Mapping[str, Metric],
     percents: list[float],
@@ -56,7 +56,7 @@ def measure(
 
     Args:
         scores: per heuristic (layers, tokens), the tokens of the universe.
-        truth: what they are held against, over the same tokens.
+        target: what they are held against, over the same tokens.
         layers: numbers of the layers.
         metrics: by name.
         percents: of the universe, for the metrics that take a k.
@@ -64,23 +64,24 @@ def measure(
         between: if given, filled with what metrics say between every two layers (the rankings are sorted only here).
     """
     asked = [
-        (name, metric, percent, None if percent is None else tokens_kept(percent, truth.oracle.tokens))
+        (name, metric, percent, None if percent is None else tokens_kept(percent, target.truth.tokens))
         for name, metric in metrics.items()
-        if metric.applies(truth)
+        if metric.applies(target)
         for percent in (percents if metric.at_k else [None])
     ]
     for name, metric, percent, k in asked:
-        yield None, None, name, percent, metric.by_chance(truth, k)
+        yield None, None, name, percent, metric.by_chance(target, k)
     for heuristic, rows in scores.items():
         ranking = Ranking(rows)  # its order and ranks are large: one at a time
         for name, metric, percent, k in asked:
-            values = metric.values(ranking, truth, k)
+            values = metric.values(ranking, target, k)
             own = layers[len(layers) - len(values) :]  # a metric between layers has no value at the first
             for layer, value in zip(own, values.tolist(), strict=True):
                 yield heuristic, layer, name, percent, value
             for kind, chosen in _apart(own, windowed).items():
-                for statistic, value in over_layers(values[chosen], [own[place] for place in chosen]).items():
-                    yield heuristic, None, f"{name}.{statistic}{kind}", percent, value
+                summaries = over_layers(values[None, chosen].numpy(), [own[place] for place in chosen])
+                for statistic, each in summaries.items():
+                    yield heuristic, None, f"{name}.{statistic}{kind}", percent, float(each[0])
             matrix = None if between is None else metric.values_between(ranking, k)
             if between is not None and matrix is not None:
                 between[heuristic, name, percent] = matrix

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.attention import watch
+from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.reading import LayerFacts, attention_layers
 from tokenrank.evaluation.building import build, build_all, naming
 from tokenrank.evaluation.layers import layer_note
@@ -17,7 +18,8 @@ from tokenrank.evaluation.studying import side_by_side
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric, tokens_kept
 from tokenrank.models.pretrained import Pretrained
-from tokenrank.oracle.answer_informed import AnswerInformedOracle
+from tokenrank.oracle.bound import Bound
+from tokenrank.oracle.oracle import Oracle
 from tokenrank.tasks.task import Prompt, Task
 
 OURS = Path(__file__).parent.parent / "configs" / "heuristic"
@@ -33,14 +35,14 @@ class Experiment:
     tokenizer: Tokenizer
     task: Task
     prompts: list[Prompt]
-    heuristics: Mapping[str, Heuristic]
-    oracle: AnswerInformedOracle
+    heuristics: Mapping[str, Heuristic | Bound]
+    oracle: Oracle
     metrics: Mapping[str, Metric]
     layers: list[LayerFacts]  # those that are ranked
 
     def reference_answer(self, prompt: Prompt) -> list[int] | None:
-        """The first ``max_new_tokens`` tokens of the first reference answer where the oracle asks for it, else None."""
-        if self.oracle.answer == "generated":
+        """The first ``max_new_tokens`` tokens of the first reference answer with answer=reference, else None."""
+        if self.config.answer == "generated":
             return None
         ids: list[int] = self.tokenizer(prompt.answers[0], add_special_tokens=False)["input_ids"]
         return ids[: prompt.max_new_tokens]
@@ -54,37 +56,52 @@ def prepare(config: DictConfig) -> Experiment:
     """
     check_settings(config)
     config = side_by_side(of_the_chosen(config))
-    heuristics: dict[str, Heuristic] = build_all(config, "heuristic")
+    chosen: dict[str, Heuristic | Bound] = build_all(config, "heuristic")
+    heuristics = {name: each for name, each in chosen.items() if not isinstance(each, Bound)}
     metrics: dict[str, Metric] = build_all(config, "metric")
-    oracle: AnswerInformedOracle = build(config.oracle, "oracle")
+    oracles: dict[str, Oracle] = build_all(config, "oracle")
+    if len(oracles) != 1:
+        raise ValueError(f"oracle chooses {', '.join(oracles)}: must be one")
+    (oracle,) = oracles.values()
     source: Pretrained = build(config.model, "model")
     task: Task = build(config.task, "task")
     tokenizer = source.tokenizer()
     for name, each in heuristics.items():
         with naming(f"heuristic.{name}"):
-            each.check(tokenizer, oracle.answer)
+            each.check(tokenizer, config.answer)
     prompts = task.prompts(tokenizer, source.max_tokens())
     windows = {f"universe.window={config.universe.window}": config.universe.window}
-    windows |= {f"heuristic.{name}.window={each.window}": each.window for name, each in heuristics.items()}
+    windows |= {f"heuristic.{name}.window={each.needs.window}": each.needs.window for name, each in heuristics.items()}
     for prompt in prompts:
         _check_prompt(prompt, windows, config.universe.window)
-        if oracle.answer == "reference" and not any(prompt.answers[:1]):
+        for name, each in heuristics.items():
+            if len(prompt.input_ids) < each.least_tokens():
+                raise ValueError(
+                    f"heuristic.{name} needs at least {each.least_tokens()} tokens, "
+                    f"prompt {prompt.id} of {prompt.task} has {len(prompt.input_ids)}"
+                )
+        if config.answer == "reference" and not any(prompt.answers[:1]):
             raise ValueError(
-                f"oracle.answer=reference needs a reference answer, and prompt {prompt.id} of {prompt.task} has none"
+                f"answer=reference needs a reference answer, and prompt {prompt.id} of {prompt.task} has none"
             )
     model = source.model()
     watch(model)
     layers = attention_layers(model)
+    total = model.config.get_text_config(decoder=True).num_hidden_layers
+    known = ModelLayers(total, tuple(layer.index for layer in layers))
     for name, each in heuristics.items():
         with naming(f"heuristic.{name}"):
+            each.check_layers(known)
             each.attach(model)
     if note := layer_note(layers, model):
         print(note, file=sys.stderr)
-    return Experiment(config, source.label, model, tokenizer, task, prompts, heuristics, oracle, metrics, layers)
+    return Experiment(config, source.label, model, tokenizer, task, prompts, chosen, oracle, metrics, layers)
 
 
 def check_settings(config: DictConfig) -> None:
     """Raises ValueError unless the settings that belong to no part of the run are in range."""
+    if config.answer not in ("generated", "reference"):
+        raise ValueError(f"answer is {config.answer!r}, must be one of generated, reference")
     if not OmegaConf.is_list(config.k) or not config.k:
         raise ValueError(f"k is {config.k!r}, must be a list of percentages, as in k=[5,10]")
     if len(set(config.k)) < len(config.k):

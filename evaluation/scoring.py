@@ -9,9 +9,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.oracle.answer_informed import AnswerInformedOracle
+from tokenrank.oracle.bound import Bound
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle
 from tokenrank.tasks.task import Prompt
 
 
@@ -22,7 +24,7 @@ class Ranked:
     answer_ids: Tensor  # (answer tokens,) int64
     layers: list[int]  # numbers of the attention layers, in order
     windowed: frozenset[int]  # numbers of those with a sliding window
-    oracle: Tensor  # (tokens,) or (layers, tokens), float32
+    oracle: Tensor  # (1 or layers, tokens), float32
     scores: Mapping[str, Tensor]  # per heuristic (layers, tokens), float32
     seconds: Mapping[str, float]  # of prefill (the heuristics included), decode and oracle
 
@@ -30,8 +32,8 @@ class Ranked:
 def rank(
     model: PreTrainedModel,
     prompt: Prompt,
-    heuristics: Mapping[str, Heuristic],
-    oracle: AnswerInformedOracle,
+    chosen: Mapping[str, Heuristic | Bound],
+    oracle: Oracle,
     answer_ids: list[int] | None = None,
 ) -> Ranked:
     """Reads the prompt once and answers it once; all heuristics score each layer as it passes, then the oracle judges.
@@ -39,7 +41,10 @@ def rank(
     Raises:
         ValueError: scores of the wrong shape or that are not finite; the message names heuristic, layer and prompt.
     """
-    rows: dict[str, list[Tensor]] = {name: [] for name, each in heuristics.items() if not each.needs_answer}
+    heuristics = {name: each for name, each in chosen.items() if not isinstance(each, Bound)}
+    needs = Needs.together(each.needs for each in heuristics.values())
+    rows: dict[str, list[Tensor]] = {name: [] for name, each in heuristics.items() if not each.needs.answer}
+    input_ids = torch.tensor(prompt.input_ids)
 
     def visit(layer: AttentionLayer) -> None:
         for name, kept in rows.items():
@@ -49,27 +54,30 @@ def rank(
 
     reading = read(
         model,
-        torch.tensor(prompt.input_ids),
+        input_ids,
         visit,
         max_new_tokens=prompt.max_new_tokens,
         answer_ids=answer_ids,
-        shared_rows=max((each.window for each in heuristics.values()), default=0),
-        look_ahead=max((each.look_ahead for each in heuristics.values()), default=0),
-        with_calls=any(each.needs_call for each in heuristics.values()),
+        shared_rows=needs.window,
+        look_ahead=needs.look_ahead,
+        with_calls=needs.call,
     )
     layers = [layer.index for layer in reading.answer_layers]
     started = time.perf_counter()
-    importance = oracle.importance(reading.answer_layers)
+    answer = Answer(tuple(reading.answer_ids.tolist()), "generated" if answer_ids is None else "reference")
+    importance = oracle.truth(AnsweredPrompt(model, input_ids, answer, reading.answer_layers)).importance
     seconds = {"prefill": reading.prefill_seconds, "decode": reading.decode_seconds}
     seconds["oracle"] = time.perf_counter() - started
     scores = {}
-    for name, each in heuristics.items():
-        if each.needs_answer:
-            scores[name] = each.from_answer(reading.ahead_layers, importance).expand(len(layers), -1)
+    for name, each in chosen.items():
+        if isinstance(each, Bound):
+            scores[name] = importance.expand(len(layers), -1)
+        elif each.needs.answer:
+            scores[name] = each.from_answer(reading.ahead_layers).expand(len(layers), -1)
         else:
             scores[name] = each.combine(torch.stack([row.cpu() for row in rows[name]]))
         check_finite(scores[name], f"heuristic {name}", layers, prompt.id)
-    check_finite(importance, "the oracle", layers, prompt.id)
+    check_finite(importance.squeeze(0), "the oracle", layers, prompt.id)
     windowed = frozenset(layer.index for layer in reading.answer_layers if layer.sliding_window is not None)
     return Ranked(reading.answer_ids, layers, windowed, importance, scores, seconds)
 
@@ -96,5 +104,5 @@ def as_tensors(prompt: Prompt, ranked: Ranked) -> dict[str, Tensor]:
     return {
         "input_ids": torch.tensor(prompt.input_ids),
         "answer_ids": ranked.answer_ids,
-        "oracle": ranked.oracle,
+        "oracle": ranked.oracle.squeeze(0),
     } | {f"heuristic.{name}": rows for name, rows in ranked.scores.items()}

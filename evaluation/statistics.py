@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tokenrank.metrics.intervals import Numbers, bootstrap_means, holm, wilcoxon_p
+from tokenrank.metrics.intervals import LEVEL, Numbers, bootstrap_means, holm, wilcoxon_p
 
-LEVEL = (2.5, 97.5)  # percentiles: a 95 % interval
 COMPARED = (".mean", ".worst")  # summaries in which heuristics are compared with each other
 
 
