@@ -1,1 +1,1 @@
-"""Rankings of a prompt's tokens that can be computed before its answer is known: one paper, one file, one frozen dataclass."""
+"""Rankings of a prompt's tokens without its answer: one paper, one file, one frozen dataclass."""

@@ -51,7 +51,8 @@ class ASL(Heuristic):
         check_layer_count("layers", self.layers, available)
         if self.first_layer >= available:
             raise ValueError(
-                f"first_layer is {self.first_layer}, must be below {available}, the number of attention layers of the model"
+                f"first_layer is {self.first_layer}, must be below {available}, "
+                "the number of attention layers of the model"
             )
 
     def least_tokens(self) -> int:
