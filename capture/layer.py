@@ -36,6 +36,7 @@ class AttentionLayer:
     sliding_window: int | None = None  # a query sees the last this many positions, itself included
     sinks: Tensor | None = None  # (heads,) logits that take part in the softmax and belong to no token
     call: AttentionCall | None = None  # only where it was asked for
+    values: Tensor | None = None  # (kv_heads, tokens, dim), only where they were asked for
     shared_rows: int = 0  # window attention up to this many rows is computed once and shared
 
     @property

@@ -1,1 +1,1 @@
-"""Signals that rank a prompt's tokens: one paper, one file, one frozen dataclass."""
+"""Rankings of a prompt's tokens without its answer: one paper, one file, one frozen dataclass."""

@@ -1,9 +1,8 @@
-"""Rankings that know nothing, or everything: what any heuristic has to be seen against."""
+"""Rankings without any knowledge of the answer, against which every heuristic is read."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from tokenrank.heuristics.heuristic import Heuristic
 
 @dataclass(frozen=True)
 class Random(Heuristic):
-    """Noise: what a ranking scores by chance. Other noise for every layer, prompt and seed; the same on every device."""
+    """Random scores, the level of chance: different for every layer, prompt and seed, the same on every device."""
 
     seed: int = 0
 
@@ -27,7 +26,7 @@ class Random(Heuristic):
 
 @dataclass(frozen=True)
 class Recency(Heuristic):
-    """Later is better: what a plain sliding window keeps."""
+    """Later tokens rank higher, which is what a sliding window keeps."""
 
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), the position."""
@@ -36,7 +35,7 @@ class Recency(Heuristic):
 
 @dataclass(frozen=True)
 class Sinks(Heuristic):
-    """Earlier is better: the first tokens, which models attend to whatever they say.
+    """Earlier tokens rank higher: models attend to the first tokens whatever these say (attention sinks).
 
     Source: Xiao et al. 2023, https://arxiv.org/abs/2309.17453.
     """
@@ -46,24 +45,9 @@ class Sinks(Heuristic):
         return -torch.arange(layer.tokens, dtype=torch.float32, device=layer.keys.device)
 
 
-@dataclass(frozen=True)
-class Oracle(Heuristic):
-    """The oracle's own ranking at every layer: the bound, and a check (its recall and correlation are exactly 1)."""
-
-    needs_answer: ClassVar[bool] = True
-
-    def score(self, layer: AttentionLayer) -> Tensor:
-        """Always an error: no single layer of the prompt knows the answer."""
-        raise ValueError(f"the oracle's scores at layer {layer.index} are known only after the answer")
-
-    def from_answer(self, layers: Sequence[AttentionLayer], oracle: Tensor) -> Tensor:  # noqa: ARG002
-        """The oracle's own scores."""
-        return oracle
-
-
 @dataclass(frozen=True, eq=False)
 class Known(Heuristic):
-    """Scores that are known already, such as the oracle's: so that they can drive what asks layer by layer."""
+    """Precomputed scores, served layer by layer."""
 
     rows: Mapping[int, Tensor]  # layer -> (tokens,) float32
 

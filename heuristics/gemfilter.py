@@ -1,4 +1,4 @@
-"""GemFilter: a token matters if the prompt's last query points at it."""
+"""GemFilter: smoothed dot products of the last query with every key."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,13 @@ from torch import Tensor
 
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.heuristics.smoothing import check_kernel, smooth
+from tokenrank.signals.checks import check_kernel
+from tokenrank.signals.smoothing import smooth
 
 
 @dataclass(frozen=True)
 class GemFilter(Heuristic):
-    """Raw products of the last query with every key (no scale, no softmax), summed over heads, then averaged over neighbours.
+    """Dot products q.k of the last query (no scale, no softmax), summed over heads, averaged over neighbouring tokens.
 
     Source: Shi et al. 2024, https://arxiv.org/abs/2409.17422.
     """
@@ -20,6 +21,10 @@ class GemFilter(Heuristic):
 
     def __post_init__(self) -> None:
         check_kernel(self.kernel)
+
+    def least_tokens(self) -> int:
+        """The kernel."""
+        return self.kernel
 
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), any real number."""

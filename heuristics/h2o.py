@@ -1,4 +1,4 @@
-"""H2O: a token matters if all tokens after it, together, attend to it much."""
+"""H2O: attention accumulated over all queries of the prompt."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.heuristics.weighted import weighted_attention
+from tokenrank.signals.weighted_attention import weighted_attention
 
 
 @dataclass(frozen=True)
 class H2O(Heuristic):
-    """Causal attention accumulated over all queries, averaged over heads. It costs about as much as the prefill's attention.
+    """Causal attention summed over all queries, mean over heads. It costs about as much as the prefill's own attention.
 
-    Early tokens have more queries after them, and the score does not make up for it: so the original.
+    Early tokens are seen by more queries; like the original, we do not correct for it.
 
     Source: Zhang et al. 2023, https://arxiv.org/abs/2306.14048.
     """

@@ -1,79 +1,96 @@
-"""What every heuristic is: one score per prompt token and layer."""
+"""The base class of heuristics: one score per prompt token and layer, higher = keep."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
 
 from torch import Tensor
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.capture.needs import Needs
 
 
 class Heuristic(ABC):
-    """Ranks the prompt's tokens at each layer; its fields are its config.
+    """Ranks the prompt's tokens at each layer. Subclasses are frozen dataclasses, whose fields are their config.
 
-    A subclass that reads the attention of the prompt's last queries says how many in a field named ``window``:
-    prompts that are not longer than that are refused before a run, and all heuristics share one computation.
+    Most heuristics implement ``score`` alone. One that ranks only after an answer (``needs.answer``) implements
+    ``from_answer`` and ``draft_scores`` instead, and its ``score`` raises ValueError.
     """
 
-    window: int = 0  # queries at the end of the prompt whose attention is read
-    look_ahead: int = 0  # tokens of the model's own answer that are read at least, even beyond the answer's limit
-    needs_call: ClassVar[bool] = False  # true: reads ``layer.call``, the call of the model's own module
-    needs_answer: ClassVar[bool] = False  # true: ranks by ``from_answer``, not layer by layer; one row for all layers
+    @property
+    def needs(self) -> Needs:
+        """What the method reads of a forward pass beyond queries and keys; by default nothing."""
+        return Needs()
 
     @abstractmethod
     def score(self, layer: AttentionLayer) -> Tensor:
-        """Scores of one layer, from that layer alone.
+        """Scores of one layer, computed from that layer alone.
 
         Args:
-            layer: queries (heads, tokens, dim) and keys (kv_heads, tokens, dim) of the whole prompt. Do not write
-                into anything it returns.
+            layer: queries (heads, tokens, dim) and keys (kv_heads, tokens, dim) of the whole prompt. Its tensors are
+                shared with other heuristics: do not modify them.
 
         Returns:
-            (tokens,) finite float32, higher = keep. Tokens that the method always keeps get the row's maximum.
+            (tokens,) finite float32, higher = keep. Tokens that the method always keeps get the maximum of the row.
         """
 
     def score_heads(self, layer: AttentionLayer) -> Tensor:
-        """Scores of one layer for each key head, by which that layer's cache is compressed in a pruned prefill.
+        """Scores of one layer for each key head; pruned prefill compresses that layer's cache by them.
 
-        Methods that know only tokens give every head the same.
+        By default every key head has the scores of ``score``.
 
         Returns:
             (kv_heads, tokens) finite float32, higher = keep.
         """
         return self.score(layer).expand(layer.kv_heads, -1)
 
-    def draft_scores(self, model: PreTrainedModel, input_ids: Tensor) -> Tensor:  # noqa: ARG002
-        """Scores of a method that ranks before the model has read the prompt, (tokens,) finite float32: by a draft.
+    def from_answer(self, layers: Sequence[AttentionLayer]) -> Tensor:  # noqa: ARG002
+        """Scores of a method that ranks after an answer (``needs.answer``); the same for all layers.
+
+        Args:
+            layers: in order, each with the prompt's keys and the queries that predicted the answer's tokens, (heads,
+                answer tokens, dim); the first query is that of the last prompt token. With ``needs.look_ahead`` there
+                are at least so many queries after it, even beyond the answer's limit, unless the answer ends earlier.
+
+        Returns:
+            (tokens,) finite float32, higher = keep.
 
         Raises:
-            ValueError: the method needs the model's own reading.
+            ValueError: the method ranks layer by layer.
+        """
+        raise ValueError(f"{type(self).__name__} ranks layer by layer, not from an answer")
+
+    def draft_scores(self, model: PreTrainedModel, input_ids: Tensor) -> Tensor:  # noqa: ARG002
+        """Scores that a draft answer gives before the model has processed the prompt (``needs.answer``).
+
+        Args:
+            model: the model whose prefill is pruned; a method with a draft model of its own ignores it.
+            input_ids: (tokens,) the prompt.
+
+        Returns:
+            (tokens,) finite float32, higher = keep.
+
+        Raises:
+            ValueError: the method ranks layer by layer.
         """
         raise ValueError(f"{type(self).__name__} ranks what the model has read, so it cannot rank before")
 
-    def from_answer(self, layers: Sequence[AttentionLayer], oracle: Tensor) -> Tensor:
-        """Scores of a method that ranks only after an answer (``needs_answer``); ``score`` is then not called.
-
-        Args:
-            layers: in order, each with the queries that predicted the answer's tokens, (heads, answer tokens, dim), the
-                first of them that of the last prompt token, and the prompt's keys. Beyond the answer's limit there are
-                as many as ``look_ahead`` asks for.
-            oracle: (tokens,) or (layers, tokens), the truth; for the control of that name alone.
-
-        Returns:
-            (tokens,) finite float32, the same for all layers, or (layers, tokens).
-        """
-        raise NotImplementedError(f"{type(self).__name__} ranks layer by layer")
-
-    def check(self, tokenizer: Tokenizer, answer: str) -> None:  # noqa: B027 - most methods can
+    def check(self, tokenizer: Tokenizer, answer: str) -> None:  # noqa: B027 - most methods accept all
         """Raises ValueError if the method cannot rank prompts of this tokenizer, or with this kind of answer.
 
         Args:
             tokenizer: the model's.
             answer: where the answer comes from, ``generated`` or ``reference``.
         """
+
+    def check_layers(self, layers: ModelLayers) -> None:  # noqa: B027 - most methods accept all
+        """Raises ValueError if the settings ask for attention layers that the model lacks."""
+
+    def least_tokens(self) -> int:
+        """Number of tokens that a prompt must have at least: by default one more than the window of queries."""
+        return self.needs.window + 1
 
     def attach(self, model: PreTrainedModel) -> None:  # noqa: B027 - most methods have nothing to set up
         """Sets the method up for a model, once, before the first prompt.
@@ -83,30 +100,21 @@ class Heuristic(ABC):
         """
 
     def layers_combined(self) -> int | None:
-        """How many layers a row of ``combine`` reads, its own and those before it; None: all there are. A pruned prefill scores no more."""
+        """Number of consecutive layers that one row of ``combine`` depends on, its own included; None: all earlier ones.
+
+        Pruned prefill scores no more layers than these.
+        """
         return 1
 
     def combine(self, rows: Tensor) -> Tensor:
-        """What the method makes of several layers' scores; by default each layer stands alone.
+        """Combines the scores of several layers; by default each layer keeps its own.
 
-        Row l of the result may depend on rows 0 to l only: in a pruned prefill later layers do not exist yet.
+        Row l of the result may depend on rows 0 to l only, because in a pruned prefill later layers do not exist yet.
 
         Args:
-            rows: (layers so far, tokens), the scores of all layers seen so far, in order.
+            rows: (layers so far, tokens), the scores of all layers so far, in order.
 
         Returns:
-            (layers so far, tokens), float32.
+            (layers so far, tokens) float32.
         """
         return rows
-
-
-def check_window(window: int) -> None:
-    """Raises ValueError unless ``window`` is at least 1."""
-    if window < 1:
-        raise ValueError(f"window is {window}, must be at least 1 query")
-
-
-def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Raises ValueError unless ``value`` is one of ``allowed``."""
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}, must be one of {', '.join(allowed)}")

@@ -1,4 +1,4 @@
-"""Key norm: a token matters if its keys are short."""
+"""Key norm: tokens with short keys rank first."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from tokenrank.heuristics.heuristic import Heuristic
 
 @dataclass(frozen=True)
 class KeyNorm(Heuristic):
-    """Minus the L2 norm of the token's key, averaged over key heads. It looks at no query.
+    """Minus the L2 norm of the token's key, mean over key heads. It uses no query.
 
     Source: Devoto et al. 2024, https://arxiv.org/abs/2406.11430.
     """
@@ -21,6 +21,6 @@ class KeyNorm(Heuristic):
         return self.score_heads(layer).mean(dim=0)
 
     def score_heads(self, layer: AttentionLayer) -> Tensor:
-        """(kv_heads, tokens), at most 0: each head's own, as in the original."""
+        """(kv_heads, tokens), at most 0: each key head has its own scores, as in the original."""
         norms: Tensor = torch.linalg.vector_norm(layer.keys.float(), dim=-1)
         return -norms

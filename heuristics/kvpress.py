@@ -1,20 +1,21 @@
-"""Any scorer of NVIDIA's kvpress package, as a heuristic; the package is imported only when one is asked for."""
+"""Adapter to the scorers of NVIDIA's kvpress package, which is imported only if one is chosen."""
 
 import difflib
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.needs import Needs
 from tokenrank.heuristics.heuristic import Heuristic
 
-# what these need is not there in one ordinary pass; see docs/kvpress.md
-NEEDS = {
+# scorers that need more than one ordinary forward pass offers, and what that is; see docs/kvpress.md
+REFUSED = {
     "ObservedAttentionPress": "the whole attention matrix of eager attention",
     "ExpectedAttentionStatsPress": "statistics of the model from the hub",
     "QFilterPress": "filters of the model from the hub",
@@ -26,10 +27,10 @@ NEEDS = {
 
 @dataclass(frozen=True)
 class KVPress(Heuristic):
-    """What a press's own ``score`` gives each key head, averaged over key heads.
+    """The press's own ``score``, mean over key heads.
 
-    Presses pin some tokens (the last window, the first ones) to values above all others; they stay so here. Importing
-    kvpress wraps every attention function registered with transformers, in the whole process.
+    Presses give some tokens (the last window, the first ones) a value above all others, and so they do here. Importing
+    kvpress wraps every attention function that is registered with transformers, in the whole process.
 
     Source: https://github.com/NVIDIA/kvpress (0.5.5; Apache-2.0).
     """
@@ -37,23 +38,26 @@ class KVPress(Heuristic):
     press: str | None = None  # name of a scorer class of kvpress, such as SnapKVPress
     options: dict[str, Any] = field(default_factory=dict)  # its settings, by kvpress's names
 
-    needs_call: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
         if self.press is None:
             raise ValueError("press is null, must name a scorer of kvpress, as in press=SnapKVPress")
-        if self.press in NEEDS:
-            raise ValueError(f"press is {self.press!r}, which needs {NEEDS[self.press]}")
+        if self.press in REFUSED:
+            raise ValueError(f"press is {self.press!r}, which needs {REFUSED[self.press]}")
+
+    @property
+    def needs(self) -> Needs:
+        """The call of the model's own attention module."""
+        return Needs(call=True)
 
     def check(self, tokenizer: Tokenizer, answer: str) -> None:  # noqa: ARG002
         """Raises ValueError if kvpress is not installed, has no such scorer, or the scorer refuses its options."""
         _ = self._scorer
 
     def attach(self, model: PreTrainedModel) -> None:
-        """Lets the press set itself up; attention modules without a rotary embedding get the model's, which presses expect."""
+        """Lets the press set itself up. Presses expect a rotary embedding on each attention module; those without get the model's."""
         try:
             self._scorer.post_init_from_model(model)
-        except Exception as error:  # whatever the press does here: it cannot rank this model
+        except Exception as error:  # the press's own code may raise anything
             raise ValueError(f"press {self.press} cannot be set up for this model: {error}") from error
         rotary = getattr(model.base_model, "rotary_emb", None)
         for module in model.modules():
@@ -79,7 +83,7 @@ class KVPress(Heuristic):
         scorers = [
             name
             for name, each in vars(kvpress).items()
-            if isinstance(each, type) and issubclass(each, kvpress.ScorerPress) and name not in NEEDS
+            if isinstance(each, type) and issubclass(each, kvpress.ScorerPress) and name not in REFUSED
         ]
         if self.press not in scorers:
             nearest = difflib.get_close_matches(str(self.press), scorers, n=3, cutoff=0.3)

@@ -1,4 +1,4 @@
-"""PyramidInfer: a token matters if the most recent part of the prompt attends to it, the latest queries counting most."""
+"""PyramidInfer: weighted attention of the most recent part of the prompt."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from torch import Tensor
 
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.heuristics.weighted import weighted_attention
+from tokenrank.signals.weighted_attention import weighted_attention
 
 
 @dataclass(frozen=True)
 class PyramidInfer(Heuristic):
-    """Attention of the last ``share`` of the queries, weights rising evenly from 1 to ``last_weight``, mean over queries and heads.
+    """Attention of the last ``share`` of the queries, weights rising linearly from 1 to ``last_weight``, mean over queries and heads.
 
     Source: Yang et al. 2024, https://arxiv.org/abs/2405.12532.
     """
 
-    share: float = 0.2  # of the prompt's queries, at its end; at least one query
-    last_weight: float = 1.2  # of the last query; that of the first is 1
+    share: float = 0.2  # of the prompt's queries, at its end, above 0 and at most 1; at least one query
+    last_weight: float = 1.2  # of the last query, above 0; the first has weight 1
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:

@@ -1,4 +1,4 @@
-"""TOVA: a token matters if the prompt's last query attends to it."""
+"""TOVA: attention of the prompt's last query."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from tokenrank.heuristics.heuristic import Heuristic
 
 @dataclass(frozen=True)
 class TOVA(Heuristic):
-    """The last query's attention, averaged over heads.
+    """The last query's attention, mean over heads.
 
     Source: Oren et al. 2024, https://arxiv.org/abs/2401.06104.
     """

@@ -1,4 +1,4 @@
-"""How sure can one be of a mean over prompts, and of the difference of two?"""
+"""Confidence intervals and significance tests for means over prompts."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,19 +6,23 @@ from scipy.stats import wilcoxon
 
 Numbers = NDArray[np.float64]
 
+LEVEL = (2.5, 97.5)  # percentiles of the bootstrap: the ends of a 95 % interval
 BLOCK = 500  # resamples held at a time
 
 
 def bootstrap_means(values: Numbers, resamples: int, seed: int) -> Numbers:
-    """Means of ``resamples`` samples drawn with replacement; the same draws for every column, so columns stay paired.
+    """Means of bootstrap resamples (drawn with replacement); every column has the same draws, so that columns stay paired.
 
     Args:
         values: (samples, columns), at least two samples.
-        resamples: how many.
+        resamples: number of resamples, at least 1.
         seed: of the draws.
 
     Returns:
         (resamples, columns).
+
+    Raises:
+        ValueError: fewer than two samples, or no resample.
 
     Source: Efron 1979, https://doi.org/10.1214/aos/1176344552.
     """
@@ -33,9 +37,9 @@ def bootstrap_means(values: Numbers, resamples: int, seed: int) -> Numbers:
 
 
 def wilcoxon_p(differences: Numbers) -> Numbers:
-    """Two-sided p of Wilcoxon's signed-rank test, a column each; 1 where no sample differs.
+    """Two-sided p value of Wilcoxon's signed-rank test, one per column; 1 if no sample differs from 0.
 
-    The normal approximation with scipy's handling of ties and zeros, the same at every number of samples.
+    It is the normal approximation, at every number of samples, with scipy's handling of ties and zeros.
 
     Args:
         differences: (samples, columns).
@@ -52,7 +56,7 @@ def wilcoxon_p(differences: Numbers) -> Numbers:
 
 
 def holm(p: Numbers) -> Numbers:
-    """Holm's correction for several tests at once: p values that may each be held against the level of one.
+    """Holm's step-down correction for several tests: p values that may each be compared with the level of a single test.
 
     Source: Holm 1979, https://www.jstor.org/stable/4615733.
 

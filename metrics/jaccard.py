@@ -1,17 +1,17 @@
-"""Jaccard overlap of layers: does a ranking keep the same tokens wherever it is made?"""
+"""Jaccard overlap of the tokens that different layers rank best."""
 
 import numpy as np
 import torch
 from scipy.stats import hypergeom
 from torch import Tensor
 
-from tokenrank.metrics.ranking import Ranking, check_k
+from tokenrank.metrics.ranked_tokens import Ranking, check_k
 
 
 def jaccard_between_rows(ranking: Ranking, k: int) -> Tensor:
-    """Of the tokens that either of two layers keeps, the share that both keep; for every two layers of one ranking.
+    """Jaccard index of the ``k`` best tokens, |A and B| / |A or B|, for every pair of layers of one ranking.
 
-    It needs no oracle: it tells steadiness, not whether the kept tokens are the right ones.
+    It needs no truth: it measures stability over layers, not whether the kept tokens are the important ones.
 
     Args:
         ranking: (layers, tokens); only the order is used.
@@ -31,7 +31,7 @@ def jaccard_between_rows(ranking: Ranking, k: int) -> Tensor:
     """
     check_k(ranking, k)
     kept = torch.zeros(ranking.scores.shape).scatter_(1, ranking.order[:, :k], 1.0)
-    both = (kept @ kept.T).double()  # whole numbers, exact in float32 below 2^24 tokens
+    both = (kept @ kept.T).double()  # counts, exact in float32 below 2^24 tokens
     return both / (2 * k - both)
 
 
@@ -43,7 +43,7 @@ def neighbour_jaccard_at_k(ranking: Ranking, k: int) -> Tensor:
         k: tokens kept, 1 <= k <= tokens.
 
     Returns:
-        (layers - 1,) float64 in [0, 1], from the second layer on: the first has none before it.
+        (layers - 1,) float64 in [0, 1], for the second layer on; the first has no layer before it.
 
     Raises:
         ValueError: k out of range.
@@ -57,11 +57,11 @@ def neighbour_jaccard_at_k(ranking: Ranking, k: int) -> Tensor:
     return both / (2 * k - both)
 
 
-def jaccard_chance(oracle: Ranking, k: int) -> float:
-    """Expected overlap of two random sets of ``k`` of the tokens, exactly: the shared ones are hypergeometric.
+def jaccard_chance(truth: Ranking, k: int) -> float:
+    """Expected Jaccard index of two random sets of ``k`` of the N tokens, exact: their intersection is hypergeometric.
 
-    Near k / (2 N - k), which takes the expected number of shared tokens, k^2 / N, for the number itself.
+    It is close to k / (2 N - k), the index at the expected size of the intersection, k^2 / N.
     """
-    check_k(oracle, k)
-    both = np.arange(max(0, 2 * k - oracle.tokens), k + 1)
-    return float((hypergeom.pmf(both, oracle.tokens, k, k) * both / (2 * k - both)).sum())
+    check_k(truth, k)
+    both = np.arange(max(0, 2 * k - truth.tokens), k + 1)
+    return float((hypergeom.pmf(both, truth.tokens, k, k) * both / (2 * k - both)).sum())

@@ -1,39 +1,43 @@
-"""How a metric behaves over a model's layers: one number for each thing that an average hides."""
+"""Summaries of a metric over the layers of a model."""
 
 from collections.abc import Sequence
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
 
 
-def over_layers(values: Tensor, layers: Sequence[int]) -> dict[str, float]:
-    """Summary of one metric over the layers of one prompt.
+def over_layers(values: Numbers, layers: Sequence[int]) -> dict[str, Numbers]:
+    """Summaries over layers, for many rows at once; a row is one metric of one heuristic on one prompt.
 
     Args:
-        values: (layers,), higher = better.
-        layers: the layers' numbers in the model, in the order of ``values``.
+        values: (rows, layers), higher = better.
+        layers: the layers' numbers in the model, in the order of the columns.
 
     Returns:
-        ``mean``; ``std``, the standard deviation over layers (of these layers, not an estimate: divided by their
-        number); ``worst``, the smallest value; ``worst_layer``, the number of the first layer that has it;
-        ``worst_drop``, mean - worst; ``neighbour_drop``, the largest fall from one layer to the next (0 if none falls).
+        Each (rows,) float64: ``mean``; ``std``, the standard deviation of these layers (divided by their number);
+        ``worst``, the smallest value; ``worst_layer``, the number of the first layer that has it; ``worst_drop``,
+        mean - worst; ``neighbour_drop``, the largest decrease from one layer to the next (0 if there is none).
 
     Raises:
-        ValueError: no layer, or not as many numbers as values.
+        ValueError: the shape is another, there is no layer, or there are not as many numbers as columns.
 
-    >>> import torch
-    >>> over_layers(torch.tensor([0.6, 0.2, 0.7]), [0, 1, 2])["worst_layer"]
-    1.0
+    >>> over_layers(np.array([[0.6, 0.2, 0.7]]), [0, 1, 2])["worst_layer"]
+    array([1.])
     """
-    if len(values) == 0 or len(values) != len(layers):
-        raise ValueError(f"{len(values)} values and {len(layers)} layer numbers: must be as many, at least one")
-    values = values.double()
-    mean, worst, at = values.mean(), values.min(), int(values.argmin())
-    falls = values[:-1] - values[1:]
+    if values.ndim != 2:
+        raise ValueError(f"values have the shape {values.shape}, must be (rows, layers)")
+    if values.shape[1] == 0 or values.shape[1] != len(layers):
+        raise ValueError(f"{values.shape[1]} values and {len(layers)} layer numbers: must be as many, at least one")
+    values = values.astype(np.float64, copy=False)
+    mean, worst = values.mean(axis=1), values.min(axis=1)
+    drops = values[:, :-1] - values[:, 1:]
     return {
-        "mean": float(mean),
-        "std": float(values.std(correction=0)),
-        "worst": float(worst),
-        "worst_layer": float(layers[at]),
-        "worst_drop": float(mean - worst),
-        "neighbour_drop": max(float(falls.max()), 0.0) if len(falls) else 0.0,
+        "mean": mean,
+        "std": values.std(axis=1),
+        "worst": worst,
+        "worst_layer": np.asarray(layers, dtype=np.float64)[values.argmin(axis=1)],
+        "worst_drop": mean - worst,
+        "neighbour_drop": drops.max(axis=1, initial=0.0),
     }

@@ -1,1 +1,1 @@
-"""What the answer really attended to: the ground truth that every ranking is held against."""
+"""The ground truth of token importance, computed from an answer; every ranking is compared with it."""

@@ -20,7 +20,7 @@ class Draft(Engine):
 
     def settled(self, heuristic: Heuristic, layers: ModelLayers) -> Self:  # noqa: ARG002
         """The engine itself; raises ValueError for a heuristic that cannot rank before the model reads."""
-        if type(heuristic).draft_scores is Heuristic.draft_scores:
+        if not heuristic.needs.answer:
             raise ValueError(
                 f"{type(heuristic).__name__} ranks what the model has read; the draft engine needs a heuristic that "
                 "ranks before, such as speculative"

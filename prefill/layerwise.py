@@ -36,7 +36,7 @@ class Layerwise(Engine):
 
     def settled(self, heuristic: Heuristic, layers: ModelLayers) -> Self:
         """The engine with its layer; raises ValueError for one the model lacks, or a heuristic that ranks after an answer."""
-        if heuristic.needs_answer:
+        if heuristic.needs.answer:
             raise ValueError(
                 f"{type(heuristic).__name__} has no ranking of a layer's own, which the layerwise engine needs; "
                 "one with a draft model drives the draft engine"
@@ -66,6 +66,6 @@ class Layerwise(Engine):
             onward.append(best(heuristic.combine(torch.stack(rows))[-1], layer))
             return Keep(cached, onward[0])
 
-        logits = run.prefill(visit, shared_rows=heuristic.window, with_calls=heuristic.needs_call)
+        logits = run.prefill(visit, shared_rows=heuristic.needs.window, with_calls=heuristic.needs.call)
         refuse_nan(read, self.window)
         return finished(run, logits, onward[0], len(job.input_ids), run.choosing.seconds)

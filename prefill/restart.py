@@ -32,7 +32,7 @@ class Restart(Engine):
 
     def settled(self, heuristic: Heuristic, layers: ModelLayers) -> Self:
         """The engine with its layer; raises ValueError for one the model lacks, or a heuristic that ranks after an answer."""
-        if heuristic.needs_answer:
+        if heuristic.needs.answer:
             raise ValueError(
                 f"{type(heuristic).__name__} has no ranking of a layer's own, which the restart engine needs"
             )
@@ -56,8 +56,8 @@ class Restart(Engine):
             job.input_ids,
             settled_layer(self.select_layer),
             visit,
-            shared_rows=heuristic.window,
-            with_calls=heuristic.needs_call,
+            shared_rows=heuristic.needs.window,
+            with_calls=heuristic.needs.call,
         )
         with choosing:
             scores = heuristic.combine(torch.stack(rows))[-1]

@@ -12,8 +12,8 @@ import torch
 from omegaconf import OmegaConf
 
 from tokenrank.evaluation.building import build
-from tokenrank.metrics.metric import Metric, Truth, tokens_kept
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.metric import Metric, Target, tokens_kept
+from tokenrank.metrics.ranked_tokens import Ranking
 
 METRICS = Path(__file__).resolve().parent.parent / "configs" / "metric"
 PERCENTS = [5, 10, 20, 40]
@@ -22,7 +22,7 @@ PERCENTS = [5, 10, 20, 40]
 def main(tokens: int, layers: int, heuristics: int) -> None:
     """Prints seconds by metric, for all heuristics together, and their sum."""
     draw = torch.Generator().manual_seed(0)
-    truth = Truth(Ranking(torch.rand(1, tokens, generator=draw)), needle=range(tokens // 2, tokens // 2 + 20))
+    target = Target(Ranking(torch.rand(1, tokens, generator=draw)), needle=range(tokens // 2, tokens // 2 + 20))
     settings: Any = {
         name: OmegaConf.load(METRICS / f"{name}.yaml") for name in OmegaConf.load(METRICS / "all.yaml").defaults
     }
@@ -39,7 +39,7 @@ def main(tokens: int, layers: int, heuristics: int) -> None:
             started = time.perf_counter()
             for percent in PERCENTS if metric.at_k else [None]:
                 k = None if percent is None else tokens_kept(percent, tokens)
-                metric.values_between(ranking, k) if name in against else metric.values(ranking, truth, k)
+                metric.values_between(ranking, k) if name in against else metric.values(ranking, target, k)
             spent[name] += time.perf_counter() - started
     print(
         f"{tokens:,} tokens, {layers} layers, {heuristics} heuristics, {torch.get_num_threads()} threads, k = {PERCENTS}"

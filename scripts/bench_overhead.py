@@ -26,6 +26,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.evaluation.building import build
 from tokenrank.evaluation.composing import register
@@ -34,6 +35,7 @@ from tokenrank.evaluation.memory import peak_bytes, start_peak
 from tokenrank.evaluation.preparation import Experiment, prepare
 from tokenrank.evaluation.scoring import rank
 from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.oracle.bound import Bound
 from tokenrank.tasks.task import Prompt
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +62,8 @@ def main() -> None:
         prompt = replace(prompt, max_new_tokens=int(own["answer_tokens"]))
         line, plain_seconds = compare(experiment, prompt, int(own["repeats"]))
         print(line, flush=True)
-        parts = shares(experiment.model, prompt, experiment.heuristics)
+        heuristics = {name: each for name, each in experiment.heuristics.items() if not isinstance(each, Bound)}
+        parts = shares(experiment.model, prompt, heuristics)
         told = ", ".join(f"{name} {100 * seconds / plain_seconds:.2f}" for name, seconds in parts.items())
         print(f"       own shares, percent of plain: {told}", flush=True)
 
@@ -104,22 +107,28 @@ def compare(experiment: Experiment, prompt: Prompt, repeats: int) -> tuple[str, 
 def shares(model: PreTrainedModel, prompt: Prompt, heuristics: Mapping[str, Heuristic]) -> dict[str, float]:
     """Seconds in each heuristic's own code, over all layers, and those of the window attention that they share."""
     spent = dict.fromkeys(("shared attention", *heuristics), 0.0)
-    rows: dict[str, list[Tensor]] = {name: [] for name, each in heuristics.items() if not each.needs_answer}
-    shared = max(each.window for each in heuristics.values())
+    rows: dict[str, list[Tensor]] = {name: [] for name, each in heuristics.items() if not each.needs.answer}
+    needs = Needs.together(each.needs for each in heuristics.values())
 
     def visit(layer: AttentionLayer) -> None:
         with adding(spent, "shared attention"):
-            layer.attention(min(shared, layer.tokens))
+            layer.attention(min(needs.window, layer.tokens))
         for name, kept in rows.items():
             with adding(spent, name):
                 kept.append(heuristics[name].score(layer))
 
-    ahead = max(each.look_ahead for each in heuristics.values())
-    reading = read(model, torch.tensor(prompt.input_ids), visit, max_new_tokens=1, shared_rows=shared, look_ahead=ahead)
+    reading = read(
+        model,
+        torch.tensor(prompt.input_ids),
+        visit,
+        max_new_tokens=1,
+        shared_rows=needs.window,
+        look_ahead=needs.look_ahead,
+    )
     for name, each in heuristics.items():
         with adding(spent, name):
-            if each.needs_answer:
-                each.from_answer(reading.ahead_layers, torch.zeros(len(prompt.input_ids)))
+            if each.needs.answer:
+                each.from_answer(reading.ahead_layers)
             else:
                 each.combine(torch.stack(rows[name]))
     return spent

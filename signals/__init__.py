@@ -1,1 +1,1 @@
-"""What oracles and heuristics share: window attention, smoothing, the look back of an answer."""
+"""Attention statistics that several heuristics, or heuristics and oracles, are computed from."""

@@ -1,12 +1,17 @@
-"""Slow, obvious versions to test against, and random layers to test on. Nothing here uses the project's own maths."""
+"""Slow, obvious versions to test against, and random layers to test on. Nothing here uses the project's own formulas."""
 
 import math
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.models.tiny import Tiny
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -21,6 +26,16 @@ def random_layer(
     return AttentionLayer(
         **({"index": index, "queries": queries, "keys": keys, "scale": dim**-0.5, "input_ids": ids} | rules)
     )
+
+
+def answered(layers: Sequence[AttentionLayer]) -> AnsweredPrompt:
+    """What an oracle gets of an answer with these layers; model and token ids are there and do not fit them."""
+    return AnsweredPrompt(_model(), torch.arange(40), Answer((1, 2), "generated"), layers)
+
+
+@cache
+def _model() -> PreTrainedModel:
+    return Tiny().model()
 
 
 def attention(layer: AttentionLayer) -> Array:

@@ -143,9 +143,7 @@ def test_records_name_a_model_by_its_path(tokenrank: Command, tmp_path: Path, ti
 
 def test_the_reference_answer_can_be_fed_instead_of_generated(tokenrank: Command, tmp_path: Path) -> None:
     line = '{"id": "a", "prompt": "What is two plus two, and why?", "answers": ["four"]}'
-    ended = tokenrank(
-        "model=tiny", "task=prompts", prompts_file(tmp_path, line), "oracle.answer=reference", "metric=recall"
-    )
+    ended = tokenrank("model=tiny", "task=prompts", prompts_file(tmp_path, line), "answer=reference", "metric=recall")
     assert ended.code == 0, ended.err
     sample = pd.read_parquet(tmp_path / "run" / "samples.parquet").iloc[0]
     assert sample["answer"] == "four"
@@ -253,10 +251,14 @@ BAD_SETTINGS = [
     ("heuristic.claa.heads=q", "heads is 'q', must be one of kv, sum"),
     ("heuristic=speculative heuristic.speculative.look_ahead=0", "heuristic.speculative: look_ahead is 0"),
     ("heuristic=speculative heuristic.speculative.draft=./nowhere", "no such file or folder"),
-    ("heuristic=speculative oracle.answer=reference", "heuristic.speculative: draft is null"),
+    ("heuristic=speculative answer=reference", "heuristic.speculative: draft is null"),
     ("heuristic=asl heuristic.asl.tau=2", "heuristic.asl: tau is 2"),
-    ("oracle.kernel=2", "oracle: kernel is 2, must be odd"),
-    ("oracle.answer=true", "oracle.answer is True"),
+    ("heuristic.claa.n=999999", "heuristic.claa: n is 999999, must be at most 4, the number of attention layers"),
+    ("heuristic=asl heuristic.asl.layers=99", "heuristic.asl: layers is 99, must be at most 4"),
+    ("heuristic=asl heuristic.asl.first_layer=4", "heuristic.asl: first_layer is 4, must be below 4"),
+    ("heuristic.claa.kernel=99999", "heuristic.claa needs at least 99999 tokens"),
+    ("oracle.attention.kernel=2", "oracle.attention: kernel is 2, must be odd"),
+    ("answer=true", "answer is True"),
     ("k=[0]", "k is 0, must be above 0 and at most 100 percent"),
     ("k=[5,100.5]", "k is 100.5"),
     ("k=10", "k is 10, must be a list"),
@@ -302,7 +304,7 @@ BAD_PREFILL = [
         "heuristic=tova +prefill.engine.tova={_target_:prefill.draft.Draft}",
         "prefill.engine.tova: TOVA ranks what the model has read; the draft engine needs a heuristic that ranks before",
     ),
-    ("oracle.answer=reference", "must be generated: the answers are scored"),
+    ("answer=reference", "must be generated: the answers are scored"),
     ("task=random_tokens", "evaluation=accuracy needs a task that scores answers"),
 ]
 

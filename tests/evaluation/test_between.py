@@ -14,8 +14,8 @@ from tests.command import Command
 from tokenrank.evaluation.between import BetweenLayers
 from tokenrank.evaluation.building import build
 from tokenrank.evaluation.measuring import Key, Measured, measure
-from tokenrank.metrics.metric import Metric, Truth, share_kept
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.metric import Metric, Target, share_kept
+from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.metrics.recall import recall_at_k
 
 CONFIG = Path(__file__).parents[2] / "configs" / "metric" / "jaccard.yaml"
@@ -35,8 +35,8 @@ def scores(seed: int) -> dict[str, Tensor]:
 
 def measured(seed: int) -> Measured:
     between: dict[Key, Tensor] = {}
-    truth = Truth(Ranking(torch.rand(1, TOKENS)), None)
-    list(measure(scores(seed), truth, LAYERS, metrics(), PERCENTS, WINDOWED, between))
+    target = Target(Ranking(torch.rand(1, TOKENS)), None)
+    list(measure(scores(seed), target, LAYERS, metrics(), PERCENTS, WINDOWED, between))
     return Measured([], between, LAYERS, WINDOWED)
 
 

@@ -53,7 +53,7 @@ def test_the_note_is_for_models_with_layers_that_are_not_ranked(captured: list[i
 
 def test_a_run_on_a_hybrid_says_which_layer_it_ranks(tokenrank: Command, tmp_path: Path) -> None:
     chosen = saved("lfm2 (hybrid)", tmp_path / "hybrid")
-    ended = tokenrank("model=smollm2", chosen, *SMALL)
+    ended = tokenrank("model=smollm2", chosen, *SMALL, "heuristic.claa.n=1")
     assert ended.code == 0, ended.err
     assert ended.err.count("note: 1 of 3 layers has attention and is ranked: 1\n") == 1
     assert recorded(tmp_path / "run") == {"captured": [1], "windowed": [], "of": 3}

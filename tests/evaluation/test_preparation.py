@@ -42,7 +42,7 @@ def test_the_model_is_not_loaded_for_bad_input(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_reference_answer_is_asked_for_before_the_run() -> None:
-    given = config("oracle.answer=reference")
+    given = config("answer=reference")
     assert prepare(given).reference_answer(prepare(given).prompts[0])
     given.task = {"_target_": "tests.evaluation.test_preparation.unanswered"}
     with pytest.raises(ValueError, match="needs a reference answer, and prompt p of test has none"):

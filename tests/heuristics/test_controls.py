@@ -1,12 +1,11 @@
-"""The controls: noise that differs wherever it should, first and last tokens first, and the oracle that cannot score."""
+"""The controls: random scores that differ wherever they should, first and last tokens first, precomputed scores."""
 
 from dataclasses import replace
 
-import pytest
 import torch
 
 from tests.slow import random_layer
-from tokenrank.heuristics.controls import Known, Oracle, Random, Recency, Sinks
+from tokenrank.heuristics.controls import Known, Random, Recency, Sinks
 
 
 def test_noise_is_the_same_for_the_same_seed_layer_and_prompt() -> None:
@@ -49,13 +48,6 @@ def test_recency_ranks_the_last_token_first() -> None:
 
 def test_sinks_rank_the_first_token_first() -> None:
     assert Sinks().score(random_layer(tokens=5)).argsort(descending=True).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_the_oracle_needs_the_answer_and_has_no_score_of_its_own() -> None:
-    assert Oracle().needs_answer
-    assert not any(control.needs_answer for control in (Random(), Recency(), Sinks()))
-    with pytest.raises(ValueError, match="the oracle's scores at layer 5 are known only after the answer"):
-        Oracle().score(random_layer(index=5))
 
 
 def test_known_scores_are_those_of_their_layer() -> None:

@@ -7,8 +7,8 @@ import torch
 
 from tests import slow
 from tests.slow import random_layer
-from tokenrank.heuristics import weighted
 from tokenrank.heuristics.h2o import H2O
+from tokenrank.signals import weighted_attention
 
 RULES: list[dict[str, Any]] = [{}, {"sliding_window": 9}, {"softcap": 2.0}, {"kv_heads": 1}, {"kv_heads": 4}]
 
@@ -26,7 +26,7 @@ def test_score_is_attention_summed_over_all_queries(rules: dict[str, Any]) -> No
 def test_the_size_of_a_block_does_not_matter(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     layer = random_layer()
     wanted = H2O().score(layer)
-    monkeypatch.setattr(weighted, "BLOCK", block)
+    monkeypatch.setattr(weighted_attention, "BLOCK", block)
     torch.testing.assert_close(H2O().score(layer), wanted)
 
 

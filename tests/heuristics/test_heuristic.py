@@ -11,11 +11,27 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from tests import slow
 from tests.slow import random_layer
-from tokenrank.heuristics.heuristic import Heuristic, check_choice, check_window
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.capture.needs import Needs
+from tokenrank.heuristics.asl import ASL
+from tokenrank.heuristics.claa import CLAA
+from tokenrank.heuristics.fastkv import FastKV
+from tokenrank.heuristics.gemfilter import GemFilter
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.heuristics.snapkv import SnapKV
+from tokenrank.heuristics.speculative import Speculative
+from tokenrank.heuristics.tova import TOVA
+from tokenrank.models.tiny import Tiny
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "heuristic").glob("*.yaml"))
-NAMES = [path.stem for path in CONFIGS if path.stem != "kvpress"]  # that one needs a package: test_kvpress.py
+ELSEWHERE = (
+    "kvpress",
+    "oracle",
+)  # kvpress needs a package (test_kvpress.py), the oracle is no heuristic (tests/oracle)
+NAMES = [path.stem for path in CONFIGS if path.stem not in ELSEWHERE]
 BAD = {"kernel": [0, -3, 4], "window": [0, -1]}
 TOKENS = 50  # more than any window
 LAYERS: dict[str, dict[str, Any]] = {
@@ -45,8 +61,8 @@ def heuristic(name: str) -> Heuristic:
 
 
 def scoring() -> list[str]:
-    """All but the oracle and speculation."""
-    return [name for name in NAMES if not heuristic(name).needs_answer]
+    """Those that rank layer by layer: all but speculation."""
+    return [name for name in NAMES if not heuristic(name).needs.answer]
 
 
 def settings(field: str) -> list[str]:
@@ -54,18 +70,18 @@ def settings(field: str) -> list[str]:
     return [name for name in NAMES if field in config(name)[name]]
 
 
-@pytest.mark.parametrize("name", ["oracle", "speculative"])
-def test_what_needs_the_answer_says_so(name: str) -> None:
-    assert name not in scoring()
-    with pytest.raises(ValueError, match=r"known only after the (draft's )?answer"):
-        heuristic(name).score(random_layer())
+def test_what_needs_the_answer_has_no_score_of_a_layer() -> None:
+    assert set(NAMES) - set(scoring()) == {"speculative"}
+    with pytest.raises(ValueError, match="known only after the draft's answer"):
+        heuristic("speculative").score(random_layer())
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"oracle", "speculative"}))
-def test_all_others_rank_layer_by_layer(name: str) -> None:
-    assert name in scoring()
-    with pytest.raises(NotImplementedError, match="ranks layer by layer"):
-        heuristic(name).from_answer([random_layer()], torch.zeros(40))
+@pytest.mark.parametrize("name", scoring())
+def test_what_ranks_layer_by_layer_refuses_answer_and_draft(name: str) -> None:
+    with pytest.raises(ValueError, match="ranks layer by layer, not from an answer"):
+        heuristic(name).from_answer([random_layer()])
+    with pytest.raises(ValueError, match="so it cannot rank before"):
+        heuristic(name).draft_scores(Tiny().model(), torch.arange(40))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -142,7 +158,7 @@ def test_a_look_at_later_layers_would_be_noticed(peek: Callable[[Tensor], Tensor
 
 @pytest.mark.parametrize("name", settings("window"))
 def test_the_window_gets_the_maximum_and_must_be_shorter_than_the_prompt(name: str) -> None:
-    windowed = heuristic(name)
+    windowed: Any = heuristic(name)
     scores = windowed.score(random_layer(tokens=TOKENS))
     assert (scores[-windowed.window :] == scores.max()).all()
     assert not (scores[: -windowed.window] == scores.max()).all()
@@ -174,16 +190,93 @@ def test_what_is_left_out_has_a_default() -> None:
 
     rows = torch.randn(3, 5)
     assert torch.equal(Plain().combine(rows), rows)
-    assert (Plain().window, Plain().needs_answer) == (0, False)
+    assert Plain().needs == Needs()
+    assert Plain().least_tokens() == 1
+    Plain().check_layers(ModelLayers(1, (0,)))
 
 
-def test_the_checks_name_the_value_and_what_is_allowed() -> None:
-    check_window(1)
-    check_choice("heads", "mean", ("mean", "max"))
-    with pytest.raises(ValueError, match="window is 0, must be at least 1 query"):
-        check_window(0)
-    with pytest.raises(ValueError, match="heads is 'sum', must be one of mean, max"):
-        check_choice("heads", "sum", ("mean", "max"))
+NEEDED = {"asl": Needs(window=8), "claa": Needs(window=8), "fastkv": Needs(window=8), "snapkv": Needs(window=32)}
+NEEDED |= {"speculative": Needs(answer=True, look_ahead=8)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_needs_are_those_of_the_settings(name: str) -> None:
+    assert heuristic(name).needs == NEEDED.get(name, Needs())
+
+
+SHORTEST: list[tuple[Heuristic, int]] = [
+    (ASL(window=8, kernel=7), 9),
+    (ASL(window=8, kernel=13), 13),
+    (CLAA(window=8, kernel=7), 9),
+    (CLAA(window=8, kernel=99999), 99999),
+    (FastKV(window=8, kernel=9), 9),
+    (FastKV(window=3, kernel=13), 13),
+    (SnapKV(window=32, kernel=7), 33),
+    (SnapKV(window=4, kernel=7), 7),
+    (GemFilter(kernel=13), 13),
+    (Speculative(kernel=13), 13),
+    (TOVA(), 1),
+]
+
+
+@pytest.mark.parametrize(("method", "tokens"), SHORTEST)
+def test_a_prompt_is_longer_than_the_window_and_at_least_as_long_as_the_kernel(method: Heuristic, tokens: int) -> None:
+    assert method.least_tokens() == tokens
+
+
+@pytest.mark.parametrize("name", scoring())
+def test_the_shortest_prompt_can_be_ranked(name: str) -> None:
+    scores = heuristic(name).score(random_layer(tokens=heuristic(name).least_tokens()))
+    assert scores.isfinite().all()
+
+
+FOUR = ModelLayers(4, (0, 1, 2, 3))
+HYBRID = ModelLayers(12, (2, 5, 8, 11))  # four attention layers too
+BEYOND: list[tuple[Heuristic, str]] = [
+    (CLAA(n=5), "n is 5, must be at most 4"),
+    (CLAA(n=999999), "n is 999999, must be at most 4"),
+    (ASL(layers=5), "layers is 5, must be at most 4"),
+    (ASL(layers=99), "layers is 99, must be at most 4"),
+    (ASL(first_layer=4), "first_layer is 4, must be below 4"),
+]
+
+
+@pytest.mark.parametrize("layers", [FOUR, HYBRID])
+@pytest.mark.parametrize(("method", "sentence"), BEYOND)
+def test_layers_that_the_model_lacks_are_refused(method: Heuristic, sentence: str, layers: ModelLayers) -> None:
+    with pytest.raises(ValueError, match=f"{sentence}, the number of attention layers of the model"):
+        method.check_layers(layers)
+
+
+@pytest.mark.parametrize("layers", [FOUR, HYBRID])
+@pytest.mark.parametrize("method", [CLAA(n=4), ASL(layers=4, first_layer=3), FastKV(), SnapKV(), Speculative()])
+def test_layers_that_the_model_has_are_accepted(method: Heuristic, layers: ModelLayers) -> None:
+    method.check_layers(layers)
+
+
+class ValueNorm(Heuristic):
+    """The last query's attention times the L2 norm of the token's value, mean over heads: a method that reads values."""
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(values=True)
+
+    def score(self, layer: AttentionLayer) -> Tensor:
+        assert layer.values is not None
+        attention = layer.attention(rows=1)[:, 0].view(layer.kv_heads, -1, layer.tokens)  # (kv_heads, group, tokens)
+        norms: Tensor = torch.linalg.vector_norm(layer.values.float(), dim=-1)[:, None]  # (kv_heads, 1, tokens)
+        return (attention * norms).flatten(0, 1).mean(dim=0)
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+def test_a_heuristic_can_read_values(kv_heads: int) -> None:
+    values = torch.randn(kv_heads, 40, 8, generator=torch.Generator().manual_seed(5))
+    layer = random_layer(kv_heads=kv_heads, values=values)
+    attention = slow.attention(layer)[:, -1]
+    norms = [[sum(float(x) ** 2 for x in token) ** 0.5 for token in head] for head in values]
+    for token in range(40):
+        wanted = sum(attention[head, token] * norms[head * kv_heads // 4][token] for head in range(4)) / 4
+        assert float(ValueNorm().score(layer)[token]) == pytest.approx(wanted, rel=1e-4, abs=1e-7)
 
 
 @pytest.mark.parametrize("rules", LAYERS.values(), ids=LAYERS)

@@ -13,9 +13,10 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tests.slow import random_layer
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.keynorm import KeyNorm
-from tokenrank.heuristics.kvpress import NEEDS, KVPress
+from tokenrank.heuristics.kvpress import REFUSED, KVPress
 
 PROMPT = torch.tensor([(7 * i * i + 3) % 256 for i in range(80)])
 INSTALLED = importlib.util.find_spec("kvpress") is not None
@@ -85,10 +86,14 @@ def test_what_is_wrong_with_a_press_is_said(byte_tokenizer: Tokenizer) -> None:
         KVPress(press="NormPress").score(random_layer())
 
 
+def test_a_press_needs_the_call_of_the_models_module() -> None:
+    assert KVPress(press="SnapKVPress").needs == Needs(call=True)
+
+
 def test_no_press_and_presses_that_need_more_are_refused() -> None:
     with pytest.raises(ValueError, match="press is null, must name a scorer"):
         KVPress()
-    for press, need in NEEDS.items():
+    for press, need in REFUSED.items():
         with pytest.raises(ValueError, match=f"press is '{press}', which needs {need}"):
             KVPress(press=press)
 

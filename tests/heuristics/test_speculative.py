@@ -11,12 +11,12 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from tests import slow
 from tests.slow import random_layer
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.speculative import Speculative
 from tokenrank.models.tiny import Tiny
 
 PROMPT = torch.tensor([(7 * i * i + 3) % 256 for i in range(50)])
-UNUSED = torch.zeros(1)
 
 
 def answered(rows: int, **rules: int) -> list[AttentionLayer]:
@@ -39,23 +39,23 @@ def test_score_is_that_of_the_slow_version(last_query: bool, queries: range) -> 
     layers = answered(rows=6)
     method = Speculative(look_ahead=3, kernel=5, last_query=last_query)
     wanted = slow_score(layers, queries, 5)
-    assert method.from_answer(layers, UNUSED).tolist() == pytest.approx(wanted.tolist(), abs=1e-6)
-    other = Speculative(look_ahead=4, kernel=5, last_query=last_query).from_answer(layers, UNUSED)
+    assert method.from_answer(layers).tolist() == pytest.approx(wanted.tolist(), abs=1e-6)
+    other = Speculative(look_ahead=4, kernel=5, last_query=last_query).from_answer(layers)
     assert other.tolist() != pytest.approx(wanted.tolist(), abs=1e-4)
 
 
 def test_the_sliding_window_moves_with_the_queries() -> None:
     layers = answered(rows=6, sliding_window=12)
-    found = Speculative(look_ahead=5, kernel=1, last_query=False).from_answer(layers, UNUSED)
+    found = Speculative(look_ahead=5, kernel=1, last_query=False).from_answer(layers)
     assert found.tolist() == pytest.approx(slow_score(layers, range(1, 6), 1).tolist(), abs=1e-6)
 
 
 def test_a_short_answer_gives_the_queries_it_has() -> None:
     layers = answered(rows=2)
-    found = Speculative(look_ahead=8, kernel=1).from_answer(layers, UNUSED)
+    found = Speculative(look_ahead=8, kernel=1).from_answer(layers)
     assert found.tolist() == pytest.approx(slow_score(layers, range(2), 1).tolist(), abs=1e-6)
     with pytest.raises(ValueError, match="one query of the answer"):
-        Speculative(last_query=False).from_answer(answered(rows=1), UNUSED)
+        Speculative(last_query=False).from_answer(answered(rows=1))
 
 
 @pytest.fixture
@@ -68,11 +68,16 @@ def draft(tmp_path: Path, tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer
 
 def test_a_draft_that_is_the_model_itself_ranks_as_no_draft(draft: str, tiny_model: PreTrainedModel) -> None:
     own = read(tiny_model, PROMPT, lambda _: None, max_new_tokens=9).answer_layers
-    wanted = Speculative().from_answer(own, UNUSED)
-    torch.testing.assert_close(Speculative(draft=draft, device="cpu").from_answer(own, UNUSED), wanted)
+    wanted = Speculative().from_answer(own)
+    torch.testing.assert_close(Speculative(draft=draft, device="cpu").from_answer(own), wanted)
     other = read(Tiny(seed=1).model(), PROMPT, lambda _: None, max_new_tokens=9).answer_layers
-    torch.testing.assert_close(Speculative(draft=draft, device="cpu").from_answer(other, UNUSED), wanted)
-    assert not torch.allclose(Speculative().from_answer(other, UNUSED), wanted)
+    torch.testing.assert_close(Speculative(draft=draft, device="cpu").from_answer(other), wanted)
+    assert not torch.allclose(Speculative().from_answer(other), wanted)
+
+
+def test_only_without_a_draft_must_the_models_own_answer_be_longer() -> None:
+    assert Speculative(look_ahead=5).needs == Needs(answer=True, look_ahead=5)
+    assert Speculative(look_ahead=5, draft="some-model").needs == Needs(answer=True)
 
 
 def test_a_draft_must_share_the_tokenizer(draft: str, byte_tokenizer: PreTrainedTokenizerFast) -> None:
@@ -85,7 +90,7 @@ def test_a_draft_must_share_the_tokenizer(draft: str, byte_tokenizer: PreTrained
 
 def test_without_a_draft_the_answer_must_be_the_models_own(draft: str, byte_tokenizer: Tokenizer) -> None:
     Speculative(draft=draft).check(byte_tokenizer, "reference")
-    with pytest.raises(ValueError, match=r"draft is null, which needs oracle\.answer=generated"):
+    with pytest.raises(ValueError, match=r"draft is null, which needs answer=generated"):
         Speculative().check(byte_tokenizer, "reference")
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tokenrank.metrics.average_precision import average_precision_at_k, average_precision_chance
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.ranked_tokens import Ranking
 
 DRAW = torch.Generator().manual_seed(0)
 SCORES, ORACLE = torch.rand(4, 30, generator=DRAW), torch.rand(4, 30, generator=DRAW)

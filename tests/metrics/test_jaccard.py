@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tokenrank.metrics.jaccard import jaccard_between_rows, jaccard_chance, neighbour_jaccard_at_k
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.ranked_tokens import Ranking
 
 LAYERS = Ranking(torch.rand(6, 30, generator=torch.Generator().manual_seed(0)))
 

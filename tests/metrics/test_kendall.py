@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tokenrank.metrics.kendall import kendall
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.ranked_tokens import Ranking
 
 DRAW = torch.Generator().manual_seed(0)
 SCORES, ORACLE = (torch.randint(0, levels, (4, 25), generator=DRAW).float() for levels in (9, 6))  # many ties
@@ -34,5 +34,5 @@ def test_the_same_order_is_one_the_reverse_minus_one_and_none_zero() -> None:
 
 
 def test_other_tokens_are_an_error() -> None:
-    with pytest.raises(ValueError, match=r"\(4, 25\) and oracle \(1, 9\) must rank as many tokens"):
+    with pytest.raises(ValueError, match=r"\(4, 25\) and truth \(1, 9\) must rank as many tokens"):
         kendall(Ranking(SCORES), Ranking(torch.rand(1, 9)))

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tokenrank.metrics.mass import mass_at_k
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.metrics.recall import recall_at_k
 
 
@@ -69,5 +69,5 @@ def test_k_out_of_range_is_refused(k: int) -> None:
 
 
 def test_other_tokens_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(2, 40\) and oracle \(3, 40\)"):
+    with pytest.raises(ValueError, match=r"\(2, 40\) and truth \(3, 40\)"):
         mass_at_k(Ranking(few_values(2, 40, seed=1)), Ranking(few_values(3, 40, seed=1)), 3)

@@ -8,7 +8,7 @@ from ir_measures import Qrel, ScoredDoc, iter_calc, nDCG
 from torch import Tensor
 
 from tokenrank.metrics.ndcg import ndcg_at_k, ndcg_chance
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.ranked_tokens import Ranking
 
 
 def few_values(rows: int, tokens: int, seed: int) -> Tensor:
@@ -93,5 +93,5 @@ def test_k_out_of_range_is_refused(k: int) -> None:
 
 
 def test_other_tokens_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(2, 40\) and oracle \(2, 39\)"):
+    with pytest.raises(ValueError, match=r"\(2, 40\) and truth \(2, 39\)"):
         ndcg_at_k(Ranking(few_values(2, 40, seed=1)), Ranking(few_values(2, 39, seed=1)), 3)

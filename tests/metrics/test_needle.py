@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tokenrank.metrics.needle import needle_recall_at_k
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.ranked_tokens import Ranking
 
 NEEDLE = range(10, 16)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.metrics.rbo import rbo, rbo_chance
 
 DRAW = torch.Generator().manual_seed(0)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.metrics.recall import recall_at_k
 
 
@@ -62,5 +62,5 @@ def test_k_out_of_range_is_refused(k: int) -> None:
 
 
 def test_other_tokens_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(2, 40\) and oracle \(2, 39\)"):
+    with pytest.raises(ValueError, match=r"\(2, 40\) and truth \(2, 39\)"):
         recall_at_k(Ranking(few_values(2, 40, seed=1)), Ranking(few_values(2, 39, seed=1)), 3)

@@ -5,7 +5,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from tokenrank.metrics.ranking import Ranking
+from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.metrics.spearman import spearman
 
 
@@ -65,7 +65,7 @@ def test_all_rows_at_once_equal_one_by_one() -> None:
 
 
 def test_other_tokens_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(2, 40\) and oracle \(2, 39\)"):
+    with pytest.raises(ValueError, match=r"\(2, 40\) and truth \(2, 39\)"):
         spearman(Ranking(draw(2, 40, seed=1)), Ranking(draw(2, 39, seed=1)))
-    with pytest.raises(ValueError, match=r"\(2, 40\) and oracle \(3, 40\)"):
+    with pytest.raises(ValueError, match=r"\(2, 40\) and truth \(3, 40\)"):
         spearman(Ranking(draw(2, 40, seed=1)), Ranking(draw(3, 40, seed=1)))

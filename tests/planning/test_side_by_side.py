@@ -89,7 +89,7 @@ def test_a_value_that_the_heuristic_refuses_is_named(tokenrank: Command, tmp_pat
 
 
 def test_each_value_ranks_as_in_a_run_of_its_own(tokenrank: Command, tmp_path: Path) -> None:
-    ended = tokenrank(*SMALL, "experiment=claa_window")
+    ended = tokenrank(*SMALL, "experiment=claa_window", "study.values=[1,2,4]")
     assert ended.code == 0, ended.err
     tokenrank(*SMALL, "heuristic=claa", "heuristic.claa.n=2", f"hydra.run.dir={tmp_path / 'alone'}")
     study, alone = (pd.read_parquet(tmp_path / name / "metrics.parquet") for name in ("run", "alone"))
@@ -103,4 +103,4 @@ def test_each_value_ranks_as_in_a_run_of_its_own(tokenrank: Command, tmp_path: P
     plots = {file.name for file in (tmp_path / "run" / "plots").glob("study_*")}
     assert plots == {"study_claa_window_recall_at_10.png", "study_claa_window_recall_at_10.pdf"}
     recorded = OmegaConf.load(tmp_path / "run" / "config.yaml")
-    assert recorded.study.points.claa_n12 == {"heuristic": "claa", "value": 12}
+    assert recorded.study.points.claa_n4 == {"heuristic": "claa", "value": 4}

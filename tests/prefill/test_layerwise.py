@@ -14,10 +14,11 @@ from tokenrank.capture.layers import decoder_layers
 from tokenrank.capture.pruning import Keep, PrunedRun
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.claa import CLAA
-from tokenrank.heuristics.controls import Known, Oracle, Random
+from tokenrank.heuristics.controls import Known, Random
 from tokenrank.heuristics.fastkv import FastKV
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.snapkv import SnapKV
+from tokenrank.heuristics.speculative import Speculative
 from tokenrank.heuristics.tova import TOVA
 from tokenrank.models.architectures import ARCHITECTURES
 from tokenrank.prefill.engine import Engine
@@ -50,7 +51,7 @@ def hidden_by(architecture: str, heuristic: Heuristic, kept: int, select: int, m
         if min_layer <= layer.index <= select:
             cached[layer.index] = [slow_best(row, kept) for row in heuristic.score_heads(layer)]
 
-    read(model_of(architecture), prompt(), visit, max_new_tokens=1, shared_rows=heuristic.window)
+    read(model_of(architecture), prompt(), visit, max_new_tokens=1, shared_rows=heuristic.needs.window)
     numbers = list(layers_of(architecture).attention)
     ranking = heuristic.combine(torch.stack(rows[: numbers.index(select) + 1]))[-1]
     return Hidden(TOKENS, select, slow_best(ranking, kept), cached)
@@ -227,8 +228,8 @@ def test_choosing_takes_time() -> None:
 
 
 def test_a_ranking_that_comes_after_the_answer_is_refused() -> None:
-    with pytest.raises(ValueError, match="Oracle has no ranking of a layer's own"):
-        Layerwise().settled(Oracle(), layers_of("llama"))
+    with pytest.raises(ValueError, match="Speculative has no ranking of a layer's own"):
+        Layerwise().settled(Speculative(), layers_of("llama"))
 
 
 def test_a_layer_that_is_not_there_is_refused() -> None:

@@ -11,8 +11,8 @@ from tests.prefill.cases import ANSWER, PLAIN, TOKENS, answered, layers_of, mode
 from tests.prefill.test_layerwise import slow_best
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.claa import CLAA
-from tokenrank.heuristics.controls import Oracle
 from tokenrank.heuristics.gemfilter import GemFilter
+from tokenrank.heuristics.speculative import Speculative
 from tokenrank.prefill.engine import Job
 from tokenrank.prefill.restart import Restart
 
@@ -53,5 +53,5 @@ def test_only_the_kept_tokens_are_cached() -> None:
 
 
 def test_a_ranking_that_comes_after_the_answer_is_refused() -> None:
-    with pytest.raises(ValueError, match="Oracle has no ranking of a layer's own, which the restart engine needs"):
-        Restart().settled(Oracle(), layers_of("llama"))
+    with pytest.raises(ValueError, match="Speculative has no ranking of a layer's own, which the restart engine needs"):
+        Restart().settled(Speculative(), layers_of("llama"))

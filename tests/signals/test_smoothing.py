@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests import slow
-from tokenrank.heuristics.smoothing import check_kernel, smooth
+from tokenrank.signals.smoothing import smooth
 
 SLOW = {"average": slow.average, "max": slow.maximum}
 
@@ -47,6 +47,10 @@ def test_beyond_the_ends_the_average_counts_zeros_and_the_maximum_nothing() -> N
 
 @pytest.mark.parametrize("kernel", [0, -1, -3, 2, 8])
 def test_a_kernel_without_a_middle_is_an_error(kernel: int) -> None:
-    for check in (check_kernel, lambda kernel: smooth(scores(9), kernel)):
-        with pytest.raises(ValueError, match=f"kernel is {kernel}, must be odd and at least 1 token"):
-            check(kernel)
+    with pytest.raises(ValueError, match=f"kernel is {kernel}, must be odd and at least 1 token"):
+        smooth(scores(9), kernel)
+
+
+def test_an_unknown_pool_is_an_error() -> None:
+    with pytest.raises(ValueError, match="pool is 'median', must be one of average, max"):
+        smooth(scores(9), 3, "median")

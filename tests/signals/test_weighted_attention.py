@@ -6,8 +6,8 @@ import torch
 from tests import slow
 from tests.slow import random_layer
 from tokenrank.capture.layer import AttentionLayer
-from tokenrank.heuristics import weighted
-from tokenrank.heuristics.weighted import weighted_attention
+from tokenrank.signals import weighted_attention as module
+from tokenrank.signals.weighted_attention import weighted_attention
 
 
 @pytest.mark.parametrize("rows", [1, 7, 40])
@@ -20,7 +20,7 @@ def test_it_is_the_weighted_sum_of_the_last_rows(rows: int) -> None:
 
 
 def test_it_never_asks_for_more_than_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weighted, "BLOCK", 4 * 40 * 6)
+    monkeypatch.setattr(module, "BLOCK", 4 * 40 * 6)
     asked: list[tuple[int, int]] = []
     plain = AttentionLayer.attention_block
 

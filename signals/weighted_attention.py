@@ -1,4 +1,4 @@
-"""Attention of many queries, summed with a weight for each, in blocks of rows: never tokens x tokens."""
+"""Weighted sum of the attention of many queries, computed in blocks of rows, so that no tokens x tokens matrix exists."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ BLOCK = 2**23  # attention values held at a time (32 MiB)
 
 
 def weighted_attention(layer: AttentionLayer, weights: Tensor) -> Tensor:
-    """Attention of the last queries of the prompt, each times its weight, summed over queries, mean over heads.
+    """Attention of the prompt's last queries, multiplied by a weight for each query, summed over queries, mean over heads.
 
     Args:
         layer: queries and keys of the whole prompt.

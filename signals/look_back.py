@@ -1,4 +1,4 @@
-"""How strongly the tokens of an answer look back at each token of the prompt: what oracle and look-ahead share."""
+"""Attention from the queries of an answer to the tokens of the prompt; shared by the oracle and speculative prefill."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ BLOCK = 2**22  # attention values held at a time (16 MiB), or as many as one lay
 
 @torch.inference_mode()
 def look_back(layers: Sequence[AttentionLayer], heads: str = "max", over_layers: str = "max") -> Tensor:
-    """Attention to the prompt, reduced over heads and layers, averaged over the answer's queries; not smoothed.
+    """Attention to the prompt, reduced over heads, then over layers, then averaged over the answer's queries; not smoothed.
 
-    Never holds more than a block of one layer's attention, however many layers and answer tokens there are.
+    Memory: one block of one layer's attention at a time, whatever the number of layers and answer tokens.
 
     Args:
         layers: each with one query per answer token, (heads, answer tokens, dim), and the prompt's keys.
-        heads: ``max`` or ``mean`` over heads.
-        over_layers: ``max`` or ``mean`` over layers; ``each`` keeps them apart.
+        heads: reduction over heads, ``max`` or ``mean``.
+        over_layers: reduction over layers, ``max`` or ``mean``; ``each`` for none.
 
     Returns:
         (1, tokens) float32 in [0, 1] on the CPU; (layers, tokens) for ``each``.
@@ -42,7 +42,7 @@ def look_back(layers: Sequence[AttentionLayer], heads: str = "max", over_layers:
 
 
 def _over_layers(layers: Sequence[AttentionLayer], start: int, stop: int, heads: str, over_layers: str) -> Tensor:
-    """(answer tokens, tokens) of the answer tokens from ``start`` to ``stop``."""
+    """(stop - start, tokens): attention of answer tokens ``start`` to ``stop``, reduced over heads and layers."""
     reduced = _over_heads(layers[0], start, stop, heads)
     for layer in layers[1:]:
         seen = _over_heads(layer, start, stop, heads).to(reduced.device)

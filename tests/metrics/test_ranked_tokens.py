@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tokenrank.metrics.ranking import Ranking, check_same_tokens
+from tokenrank.metrics.ranked_tokens import Ranking, check_same_tokens
 
 
 def few_values(rows: int, tokens: int) -> Tensor:
@@ -57,13 +57,13 @@ def test_scores_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
         Ranking(torch.zeros(shape))
 
 
-def test_an_oracle_has_one_row_or_as_many_as_the_ranking() -> None:
+def test_a_truth_has_one_row_or_as_many_as_the_ranking() -> None:
     ranking = Ranking(torch.zeros(4, 6))
     check_same_tokens(ranking, Ranking(torch.zeros(1, 6)), k=6)
     check_same_tokens(ranking, Ranking(torch.zeros(4, 6)), k=1)
-    with pytest.raises(ValueError, match=r"\(4, 6\) and oracle \(3, 6\)"):
+    with pytest.raises(ValueError, match=r"\(4, 6\) and truth \(3, 6\)"):
         check_same_tokens(ranking, Ranking(torch.zeros(3, 6)))
-    with pytest.raises(ValueError, match=r"\(1, 6\) and oracle \(4, 6\)"):
+    with pytest.raises(ValueError, match=r"\(1, 6\) and truth \(4, 6\)"):
         check_same_tokens(Ranking(torch.zeros(1, 6)), Ranking(torch.zeros(4, 6)))
-    with pytest.raises(ValueError, match=r"\(4, 6\) and oracle \(4, 5\)"):
+    with pytest.raises(ValueError, match=r"\(4, 6\) and truth \(4, 5\)"):
         check_same_tokens(ranking, Ranking(torch.zeros(4, 5)))

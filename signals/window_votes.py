@@ -1,4 +1,4 @@
-"""The signal that several methods share: how strongly the end of the prompt attends to what comes before it."""
+"""Attention from the last queries of the prompt (the observation window) to the tokens before them."""
 
 import torch
 from torch import Tensor
@@ -10,8 +10,8 @@ def window_votes(layer: AttentionLayer, window: int) -> Tensor:
     """Attention of the last ``window`` queries, summed over them, to the tokens before the window.
 
     Args:
-        layer: of a prompt longer than ``window``.
-        window: queries at the end of the prompt.
+        layer: one layer of a prompt that is longer than ``window``.
+        window: number of queries at the end of the prompt.
 
     Returns:
         (heads, tokens - window), each in [0, window].
@@ -25,11 +25,11 @@ def window_votes(layer: AttentionLayer, window: int) -> Tensor:
 
 
 def keep_window(scores: Tensor, window: int) -> Tensor:
-    """Scores of all tokens from those before the window: the window itself is always kept and gets the row's maximum.
+    """Appends the window's own tokens, which are always kept: each gets the maximum of its row.
 
     Args:
         scores: (..., tokens - window).
-        window: tokens at the end of the prompt.
+        window: number of tokens at the end of the prompt.
 
     Returns:
         (..., tokens).
@@ -42,5 +42,5 @@ def keep_window(scores: Tensor, window: int) -> Tensor:
 
 
 def by_key_head(votes: Tensor, kv_heads: int) -> Tensor:
-    """(kv_heads, heads of each group, tokens): the query heads that share a key head, from (heads, tokens)."""
+    """Groups query heads by the key head that they share: (heads, tokens) -> (kv_heads, heads per group, tokens)."""
     return votes.view(kv_heads, -1, votes.shape[-1])

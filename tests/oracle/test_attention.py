@@ -1,4 +1,4 @@
-"""The answer-informed oracle: every variant against a slow version, in blocks of any size, a case by hand, errors."""
+"""The oracle by attention: every variant against a slow version, in blocks of any size, a case by hand, errors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,8 +12,8 @@ from torch import Tensor
 from tests import slow
 from tests.slow import random_layer
 from tokenrank.capture.layer import AttentionLayer
-from tokenrank.heuristics import look_back
-from tokenrank.oracle.answer_informed import AnswerInformedOracle
+from tokenrank.oracle.attention import AttentionOracle
+from tokenrank.signals import look_back
 
 TOKENS, ANSWER = 30, 7
 VARIANTS = [(heads, layers) for heads in ("max", "mean") for layers in ("max", "mean", "each")]
@@ -25,7 +25,12 @@ def answer_layers(layers: int = 3, tokens: int = TOKENS, answer: int = ANSWER, *
     return [replace(layer, queries=layer.queries[:, :answer], first_position=tokens - 1) for layer in prompt]
 
 
-def slow_importance(layers: Sequence[AttentionLayer], oracle: AnswerInformedOracle) -> slow.Array:
+def importance(oracle: AttentionOracle, layers: Sequence[AttentionLayer]) -> Tensor:
+    """(1 or layers, tokens), as the oracle gives it."""
+    return oracle.truth(slow.answered(layers)).importance
+
+
+def slow_importance(layers: Sequence[AttentionLayer], oracle: AttentionOracle) -> slow.Array:
     """(layers, tokens), one row unless layers is "each"; one number at a time."""
     attention = [slow.attention(layer) for layer in layers]  # (heads, answer tokens, tokens) each
     heads, answer, tokens = attention[0].shape
@@ -49,28 +54,28 @@ def furthest(seen: Tensor, expected: slow.Array) -> float:
 @pytest.mark.parametrize(("heads", "layers"), VARIANTS)
 def test_importance_is_that_of_the_slow_version(heads: str, layers: str, kv_heads: int, kernel: int) -> None:
     seen = answer_layers(kv_heads=kv_heads)
-    oracle = AnswerInformedOracle(heads=heads, layers=layers, kernel=kernel)
-    importance = oracle.importance(seen)
-    assert importance.shape == ((3, TOKENS) if layers == "each" else (TOKENS,))
-    assert importance.dtype == torch.float32
-    assert furthest(importance, slow_importance(seen, oracle)) < 1e-6
+    oracle = AttentionOracle(heads=heads, layers=layers, kernel=kernel)
+    found = importance(oracle, seen)
+    assert found.shape == ((3, TOKENS) if layers == "each" else (1, TOKENS))
+    assert found.dtype == torch.float32
+    assert furthest(found, slow_importance(seen, oracle)) < 1e-6
 
 
 def test_the_default_is_the_papers() -> None:
-    paper = AnswerInformedOracle(answer="generated", kernel=13, heads="max", layers="max")
-    assert AnswerInformedOracle() == paper
+    paper = AttentionOracle(kernel=13, heads="max", layers="max")
+    assert AttentionOracle() == paper
 
 
 @pytest.mark.parametrize("change", [{"heads": "mean"}, {"layers": "mean"}, {"kernel": 11}])
 def test_another_variant_would_be_noticed(change: dict[str, Any]) -> None:
     seen = answer_layers()
-    expected = slow_importance(seen, AnswerInformedOracle())
-    assert furthest(AnswerInformedOracle(**change).importance(seen), expected) > 1e-3
+    expected = slow_importance(seen, AttentionOracle())
+    assert furthest(importance(AttentionOracle(**change), seen), expected) > 1e-3
 
 
 def test_the_models_rules_count() -> None:
     seen = answer_layers(softcap=2.0, sliding_window=12, sinks=torch.ones(4))
-    assert furthest(AnswerInformedOracle().importance(seen), slow_importance(seen, AnswerInformedOracle())) < 1e-6
+    assert furthest(importance(AttentionOracle(), seen), slow_importance(seen, AttentionOracle())) < 1e-6
 
 
 @pytest.mark.parametrize(("heads", "layers"), VARIANTS)
@@ -79,10 +84,10 @@ def test_the_size_of_a_block_does_not_matter(
     monkeypatch: pytest.MonkeyPatch, block: int, heads: str, layers: str
 ) -> None:
     seen = answer_layers(kv_heads=1, dim=4)
-    oracle = AnswerInformedOracle(heads=heads, layers=layers)
-    whole = oracle.importance(seen)
+    oracle = AttentionOracle(heads=heads, layers=layers)
+    whole = importance(oracle, seen)
     monkeypatch.setattr(look_back, "BLOCK", block)
-    assert torch.allclose(oracle.importance(seen), whole, rtol=1e-5, atol=1e-7)
+    assert torch.allclose(importance(oracle, seen), whole, rtol=1e-5, atol=1e-7)
 
 
 def asked_blocks(monkeypatch: pytest.MonkeyPatch, seen: Sequence[AttentionLayer], block: int) -> list[tuple[int, ...]]:
@@ -99,7 +104,7 @@ def asked_blocks(monkeypatch: pytest.MonkeyPatch, seen: Sequence[AttentionLayer]
         patch.setattr(AttentionLayer, "attention_block", spy)
         patch.delattr(AttentionLayer, "attention")
         patch.delattr(AttentionLayer, "dots")
-        AnswerInformedOracle().importance(seen)
+        importance(AttentionOracle(), seen)
     return asked
 
 
@@ -121,42 +126,42 @@ def test_the_attended_token_is_the_important_one() -> None:
     keys = torch.zeros(1, 40, 1)
     keys[0, 25] = 100.0
     layer = random_layer(queries=torch.ones(1, 3, 1), keys=keys, first_position=39)
-    sharp = AnswerInformedOracle(kernel=1).importance([layer])
-    assert torch.allclose(sharp, torch.eye(40)[25])
-    smoothed = AnswerInformedOracle().importance([layer])
+    sharp = importance(AttentionOracle(kernel=1), [layer])
+    assert torch.allclose(sharp, torch.eye(40)[[25]])
+    smoothed = importance(AttentionOracle(), [layer])
     assert torch.allclose(smoothed, sum(torch.eye(40)[19:32], torch.zeros(40)) / 13)  # six neighbours on both sides
 
 
 @pytest.mark.parametrize(("heads", "layers"), VARIANTS)
 def test_importance_is_a_share(heads: str, layers: str) -> None:
-    importance = AnswerInformedOracle(heads=heads, layers=layers, kernel=1).importance(answer_layers())
-    assert importance.min() >= 0
-    assert importance.max() <= 1
+    found = importance(AttentionOracle(heads=heads, layers=layers, kernel=1), answer_layers())
+    assert found.min() >= 0
+    assert found.max() <= 1
     if "max" not in (heads, layers):
-        assert torch.allclose(importance.sum(dim=-1), torch.ones(()))
+        assert torch.allclose(found.sum(dim=-1), torch.ones(()))
 
 
 def test_an_answer_that_leaves_the_window_is_still_a_number() -> None:
-    assert AnswerInformedOracle().importance(answer_layers(sliding_window=3)).isfinite().all()
+    assert importance(AttentionOracle(), answer_layers(sliding_window=3)).isfinite().all()
 
 
 def test_one_layer_each_is_still_one_row_a_layer() -> None:
-    assert AnswerInformedOracle(layers="each").importance(answer_layers(layers=1)).shape == (1, TOKENS)
+    assert importance(AttentionOracle(layers="each"), answer_layers(layers=1)).shape == (1, TOKENS)
 
 
-@pytest.mark.parametrize(("field", "bad"), [("answer", "both"), ("heads", "sum"), ("layers", "last")])
+@pytest.mark.parametrize(("field", "bad"), [("heads", "sum"), ("layers", "last")])
 def test_an_unknown_choice_is_an_error(field: str, bad: str) -> None:
     choice: dict[str, Any] = {field: bad}
     with pytest.raises(ValueError, match=f"{field} is '{bad}', must be one of"):
-        AnswerInformedOracle(**choice)
+        AttentionOracle(**choice)
 
 
 @pytest.mark.parametrize("kernel", [12, 0, -1])
 def test_a_kernel_without_a_middle_is_an_error(kernel: int) -> None:
     with pytest.raises(ValueError, match=f"kernel is {kernel}, must be odd"):
-        AnswerInformedOracle(kernel=kernel)
+        AttentionOracle(kernel=kernel)
 
 
 def test_no_layer_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one attention layer and one query of the answer, got none"):
-        AnswerInformedOracle().importance([])
+        importance(AttentionOracle(), [])

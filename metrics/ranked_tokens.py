@@ -1,4 +1,4 @@
-"""Scores with their order, sorted once for all metrics."""
+"""Scores with their order, sorted once for all metrics, and the checks that metrics share."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Ranking:
-    """Rankings of the same tokens, one a row; what is derived from the scores is computed when first asked for.
+    """One or more rankings of the same tokens, one per row. Order and ranks are computed on first use and kept.
 
     >>> Ranking(torch.tensor([[0.1, 0.7, 0.7, 0.2]])).order
     tensor([[1, 2, 3, 0]])
@@ -31,7 +31,7 @@ class Ranking:
 
     @cached_property
     def order(self) -> Tensor:
-        """(rows, tokens) int64: tokens from best to worst; of equal ones the earlier first."""
+        """(rows, tokens) int64: tokens from best to worst; of tokens with equal scores the earlier one first."""
         return self.scores.argsort(dim=1, descending=True, stable=True)
 
     @cached_property
@@ -45,19 +45,19 @@ class Ranking:
         centred = torch.empty(self.scores.shape, dtype=torch.float64)
         for scores, order, out in zip(self.scores.numpy(), self.order.numpy(), centred.numpy(), strict=True):
             best_first = scores[order]
-            begins = np.flatnonzero(np.append(True, best_first[1:] != best_first[:-1]))  # of each group of equals
+            begins = np.flatnonzero(np.append(True, best_first[1:] != best_first[:-1]))  # of each group of equal scores
             sizes = np.diff(begins, append=self.tokens)
-            out[order] = np.repeat((self.tokens - sizes) / 2 - begins, sizes)  # the group's mean place, from the middle
+            out[order] = np.repeat((self.tokens - sizes) / 2 - begins, sizes)  # the group's mean rank, centred
         length = centred.norm(dim=1, keepdim=True)
         return torch.where(length > 0, centred / length, 0.0)
 
 
-def check_same_tokens(ranking: Ranking, oracle: Ranking, k: int | None = None) -> None:
-    """Raises ValueError unless the oracle has one row or as many as the ranking, the tokens are as many, and k is in range."""
-    if oracle.tokens != ranking.tokens or len(oracle.scores) not in (1, len(ranking.scores)):
+def check_same_tokens(ranking: Ranking, truth: Ranking, k: int | None = None) -> None:
+    """Raises ValueError unless both rank equally many tokens, the truth has one row or as many as the ranking, and k is in range."""
+    if truth.tokens != ranking.tokens or len(truth.scores) not in (1, len(ranking.scores)):
         raise ValueError(
-            f"ranking {tuple(ranking.scores.shape)} and oracle {tuple(oracle.scores.shape)} must rank as many tokens, "
-            "and the oracle must have one row or as many as the ranking"
+            f"ranking {tuple(ranking.scores.shape)} and truth {tuple(truth.scores.shape)} must rank as many tokens, "
+            "and the truth must have one row or as many as the ranking"
         )
     if k is not None:
         check_k(ranking, k)
@@ -69,13 +69,19 @@ def check_k(ranking: Ranking, k: int) -> None:
         raise ValueError(f"k is {k}, must be from 1 to the {ranking.tokens} tokens ranked")
 
 
-def gains(ranking: Ranking, oracle: Ranking, k: int) -> Tensor:
-    """(rows, k) float64: the oracle's importance of the ranking's ``k`` best tokens, best-ranked first.
+def gains(ranking: Ranking, truth: Ranking, k: int) -> Tensor:
+    """(rows, k) float64: the true importance of the ranking's ``k`` best tokens, best-ranked first.
 
     Raises:
-        ValueError: as for ``check_same_tokens``, or a row of the oracle is negative somewhere or nowhere positive.
+        ValueError: as for ``check_same_tokens``, or a row of the truth has a negative value or no positive one.
     """
-    check_same_tokens(ranking, oracle, k)
-    if (oracle.scores < 0).any() or (oracle.scores.amax(dim=1) <= 0).any():
-        raise ValueError("the oracle's importance must nowhere be negative, and somewhere positive in every row")
-    return oracle.scores.double().expand(ranking.scores.shape).gather(1, ranking.order[:, :k])
+    check_same_tokens(ranking, truth, k)
+    lowest, highest = float(truth.scores.min()), float(truth.scores.amax(dim=1).min())
+    if lowest < 0:
+        raise ValueError(
+            f"importance goes down to {lowest:g}, must be at least 0 everywhere: mass and ndcg are shares of its sum; "
+            "recall, average_precision, rbo and the correlations use its order only"
+        )
+    if highest <= 0:
+        raise ValueError("importance is 0 at every token of a row, must be positive at one token at least")
+    return truth.scores.double().expand(ranking.scores.shape).gather(1, ranking.order[:, :k])

@@ -6,7 +6,7 @@ import torch
 
 from tests import slow
 from tests.slow import random_layer
-from tokenrank.heuristics.window import keep_window, window_votes
+from tokenrank.signals.window_votes import by_key_head, keep_window, window_votes
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
@@ -44,3 +44,8 @@ def test_the_window_gets_the_rows_maximum(window: int) -> None:
     scores = torch.tensor([-5.0, -2.0, -7.0])
     assert keep_window(scores, window).tolist() == [-5, -2, -7, *[-2] * window]
     assert scores.tolist() == [-5, -2, -7]
+
+
+def test_the_query_heads_of_a_key_head_are_consecutive() -> None:
+    votes = torch.arange(12.0).view(4, 3)  # 4 heads, 3 tokens
+    assert by_key_head(votes, 2).tolist() == [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]

@@ -1,0 +1,58 @@
+"""The base class of oracles: how important was each token of the prompt to a given answer?"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tokenrank.capture.layer import AttentionLayer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Token ids of an answer and where they came from."""
+
+    token_ids: tuple[int, ...]  # the end-of-sequence token included, if the model generated it
+    origin: str  # "generated" (greedily, by the model) or "reference" (the task's first reference answer)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Importance of the prompt's tokens to one answer."""
+
+    importance: Tensor  # (1 or layers, tokens) float32 on the CPU; higher = more important; any sign
+
+    def __post_init__(self) -> None:
+        found = self.importance
+        if found.dim() != 2 or found.dtype != torch.float32 or found.device.type != "cpu":
+            raise ValueError(
+                f"importance is {found.dtype} of shape {tuple(found.shape)} on {found.device}, "
+                "must be torch.float32 of shape (1 or layers, tokens) on the CPU"
+            )
+
+
+@dataclass(frozen=True)
+class AnsweredPrompt:
+    """All that an oracle may look at: the model, one prompt, and an answer to it."""
+
+    model: PreTrainedModel
+    input_ids: Tensor  # (tokens,) int64, the prompt
+    answer: Answer
+    layers: Sequence[
+        AttentionLayer
+    ]  # in order, with the queries that predicted the answer tokens and the prompt's keys
+
+
+class Oracle(ABC):
+    """Computes the importance of prompt tokens from an answer. Subclasses are frozen dataclasses; their fields are their config."""
+
+    @abstractmethod
+    def truth(self, answered: AnsweredPrompt) -> Truth:
+        """The importance of each prompt token to the answer: one row for all layers, or one row per attention layer.
+
+        Args:
+            answered: do not modify its tensors, and leave the model as it is.
+        """

@@ -1,0 +1,82 @@
+"""What every oracle under configs/oracle must do, and what a truth must be."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from transformers import PreTrainedModel
+
+from tokenrank.capture.reading import read
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.oracle.bound import Bound
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, Truth
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+NAMES = sorted(path.stem for path in (CONFIGS / "oracle").glob("*.yaml"))
+PROMPT = torch.tensor([(7 * i * i + 3) % 256 for i in range(50)])
+
+
+def oracle(name: str) -> Oracle:
+    """As a run builds it."""
+    config: Any = OmegaConf.load(CONFIGS / "oracle" / f"{name}.yaml")
+    built: Oracle = instantiate(config[name])
+    return built
+
+
+def answered(model: PreTrainedModel) -> AnsweredPrompt:
+    """A prompt that the model has answered with five tokens."""
+    reading = read(model, PROMPT, lambda _: None, max_new_tokens=5)
+    return AnsweredPrompt(model, PROMPT, Answer(tuple(reading.answer_ids.tolist()), "generated"), reading.answer_layers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_key_of_the_config_is_the_name_of_its_file_and_it_shows_every_setting(name: str) -> None:
+    config: Any = OmegaConf.load(CONFIGS / "oracle" / f"{name}.yaml")
+    built: Any = oracle(name)
+    assert list(config) == [name]
+    assert set(config[name]) - {"_target_"} == {field.name for field in fields(built)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_truth_has_a_finite_row_for_all_layers_or_one_per_layer(name: str, tiny_model: PreTrainedModel) -> None:
+    prompt = answered(tiny_model)
+    first, second = oracle(name).truth(prompt).importance, oracle(name).truth(prompt).importance
+    assert first.shape in ((1, 50), (4, 50))
+    assert first.isfinite().all()
+    assert first.min() < first.max()
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_prompt_and_layers_are_left_as_they_were(name: str, tiny_model: PreTrainedModel) -> None:
+    prompt = answered(tiny_model)
+    before = [(layer.queries.clone(), layer.keys.clone()) for layer in prompt.layers]
+    weights = {key: value.clone() for key, value in tiny_model.state_dict().items()}
+    oracle(name).truth(prompt)
+    assert torch.equal(prompt.input_ids, PROMPT)
+    for layer, (queries, keys) in zip(prompt.layers, before, strict=True):
+        assert torch.equal(layer.queries, queries)
+        assert torch.equal(layer.keys, keys)
+    assert all(torch.equal(value, weights[key]) for key, value in tiny_model.state_dict().items())
+
+
+def test_a_truth_may_have_any_sign() -> None:
+    assert Truth(torch.tensor([[-1.0, 2.0]])).importance.shape == (1, 2)
+
+
+@pytest.mark.parametrize("importance", [torch.zeros(5), torch.zeros(1, 2, 5), torch.zeros(1, 5, dtype=torch.float64)])
+def test_a_truth_of_another_shape_or_type_is_refused(importance: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"must be torch\.float32 of shape \(1 or layers, tokens\) on the CPU"):
+        Truth(importance)
+
+
+def test_the_bound_is_chosen_like_a_heuristic_but_cannot_rank() -> None:
+    config: Any = OmegaConf.load(CONFIGS / "heuristic" / "oracle.yaml")
+    built = instantiate(config.oracle)
+    assert built == Bound()
+    assert not isinstance(built, Heuristic)
+    assert not hasattr(built, "score")
