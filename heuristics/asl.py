@@ -46,14 +46,9 @@ class ASL(Heuristic):
         return Needs(window=self.window)
 
     def check_layers(self, layers: ModelLayers) -> None:
-        """Raises ValueError if ``layers`` or ``first_layer`` is beyond the model's attention layers."""
-        available = len(layers.attention)
-        check_layer_count("layers", self.layers, available)
-        if self.first_layer >= available:
-            raise ValueError(
-                f"first_layer is {self.first_layer}, must be below {available}, "
-                "the number of attention layers of the model"
-            )
+        """Raises ValueError if ``layers`` or ``first_layer`` is beyond the model's layers."""
+        check_layer_count("layers", self.layers, layers.total)
+        check_layer_count("first_layer + 1", self.first_layer + 1, layers.total)
 
     def least_tokens(self) -> int:
         """More than the window, and at least the kernel."""

@@ -42,8 +42,8 @@ class CLAA(Heuristic):
         return Needs(window=self.window)
 
     def check_layers(self, layers: ModelLayers) -> None:
-        """Raises ValueError if ``n`` is above the number of attention layers."""
-        check_layer_count("n", self.n, len(layers.attention))
+        """Raises ValueError if ``n`` is above the number of layers; of a hybrid's attention layers, fewer may be there to combine."""
+        check_layer_count("n", self.n, layers.total)
 
     def least_tokens(self) -> int:
         """More than the window, and at least the kernel."""

@@ -20,8 +20,8 @@ def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def check_layer_count(name: str, layers: int, available: int) -> None:
-    """Raises ValueError unless the model has as many attention layers as the setting ``name`` asks for."""
+    """Raises ValueError if the setting ``name`` asks for more layers than the model has."""
     if layers > available:
         raise ValueError(
-            f"{name} is {layers}, must be at most {available}, the number of attention layers of the model"
+            f"{name} is {layers}, must be at most {available}, the number of layers of the model"
         )

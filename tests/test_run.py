@@ -253,7 +253,7 @@ BAD_SETTINGS = [
     ("heuristic=speculative heuristic.speculative.draft=./nowhere", "no such file or folder"),
     ("heuristic=speculative answer=reference", "heuristic.speculative: draft is null"),
     ("heuristic=asl heuristic.asl.tau=2", "heuristic.asl: tau is 2"),
-    ("heuristic.claa.n=999999", "heuristic.claa: n is 999999, must be at most 4, the number of attention layers"),
+    ("heuristic.claa.n=999999", "heuristic.claa: n is 999999, must be at most 4, the number of layers"),
     ("heuristic=asl heuristic.asl.layers=99", "heuristic.asl: layers is 99, must be at most 4"),
     ("heuristic=asl heuristic.asl.first_layer=4", "heuristic.asl: first_layer is 4, must be below 4"),
     ("heuristic.claa.kernel=99999", "heuristic.claa needs at least 99999 tokens"),

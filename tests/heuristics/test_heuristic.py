@@ -244,7 +244,7 @@ BEYOND: list[tuple[Heuristic, str]] = [
 @pytest.mark.parametrize("layers", [FOUR, HYBRID])
 @pytest.mark.parametrize(("method", "sentence"), BEYOND)
 def test_layers_that_the_model_lacks_are_refused(method: Heuristic, sentence: str, layers: ModelLayers) -> None:
-    with pytest.raises(ValueError, match=f"{sentence}, the number of attention layers of the model"):
+    with pytest.raises(ValueError, match=f"{sentence}, the number of layers of the model"):
         method.check_layers(layers)
 
 

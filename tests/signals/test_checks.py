@@ -13,7 +13,7 @@ REFUSED: list[tuple[Callable[[], None], str]] = [
     (lambda: check_kernel(-3), "kernel is -3, must be odd and at least 1 token"),
     (lambda: check_kernel(4), "kernel is 4, must be odd and at least 1 token"),
     (lambda: check_choice("heads", "sum", ("mean", "max")), "heads is 'sum', must be one of mean, max"),
-    (lambda: check_layer_count("n", 5, 4), "n is 5, must be at most 4, the number of attention layers of the model"),
+    (lambda: check_layer_count("n", 5, 4), "n is 5, must be at most 4, the number of layers of the model"),
 ]
 
 
