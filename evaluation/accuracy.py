@@ -25,10 +25,10 @@ from tokenrank.evaluation.folder import METRIC_COLUMNS, RUN_COLUMNS, SAMPLE_COLU
 from tokenrank.evaluation.gap import gap_closed
 from tokenrank.evaluation.preparation import Experiment
 from tokenrank.evaluation.statistics import over_samples
-from tokenrank.heuristics.controls import Known
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.engine import Engine, Full, Job
+from tokenrank.prefill.precomputed import Precomputed
 from tokenrank.records.tables import write_table, write_text
 from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM, origin
 from tokenrank.report.engines import accuracy_summary
@@ -89,7 +89,7 @@ class Accuracy(Evaluation):
 
 def _engines(experiment: Experiment) -> dict[str, Driven]:
     """All rows but the full prefill; who drives the oracle's is known only after each prompt's answer."""
-    controls: dict[str, Heuristic] = {ORACLE: Known({})} | random_control(experiment)
+    controls: dict[str, Heuristic] = {ORACLE: Precomputed({})} | random_control(experiment)
     return driven(experiment, controls)
 
 
@@ -108,14 +108,14 @@ def _answers(
     started = time.perf_counter()
     done = Full().prefill(job)
     seconds = time.perf_counter() - started
-    kv_bytes = done.run.kv_bytes()
+    kv_bytes = done.kv_bytes()
     del done
     reading = read(experiment.model, ids, lambda _: None, max_new_tokens=room)
     started = time.perf_counter()
     importance = experiment.oracle.importance(reading.answer_layers).view(-1, len(ids))
     oracle_seconds = time.perf_counter() - started
     numbers = [layer.index for layer in reading.answer_layers]
-    truth = Known(dict(zip(numbers, importance.expand(len(numbers), -1), strict=True)))
+    truth = Precomputed(dict(zip(numbers, importance.expand(len(numbers), -1), strict=True)))
     answer, decode_seconds = reading.answer_ids.tolist(), reading.decode_seconds
     del reading
     full = _scored(experiment, prompt, answer) | {
@@ -158,9 +158,9 @@ def _run(experiment: Experiment, prompt: Prompt, engine: Engine, job: Job) -> di
     started = time.perf_counter()
     done = engine.prefill(job)
     seconds = time.perf_counter() - started
-    kv_bytes = done.run.kv_bytes()
+    kv_bytes = done.kv_bytes()
     started = time.perf_counter()
-    answer = done.answer(job.room)
+    answer = done.answer(job.answer_tokens)
     return _scored(experiment, prompt, answer) | {
         "prefill_seconds": seconds,
         "choosing_seconds": None if job.device.type == "cuda" else done.choosing_seconds,  # there it takes ttft's clock

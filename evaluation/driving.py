@@ -13,7 +13,6 @@ from tokenrank.heuristics.controls import Random
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.engine import Engine
-from tokenrank.prefill.layers import ModelLayers
 from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM
 
 ANY = "any"  # the engine of heuristics that have no line of their own
@@ -21,7 +20,7 @@ ANY = "any"  # the engine of heuristics that have no line of their own
 
 @dataclass(frozen=True)
 class Driven:
-    """An engine, settled for the model, and who drives it."""
+    """An engine, resolved for the model, and who drives it."""
 
     engine: Engine
     heuristic: Heuristic
@@ -93,14 +92,6 @@ def random_control(experiment: Experiment) -> dict[str, Heuristic]:
     return {RANDOM: Random(experiment.config.seed)}
 
 
-def model_layers(experiment: Experiment) -> ModelLayers:
-    """What engines must know of the model."""
-    facts = experiment.layers
-    total = experiment.model.config.get_text_config(decoder=True).num_hidden_layers
-    windowed = [layer.index for layer in facts if layer.sliding_window is not None]
-    return ModelLayers(total, [layer.index for layer in facts], windowed)
-
-
 def _engine(experiment: Experiment, name: str, heuristic: Heuristic) -> Engine:
     """The engine of a heuristic; a study's point has that of the heuristic it is a point of."""
     nodes: DictConfig = experiment.config.prefill.engine
@@ -109,4 +100,4 @@ def _engine(experiment: Experiment, name: str, heuristic: Heuristic) -> Engine:
     key = next(each for each in (name, own, ANY) if each in nodes)
     engine: Engine = build(nodes[key], f"prefill.engine.{key}")
     with naming(f"prefill.engine.{key}" if key != ANY else f"prefill.engine.{ANY} of {name}"):
-        return engine.settled(heuristic, model_layers(experiment))
+        return engine.resolved(heuristic, experiment.layers)

@@ -39,7 +39,7 @@ def begin(experiment: Experiment, folder: Path) -> None:
     """Clears the folder of an earlier run and writes what this one is: config.yaml and environment.json."""
     remove_earlier_run(folder)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(experiment.config, resolve=True))
-    ranked = {"layers": layer_record(experiment.layers, experiment.model)}
+    ranked = {"layers": layer_record(experiment.layers)}
     found = environment(str(experiment.model.device), experiment.config.seed)
     write_json(folder / "environment.json", found | ranked)
 

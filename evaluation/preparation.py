@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.attention import watch
-from tokenrank.capture.reading import LayerFacts, attention_layers
+from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.building import build, build_all, naming
 from tokenrank.evaluation.layers import layer_note
 from tokenrank.evaluation.studying import side_by_side
@@ -36,7 +37,7 @@ class Experiment:
     heuristics: Mapping[str, Heuristic]
     oracle: AnswerInformedOracle
     metrics: Mapping[str, Metric]
-    layers: list[LayerFacts]  # those that are ranked
+    layers: ModelLayers
 
     def reference_answer(self, prompt: Prompt) -> list[int] | None:
         """The first ``max_new_tokens`` tokens of the first reference answer where the oracle asks for it, else None."""
@@ -74,11 +75,11 @@ def prepare(config: DictConfig) -> Experiment:
             )
     model = source.model()
     watch(model)
-    layers = attention_layers(model)
+    layers = model_layers(model)
     for name, each in heuristics.items():
         with naming(f"heuristic.{name}"):
             each.attach(model)
-    if note := layer_note(layers, model):
+    if note := layer_note(layers):
         print(note, file=sys.stderr)
     return Experiment(config, source.label, model, tokenizer, task, prompts, heuristics, oracle, metrics, layers)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.oracle.answer_informed import AnswerInformedOracle
@@ -53,9 +54,7 @@ def rank(
         visit,
         max_new_tokens=prompt.max_new_tokens,
         answer_ids=answer_ids,
-        shared_rows=max((each.window for each in heuristics.values()), default=0),
-        look_ahead=max((each.look_ahead for each in heuristics.values()), default=0),
-        with_calls=any(each.needs_call for each in heuristics.values()),
+        needs=Needs.together(each.needs for each in heuristics.values()),
     )
     layers = [layer.index for layer in reading.answer_layers]
     started = time.perf_counter()

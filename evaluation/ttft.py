@@ -141,12 +141,12 @@ def _count(each: Contender, prompt: Prompt) -> None:
     """Operations and bytes; then tokens a second of decoding."""
     with counted() as flops:
         done = each.prefill(False)
-    each.facts |= {"flops": flops.total, "kv_bytes": done.run.kv_bytes()}
+    each.facts |= {"flops": flops.total, "kv_bytes": done.kv_bytes()}
     token, started, untimed = done.first_token, time.perf_counter(), min(1, prompt.max_new_tokens - 1)
     for step in range(prompt.max_new_tokens):
         if step == untimed:  # the first token pays for what starts up
             started = time.perf_counter()
-        token = int(done.run.decode(token, done.next_position + step).argmax())
+        token = int(done.decode(token, step).argmax())
     each.facts["decode_tokens_per_second"] = (prompt.max_new_tokens - untimed) / (time.perf_counter() - started)
 
 

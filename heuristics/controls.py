@@ -1,7 +1,7 @@
 """Rankings that know nothing, or everything: what any heuristic has to be seen against."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -59,14 +59,3 @@ class Oracle(Heuristic):
     def from_answer(self, layers: Sequence[AttentionLayer], oracle: Tensor) -> Tensor:  # noqa: ARG002
         """The oracle's own scores."""
         return oracle
-
-
-@dataclass(frozen=True, eq=False)
-class Known(Heuristic):
-    """Scores that are known already, such as the oracle's: so that they can drive what asks layer by layer."""
-
-    rows: Mapping[int, Tensor]  # layer -> (tokens,) float32
-
-    def score(self, layer: AttentionLayer) -> Tensor:
-        """(tokens,), as given for this layer."""
-        return self.rows[layer.index].to(layer.keys.device)

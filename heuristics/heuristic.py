@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.needs import Needs
 
 
 class Heuristic(ABC):
@@ -22,6 +23,11 @@ class Heuristic(ABC):
     look_ahead: int = 0  # tokens of the model's own answer that are read at least, even beyond the answer's limit
     needs_call: ClassVar[bool] = False  # true: reads ``layer.call``, the call of the model's own module
     needs_answer: ClassVar[bool] = False  # true: ranks by ``from_answer``, not layer by layer; one row for all layers
+
+    @property
+    def needs(self) -> Needs:
+        """What the method reads of a forward pass."""
+        return Needs(window=self.window, call=self.needs_call, answer=self.needs_answer, look_ahead=self.look_ahead)
 
     @abstractmethod
     def score(self, layer: AttentionLayer) -> Tensor:

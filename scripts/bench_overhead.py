@@ -26,6 +26,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.evaluation.building import build
 from tokenrank.evaluation.composing import register
@@ -105,17 +106,16 @@ def shares(model: PreTrainedModel, prompt: Prompt, heuristics: Mapping[str, Heur
     """Seconds in each heuristic's own code, over all layers, and those of the window attention that they share."""
     spent = dict.fromkeys(("shared attention", *heuristics), 0.0)
     rows: dict[str, list[Tensor]] = {name: [] for name, each in heuristics.items() if not each.needs_answer}
-    shared = max(each.window for each in heuristics.values())
+    needs = Needs.together(each.needs for each in heuristics.values())
 
     def visit(layer: AttentionLayer) -> None:
         with adding(spent, "shared attention"):
-            layer.attention(min(shared, layer.tokens))
+            layer.attention(min(needs.window, layer.tokens))
         for name, kept in rows.items():
             with adding(spent, name):
                 kept.append(heuristics[name].score(layer))
 
-    ahead = max(each.look_ahead for each in heuristics.values())
-    reading = read(model, torch.tensor(prompt.input_ids), visit, max_new_tokens=1, shared_rows=shared, look_ahead=ahead)
+    reading = read(model, torch.tensor(prompt.input_ids), visit, max_new_tokens=1, needs=needs)
     for name, each in heuristics.items():
         with adding(spent, name):
             if each.needs_answer:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.slow import random_layer
-from tokenrank.heuristics.controls import Known, Oracle, Random, Recency, Sinks
+from tokenrank.heuristics.controls import Oracle, Random, Recency, Sinks
 
 
 def test_noise_is_the_same_for_the_same_seed_layer_and_prompt() -> None:
@@ -56,10 +56,3 @@ def test_the_oracle_needs_the_answer_and_has_no_score_of_its_own() -> None:
     assert not any(control.needs_answer for control in (Random(), Recency(), Sinks()))
     with pytest.raises(ValueError, match="the oracle's scores at layer 5 are known only after the answer"):
         Oracle().score(random_layer(index=5))
-
-
-def test_known_scores_are_those_of_their_layer() -> None:
-    rows = {0: torch.rand(40), 3: torch.rand(40)}
-    known = Known(rows)
-    assert torch.equal(known.score(random_layer(index=3)), rows[3])
-    assert torch.equal(known.score_heads(random_layer(index=0))[1], rows[0])
