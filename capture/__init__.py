@@ -1,1 +1,1 @@
-"""One forward pass seen layer by layer; the only package that knows transformers' attention."""
+"""Reads one forward pass layer by layer; the only package that knows transformers' attention."""

@@ -1,17 +1,15 @@
-"""Looks into the attention of a Hugging Face model while it runs, without patching a class.
+"""Reads queries, keys and values of a transformers model while it runs, without patching a class.
 
-transformers lets anyone register an attention function under a name. Ours hands the queries and keys of the
-layer to a visitor and then calls the function that the model would have used anyway, so what the model computes
-stays bit for bit what it was. The visitor travels as the keyword ``on_attention`` of the model's own forward call:
-there is no global state, and a call without it is an ordinary call. A pruned prefill also sends ``mask_by``, which replaces the
-model's mask where tokens are missing.
+transformers lets a package register an attention function under a name. Ours passes the layer's queries, keys and values to a
+visitor and then calls the function that the model would have used anyway, so the model's output stays the same bit for bit.
+The visitor is the keyword ``on_attention`` of the model's forward call: there is no global state, and a call without it is an
+ordinary call. A pruned prefill also passes ``mask_by``, which replaces the model's mask once tokens are missing.
 """
 
 import sys
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -27,14 +25,17 @@ ROUTES = {"sdpa": FUSED, "eager": EAGER}
 
 
 def watch(model: PreTrainedModel) -> None:
-    """Lets ``model(..., on_attention=visitor)`` see every attention layer; nothing else about the model changes.
+    """Makes ``model(..., on_attention=visitor)`` call the visitor at every attention layer; the model's output does not change.
 
-    The route follows the implementation that the model was loaded with (fused or eager), together with the
-    mask of that implementation: a mask of the other kind would be silently wrong.
+    The registered function is the one for the implementation that the model was loaded with (fused or eager), with the mask of
+    that implementation: a mask of the other kind would be silently wrong. A model on the meta device will do.
+
+    Args:
+        model: a decoder of transformers.
 
     Raises:
-        ValueError: the model's attention does not go through transformers' attention interface or follows a rule that
-            capture does not know, or it was loaded with an implementation other than ``sdpa`` and ``eager``.
+        ValueError: the model does not use transformers' attention interface, it has an attention rule that capture does not
+            implement, or it was loaded with an implementation other than ``sdpa`` and ``eager``.
     """
     implementation = model.config._attn_implementation
     if implementation in ROUTES.values():
@@ -58,28 +59,8 @@ def watch(model: PreTrainedModel) -> None:
     model.set_attn_implementation(ROUTES[implementation])
 
 
-def as_mask(visible: Tensor | None, query: Tensor, *, fused: bool) -> Tensor | None:
-    """A mask as the delegate wants it.
-
-    Args:
-        visible: (heads or 1, queries, keys), true where a query sees a key; None: each query sees all keys up to its own.
-        query: (1, heads, queries, dim).
-        fused: for the fused function, else for the eager one.
-    """
-    if fused:
-        return None if visible is None else visible[None]
-    if visible is None:
-        rows = query.shape[2]
-        if rows == 1:
-            return None
-        visible = torch.ones(1, rows, rows, dtype=torch.bool, device=query.device).tril()
-    return torch.zeros(visible.shape, dtype=query.dtype, device=query.device).masked_fill_(
-        ~visible, torch.finfo(query.dtype).min
-    )[None]
-
-
 def _watched(delegate: Callable[[nn.Module], Attention]) -> Attention:
-    """The attention function ``delegate(module)``, preceded by a call of the visitor if there is one."""
+    """The attention function ``delegate(module)``, before which the visitor is called, if there is one."""
 
     def attention(
         module: nn.Module,
@@ -102,7 +83,7 @@ def _watched(delegate: Callable[[nn.Module], Attention]) -> Attention:
 
 
 def _eager_attention_of(module: nn.Module) -> Attention:
-    """The eager attention that the module's own file defines: architectures differ in it (soft-cap, sinks)."""
+    """The eager attention function of the module's own file: architectures differ in it (soft-cap, sinks)."""
     attention: Attention = vars(sys.modules[type(module).__module__])["eager_attention_forward"]
     return attention
 

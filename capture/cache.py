@@ -9,14 +9,14 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicS
 
 
 class _ReservedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
-    """A layer with room for the whole answer from the start: a new token is written in place."""
+    """A layer that allocates its whole capacity at the start, so that a new token is written in place."""
 
     def __init__(self, capacity: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.capacity = capacity
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Reserves room for ``capacity`` tokens; still empty."""
+        """Allocates ``capacity`` tokens; holds none yet."""
         self.dtype, self.device = key_states.dtype, key_states.device
         self._keys, self._values = (
             states.new_empty((*states.shape[:-2], self.capacity, states.shape[-1]))
@@ -29,7 +29,7 @@ class _ReservedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         """Appends along the token axis; returns views of everything held, (batch, kv_heads, tokens, dim).
 
         Raises:
-            ValueError: more tokens than there is room for.
+            ValueError: more tokens than the capacity.
         """
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
@@ -43,23 +43,23 @@ class _ReservedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         return self.keys, self.values
 
     def hold(self, keys: Tensor, values: Tensor) -> None:
-        """Holds these tokens, (1, kv_heads, tokens, dim), in place of those before, with as much room left as there was."""
+        """Replaces what is held by these tokens, (1, kv_heads, tokens, dim); as many more can be added as before."""
         self.capacity += keys.shape[-2] - self.get_seq_length()
         self.lazy_initialization(keys, values)
         self.update(keys, values)
 
 
-def keep_in_cache(cache: Cache, layer: int, places: Tensor) -> None:
-    """Of what a layer holds only some tokens stay, other ones for each key head; what the model reads just now is left as it is.
+def keep_in_cache(cache: Cache, layer: int, rows: Tensor) -> None:
+    """Keeps only these tokens in a layer's cache, per key head; the attention call under way still sees all.
 
     Args:
         cache: of one prompt.
         layer: number of the layer; it must hold tokens.
-        places: (kv_heads, kept), where the tokens that stay are among those held, ascending.
+        rows: (kv_heads, kept) int64, ascending: the kept tokens' numbers among those held.
     """
     held: Any = cache.layers[layer]
-    heads = torch.arange(len(places), device=places.device)[:, None]
-    keys, values = (states[:, heads, places] for states in (held.keys, held.values))
+    heads = torch.arange(len(rows), device=rows.device)[:, None]
+    keys, values = (states[:, heads, rows] for states in (held.keys, held.values))
     if type(held) is _ReservedLayer:
         held.hold(keys, values)
     else:  # a layer that is more than attention: transformers' own, which grows by copying
@@ -67,7 +67,7 @@ def keep_in_cache(cache: Cache, layer: int, places: Tensor) -> None:
 
 
 def reserve_less(cache: Cache, tokens: int) -> None:
-    """Layers that hold nothing yet reserve room for so many tokens less: they will never be given them."""
+    """Lowers unfilled layers' capacity by the tokens that will not reach them."""
     for layer in cache.layers:
         if type(layer) is _ReservedLayer and not layer.is_initialized:
             layer.capacity -= tokens
@@ -76,9 +76,9 @@ def reserve_less(cache: Cache, tokens: int) -> None:
 def reserved_cache(config: PreTrainedConfig, capacity: int) -> Cache:
     """A cache for a model of this config and at most ``capacity`` tokens.
 
-    transformers' dynamic cache copies all it holds for every new token; here a token costs only itself. Sliding-window
-    layers keep all their tokens too, so that the oracle can read any of them (the model's mask hides what is out of
-    the window, as ever). Layers that are more than attention (linear attention, state spaces) keep transformers' own.
+    transformers' dynamic cache copies everything it holds for each new token; this one does not. Sliding-window layers
+    keep all their tokens too, so that the oracle can read any of them (the model's mask still hides what is outside the
+    window). Layers that are more than attention (linear attention, state spaces) keep transformers' own cache.
     """
     own = DynamicCache(config=config)
     ordinary = (DynamicLayer, DynamicSlidingWindowLayer)

@@ -1,4 +1,4 @@
-"""How far is captured attention from the model's own? What tests and docs/architectures.md are made with."""
+"""Largest difference between captured attention and the model's own, for tests and for docs/architectures.md."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,14 @@ from tokenrank.capture.layer import AttentionLayer
 
 @torch.inference_mode()
 def own_attention(eager: PreTrainedModel, ids: Tensor) -> list[Tensor]:
-    """(heads, tokens, tokens) of each attention layer, as the model itself gives it out; it must have been loaded with eager.
+    """The model's own attention weights, by ``output_attentions``.
 
-    Layers of a hybrid that have no attention give none.
+    Args:
+        eager: a model loaded with eager attention; the fused function returns no weights.
+        ids: (tokens,) int64.
+
+    Returns:
+        (heads, tokens, tokens) for each attention layer, in order.
     """
     output = eager(input_ids=ids[None], output_attentions=True)
     return [rows[0] for rows in output.attentions if rows is not None]
@@ -25,7 +30,7 @@ def over_prompt(rows: Tensor, tokens: int, *, has_sink: bool) -> Tensor:
     Args:
         rows: (heads, queries, prompt and answer tokens), each summing to 1 with the sink's share, if there is one.
         tokens: of the prompt.
-        has_sink: the layer has a sink, which keeps its share.
+        has_sink: the layer has a sink, whose share is not given to the prompt.
 
     Returns:
         (heads, queries, tokens); 0 where a query sees no token of the prompt.
@@ -37,12 +42,22 @@ def over_prompt(rows: Tensor, tokens: int, *, has_sink: bool) -> Tensor:
 
 @torch.inference_mode()
 def furthest(layer: AttentionLayer, truth: Tensor) -> float:
-    """Largest difference between a layer's attention, of all its queries, and the truth, (heads, queries, tokens)."""
+    """Largest absolute difference between the attention of all of a layer's queries and ``truth``, (heads, queries, tokens)."""
     return float((layer.attention_block(0, layer.queries.shape[1]) - truth).abs().max())
 
 
 def answer_truth(eager: PreTrainedModel, ids: Tensor, answer: Tensor, layers: Sequence[AttentionLayer]) -> list[Tensor]:
-    """What eager attention says of the queries that predicted an answer: (heads, answer tokens, tokens) a layer."""
+    """Eager attention of the queries that predicted an answer.
+
+    Args:
+        eager: a model loaded with eager attention.
+        ids: (tokens,) int64, the prompt.
+        answer: (answer tokens,) int64.
+        layers: as captured; they say which layers have a sink.
+
+    Returns:
+        (heads, answer tokens, tokens) for each layer.
+    """
     whole = own_attention(eager, torch.cat([ids, answer[:-1]]))
     return [
         over_prompt(rows[:, len(ids) - 1 :], len(ids), has_sink=layer.sinks is not None)

@@ -1,4 +1,4 @@
-"""Feeding tokens to a model, and the greedy answer that comes of it."""
+"""Feeding tokens to a model, and greedy decoding."""
 
 import inspect
 from collections.abc import Callable
@@ -11,24 +11,24 @@ from transformers.cache_utils import Cache
 
 
 def takes_positions(model: PreTrainedModel) -> bool:
-    """Whether the model can be told where its tokens stand."""
+    """Whether the model's forward() accepts position_ids."""
     return "position_ids" in inspect.signature(model.forward).parameters
 
 
 def input_device(model: PreTrainedModel) -> torch.device:
-    """Where the prompt goes in."""
+    """Device of the input embeddings."""
     return next(model.get_input_embeddings().parameters()).device
 
 
 def last_logits(model: PreTrainedModel, ids: Tensor, positions: Tensor, cache: Cache | None, **watchers: Any) -> Tensor:
-    """What the model says after ``ids``.
+    """Logits of the token after ``ids``.
 
     Args:
         model: watched (see ``capture.attention.watch``).
         ids: (tokens,) on the model's device.
-        positions: (tokens,), where they stand; a model that takes none counts by its cache.
-        cache: what came before, and where this goes; None keeps nothing.
-        watchers: ``on_attention`` and ``mask_by``, for our attention function.
+        positions: (tokens,) int64; a model that accepts no position_ids counts on from what is cached.
+        cache: holds the tokens before these and takes them up; None: there are none, and nothing is kept.
+        watchers: ``on_attention`` and ``mask_by``, keywords of the registered attention function.
 
     Returns:
         (vocabulary,)
@@ -42,7 +42,18 @@ def last_logits(model: PreTrainedModel, ids: Tensor, positions: Tensor, cache: C
 
 
 def greedy(feed: Callable[[Tensor, int], int], first: int, start: int, limit: int, ends: set[int]) -> list[int]:
-    """The greedy answer from its first token on, which stands at position ``start``; the last token is never fed."""
+    """A greedy answer, decoded token by token.
+
+    Args:
+        feed: (ids, position of the first) -> the next token.
+        first: the answer's first token.
+        start: its position.
+        limit: tokens of the answer at most, at least 1.
+        ends: tokens that end the answer.
+
+    Returns:
+        The answer's tokens, the one that ended it included; the last token is never fed.
+    """
     answer = [first]
     while len(answer) < limit and answer[-1] not in ends:
         answer.append(feed(torch.tensor(answer[-1:]), start + len(answer) - 1))
@@ -50,6 +61,6 @@ def greedy(feed: Callable[[Tensor, int], int], first: int, start: int, limit: in
 
 
 def end_tokens(model: PreTrainedModel) -> set[int]:
-    """The tokens that end an answer, as ``generate()`` would have it: one, several or none."""
+    """The end-of-sequence tokens that ``generate()`` would stop at; there may be none."""
     ends = model.generation_config.eos_token_id if model.generation_config else model.config.eos_token_id
     return set() if ends is None else {ends} if isinstance(ends, int) else set(ends)

@@ -1,4 +1,4 @@
-"""What one attention layer showed: the only thing that a heuristic or the oracle ever sees of a model."""
+"""Queries and keys of one attention layer: all that a heuristic or the oracle reads of a model."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class AttentionCall:
-    """The call of the model's own attention module that a layer was seen in: for methods written against modules."""
+    """The call of the model's own attention module that a layer was captured in: for methods written against modules."""
 
     module: nn.Module
     hidden_states: Tensor  # (1, tokens, hidden)
@@ -22,8 +22,9 @@ class AttentionCall:
 class AttentionLayer:
     """Queries and prompt keys of one layer, after RoPE and any query/key norm, with the model's own attention rules.
 
-    Scale, soft-cap, sliding window and sinks are applied here, once, so that no heuristic sees a model's quirk.
-    Everything computed here is float32 and on the layer's device.
+    Scale, soft-cap, sliding window and sinks are applied here, in one place, so no heuristic has to know a model's rules.
+    Everything computed here is float32 and on the layer's device. In a pruned prefill "the prompt" is, in every field, what is
+    left of it at this layer.
     """
 
     index: int  # of the layer in the model
@@ -31,13 +32,16 @@ class AttentionLayer:
     keys: Tensor  # (kv_heads, tokens, dim), those of the prompt, at positions 0 .. tokens - 1
     scale: float  # the model's own; q.k is multiplied by it
     input_ids: Tensor  # (tokens,) the prompt
-    first_position: int = 0
+    first_position: int = 0  # of the queries
     softcap: float | None = None  # logits become softcap * tanh(logits / softcap)
     sliding_window: int | None = None  # a query sees the last this many positions, itself included
     sinks: Tensor | None = None  # (heads,) logits that take part in the softmax and belong to no token
-    call: AttentionCall | None = None  # only where it was asked for
-    values: Tensor | None = None  # (kv_heads, tokens, dim), only where they were asked for
-    shared_rows: int = 0  # window attention up to this many rows is computed once and shared
+    values: Tensor | None = None  # (kv_heads, tokens, value dim) of the prompt, where ``Needs.values`` asks for them
+    positions: Tensor | None = (
+        None  # (tokens,) int64, ascending: of the prompt's tokens, whose queries these are; None: 0, 1, 2, ...
+    )
+    call: AttentionCall | None = None  # where ``Needs.call`` asks for it
+    shared_rows: int = 0  # attention of up to this many of the last queries is computed once and shared
 
     @property
     def tokens(self) -> int:
@@ -57,6 +61,9 @@ class AttentionLayer:
 
         Returns:
             (heads, rows, tokens)
+
+        Raises:
+            ValueError: ``rows`` is out of range.
         """
         available = self.queries.shape[1]
         if not 1 <= rows <= available:
@@ -73,6 +80,9 @@ class AttentionLayer:
 
         Returns:
             (heads, rows, tokens) in [0, 1]. Tokens out of reach (later, or beyond a sliding window) get exactly 0.
+
+        Raises:
+            ValueError: ``rows`` is out of range.
         """
         if 1 <= rows <= self.shared_rows:
             return self._shared_attention[:, self.shared_rows - rows :]
@@ -90,8 +100,11 @@ class AttentionLayer:
             (heads, stop - start, tokens), or fewer tokens with ``trim``.
         """
         if trim and self.first_position + stop < self.tokens:
-            layer = replace(self, keys=self.keys[:, : self.first_position + stop], shared_rows=0)
-            return layer.attention_block(start, stop)
+            seen = self.first_position + stop
+            positions = None if self.positions is None else self.positions[:seen]
+            return replace(self, keys=self.keys[:, :seen], positions=positions, shared_rows=0).attention_block(
+                start, stop
+            )
         return self._softmax(self._dots(self.queries[:, start:stop]), start)
 
     @cached_property
@@ -108,7 +121,7 @@ class AttentionLayer:
         logits = dots.mul_(self.scale)
         if self.softcap is not None:
             logits.div_(self.softcap).tanh_().mul_(self.softcap)
-        hidden = self._hidden(self.first_position + start, dots.shape[1])
+        hidden = self._hidden(start, dots.shape[1])
         if hidden is not None:
             logits.masked_fill_(hidden, -torch.inf)
         if self.sinks is None:
@@ -117,12 +130,16 @@ class AttentionLayer:
         sinks = self.sinks.float()[:, None, None].expand(-1, logits.shape[1], 1)
         return torch.softmax(torch.cat([logits, sinks], dim=-1), dim=-1)[..., :-1]
 
-    def _hidden(self, position: int, rows: int) -> Tensor | None:
+    def _hidden(self, start: int, rows: int) -> Tensor | None:
         """(rows, tokens), true where a token is out of reach of its query; None where all are within reach."""
-        window = self.sliding_window
-        if position >= self.tokens - 1 and (window is None or position + rows <= window):
-            return None
-        queries = torch.arange(position, position + rows, device=self.keys.device)[:, None]
-        tokens = torch.arange(self.tokens, device=self.keys.device)
+        window, first = self.sliding_window, self.first_position + start
+        if self.positions is None:
+            if first >= self.tokens - 1 and (window is None or first + rows <= window):
+                return None
+            queries = torch.arange(first, first + rows, device=self.keys.device)[:, None]
+            tokens = torch.arange(self.tokens, device=self.keys.device)
+        else:
+            tokens = self.positions.to(self.keys.device)
+            queries = tokens[start : start + rows, None]
         hidden = tokens > queries
         return hidden if window is None else hidden | (tokens <= queries - window)

@@ -1,4 +1,4 @@
-"""What a ranking reads of a forward pass: declared by each heuristic, gathered once for all, served by capture."""
+"""What a ranking reads of a forward pass: declared by each heuristic, combined for all of them, provided by capture."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Needs:
-    """What one heuristic, or several together, must be shown."""
+    """What one heuristic, or several together, must be given."""
 
     window: int = 0  # queries at the end of the prompt whose attention is read; it is computed once and shared
-    values: bool = False  # ``AttentionLayer.values``
-    call: bool = False  # ``AttentionLayer.call``, the call of the model's own attention module
+    values: bool = False  # reads ``AttentionLayer.values``
+    call: bool = False  # reads ``AttentionLayer.call``, the call of the model's own attention module
     answer: bool = False  # ranks after an answer, one row for all layers, and not layer by layer
-    look_ahead: int = 0  # tokens of the model's own answer, even beyond the answer's limit
+    look_ahead: int = 0  # tokens of the model's own answer that are read, even beyond the answer's limit
 
     @staticmethod
     def together(all_needs: Iterable["Needs"]) -> "Needs":
@@ -29,3 +29,6 @@ class Needs:
             answer=any(needs.answer for needs in each),
             look_ahead=max((needs.look_ahead for needs in each), default=0),
         )
+
+
+NOTHING = Needs()  # beyond queries and keys

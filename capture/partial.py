@@ -1,7 +1,6 @@
-"""Reads a prompt as far as one layer and no further."""
+"""A prefill that stops at one layer."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -9,13 +8,14 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tokenrank.capture.attention import watch
+from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.feeding import input_device, last_logits
 from tokenrank.capture.layer import AttentionLayer
-from tokenrank.capture.seeing import Calls, layer_seen
+from tokenrank.capture.needs import NOTHING, Needs
 
 
-class _Enough(Exception):
-    """Ends a forward pass that has shown what was wanted."""
+class _Stop(Exception):
+    """Ends a forward pass at the layer that was asked for."""
 
 
 @torch.inference_mode()
@@ -24,36 +24,33 @@ def read_up_to(
     input_ids: Tensor,
     last: int,
     visit: Callable[[AttentionLayer], None],
-    *,
-    shared_rows: int = 0,
-    with_calls: bool = False,
+    needs: Needs = NOTHING,
 ) -> None:
-    """Reads a prompt as far as the queries and keys of layer ``last`` and no further, and keeps nothing.
+    """Runs the prompt through the model up to the queries and keys of layer ``last``; nothing is cached.
 
     Args:
         model: a decoder of transformers.
         input_ids: (tokens,) int64.
         last: number of an attention layer.
-        visit: called with each attention layer up to that one.
-        shared_rows: rows of window attention that several readers will ask for (see AttentionLayer).
-        with_calls: the layers come with the call of the model's module that they were seen in.
+        visit: called with each attention layer up to that one, in order.
+        needs: what ``visit`` reads of a layer beyond queries and keys.
 
     Raises:
-        ValueError: the model has no such attention layer.
+        ValueError: the model has no such attention layer, or cannot be captured (see ``watch``).
     """
     watch(model)
     device = input_device(model)
-    ids, calls, rows = input_ids.to(device), Calls(), min(shared_rows, len(input_ids))
+    ids, calls = input_ids.to(device), ModuleCalls()
 
     def seen(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: dict[str, Any]) -> None:
-        layer = layer_seen(ids, module, query, key, rules, calls.of(module, value), rows)
+        layer = captured_layer(ids, module, query, key, value, rules, needs=needs, call=calls.take(module, value))
         visit(layer)
         if layer.index == last:
-            raise _Enough
+            raise _Stop
 
     try:
-        with calls.noted(model) if with_calls else nullcontext():
+        with calls.recorded(model, needs):
             last_logits(model, ids, torch.arange(len(ids), device=device), None, on_attention=seen)
-    except _Enough:
+    except _Stop:
         return
     raise ValueError(f"{type(model).__name__} has no attention layer {last}")

@@ -1,4 +1,4 @@
-"""Seconds spent in some blocks of a run."""
+"""Total seconds spent in some blocks of a run."""
 
 import time
 from types import TracebackType
@@ -10,7 +10,7 @@ class Stopwatch:
     """``with watch: ...`` adds the block's seconds to ``watch.seconds``."""
 
     def __init__(self, device: torch.device, *, exact: bool) -> None:
-        """``exact``: on a GPU, wait for it at both ends; else only the host's time is seen."""
+        """``exact``: on a GPU, wait for it at both ends of a block; otherwise only the host's time is measured."""
         self.seconds = 0.0
         self._waits = exact and device.type == "cuda"
         self._device, self._started = device, 0.0

@@ -1,7 +1,6 @@
 """Rankings without any knowledge of the answer, against which every heuristic is read."""
 
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -43,14 +42,3 @@ class Sinks(Heuristic):
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), minus the position."""
         return -torch.arange(layer.tokens, dtype=torch.float32, device=layer.keys.device)
-
-
-@dataclass(frozen=True, eq=False)
-class Known(Heuristic):
-    """Precomputed scores, served layer by layer."""
-
-    rows: Mapping[int, Tensor]  # layer -> (tokens,) float32
-
-    def score(self, layer: AttentionLayer) -> Tensor:
-        """(tokens,), as given for this layer."""
-        return self.rows[layer.index].to(layer.keys.device)

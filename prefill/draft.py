@@ -1,25 +1,27 @@
-"""Speculative prefill: a draft model says what matters, the model reads only that."""
+"""Speculative prefill: a draft model ranks the tokens, the model reads only the best."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
+from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.stopwatch import Stopwatch
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.prefill.engine import Engine, Job, Prefilled, finished
-from tokenrank.prefill.layers import ModelLayers
-from tokenrank.prefill.selection import best_and_window, refuse_nan
+from tokenrank.prefill.kept_tokens import best_and_window, refuse_nan
 
 
 @dataclass(frozen=True)
 class Draft(Engine):
-    """The kept tokens are read at their original positions; every layer sees only them.
+    """The kept tokens are read at their original positions; no layer sees the others.
 
     All of the draft's time counts as choosing. Source: Liu et al. 2025, https://arxiv.org/abs/2502.02789.
     """
 
-    def settled(self, heuristic: Heuristic, layers: ModelLayers) -> Self:  # noqa: ARG002
-        """The engine itself; raises ValueError for a heuristic that cannot rank before the model reads."""
+    kind: ClassVar[str] = "draft"
+
+    def resolved(self, heuristic: Heuristic, layers: ModelLayers) -> Self:  # noqa: ARG002
+        """The engine itself; raises ValueError for a heuristic that ranks layer by layer."""
         if not heuristic.needs.answer:
             raise ValueError(
                 f"{type(heuristic).__name__} ranks what the model has read; the draft engine needs a heuristic that "
@@ -28,12 +30,13 @@ class Draft(Engine):
         return self
 
     def prefill(self, job: Job) -> Prefilled:
-        """As ``Engine.prefill``; the answer's first token stands behind the whole prompt."""
+        """As ``Engine.prefill``; the answer's first token has the position after the whole prompt."""
         device = job.device
         choosing = Stopwatch(device, exact=job.clock)
         with choosing:
-            scores = job.driver.draft_scores(job.model, job.input_ids).to(device)
+            scores = job.ranker.draft_scores(job.model, job.input_ids).to(device)
             places = best_and_window(scores, len(job.input_ids), job.kept, self.window)
             refuse_nan([scores], self.window)
-        run = PrunedRun(job.model, job.input_ids.to(device)[places], room=job.room, positions=places)
+        ids = job.input_ids.to(device)[places]
+        run = PrunedRun(job.model, ids, answer_tokens=job.answer_tokens, positions=places)
         return finished(run, run.prefill(), places, len(job.input_ids), choosing.seconds)

@@ -1,17 +1,17 @@
-"""What every engine is: a prompt goes in, the first token of the answer and a run that can be decoded from come out."""
+"""The contract of an engine: it reads a prompt, and returns the first answer token and a run that can be decoded from."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.feeding import end_tokens, greedy, input_device
+from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.prefill.layers import ModelLayers
 
 
 @dataclass(frozen=True)
@@ -19,20 +19,20 @@ class Job:
     """A prompt to be read, and how."""
 
     model: PreTrainedModel
-    heuristic: Heuristic | None  # ranks the tokens; None: nobody is asked
+    heuristic: Heuristic | None  # ranks the tokens; None: only for full prefill
     input_ids: Tensor  # (tokens,) int64
-    kept: int  # tokens that stay, above the engine's window and at most all; with all the answer is plain generation's
-    room: int  # answer tokens that can be fed afterwards
-    clock: bool = False  # make ``choosing_seconds`` exact on a GPU, which then waits for each layer
+    kept: int  # tokens that are kept, above the engine's window and at most all; with all the answer is plain generation's
+    answer_tokens: int  # at most so many answer tokens can be fed afterwards
+    clock: bool = False  # make ``choosing_seconds`` exact on a GPU, which then waits at each ranked layer
 
     @property
     def device(self) -> torch.device:
-        """Where the prompt goes in."""
+        """Device of the model's input embeddings."""
         return input_device(self.model)
 
     @property
-    def driver(self) -> Heuristic:
-        """Who ranks; raises ValueError where nobody does."""
+    def ranker(self) -> Heuristic:
+        """The heuristic that ranks; raises ValueError if there is none."""
         if self.heuristic is None:
             raise ValueError("the engine needs a heuristic to rank the tokens, got None")
         return self.heuristic
@@ -45,15 +45,27 @@ class Prefilled:
     run: PrunedRun
     logits: Tensor  # (vocabulary,) of the first answer token
     first_token: int  # of the answer
-    kept: Tensor  # (kept,) places in the prompt of the tokens that every layer has seen, ascending
-    next_position: int  # where the first answer token stands
-    choosing_seconds: float  # spent on scores, on ordering them and on taking away what is not kept
+    kept: Tensor  # (kept,) int64 places in the prompt of the tokens that every layer has processed, ascending
+    next_position: int  # of the first answer token
+    choosing_seconds: float  # spent on scores, on ordering them and on dropping what is not kept
+
+    def kv_bytes(self) -> int:
+        """Bytes of keys and values held now; of a windowed layer only those that the next token can still see."""
+        return self.run.kv_bytes()
+
+    def decode(self, token: int, step: int) -> Tensor:
+        """Feeds answer token number ``step`` (0 is the first); returns the (vocabulary,) logits of the next.
+
+        Raises:
+            ValueError: it is more than the ``answer_tokens`` of the job.
+        """
+        return self.run.decode(token, self.next_position + step)
 
     def answer(self, max_new_tokens: int) -> list[int]:
         """The greedy answer, the end-of-sequence token included where it was generated.
 
         Args:
-            max_new_tokens: at least 1, and at most one more than the ``room`` that the prefill was given.
+            max_new_tokens: at least 1, and at most one more than the ``answer_tokens`` of the job.
         """
 
         def feed(ids: Tensor, position: int) -> int:
@@ -64,44 +76,52 @@ class Prefilled:
 
 @dataclass(frozen=True)
 class Engine(ABC):
-    """A way to run a prompt on some of its tokens. Its fields are its config; who ranks the tokens is a heuristic."""
+    """A way to run a prompt on some of its tokens. Its fields are its config; a heuristic ranks the tokens."""
 
-    window: int = 8  # tokens at the end of the prompt that always stay
+    kind: ClassVar[str]  # the engine's name in tables
+
+    window: int = 8  # tokens at the end of the prompt that are always kept
 
     def __post_init__(self) -> None:
         if self.window < 1:
-            raise ValueError(f"window is {self.window}, must be at least 1 token: the last one speaks the answer")
+            raise ValueError(f"window is {self.window}, must be at least 1 token: the answer is read from the last one")
 
-    def settled(self, heuristic: Heuristic, layers: ModelLayers) -> Self:  # noqa: ARG002
-        """The same engine with every null setting filled in for a model with these layers.
+    def resolved(self, heuristic: Heuristic, layers: ModelLayers) -> Self:  # noqa: ARG002
+        """The same engine with every null setting filled in, for this heuristic and a model with these layers.
 
         Raises:
-            ValueError: the heuristic cannot drive this engine, or the model lacks a layer that was asked for.
+            ValueError: the heuristic cannot rank for this engine, or the model lacks a layer that was asked for.
         """
         return self
 
     @abstractmethod
     def prefill(self, job: Job) -> Prefilled:
-        """Reads a prompt; when it returns, the first answer token is known on the host. The engine must be ``settled``."""
+        """Reads a prompt; when it returns, the first answer token is known on the host.
+
+        Raises:
+            ValueError: the engine is not ``resolved``, the job has no heuristic that it needs, or the scores cannot be ordered.
+        """
 
 
 def finished(run: PrunedRun, logits: Tensor, kept: Tensor, next_position: int, choosing_seconds: float) -> Prefilled:
-    """The outcome of a prefill, once its first token has reached the host."""
+    """The result of a prefill, once its first token has reached the host."""
     return Prefilled(run, logits, int(logits.argmax()), kept, next_position, choosing_seconds)
 
 
-def settled_layer(select_layer: int | None) -> int:
-    """The layer of an engine that was settled; raises ValueError if it was not."""
+def resolved_layer(select_layer: int | None) -> int:
+    """The layer of an engine that was resolved; raises ValueError if it was not."""
     if select_layer is None:
-        raise ValueError("select_layer is null: settle the engine for its model first")
+        raise ValueError("select_layer is null: call resolved() with the model's layers first")
     return select_layer
 
 
 @dataclass(frozen=True)
 class Full(Engine):
-    """Every layer sees every token: the baseline. The heuristic is not asked."""
+    """Every layer processes every token: the baseline. No heuristic is asked."""
+
+    kind: ClassVar[str] = "full"
 
     def prefill(self, job: Job) -> Prefilled:
         """All tokens, whatever ``kept`` says."""
-        run, tokens = PrunedRun(job.model, job.input_ids, room=job.room), len(job.input_ids)
+        run, tokens = PrunedRun(job.model, job.input_ids, answer_tokens=job.answer_tokens), len(job.input_ids)
         return finished(run, run.prefill(), torch.arange(tokens), tokens, 0.0)

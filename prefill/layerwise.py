@@ -1,60 +1,69 @@
-"""Layerwise prefill: half-way through the model, the tokens that matter less are left behind."""
+"""Layerwise prefill: half-way through the model, the tokens with the lowest scores are dropped."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.pruning import Keep, PrunedRun
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.prefill.engine import Engine, Job, Prefilled, finished, settled_layer
-from tokenrank.prefill.layers import ModelLayers
-from tokenrank.prefill.selection import best_and_window, refuse_nan
+from tokenrank.prefill.engine import Engine, Job, Prefilled, finished, resolved_layer
+from tokenrank.prefill.kept_tokens import best_and_window, refuse_nan
+from tokenrank.prefill.select_layer import first_layer_read, resolve_select_layer
 
 
 @dataclass(frozen=True)
 class Layerwise(Engine):
-    """Layers up to ``select_layer`` see every token, later ones only the best by the heuristic at that layer.
+    """Layers up to ``select_layer`` process every token, later ones only those with the highest scores at that layer.
 
-    The kept tokens stay at their original positions. The cache of the layers up to ``select_layer`` is compressed
-    to as many tokens, by that layer's own scores and each key head for itself, but for the layers below ``min_layer``.
+    The kept tokens stay at their original positions. The cache of each layer from ``min_layer`` to ``select_layer`` is compressed
+    to as many tokens, by that layer's own scores, each key head separately.
 
     Source: Jo et al. 2025, https://arxiv.org/abs/2502.01068 (FastKV); McDanel, Li, Khaitan 2026,
     https://arxiv.org/abs/2602.16054 (CLAA).
     """
 
-    select_layer: int | None = None  # whose ranking decides; None: half the layers less one
-    min_layer: int = 0  # layers before this one keep their whole cache
-    first_scored: int = 0  # the ranking at ``select_layer`` reads no layer before this one; ``settled`` fills it in
+    kind: ClassVar[str] = "layerwise"
+
+    select_layer: int | None = None  # the layer whose ranking decides; None: half the layers less one
+    min_layer: int = 0  # layers before this one keep their whole cache; at most the model's number of layers
+    first_scored: int = 0  # the first layer that the ranking at ``select_layer`` reads; ``resolved`` fills it in
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.min_layer < 0:
             raise ValueError(f"min_layer is {self.min_layer}, must be at least 0")
 
-    def settled(self, heuristic: Heuristic, layers: ModelLayers) -> Self:
-        """The engine with its layer; raises ValueError for one the model lacks, or a heuristic that ranks after an answer."""
+    def resolved(self, heuristic: Heuristic, layers: ModelLayers) -> Self:
+        """The engine with its select layer.
+
+        Raises:
+            ValueError: the model lacks that layer or has fewer than ``min_layer``, or the heuristic ranks after an answer.
+        """
         if heuristic.needs.answer:
             raise ValueError(
                 f"{type(heuristic).__name__} has no ranking of a layer's own, which the layerwise engine needs; "
                 "one with a draft model drives the draft engine"
             )
-        select_layer = layers.select_layer(self.select_layer)
-        first = layers.first_read(select_layer, heuristic.layers_combined())
+        if self.min_layer > layers.total:
+            raise ValueError(f"min_layer is {self.min_layer}, must be at most {layers.total}, the model's layers")
+        select_layer = resolve_select_layer(layers, self.select_layer)
+        first = first_layer_read(layers, select_layer, heuristic.layers_combined())
         return replace(self, select_layer=select_layer, first_scored=first)
 
     def prefill(self, job: Job) -> Prefilled:
         """As ``Engine.prefill``; later layers never see what was not kept."""
-        select_layer = settled_layer(self.select_layer)
-        run, heuristic, kept = PrunedRun(job.model, job.input_ids, room=job.room, clock=job.clock), job.driver, job.kept
+        select_layer, heuristic, kept = resolved_layer(self.select_layer), job.ranker, job.kept
+        run = PrunedRun(job.model, job.input_ids, answer_tokens=job.answer_tokens, clock=job.clock)
         rows: list[Tensor] = []
-        read: list[Tensor] = []  # all scores that decide something
+        used: list[Tensor] = []  # all scores that decide what is kept
         onward: list[Tensor] = []
 
         def best(scores: Tensor, layer: AttentionLayer) -> Tensor:
-            read.append(scores)
+            used.append(scores)
             return best_and_window(scores, layer.tokens, kept, self.window)
 
         def visit(layer: AttentionLayer) -> Keep:
@@ -64,8 +73,8 @@ class Layerwise(Engine):
             if layer.index != select_layer:
                 return Keep(cached)
             onward.append(best(heuristic.combine(torch.stack(rows))[-1], layer))
-            return Keep(cached, onward[0])
+            return Keep(cached, onward[0], last=True)
 
-        logits = run.prefill(visit, shared_rows=heuristic.needs.window, with_calls=heuristic.needs.call)
-        refuse_nan(read, self.window)
+        logits = run.prefill(visit, heuristic.needs)
+        refuse_nan(used, self.window)
         return finished(run, logits, onward[0], len(job.input_ids), run.choosing.seconds)

@@ -1,48 +1,51 @@
-"""Restarted prefill: a first part of the model reads everything, then the whole model reads only what matters."""
+"""Restarted prefill: the first layers read the whole prompt, then the whole model reads only the best tokens."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.partial import read_up_to
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.stopwatch import Stopwatch
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.prefill.engine import Engine, Job, Prefilled, finished, settled_layer
-from tokenrank.prefill.layers import ModelLayers
-from tokenrank.prefill.selection import best_and_window, refuse_nan
+from tokenrank.prefill.engine import Engine, Job, Prefilled, finished, resolved_layer
+from tokenrank.prefill.kept_tokens import best_and_window, refuse_nan
+from tokenrank.prefill.select_layer import first_layer_read, resolve_select_layer
 
 
 @dataclass(frozen=True)
 class Restart(Engine):
-    """The prompt is read up to the queries and keys of ``select_layer``; its best tokens are then a new, shorter prompt.
+    """The prompt is read up to the queries and keys of ``select_layer``; its best tokens are then read as a new, shorter prompt.
 
-    The kept tokens are renumbered 0, 1, 2, ... and the answer goes on from there. Departures from the original: the last
+    The kept tokens get the positions 0, 1, 2, ... and the answer those after them. Departures from the original: the last
     ``window`` tokens are always kept, and the first reading ends before that layer's attention is computed, which the
     ranking does not need.
 
     Source: Shi et al. 2024, https://arxiv.org/abs/2409.17422 (GemFilter).
     """
 
-    select_layer: int | None = None  # whose ranking decides; None: half the layers less one
-    first_scored: int = 0  # the ranking at ``select_layer`` reads no layer before this one; ``settled`` fills it in
+    kind: ClassVar[str] = "restart"
 
-    def settled(self, heuristic: Heuristic, layers: ModelLayers) -> Self:
-        """The engine with its layer; raises ValueError for one the model lacks, or a heuristic that ranks after an answer."""
+    select_layer: int | None = None  # the layer whose ranking decides; None: half the layers less one
+    first_scored: int = 0  # the first layer that the ranking at ``select_layer`` reads; ``resolved`` fills it in
+
+    def resolved(self, heuristic: Heuristic, layers: ModelLayers) -> Self:
+        """The engine with its select layer; raises ValueError if the model lacks it, or the heuristic ranks after an answer."""
         if heuristic.needs.answer:
             raise ValueError(
                 f"{type(heuristic).__name__} has no ranking of a layer's own, which the restart engine needs"
             )
-        select_layer = layers.select_layer(self.select_layer)
-        first = layers.first_read(select_layer, heuristic.layers_combined())
+        select_layer = resolve_select_layer(layers, self.select_layer)
+        first = first_layer_read(layers, select_layer, heuristic.layers_combined())
         return replace(self, select_layer=select_layer, first_scored=first)
 
     def prefill(self, job: Job) -> Prefilled:
-        """As ``Engine.prefill``; the answer's first token stands at position ``kept``."""
-        heuristic, device = job.driver, job.device
+        """As ``Engine.prefill``; the answer's first token has the position ``kept``."""
+        select_layer, heuristic, device = resolved_layer(self.select_layer), job.ranker, job.device
         choosing = Stopwatch(device, exact=job.clock)
         rows: list[Tensor] = []
 
@@ -51,17 +54,10 @@ class Restart(Engine):
                 with choosing:
                     rows.append(heuristic.score(layer).to(device))
 
-        read_up_to(
-            job.model,
-            job.input_ids,
-            settled_layer(self.select_layer),
-            visit,
-            shared_rows=heuristic.needs.window,
-            with_calls=heuristic.needs.call,
-        )
+        read_up_to(job.model, job.input_ids, select_layer, visit, heuristic.needs)
         with choosing:
             scores = heuristic.combine(torch.stack(rows))[-1]
             places = best_and_window(scores, len(job.input_ids), job.kept, self.window)
             refuse_nan([scores], self.window)
-        run = PrunedRun(job.model, job.input_ids.to(device)[places], room=job.room)
+        run = PrunedRun(job.model, job.input_ids.to(device)[places], answer_tokens=job.answer_tokens)
         return finished(run, run.prefill(), places, job.kept, choosing.seconds)

@@ -1,4 +1,4 @@
-"""Prints the table of docs/architectures.md: how far captured attention is from the model's own, on tiny random models.
+"""Prints the table of docs/architectures.md: the deviation of captured attention from the model's own, on tiny random models.
 
 python scripts/architectures.py
 """
@@ -8,6 +8,7 @@ import warnings
 import torch
 
 from tokenrank.capture.deviation import answer_truth, furthest, own_attention
+from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.reading import read
 from tokenrank.models.architectures import ARCHITECTURES, tiny_of
@@ -16,7 +17,7 @@ PROMPT, ANSWER = 40, 5  # tokens
 
 
 def main() -> None:
-    """One row an architecture, in the route that transformers chooses."""
+    """One row for each architecture, with the attention implementation that transformers chooses."""
     warnings.simplefilter("ignore")
     print(
         "| architecture | route | layers captured | windowed | largest deviation, prompt | answer | same tokens as generate() |"
@@ -29,7 +30,7 @@ def main() -> None:
 def row(name: str) -> str:
     """The architecture's row of the table."""
     model, eager = tiny_of(name), tiny_of(name, "eager")
-    route, total = model.config._attn_implementation, model.config.get_text_config().num_hidden_layers
+    route = model.config._attn_implementation
     ids = torch.randint(0, 64, (PROMPT,), generator=torch.Generator().manual_seed(1))
     passing: list[AttentionLayer] = []
     plain = model.generate(ids[None], attention_mask=torch.ones(1, PROMPT), max_new_tokens=ANSWER, do_sample=False)  # type: ignore[operator]
@@ -38,10 +39,10 @@ def row(name: str) -> str:
     truth = answer_truth(eager, ids, reading.answer_ids, reading.answer_layers)
     answer = max(map(furthest, reading.answer_layers, truth))
     same = plain[0, PROMPT:].tolist() == reading.answer_ids.tolist()
-    windowed = [layer.index for layer in passing if layer.sliding_window is not None]
-    captured = [layer.index for layer in passing]
-    layers = "all" if len(captured) == total else f"{', '.join(map(str, captured))} of {total}"
-    window = ", ".join(map(str, windowed)) or "none"
+    known = model_layers(model)
+    numbers = ", ".join(map(str, known.attention))
+    layers = "all" if len(known.attention) == known.total else f"{numbers} of {known.total}"
+    window = ", ".join(map(str, sorted(known.windowed))) or "none"
     return f"| {name} | {route} | {layers} | {window} | {prompt:.0e} | {answer:.0e} | {'yes' if same else 'NO'} |"
 
 

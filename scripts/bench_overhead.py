@@ -117,14 +117,7 @@ def shares(model: PreTrainedModel, prompt: Prompt, heuristics: Mapping[str, Heur
             with adding(spent, name):
                 kept.append(heuristics[name].score(layer))
 
-    reading = read(
-        model,
-        torch.tensor(prompt.input_ids),
-        visit,
-        max_new_tokens=1,
-        shared_rows=needs.window,
-        look_ahead=needs.look_ahead,
-    )
+    reading = read(model, torch.tensor(prompt.input_ids), visit, max_new_tokens=1, needs=needs)
     for name, each in heuristics.items():
         with adding(spent, name):
             if each.needs.answer:

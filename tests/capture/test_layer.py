@@ -172,3 +172,32 @@ def test_a_layer_in_bfloat16_is_read_in_float32_and_left_as_it_was() -> None:
 def test_a_layer_knows_its_tokens_and_key_heads() -> None:
     layer = random_layer(heads=4, kv_heads=2, tokens=13)
     assert (layer.tokens, layer.kv_heads) == (13, 2)
+
+
+LEFT = [0, 1, 7, 8, 9, 20, 33, 39]  # of the prompt's tokens
+
+
+def left_of(whole: AttentionLayer) -> AttentionLayer:
+    """The layer of those tokens alone."""
+    positions = torch.tensor(LEFT)
+    return replace(whole, queries=whole.queries[:, LEFT], keys=whole.keys[:, LEFT], positions=positions)
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+def test_tokens_with_gaps_between_them_attend_by_their_positions(rules: dict[str, Any]) -> None:
+    """The slow version: attention over all tokens, from which those that are not left are taken out."""
+    whole = random_layer(**rules)
+    rows = slow.attention(replace(whole, sinks=None))[:, LEFT][:, :, LEFT]
+    expected = rows / rows.sum(axis=-1, keepdims=True)
+    layer = left_of(replace(whole, sinks=None))
+    assert close(layer.attention(len(LEFT)), expected)
+    assert close(layer.attention(2), expected[:, -2:])
+    assert close(replace(layer, shared_rows=4).attention(3), expected[:, -3:])
+    assert close(layer.attention_block(2, 5), expected[:, 2:5])
+    assert close(layer.attention_block(2, 5, trim=True), expected[:, 2:5, :5])
+
+
+def test_without_their_positions_a_window_would_reach_too_far() -> None:
+    layer = left_of(random_layer(sliding_window=6))
+    wrong = replace(layer, positions=None)
+    assert not torch.allclose(layer.attention(len(LEFT)), wrong.attention(len(LEFT)), atol=1e-2)

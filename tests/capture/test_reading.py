@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef  # lives as long as nobody holds the numbers
-from transformers import PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from tokenrank.capture.layer import AttentionLayer
-from tokenrank.capture.reading import attention_layers, read
+from tokenrank.capture.needs import Needs
+from tokenrank.capture.reading import read
+from tokenrank.models.architectures import tiny_of
 
 TOKENS, ANSWER = 30, 8
 
@@ -174,7 +176,7 @@ def test_shared_rows_are_no_more_than_the_prompt_has(model: PreTrainedModel, tok
         prompt(tokens=tokens),
         lambda layer: shared.append(layer.shared_rows if layer.attention(rows).any() else -1),
         max_new_tokens=2,
-        shared_rows=8,
+        needs=Needs(window=8),
     )
     assert shared == [rows] * 4
     assert {layer.shared_rows for layer in reading.answer_layers} == {0}
@@ -210,15 +212,13 @@ def test_a_model_that_shows_no_layer_is_an_error(model: PreTrainedModel, monkeyp
     model.set_attn_implementation("sdpa")
     with pytest.raises(ValueError, match="no attention layer of LlamaForCausalLM was captured"):
         read(model, prompt(), ignore, max_new_tokens=3)
-    with pytest.raises(ValueError, match="no attention layer of LlamaForCausalLM was captured"):
-        attention_layers(model)
 
 
 @pytest.mark.parametrize("look_ahead", [0, 3, 9])
 def test_looking_ahead_feeds_more_and_changes_nothing_else(tiny_model: PreTrainedModel, look_ahead: int) -> None:
     ids = torch.tensor([(3 * i * i + 1) % 256 for i in range(30)])  # its answer does not end early
     plain = read(tiny_model, ids, lambda _: None, max_new_tokens=4)
-    found = read(tiny_model, ids, lambda _: None, max_new_tokens=4, look_ahead=look_ahead)
+    found = read(tiny_model, ids, lambda _: None, max_new_tokens=4, needs=Needs(look_ahead=look_ahead))
     longer = read(tiny_model, ids, lambda _: None, max_new_tokens=max(4, look_ahead + 1))
     assert found.answer_ids.tolist() == plain.answer_ids.tolist()
     for wanted, layer, ahead, far in zip(
@@ -235,7 +235,7 @@ def test_the_calls_of_the_modules_come_along_only_if_asked_for(tiny_model: PreTr
     read(tiny_model, ids, seen.append, max_new_tokens=1)
     assert all(layer.call is None for layer in seen)
     seen.clear()
-    found = read(tiny_model, ids, seen.append, max_new_tokens=2, with_calls=True)
+    found = read(tiny_model, ids, seen.append, max_new_tokens=2, needs=Needs(call=True))
     attention = [module for module in tiny_model.modules() if hasattr(module, "q_proj")]
     assert [layer.call.module for layer in seen if layer.call] == attention
     for layer in seen:
@@ -246,3 +246,51 @@ def test_the_calls_of_the_modules_come_along_only_if_asked_for(tiny_model: PreTr
         assert "position_embeddings" in layer.call.arguments
     assert all(layer.call is None for layer in found.answer_layers)
     assert not any(module._forward_pre_hooks for module in tiny_model.modules())
+
+
+def deepseek() -> PreTrainedModel:
+    """Values of 12 numbers a head, keys of 8 + 4."""
+    shape: dict[str, Any] = {
+        "hidden_size": 32,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "num_hidden_layers": 2,
+    }
+    latent = {"q_lora_rank": None, "kv_lora_rank": 16, "qk_nope_head_dim": 4, "qk_rope_head_dim": 4, "v_head_dim": 12}
+    dense = {"intermediate_size": 48, "first_k_dense_replace": 2, "vocab_size": 256, "initializer_range": 0.3}
+    config = AutoConfig.for_model("deepseek_v3", **shape, **latent, **dense, bos_token_id=None, eos_token_id=None)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+    model.train(False)
+    return model
+
+
+@pytest.mark.parametrize(("build", "shape"), [(tiny_of, (2, TOKENS, 8)), (deepseek, (4, TOKENS, 12))])
+def test_values_are_the_models_own_and_end_with_their_layer(
+    build: Callable[..., PreTrainedModel], shape: tuple[int, int, int]
+) -> None:
+    """With its own eager attention and these values each layer gives what the model's output projection is given."""
+    model = build("llama") if build is tiny_of else build()
+    ids, seen, projected = prompt() % 64, [], []
+
+    def visit(layer: AttentionLayer) -> None:
+        assert layer.values is not None
+        assert layer.values.shape == shape
+        values = layer.values.repeat_interleave(4 // layer.kv_heads, dim=0)
+        seen.append((layer.attention(TOKENS) @ values).transpose(0, 1).flatten(1))
+
+    for module in model.modules():
+        if hasattr(module, "o_proj"):
+            module.o_proj.register_forward_pre_hook(lambda _, args: projected.append(args[0][0]))  # type: ignore[union-attr]
+    reading = read(model, ids, visit, max_new_tokens=1, needs=Needs(values=True))
+    assert len(seen) == len(projected) > 1
+    assert all(torch.allclose(one, other, atol=1e-5) for one, other in zip(seen, projected, strict=True))
+    assert not torch.allclose(seen[0], projected[1], atol=1e-2)
+    assert all(layer.values is None for layer in [*reading.answer_layers, *reading.ahead_layers])
+
+
+def test_values_are_there_only_if_asked_for(model: PreTrainedModel) -> None:
+    seen: list[AttentionLayer] = []
+    read(model, prompt(), seen.append, max_new_tokens=1)
+    assert [layer.values for layer in seen] == [None] * 4

@@ -11,10 +11,10 @@ from transformers import PreTrainedModel
 
 from tests.command import Command
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.accuracy import FlopCounts
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.prefill.engine import Job
-from tokenrank.prefill.layers import ModelLayers
 from tokenrank.prefill.layerwise import Layerwise
 
 SMALL = (
@@ -107,9 +107,9 @@ class Noting(CLAA):
 
 def test_operations_are_counted_once_for_as_many_tokens(tiny_model: PreTrainedModel) -> None:
     heuristic = Noting(window=4, n=1)
-    engine = Layerwise(window=4).settled(heuristic, ModelLayers(4, range(4)))
+    engine = Layerwise(window=4).resolved(heuristic, ModelLayers(4, tuple(range(4))))
     counts = FlopCounts()
-    jobs = [Job(tiny_model, heuristic, torch.arange(tokens), 20, room=1) for tokens in (60, 60, 61)]
+    jobs = [Job(tiny_model, heuristic, torch.arange(tokens), 20, answer_tokens=1) for tokens in (60, 60, 61)]
     first, again, longer = (counts.of("claa", engine, job) for job in jobs)
     assert first == again < longer
     assert Noting.seen == [60, 61]

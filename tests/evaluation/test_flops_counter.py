@@ -19,7 +19,7 @@ def layer_flops(tokens: int, *, causal: bool = True) -> int:
 
 def run_of(tokens: int, implementation: str) -> PrunedRun:
     ids = torch.arange(tokens) % WORDS
-    return PrunedRun(tiny_of("llama", implementation), ids, room=1)
+    return PrunedRun(tiny_of("llama", implementation), ids, answer_tokens=1)
 
 
 @pytest.mark.parametrize("tokens", [16, 50])

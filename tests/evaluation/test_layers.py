@@ -10,9 +10,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from tests.command import Command
-from tokenrank.capture.reading import LayerFacts
+from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.layers import layer_note, layer_record
-from tokenrank.models.architectures import ARCHITECTURES, SHAPE, tiny_of
+from tokenrank.models.architectures import ARCHITECTURES, SHAPE
 from tokenrank.models.tiny import byte_tokenizer
 
 SMALL = ("task.lengths=[300]", "task.depths=[0,50]", "task.max_new_tokens=4", "heuristic=[claa,random]")
@@ -35,8 +35,8 @@ def recorded(run: Path) -> Any:
 
 
 def test_the_record_names_captured_and_windowed_layers() -> None:
-    layers = [LayerFacts(0, 16), LayerFacts(1, None), LayerFacts(2, 16)]
-    assert layer_record(layers, tiny_of("gemma3")) == {"captured": [0, 1, 2], "windowed": [0, 2], "of": 3}
+    layers = ModelLayers(3, (0, 1, 2), {0: 16, 2: 16})
+    assert layer_record(layers) == {"captured": [0, 1, 2], "windowed": [0, 2], "of": 3}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_record_names_captured_and_windowed_layers() -> None:
     ],
 )
 def test_the_note_is_for_models_with_layers_that_are_not_ranked(captured: list[int], note: str | None) -> None:
-    assert layer_note([LayerFacts(index, None) for index in captured], tiny_of("llama")) == note
+    assert layer_note(ModelLayers(3, tuple(captured))) == note
 
 
 def test_a_run_on_a_hybrid_says_which_layer_it_ranks(tokenrank: Command, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from tests.slow import random_layer
-from tokenrank.heuristics.controls import Known, Random, Recency, Sinks
+from tokenrank.heuristics.controls import Random, Recency, Sinks
 
 
 def test_noise_is_the_same_for_the_same_seed_layer_and_prompt() -> None:
@@ -48,10 +48,3 @@ def test_recency_ranks_the_last_token_first() -> None:
 
 def test_sinks_rank_the_first_token_first() -> None:
     assert Sinks().score(random_layer(tokens=5)).argsort(descending=True).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_known_scores_are_those_of_their_layer() -> None:
-    rows = {0: torch.rand(40), 3: torch.rand(40)}
-    known = Known(rows)
-    assert torch.equal(known.score(random_layer(index=3)), rows[3])
-    assert torch.equal(known.score_heads(random_layer(index=0))[1], rows[0])

@@ -27,7 +27,7 @@ def ranked(model: PreTrainedModel, tokenizer: Tokenizer, method: KVPress) -> lis
     method.check(tokenizer, "generated")
     method.attach(model)
     pairs: list[tuple[AttentionLayer, Tensor]] = []
-    read(model, PROMPT, lambda layer: pairs.append((layer, method.score(layer))), max_new_tokens=2, with_calls=True)
+    read(model, PROMPT, lambda layer: pairs.append((layer, method.score(layer))), max_new_tokens=2, needs=method.needs)
     return pairs
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tokenrank.capture.reading import read
+from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.gemfilter import GemFilter
 from tokenrank.heuristics.heuristic import Heuristic
@@ -14,7 +15,6 @@ from tokenrank.heuristics.speculative import Speculative
 from tokenrank.models.architectures import ARCHITECTURES, tiny_of
 from tokenrank.prefill.draft import Draft
 from tokenrank.prefill.engine import Engine, Full, Job, Prefilled
-from tokenrank.prefill.layers import ModelLayers
 from tokenrank.prefill.layerwise import Layerwise
 from tokenrank.prefill.restart import Restart
 
@@ -44,11 +44,8 @@ def model_of(architecture: str, implementation: str | None = None) -> PreTrained
 
 @cache
 def layers_of(architecture: str) -> ModelLayers:
-    """Its layers, as one reading shows them."""
-    model = model_of(architecture)
-    layers = read(model, prompt(4), lambda _: None, max_new_tokens=1).answer_layers
-    windowed = [layer.index for layer in layers if layer.sliding_window is not None]
-    return ModelLayers(model.config.num_hidden_layers, [layer.index for layer in layers], windowed)
+    """Its layers."""
+    return model_layers(model_of(architecture))
 
 
 def prefilled(
@@ -56,14 +53,14 @@ def prefilled(
 ) -> Prefilled:
     """The prompt, read by the engine."""
     model = model_of(architecture, implementation)
-    settled = engine.settled(heuristic, layers_of(architecture))
-    return settled.prefill(Job(model, heuristic, prompt(), kept, room=ANSWER))
+    resolved = engine.resolved(heuristic, layers_of(architecture))
+    return resolved.prefill(Job(model, heuristic, prompt(), kept, answer_tokens=ANSWER))
 
 
 def answered(done: Prefilled, tokens: int = ANSWER) -> tuple[list[int], Tensor]:
     """The greedy answer and the logits of each of its tokens, (answer tokens, vocabulary)."""
     answer, logits = [done.first_token], [done.logits]
     while len(answer) < tokens:
-        logits.append(done.run.decode(answer[-1], done.next_position + len(answer) - 1))
+        logits.append(done.decode(answer[-1], len(answer) - 1))
         answer.append(int(logits[-1].argmax()))
     return answer, torch.stack(logits)

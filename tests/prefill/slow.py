@@ -1,4 +1,4 @@
-"""Pruned prefill the slow way: nothing is removed, what would have been is masked. One pass over prompt and answer, no cache."""
+"""Pruned prefill the slow way: dropped tokens are masked and not removed. One pass over prompt and answer, no cache."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +16,8 @@ class Hidden:
     """Which prompt tokens are hidden, and from whom."""
 
     tokens: int  # of the prompt
-    select_layer: int
-    onward: list[int]  # tokens that layers after ``select_layer`` see
-    cached: Mapping[int, list[list[int]]]  # layer up to ``select_layer`` -> per key head, tokens that the answer sees
+    drops: Mapping[int, list[int]]  # layer -> tokens that the layers after it see, by the last drop before them
+    cached: Mapping[int, list[list[int]]]  # layer -> per key head, tokens that the answer sees
 
     def sees(self, layer: int, kv_head: int, query: int, key: int, window: int | None) -> bool:
         """Whether the query at that position sees that key."""
@@ -26,8 +25,9 @@ class Hidden:
             return False
         if key >= self.tokens:
             return True
-        if layer > self.select_layer:
-            return key in self.onward
+        before = [drop for drop in self.drops if drop < layer]
+        if before and key not in self.drops[max(before)]:
+            return False
         if query < self.tokens or layer not in self.cached:
             return True
         return key in self.cached[layer][kv_head]

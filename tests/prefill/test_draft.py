@@ -26,7 +26,7 @@ def test_reading_only_the_kept_tokens_is_hiding_the_others(architecture: str, ke
     assert done.kept.tolist() == wanted
     assert done.next_position == TOKENS
     answer, logits = answered(done)
-    hidden = Hidden(TOKENS, -1, wanted, {})
+    hidden = Hidden(TOKENS, {-1: wanted}, {})
     assert torch.allclose(masked_logits(model, prompt(), answer, hidden), logits, atol=1e-4)
 
 
@@ -36,10 +36,10 @@ def test_a_draft_model_chooses_its_own_tokens(tmp_path: Path) -> None:
     byte_tokenizer().save_pretrained(tmp_path)
     model, ids = target.model(), torch.arange(60) % 250
     own, drafted = (
-        Draft(window=4).prefill(Job(model, Speculative(draft=path), ids, 20, room=1)).kept.tolist()
+        Draft(window=4).prefill(Job(model, Speculative(draft=path), ids, 20, answer_tokens=1)).kept.tolist()
         for path in (None, str(tmp_path))
     )
-    alone = Draft(window=4).prefill(Job(draft.model(), Speculative(), ids, 20, room=1)).kept.tolist()
+    alone = Draft(window=4).prefill(Job(draft.model(), Speculative(), ids, 20, answer_tokens=1)).kept.tolist()
     assert drafted == alone
     assert drafted != own
 
@@ -61,6 +61,6 @@ def test_the_drafts_time_is_spent_choosing() -> None:
 
 def test_a_heuristic_without_a_draft_is_refused() -> None:
     with pytest.raises(ValueError, match="CLAA ranks what the model has read; the draft engine needs"):
-        Draft().settled(CLAA(), layers_of("llama"))
+        Draft().resolved(CLAA(), layers_of("llama"))
     with pytest.raises(ValueError, match="CLAA ranks what the model has read, so it cannot rank before"):
         CLAA().draft_scores(model_of("llama"), prompt())

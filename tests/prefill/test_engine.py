@@ -7,10 +7,10 @@ import torch
 
 from tests.prefill.cases import ANSWER, ENGINES, TOKENS, answered, layers_of, model_of, prefilled, prompt
 from tests.prefill.slow import Hidden, masked_logits
+from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.models.architectures import ARCHITECTURES
 from tokenrank.prefill.engine import Engine, Full, Job
-from tokenrank.prefill.layers import ModelLayers
 from tokenrank.prefill.layerwise import Layerwise
 from tokenrank.prefill.restart import Restart
 
@@ -44,7 +44,7 @@ def test_with_fewer_tokens_kept_the_logits_are_other_ones(engine: str) -> None:
 
 
 def test_the_full_engine_asks_nobody() -> None:
-    done = Full().prefill(Job(model_of("llama"), None, prompt(), kept=7, room=2))
+    done = Full().prefill(Job(model_of("llama"), None, prompt(), kept=7, answer_tokens=2))
     assert done.kept.tolist() == list(range(TOKENS))
     assert done.choosing_seconds == 0
 
@@ -77,16 +77,16 @@ def test_no_hook_is_left_behind() -> None:
 
 
 @pytest.mark.parametrize("engine", [Layerwise(), Restart()])
-def test_an_engine_that_was_not_settled_says_so(engine: Engine) -> None:
-    with pytest.raises(ValueError, match="settle the engine for its model first"):
-        engine.prefill(Job(model_of("llama"), CLAA(), prompt(), 20, room=1))
+def test_an_engine_that_is_not_resolved_says_so(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="select_layer is null: call resolved"):
+        engine.prefill(Job(model_of("llama"), CLAA(), prompt(), 20, answer_tokens=1))
 
 
 @pytest.mark.parametrize("engine", ["layerwise", "restart", "draft"])
 def test_without_a_heuristic_only_the_full_engine_runs(engine: str) -> None:
-    settled = ENGINES[engine][0].settled(ENGINES[engine][1], layers_of("llama"))
+    resolved = ENGINES[engine][0].resolved(ENGINES[engine][1], layers_of("llama"))
     with pytest.raises(ValueError, match="needs a heuristic to rank the tokens"):
-        settled.prefill(Job(model_of("llama"), None, prompt(), 20, room=1))
+        resolved.prefill(Job(model_of("llama"), None, prompt(), 20, answer_tokens=1))
 
 
 def test_a_window_below_one_is_refused() -> None:
@@ -97,11 +97,11 @@ def test_a_window_below_one_is_refused() -> None:
 def test_the_slow_version_with_nothing_hidden_is_the_model() -> None:
     model: Any = model_of("llama")
     everything = list(range(TOKENS))
-    hidden = Hidden(TOKENS, 0, everything, {0: [everything, everything]})
+    hidden = Hidden(TOKENS, {0: everything}, {0: [everything, everything]})
     with torch.inference_mode():
         plain = model(input_ids=prompt()[None]).logits[0, -1:]
     assert torch.allclose(masked_logits(model, prompt(), [0], hidden), plain, atol=1e-5)
 
 
 def test_layers_of_the_cases_are_those_of_the_models() -> None:
-    assert layers_of("gemma2") == ModelLayers(3, [0, 1, 2], [0, 2])
+    assert layers_of("gemma2") == ModelLayers(3, (0, 1, 2), {0: 16, 2: 16})

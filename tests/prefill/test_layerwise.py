@@ -9,12 +9,12 @@ from torch import Tensor
 
 from tests.prefill.cases import ANSWER, HYBRID, PLAIN, TOKENS, answered, layers_of, model_of, prefilled, prompt
 from tests.prefill.slow import Hidden, masked_logits
+from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.layer import AttentionLayer
-from tokenrank.capture.layers import decoder_layers
 from tokenrank.capture.pruning import Keep, PrunedRun
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.claa import CLAA
-from tokenrank.heuristics.controls import Known, Random
+from tokenrank.heuristics.controls import Random
 from tokenrank.heuristics.fastkv import FastKV
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.snapkv import SnapKV
@@ -24,6 +24,7 @@ from tokenrank.models.architectures import ARCHITECTURES
 from tokenrank.prefill.engine import Engine
 from tokenrank.prefill.layerwise import Layerwise
 from tokenrank.prefill.restart import Restart
+from tokenrank.prefill.select_layer import resolve_select_layer
 
 WINDOW = 4
 DRIVERS: dict[str, Heuristic] = {
@@ -51,16 +52,16 @@ def hidden_by(architecture: str, heuristic: Heuristic, kept: int, select: int, m
         if min_layer <= layer.index <= select:
             cached[layer.index] = [slow_best(row, kept) for row in heuristic.score_heads(layer)]
 
-    read(model_of(architecture), prompt(), visit, max_new_tokens=1, shared_rows=heuristic.needs.window)
+    read(model_of(architecture), prompt(), visit, max_new_tokens=1, needs=heuristic.needs)
     numbers = list(layers_of(architecture).attention)
     ranking = heuristic.combine(torch.stack(rows[: numbers.index(select) + 1]))[-1]
-    return Hidden(TOKENS, select, slow_best(ranking, kept), cached)
+    return Hidden(TOKENS, {select: slow_best(ranking, kept)}, cached)
 
 
 @pytest.mark.parametrize("kept", [8, 16])  # 20 and 40 % of 40 tokens
 @pytest.mark.parametrize("architecture", PLAIN)
 def test_removing_tokens_is_masking_them(architecture: str, kept: int) -> None:
-    select = layers_of(architecture).select_layer(1)
+    select = resolve_select_layer(layers_of(architecture), 1)
     engine = Layerwise(window=WINDOW, select_layer=select)
     answer, logits = answered(prefilled(architecture, engine, DRIVERS["claa"], kept))
     hidden = hidden_by(architecture, DRIVERS["claa"], kept, select, min_layer=0)
@@ -68,7 +69,7 @@ def test_removing_tokens_is_masking_them(architecture: str, kept: int) -> None:
 
 
 @pytest.mark.parametrize("select", [0, 1, 2])
-@pytest.mark.parametrize("min_layer", [0, 1, 5])
+@pytest.mark.parametrize("min_layer", [0, 1, 3])
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("architecture", ["llama", "qwen2 (window)"])
 def test_every_heuristic_drives_it_at_every_layer(architecture: str, driver: str, min_layer: int, select: int) -> None:
@@ -82,8 +83,8 @@ def test_the_slow_version_notices_one_token_more() -> None:
     engine = Layerwise(window=WINDOW, select_layer=1)
     answer, logits = answered(prefilled("llama", engine, DRIVERS["claa"], 9))
     hidden = hidden_by("llama", DRIVERS["claa"], 9, 1, min_layer=0)
-    missing = next(token for token in range(TOKENS) if token not in hidden.onward)
-    wrong = Hidden(TOKENS, 1, [*hidden.onward, missing], hidden.cached)
+    missing = next(token for token in range(TOKENS) if token not in hidden.drops[1])
+    wrong = Hidden(TOKENS, {1: [*hidden.drops[1], missing]}, hidden.cached)
     assert not torch.allclose(masked_logits(model_of("llama"), prompt(), answer, wrong), logits, atol=1e-3)
 
 
@@ -112,7 +113,7 @@ def test_a_hybrids_later_layers_read_the_kept_tokens_as_if_there_were_no_others(
         wanted = model.get_output_embeddings()(norm(hidden[:, -1]))[0]
     scale = getattr(model.config, "lm_head_multiplier", 1) / getattr(model.config, "logits_scaling", 1)
     assert torch.allclose(done.logits, wanted * scale, atol=1e-4)
-    assert done.kept.tolist() == hidden_by(architecture, DRIVERS["fastkv"], 12, 1, 0).onward
+    assert done.kept.tolist() == hidden_by(architecture, DRIVERS["fastkv"], 12, 1, 0).drops[1]
 
 
 @pytest.mark.parametrize("implementation", [None, "eager"])
@@ -123,7 +124,7 @@ def test_decoding_is_reading_the_answer_with_the_prompt(architecture: str, imple
     select = next(layer for layer in layers_of(architecture).attention if layer > 0)
 
     def run(ids: Tensor, places: Tensor) -> tuple[PrunedRun, Tensor]:
-        run = PrunedRun(model, ids, room=len(tokens))
+        run = PrunedRun(model, ids, answer_tokens=len(tokens))
         return run, run.prefill(lambda layer: Keep(onward=places if layer.index == select else None))
 
     decoding, found = run(prompt(), onward)
@@ -136,7 +137,7 @@ def test_decoding_is_reading_the_answer_with_the_prompt(architecture: str, imple
 
 @pytest.mark.parametrize("architecture", ["mistral (window)", "qwen2 (window)", "gemma3", "gpt2", "opt"])
 def test_eager_attention_masks_what_is_removed_too(architecture: str) -> None:
-    engine = Layerwise(window=WINDOW, select_layer=layers_of(architecture).select_layer(1))
+    engine = Layerwise(window=WINDOW, select_layer=resolve_select_layer(layers_of(architecture), 1))
     plain, eager = (
         answered(prefilled(architecture, engine, DRIVERS["claa"], 9, implementation))[1]
         for implementation in (None, "eager")
@@ -146,7 +147,7 @@ def test_eager_attention_masks_what_is_removed_too(architecture: str) -> None:
 
 def test_no_layer_reserves_room_for_tokens_that_it_is_never_given() -> None:
     done = prefilled("llama", Layerwise(window=WINDOW, select_layer=0), DRIVERS["fastkv"], 10)
-    layers: list[Any] = done.run.cache.layers
+    layers: list[Any] = done.run.kept.cache.layers
     assert [layer._keys.shape[2] for layer in layers] == [10 + ANSWER] * 3
     for place in range(ANSWER):
         done.run.decode(1, TOKENS + place)
@@ -204,23 +205,16 @@ def test_kept_tokens_are_ascending_and_hold_the_window() -> None:
 
 def test_the_cache_holds_what_the_settings_say() -> None:
     done = prefilled("llama", Layerwise(window=WINDOW, select_layer=1, min_layer=1), DRIVERS["claa"], 10)
-    held = [layer.get_seq_length() for layer in done.run.cache.layers]  # type: ignore[union-attr]
+    held = [layer.get_seq_length() for layer in done.run.kept.cache.layers]  # type: ignore[union-attr]
     assert held == [TOKENS, 10, 10]
-    assert done.run.kv_bytes() == (TOKENS + 10 + 10) * 2 * 2 * 8 * 4  # keys and values, key heads, dim, bytes
+    assert done.kv_bytes() == (TOKENS + 10 + 10) * 2 * 2 * 8 * 4  # keys and values, key heads, dim, bytes
 
 
 def test_a_windowed_layer_counts_what_the_next_token_can_see() -> None:
     done = prefilled("mistral (window)", Layerwise(window=WINDOW), DRIVERS["claa"], TOKENS)
-    assert done.run.kv_bytes() == 3 * 15 * 2 * 2 * 8 * 4  # a window of 16 with the next token itself
+    assert done.kv_bytes() == 3 * 15 * 2 * 2 * 8 * 4  # a window of 16 with the next token itself
     done.run.decode(0, TOKENS)
-    assert done.run.kv_bytes() == 3 * 15 * 2 * 2 * 8 * 4
-
-
-def test_known_scores_keep_the_tokens_that_they_name() -> None:
-    scores = torch.zeros(TOKENS)
-    scores[[3, 5, 20]] = 1
-    done = prefilled("llama", Layerwise(window=WINDOW, select_layer=1), Known({0: scores, 1: scores}), 7)
-    assert done.kept.tolist() == [3, 5, 20, 36, 37, 38, 39]
+    assert done.kv_bytes() == 3 * 15 * 2 * 2 * 8 * 4
 
 
 def test_choosing_takes_time() -> None:
@@ -229,19 +223,22 @@ def test_choosing_takes_time() -> None:
 
 def test_a_ranking_that_comes_after_the_answer_is_refused() -> None:
     with pytest.raises(ValueError, match="Speculative has no ranking of a layer's own"):
-        Layerwise().settled(Speculative(), layers_of("llama"))
+        Layerwise().resolved(Speculative(), layers_of("llama"))
 
 
 def test_a_layer_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match="select_layer is 3, must be an attention layer of the model: 0 to 2"):
-        Layerwise(select_layer=3).settled(CLAA(), layers_of("llama"))
+        Layerwise(select_layer=3).resolved(CLAA(), layers_of("llama"))
     with pytest.raises(ValueError, match="select_layer is 0, must be an attention layer of the model: 1"):
-        Layerwise(select_layer=0).settled(CLAA(), layers_of("lfm2 (hybrid)"))
+        Layerwise(select_layer=0).resolved(CLAA(), layers_of("lfm2 (hybrid)"))
 
 
-def test_a_negative_first_compressed_layer_is_refused() -> None:
+def test_a_first_compressed_layer_outside_the_model_is_refused() -> None:
     with pytest.raises(ValueError, match="min_layer is -1"):
         Layerwise(min_layer=-1)
+    assert Layerwise(min_layer=3).resolved(CLAA(), layers_of("llama")).min_layer == 3  # no cache is compressed
+    with pytest.raises(ValueError, match="min_layer is 4, must be at most 3, the model's layers"):
+        Layerwise(min_layer=4).resolved(CLAA(), layers_of("llama"))
 
 
 @dataclass(frozen=True)

@@ -41,17 +41,17 @@ def test_the_first_reading_ends_before_the_layers_own_output() -> None:
     seen: list[tuple[int, int]] = []
     for place, layer in enumerate(model.model.layers):
         layer.mlp.register_forward_pre_hook(lambda _, args, place=place: seen.append((place, args[0].shape[1])))
-    engine = Restart(window=4, select_layer=1).settled(GemFilter(), layers_of("llama"))
-    engine.prefill(Job(model, GemFilter(), prompt(), 12, room=1))
+    engine = Restart(window=4, select_layer=1).resolved(GemFilter(), layers_of("llama"))
+    engine.prefill(Job(model, GemFilter(), prompt(), 12, answer_tokens=1))
     assert seen == [(0, TOKENS), (0, 12), (1, 12), (2, 12)]
 
 
 def test_only_the_kept_tokens_are_cached() -> None:
     done = prefilled("llama", Restart(window=4), GemFilter(), 12)
-    assert done.run.kv_bytes() == 3 * 12 * 2 * 2 * 8 * 4
+    assert done.kv_bytes() == 3 * 12 * 2 * 2 * 8 * 4
     assert done.choosing_seconds > 0
 
 
 def test_a_ranking_that_comes_after_the_answer_is_refused() -> None:
     with pytest.raises(ValueError, match="Speculative has no ranking of a layer's own, which the restart engine needs"):
-        Restart().settled(Speculative(), layers_of("llama"))
+        Restart().resolved(Speculative(), layers_of("llama"))

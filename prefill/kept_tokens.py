@@ -1,4 +1,4 @@
-"""Which tokens a ranking keeps: the one rule for hidden states, caches and prompts."""
+"""Which tokens a ranking keeps: one rule for hidden states, caches and prompts."""
 
 from collections.abc import Sequence
 
@@ -7,19 +7,19 @@ from torch import Tensor
 
 
 def best_and_window(scores: Tensor, tokens: int, kept: int, window: int) -> Tensor:
-    """The best tokens and always the last ``window``, in the order of the prompt. Of equal scores the earlier token is kept.
+    """The tokens with the highest scores and always the last ``window``, in the prompt's order. Of equal scores the earlier wins.
 
     Args:
-        scores: (..., tokens), higher = keep; those of the window are not read. Whether they are NaN is ``refuse_nan``'s to say.
+        scores: (..., tokens), higher = keep; those of the window are not read. NaNs are not checked here; call ``refuse_nan``.
         tokens: of the prompt.
-        kept: tokens that stay in all, above ``window`` and at most all.
-        window: tokens at the end of the prompt that always stay.
+        kept: tokens kept in all, above ``window`` and at most all.
+        window: tokens at the end of the prompt that are always kept.
 
     Returns:
         (..., kept) int64, ascending.
 
     Raises:
-        ValueError: there is not one score a token, or ``kept`` leaves no room beside the window or is more than there are.
+        ValueError: the number of scores is not ``tokens``, or ``kept`` is out of range.
 
     >>> best_and_window(torch.tensor([0.1, 0.9, 0.2, 0.9, 0.0]), tokens=5, kept=3, window=1)
     tensor([1, 3, 4])
@@ -37,11 +37,12 @@ def best_and_window(scores: Tensor, tokens: int, kept: int, window: int) -> Tens
 
 
 def refuse_nan(scores: Sequence[Tensor], window: int) -> None:
-    """Raises ValueError if a score before the window is NaN. One look for all: on a GPU a look waits for it.
+    """Raises ValueError if a score before the window is NaN; on a GPU this waits once, for all scores together.
 
     Args:
-        scores: (..., tokens) each.
+        scores: (..., tokens) each, on any devices.
         window: tokens at the end whose scores are not read.
     """
-    if any(bad.item() for bad in [each[..., : each.shape[-1] - window].isnan().any() for each in scores]):
+    bad = [each[..., : each.shape[-1] - window].isnan().any() for each in scores]
+    if bad and torch.stack([each.to(bad[0].device) for each in bad]).any().item():
         raise ValueError("a score is NaN, so the tokens cannot be ordered")

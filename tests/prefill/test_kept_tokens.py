@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tokenrank.prefill.selection import best_and_window, refuse_nan
+from tokenrank.prefill.kept_tokens import best_and_window, refuse_nan
 
 
 def test_the_best_and_the_window_stay_in_order() -> None:

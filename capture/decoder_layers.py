@@ -5,10 +5,12 @@ from transformers import PreTrainedModel
 
 
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
-    """The modules that tokens pass one after the other, in order: the one list with a member for every layer of the config.
+    """The modules that process the tokens one after the other, in order.
+
+    They are the members of the only ModuleList that is as long as the config says and whose ``layer_idx`` count from 0.
 
     Raises:
-        ValueError: there is none, or more than one.
+        ValueError: there is no such list, or more than one.
     """
     number = model.config.get_text_config(decoder=True).num_hidden_layers
     lists = [
@@ -16,14 +18,15 @@ def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
         for module in model.modules()
         if isinstance(module, nn.ModuleList)
         and len(module) == number
-        and all(_numbers(member) == {place} for place, member in enumerate(module))
+        and all(_layer_numbers(member) == {place} for place, member in enumerate(module))
     ]
     if len(lists) != 1:
         raise ValueError(
-            f"{type(model).__name__} has {len(lists)} lists of its {number} layers, must have one to be run on kept tokens"
+            f"{type(model).__name__} has {len(lists)} lists of its {number} decoder layers, must have one to be run on kept tokens"
         )
     return lists[0]
 
 
-def _numbers(layer: nn.Module) -> set[object]:
+def _layer_numbers(layer: nn.Module) -> set[object]:
+    """All ``layer_idx`` of the modules inside a decoder layer."""
     return {module.layer_idx for module in layer.modules() if hasattr(module, "layer_idx")}

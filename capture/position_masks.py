@@ -1,0 +1,98 @@
+"""Attention masks made from the positions of queries and keys, for layers where some of the prompt's tokens are missing."""
+
+import torch
+from torch import Tensor
+
+
+class PositionMasks:
+    """The masks of a pruned prefill and of the decoding after it.
+
+    All layers of a prefill that process the same tokens with the same window share one mask.
+    """
+
+    def __init__(self, *, fused: bool) -> None:
+        """``fused``: the masks are for the fused attention function, otherwise for the eager one."""
+        self._fused = fused
+        self._shared: dict[tuple[int | None, torch.device], Tensor | None] = {}  # (window, device) -> mask
+
+    def of_prompt(self, query: Tensor, positions: Tensor, window: int | None) -> Tensor | None:
+        """The mask of a layer that processes tokens at these positions.
+
+        Args:
+            query: (1, heads, tokens, dim).
+            positions: (tokens,) int64, ascending, of queries and keys alike.
+            window: sliding window in tokens; None: a token sees all before it.
+
+        Returns:
+            As ``as_mask``.
+        """
+        key = (window, query.device)
+        if key not in self._shared:
+            seen = None if window is None else within(positions, positions[None], window)
+            self._shared[key] = as_mask(None if seen is None else seen.to(query.device), query, fused=self._fused)
+        return self._shared[key]
+
+    def of_token(self, query: Tensor, position: Tensor, held: Tensor | None, window: int | None) -> Tensor | None:
+        """The mask of one token that is decoded.
+
+        Args:
+            query: (1, heads, 1, dim).
+            position: (1,) int64, of the token.
+            held: (kv_heads or 1, held tokens) int64, positions of the layer's cached keys; may be None without a window.
+            window: sliding window in tokens; None: the token sees all that is held.
+
+        Returns:
+            As ``as_mask``.
+        """
+        if window is None or held is None:
+            return as_mask(None, query, fused=self._fused)
+        seen = within(position, held, window).to(query.device)  # (kv_heads or 1, 1, held tokens)
+        if len(seen) > 1:
+            seen = seen.repeat_interleave(query.shape[1] // len(seen), dim=0)
+        return as_mask(seen, query, fused=self._fused)
+
+    def forget(self) -> None:
+        """Drops the shared masks: other tokens are processed from now on."""
+        self._shared.clear()
+
+
+def within(queries: Tensor, keys: Tensor, window: int) -> Tensor:
+    """Which keys each query sees: its own position and the ``window - 1`` before it.
+
+    Args:
+        queries: (queries,) int64 positions.
+        keys: (key heads, keys) int64 positions.
+        window: tokens.
+
+    Returns:
+        (key heads, queries, keys) bool.
+
+    >>> within(torch.tensor([5]), torch.tensor([[2, 3, 5, 6]]), window=3).tolist()
+    [[[False, True, True, False]]]
+    """
+    query, key = queries[:, None], keys[:, None]
+    return (key <= query) & (key > query - window)
+
+
+def as_mask(visible: Tensor | None, query: Tensor, *, fused: bool) -> Tensor | None:
+    """A mask in the form that the attention function expects.
+
+    Args:
+        visible: (heads or 1, queries, keys), true where a query sees a key; None: each query sees all keys up to its own.
+        query: (1, heads, queries, dim).
+        fused: for the fused function, otherwise for the eager one.
+
+    Returns:
+        (1, heads or 1, queries, keys): bool for the fused function, for the eager one 0 or the dtype's lowest value, to be added
+        to the logits. None where the function needs no mask.
+    """
+    if fused:
+        return None if visible is None else visible[None]
+    if visible is None:
+        rows = query.shape[2]
+        if rows == 1:
+            return None
+        visible = torch.ones(1, rows, rows, dtype=torch.bool, device=query.device).tril()
+    return torch.zeros(visible.shape, dtype=query.dtype, device=query.device).masked_fill_(
+        ~visible, torch.finfo(query.dtype).min
+    )[None]

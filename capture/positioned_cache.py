@@ -1,0 +1,76 @@
+"""The key-value cache of a pruned prefill, with the positions of what windowed layers hold."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedConfig
+
+from tokenrank.capture.cache import keep_in_cache, reserve_less, reserved_cache
+
+
+class PositionedCache:
+    """Keys and values of the tokens that each layer keeps; each key head of a layer may keep other ones.
+
+    Positions are stored for layers with a sliding window only: elsewhere a decoded token sees all that is held.
+    """
+
+    def __init__(self, config: PreTrainedConfig, capacity: int) -> None:
+        """Empty, for a model of this config and at most ``capacity`` tokens a layer."""
+        self.cache = reserved_cache(config, capacity)
+        self._positions: dict[int, Tensor] = {}  # windowed layer -> (kv_heads or 1, held)
+        self._windows: dict[int, int] = {}  # windowed layer -> tokens
+
+    def add(self, layer: int, positions: Tensor, window: int | None) -> None:
+        """Notes that the model has appended tokens to a layer.
+
+        Args:
+            layer: its number.
+            positions: (new tokens,) int64.
+            window: the layer's sliding window in tokens, if it has one.
+        """
+        if window is None:
+            return
+        held = self._positions.get(layer)
+        new = positions[None]
+        self._positions[layer] = new if held is None else torch.cat([held, new.expand(len(held), -1)], dim=1)
+        self._windows[layer] = window
+
+    def keep(self, layer: int, rows: Tensor, positions: Tensor) -> None:
+        """Keeps only some tokens of a layer; the attention call under way still sees all.
+
+        Args:
+            layer: its number; it must hold tokens.
+            rows: (kv_heads, kept) int64, ascending: the kept tokens' numbers among those held.
+            positions: (held,) int64 positions of the tokens held.
+        """
+        keep_in_cache(self.cache, layer, rows)
+        if layer in self._positions:
+            self._positions[layer] = positions[rows.to(positions.device)]
+
+    def reserve_less(self, tokens: int) -> None:
+        """Lowers the capacity of layers that are still empty by tokens that will not reach them."""
+        reserve_less(self.cache, tokens)
+
+    def positions(self, layer: int) -> Tensor | None:
+        """(kv_heads or 1, held) int64 positions of what a windowed layer holds; None for other layers."""
+        return self._positions.get(layer)
+
+    def nbytes(self, last_position: Tensor) -> int:
+        """Bytes of the keys and values that a next token can see.
+
+        Args:
+            last_position: (1,) int64, of the last token fed. In a windowed layer only what the token after it sees counts.
+        """
+        total = 0
+        layers: list[Any] = self.cache.layers
+        for number, layer in enumerate(layers):
+            if getattr(layer, "keys", None) is None:
+                continue  # a layer without attention
+            heads, held = layer.keys.shape[1:3]
+            seen = heads * held
+            if number in self._windows:
+                reach = self._positions[number] > last_position + 1 - self._windows[number]
+                seen = int(reach.expand(heads, -1).sum())
+            total += seen * (layer.keys.nbytes + layer.values.nbytes) // (heads * held)
+        return total

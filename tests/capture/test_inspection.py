@@ -1,0 +1,105 @@
+"""``model_layers``: the same with weights and without, on every architecture; it changes nothing; clear errors."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+
+from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.capture.reading import read
+from tokenrank.models.architectures import ARCHITECTURES, SHAPE, WINDOW, tiny_of
+
+NEEDS_WEIGHTS: tuple[str, ...] = ()  # architectures whose forward pass cannot run on the meta device
+IMPLEMENTATIONS = ["sdpa", "eager"]
+
+
+def without_weights(architecture: str, **named: Any) -> PreTrainedModel:
+    """On the meta device."""
+    kind, settings = ARCHITECTURES[architecture]
+    with torch.device("meta"):
+        config = AutoConfig.for_model(kind, **(SHAPE | settings))
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, **named)  # type: ignore[no-untyped-call]
+    model.train(False)
+    return model
+
+
+def read_layers(model: PreTrainedModel) -> ModelLayers:
+    """From an ordinary reading of a prompt longer than the window."""
+    ids = torch.arange(WINDOW + 4)
+    layers = read(model, ids, lambda _: None, max_new_tokens=2).answer_layers
+    windows = {layer.index: layer.sliding_window for layer in layers if layer.sliding_window is not None}
+    return ModelLayers(model.config.num_hidden_layers, tuple(layer.index for layer in layers), windows)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_loaded_models_layers_are_those_of_a_reading(architecture: str) -> None:
+    assert model_layers(tiny_of(architecture)) == read_layers(tiny_of(architecture))
+
+
+@pytest.mark.parametrize("architecture", sorted(set(ARCHITECTURES) - set(NEEDS_WEIGHTS)))
+def test_weights_are_not_needed(architecture: str) -> None:
+    assert model_layers(without_weights(architecture)) == model_layers(tiny_of(architecture))
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_each_implementation_gives_the_same(implementation: str) -> None:
+    wanted = ModelLayers(3, (0, 1, 2), {0: WINDOW, 2: WINDOW})
+    assert model_layers(tiny_of("gemma3", implementation)) == wanted
+    assert model_layers(without_weights("gemma3", attn_implementation=implementation)) == wanted
+
+
+def test_of_a_hybrid_only_the_layers_with_attention_are_named() -> None:
+    assert model_layers(without_weights("jamba (hybrid)")) == ModelLayers(3, (1,))
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt_oss", "qwen3_next (hybrid)", "falcon_h1 (hybrid)"])
+def test_nothing_of_the_model_changes(architecture: str) -> None:
+    model, fresh = tiny_of(architecture), tiny_of(architecture)
+    before = tensors(model)
+    model_layers(model)
+    assert {name: before[name].equal(tensor) for name, tensor in tensors(model).items()} == dict.fromkeys(before, True)
+    ids = torch.arange(9)
+    found, wanted = (read(each, ids, lambda _: None, max_new_tokens=4).answer_ids for each in (model, fresh))
+    assert found.tolist() == wanted.tolist()
+
+
+def tensors(model: PreTrainedModel) -> dict[str, Tensor]:
+    """Copies of all that the model holds."""
+    return {name: tensor.clone() for name, tensor in [*model.named_parameters(), *model.named_buffers()]}
+
+
+def test_the_way_of_calling_experts_is_put_back() -> None:
+    model = without_weights("qwen3_moe")
+    before = model.config._experts_implementation
+    model_layers(model)
+    assert model.config._experts_implementation == before
+
+
+def test_a_forward_pass_that_needs_numbers_says_so_and_works_with_weights() -> None:
+    def look(_: object, arguments: tuple[Tensor, ...]) -> None:
+        bool(arguments[0].sum() > 0)
+
+    model, loaded = without_weights("llama"), tiny_of("llama")
+    for each in (model, loaded):
+        each.model.layers[1].mlp.register_forward_pre_hook(look)
+    with pytest.raises(ValueError, match=r"LlamaForCausalLM cannot be inspected without weights .*: load it first"):
+        model_layers(model)
+    assert model_layers(loaded).attention == (0, 1, 2)
+
+
+def test_a_model_that_cannot_be_watched_is_refused_without_weights_too() -> None:
+    shape = {"hidden_size": 32, "n_layer": 2, "n_head": 4, "vocab_size": 64}
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model("bloom", **shape))  # type: ignore[no-untyped-call]
+    with pytest.raises(ValueError, match="BloomForCausalLM computes attention outside"):
+        model_layers(model)
+
+
+def test_a_model_that_shows_no_layer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    ordinary = {"sdpa": "sdpa"}  # transformers' own function, which calls no visitor
+    monkeypatch.setattr("tokenrank.capture.attention.ROUTES", ordinary)
+    with pytest.raises(ValueError, match="no attention layer of LlamaForCausalLM was captured"):
+        model_layers(tiny_of("llama", "sdpa"))

@@ -1,0 +1,78 @@
+"""Masks made from positions: against the rule query by query, shared where they may be, in the form of each attention function."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from tokenrank.capture.position_masks import PositionMasks, as_mask, within
+
+POSITIONS = torch.tensor([0, 1, 4, 5, 6, 11])
+
+
+def query(rows: int, heads: int = 4) -> Tensor:
+    return torch.zeros(1, heads, rows, 8)
+
+
+def rule(queries: Tensor, keys: Tensor, window: int) -> list[list[bool]]:
+    """The slow version: one pair at a time."""
+    return [[key <= now and now - key < window for key in keys.tolist()] for now in queries.tolist()]
+
+
+@pytest.mark.parametrize("window", [1, 2, 3, 6, 100])
+def test_a_query_sees_its_own_position_and_those_just_before(window: int) -> None:
+    assert within(POSITIONS, POSITIONS[None], window).tolist() == [rule(POSITIONS, POSITIONS, window)]
+
+
+def test_a_mask_counts_positions_and_not_tokens() -> None:
+    by_place = within(torch.arange(6), torch.arange(6)[None], 3)
+    assert within(POSITIONS, POSITIONS[None], 3).tolist() != by_place.tolist()
+
+
+def test_the_fused_function_needs_no_mask_without_a_window() -> None:
+    masks = PositionMasks(fused=True)
+    assert masks.of_prompt(query(6), POSITIONS, None) is None
+    assert masks.of_token(query(1), torch.tensor([12]), None, None) is None
+
+
+def test_the_eager_function_gets_the_causal_mask_where_there_is_more_than_one_query() -> None:
+    masks = PositionMasks(fused=False)
+    mask = masks.of_prompt(query(6), POSITIONS, None)
+    assert mask is not None
+    assert ((mask == 0)[0, 0] == torch.ones(6, 6).tril().bool()).all()
+    assert mask.min() == torch.finfo(torch.float32).min
+    assert masks.of_token(query(1), torch.tensor([12]), None, None) is None
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_layers_with_the_same_window_share_a_mask_until_tokens_are_dropped(fused: bool) -> None:
+    masks = PositionMasks(fused=fused)
+    first, other = masks.of_prompt(query(6), POSITIONS, 3), masks.of_prompt(query(6), POSITIONS, 4)
+    assert masks.of_prompt(query(6), POSITIONS, 3) is first
+    assert other is not first
+    masks.forget()
+    fewer = masks.of_prompt(query(3), POSITIONS[3:], 3)
+    assert fewer is not None
+    assert fewer.shape == (1, 1, 3, 3)
+
+
+def test_each_key_head_holds_its_own_tokens_and_serves_its_group_of_heads() -> None:
+    held = torch.tensor([[0, 4, 11], [5, 6, 11]])
+    mask = PositionMasks(fused=True).of_token(query(1), torch.tensor([12]), held, 7)
+    assert mask is not None
+    wanted = [rule(torch.tensor([12]), each, 7) for each in held for _ in range(2)]  # 4 heads, 2 key heads
+    assert mask[0].tolist() == wanted
+
+
+def test_where_all_key_heads_hold_the_same_one_row_serves_all_heads() -> None:
+    mask = PositionMasks(fused=True).of_token(query(1), torch.tensor([12]), POSITIONS[None], 7)
+    assert mask is not None
+    assert mask.tolist() == [[rule(torch.tensor([12]), POSITIONS, 7)]]
+
+
+def test_hidden_keys_get_the_lowest_value_of_the_dtype() -> None:
+    visible = torch.tensor([[[True, False]]])
+    mask = as_mask(visible, query(1).half(), fused=False)
+    assert mask is not None
+    assert mask.dtype == torch.float16
+    assert mask.tolist() == [[[[0.0, torch.finfo(torch.float16).min]]]]
+    assert as_mask(visible, query(1), fused=True) is not None
