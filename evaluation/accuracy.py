@@ -35,7 +35,7 @@ from tokenrank.report.engines import accuracy_summary
 from tokenrank.report.grid import draw_engine_grids
 from tokenrank.report.published import published_text
 from tokenrank.report.tradeoff import draw_tradeoff
-from tokenrank.tasks.task import Prompt, Task
+from tokenrank.tasks.task import Prompt
 
 COSTS = ("flops", "kv_bytes")  # known exactly; ``prefill_seconds`` are one measurement each
 RATIOS = {"prefill_seconds": "prefill_ratio", "flops": "flops_ratio", "kv_bytes": "kv_ratio"}
@@ -52,7 +52,7 @@ class Accuracy(Evaluation):
 
     def check(self, experiment: Experiment) -> None:
         """Raises ValueError for a task without scores, an answer that is not generated, or engines and keep rates that cannot be."""
-        if type(experiment.task).score is Task.score:
+        if not experiment.task.grades_answers:
             raise ValueError("evaluation=accuracy needs a task that scores answers, such as niah, longbench or ruler")
         if experiment.oracle.answer != "generated":
             raise ValueError(f"oracle.answer is {experiment.oracle.answer}, must be generated: the answers are scored")
@@ -172,7 +172,7 @@ def _run(experiment: Experiment, prompt: Prompt, engine: Engine, job: Job) -> di
 
 def _scored(experiment: Experiment, prompt: Prompt, answer: list[int]) -> dict[str, Any]:
     text = str(experiment.tokenizer.decode(answer, skip_special_tokens=True))
-    return {"answer_tokens": len(answer), "answer": text, "score": experiment.task.score(prompt, text)}
+    return {"answer_tokens": len(answer), "answer": text, "score": experiment.task.grade(prompt, text)}
 
 
 def _write(experiment: Experiment, folder: Path, samples: pd.DataFrame, runs: pd.DataFrame) -> int:

@@ -81,7 +81,7 @@ def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str
         outcome = {
             "answer_tokens": len(ranked.answer_ids),
             "answer": answer,
-            "score": experiment.task.score(prompt, str(answer)) if experiment.oracle.answer == "generated" else None,
+            "score": experiment.task.grade(prompt, str(answer)) if experiment.oracle.answer == "generated" else None,
             "prefill_seconds": ranked.seconds["prefill"],
             "decode_seconds": ranked.seconds["decode"],
             "oracle_seconds": ranked.seconds["oracle"],

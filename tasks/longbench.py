@@ -4,14 +4,14 @@ import json
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import fsspec
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.tasks.choosing import drawn_rows
+from tokenrank.tasks.grading.longbench_metrics import GRADING, best_grade
 from tokenrank.tasks.jsonl import parse_jsonl, read_jsonl
-from tokenrank.tasks.longbench_metrics import SCORING, best_score
 from tokenrank.tasks.task import Prompt, Task, check_answers, check_positive, check_room
 from tokenrank.tasks.tokens import fitted
 
@@ -26,10 +26,12 @@ class LongBench(Task):
 
     A prompt that is too long is cut in the middle. LongBench cuts the text before the chat template is put around
     it; here the tokens of the whole prompt are cut, which leaves the template at both ends and hits the limit exactly.
-    LongBench also ends a samsum answer at its first line break; here it goes on, and the score sees the first line only.
+    LongBench also ends a samsum answer at its first line break; here it goes on, and the grade sees the first line only.
 
     Source: Bai et al. 2023, https://arxiv.org/abs/2308.14508.
     """
+
+    grades_answers: ClassVar[bool] = True
 
     subset: list[str]  # names of subsets: qasper, hotpotqa, ...
     path: str | None = None  # folder of SUBSET.jsonl, or LongBench's data.zip; None: data.zip of the hub
@@ -71,15 +73,15 @@ class LongBench(Task):
             )
         ]
 
-    def score(self, prompt: Prompt, answer: str) -> float | None:
+    def grade(self, prompt: Prompt, answer: str) -> float | None:
         """LongBench's metric of the prompt's subset, best over the reference answers, in [0, 1].
 
         None for a subset that LongBench has no English metric for, and for a prompt without reference answers.
         """
-        scoring = SCORING.get(prompt.task.removeprefix("longbench/"))
-        if scoring is None or not prompt.answers:
+        grading = GRADING.get(prompt.task.removeprefix("longbench/"))
+        if grading is None or not prompt.answers:
             return None
-        return best_score(scoring, answer, prompt.answers, prompt.classes)
+        return best_grade(grading, answer, prompt.answers, prompt.classes)
 
     def _prompt(
         self,
@@ -107,11 +109,11 @@ class LongBench(Task):
             input_ids=ids,
             max_new_tokens=new_tokens,
             answers=tuple(row["answers"]),
-            classes=_classes(name, row, needed=subset in SCORING and SCORING[subset].classes),
+            classes=_classes(name, row, needed=subset in GRADING and GRADING[subset].classes),
             cut_tokens=cut,
         )
         try:
-            self.score(prompt, "")  # a row that cannot be scored is known before anything runs
+            self.grade(prompt, "")  # a row that cannot be graded is known before anything runs
         except ValueError as error:
             raise ValueError(f"row {name} of LongBench: {error}") from None
         return prompt

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -24,6 +25,8 @@ class NeedleInAHaystack(Task):
 
     Construction after Kamradt 2023, https://github.com/gkamradt/LLMTest_NeedleInAHaystack; the words are our own.
     """
+
+    grades_answers: ClassVar[bool] = True
 
     lengths: list[int]  # tokens of the whole prompt, chat template included
     depths: list[float]  # percent of the haystack before the needle, 0 to 100
@@ -51,7 +54,7 @@ class NeedleInAHaystack(Task):
         chosen = drawn_cells(list(product(self.lengths, self.depths)), self.samples, self.seed)
         return [self._prompt(tokenizer, *cell, repeat) for cell, repeat in sorted(chosen)]
 
-    def score(self, prompt: Prompt, answer: str) -> float:
+    def grade(self, prompt: Prompt, answer: str) -> float:
         """1 if the answer holds the code number, else 0."""
         return float(any(right in answer for right in prompt.answers))
 

@@ -11,7 +11,7 @@ from tokenrank.tasks.task import Prompt, Task
 
 @dataclass(frozen=True)
 class RandomTokens(Task):
-    """One prompt a length, every token drawn from those of ordinary text; no answers, no score."""
+    """One prompt a length, every token drawn from those of ordinary text; no answers, no grade."""
 
     lengths: list[int]  # tokens
     seed: int = 0

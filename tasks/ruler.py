@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from typing import ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.tasks.choosing import check_lengths, check_room_for, drawn_cells
-from tokenrank.tasks.containing import share_found
+from tokenrank.tasks.grading.containing import share_found
 from tokenrank.tasks.ruler_counted import cwe, fwe
 from tokenrank.tasks.ruler_hidden import niah, vt
 from tokenrank.tasks.ruler_page import Page, Written
@@ -41,6 +42,8 @@ class Ruler(Task):
     Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654, and its code, https://github.com/NVIDIA/RULER.
     """
 
+    grades_answers: ClassVar[bool] = True
+
     kind: list[str]  # some of KINDS
     lengths: list[int]  # tokens of the whole prompt, chat template and opening of the answer included
     samples: int | None = None  # prompts in all, spread evenly over kinds and lengths; None: one each
@@ -66,7 +69,7 @@ class Ruler(Task):
         chosen.sort(key=lambda drawn: (cells.index(drawn[0]), drawn[1]))
         return [self._prompt(tokenizer, *cell, repeat) for cell, repeat in chosen]
 
-    def score(self, prompt: Prompt, answer: str) -> float:
+    def grade(self, prompt: Prompt, answer: str) -> float:
         """The share of the references that the answer holds."""
         return share_found(answer, prompt.answers)
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.tasks.choosing import drawn_rows
-from tokenrank.tasks.containing import any_found, share_found
+from tokenrank.tasks.grading.containing import any_found, share_found
 from tokenrank.tasks.ruler_rows import file_rows, hub_rows
 from tokenrank.tasks.task import Prompt, Task, check_id, check_positive, check_room
 from tokenrank.tasks.tokens import fitted
@@ -22,6 +22,8 @@ class RulerData(Task):
 
     Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654; the rows are those of the hub's data set simonjegou/ruler.
     """
+
+    grades_answers: ClassVar[bool] = True
 
     path: str | None = None  # a parquet, jsonl or csv file; None: the hub
     repository: str = "simonjegou/ruler"  # data set of the hub
@@ -58,7 +60,7 @@ class RulerData(Task):
             for name, number in drawn_rows(sizes, self.samples, self.seed)
         ]
 
-    def score(self, prompt: Prompt, answer: str) -> float:
+    def grade(self, prompt: Prompt, answer: str) -> float:
         """The share of the references that the answer holds; of questions about documents (qa), 1 for any of them."""
         found = any_found if prompt.task.rpartition("/")[2].startswith("qa") else share_found
         return found(answer, prompt.answers)

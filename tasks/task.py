@@ -1,7 +1,8 @@
-"""What every task provides: prompts as tokens, and a score for an answer where the task defines one."""
+"""What every task provides: prompts as tokens, and a grade for an answer where the task defines one."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -24,6 +25,8 @@ class Prompt:
 class Task(ABC):
     """A source of prompts. The fields of a task are its config."""
 
+    grades_answers: ClassVar[bool] = False  # whether ``grade`` may give a number
+
     @abstractmethod
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """All prompts of a run.
@@ -36,8 +39,8 @@ class Task(ABC):
             ValueError: the data are missing or broken; the message names file and line.
         """
 
-    def score(self, prompt: Prompt, answer: str) -> float | None:  # noqa: ARG002
-        """How good the answer is, in [0, 1]; None where the task defines no score."""
+    def grade(self, prompt: Prompt, answer: str) -> float | None:  # noqa: ARG002
+        """How good the answer is, in [0, 1]; None where the task defines no grade."""
         return None
 
 

@@ -115,9 +115,9 @@ def test_a_line_without_a_field_is_named(tmp_path: Path, byte_tokenizer: Tokeniz
         task(tmp_path, [row(), broken]).prompts(byte_tokenizer, 1000)
 
 
-def test_own_prompts_have_no_score(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+def test_own_prompts_have_no_grade(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
     own = task(tmp_path, [row(answers=["x"])])
-    assert own.score(own.prompts(byte_tokenizer, 1000)[0], "x") is None
+    assert own.grade(own.prompts(byte_tokenizer, 1000)[0], "x") is None
 
 
 @pytest.mark.parametrize("samples", [0, -1])
