@@ -129,7 +129,7 @@ def test_a_length_or_split_that_the_data_set_lacks_is_refused(laid_out: str, con
 
 
 def test_a_hub_out_of_reach_comes_with_advice_and_leaves_nothing(tmp_path: Path) -> None:
-    script = "from tasks.ruler_rows import hub_rows\nhub_rows('simonjegou/ruler', '4096', 'test')"
+    script = "from tokenrank.tasks.ruler_rows import hub_rows\nhub_rows('simonjegou/ruler', '4096', 'test')"
     surroundings = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "HOME": str(tmp_path)}
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
