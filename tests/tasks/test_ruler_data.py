@@ -138,7 +138,7 @@ def test_without_a_path_the_rows_come_from_the_hub(byte_tokenizer: Tokenizer, mo
 
     monkeypatch.setattr("tokenrank.tasks.ruler_data.hub_rows", rows)
     assert len(RulerData(length=8192).prompts(byte_tokenizer, READS)) == 10
-    assert asked == [("simonjegou/ruler", "8192", "test")]
+    assert asked == [("simonjegou/ruler", "8192", "test", "main")]
 
 
 def test_a_run_ranks_a_file(tokenrank: Command, tmp_path: Path) -> None:
