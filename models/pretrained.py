@@ -1,56 +1,37 @@
 """A causal language model of the Hugging Face hub, of a local folder or of a GGUF file."""
 
+import pickle
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.models.devices import check_device, pick_device
+from tokenrank.models.hub import hub_answers
+from tokenrank.models.weight_files import file_facts, user_path
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-def pick_device(device: str) -> str:
-    """``auto`` becomes ``cuda`` or ``mps`` where there is one, else ``cpu``; any other name is checked and kept."""
-    if device != "auto":
-        try:
-            return str(torch.device(device))
-        except RuntimeError:
-            raise ValueError(
-                f"model.device is {device!r}, must be auto or a torch device such as cpu, cuda or cuda:1"
-            ) from None
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _advice(error: BaseException) -> str:
-    """What to do about a model that does not load."""
-    causes = [error]
-    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
-        causes.append(cause)
-    if any(isinstance(each, GatedRepoError) for each in causes):
-        return (
-            "it is gated; accept its licence on its page of the hub, then log in with `hf auth login` or set HF_TOKEN"
-        )
-    if any(isinstance(each, RepositoryNotFoundError) for each in causes):
-        return "the hub has no such model, or it is private; check the name, and log in with `hf auth login` if it is yours"
-    if "connect" in str(error) or "offline" in str(error).lower():
-        return (
-            "the hub cannot be reached and the model is not in the local cache; go online once, "
-            "or set model.path to a local folder or GGUF file"
-        )
-    return f"{str(error).splitlines()[0] if str(error) else type(error).__name__} (a folder must hold config.json, tokenizer and weights)"
+ATTENTION = ("sdpa", "eager")  # implementations that models are run with
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Weights and tokenizer behind one path. Nothing is loaded before it is asked for; code of a repository is never run."""
+    """Weights and tokenizer behind one path. Nothing is loaded before it is asked for; code of a repository is never run.
+
+    Weights are read from safetensors where there are any, else from GGUF or from pytorch_model.bin; of the latter torch
+    reads tensors only (``weights_only``), so that code in a pickle is refused and not run. Attention is transformers' sdpa,
+    or eager where the architecture has no sdpa, whatever config.json asks for.
+    """
 
     path: str  # hub id, local folder, or a .gguf file
     name: str | None = None  # what the records call it; None: the last part of the path
+    revision: str | None = None  # branch, tag or commit of a hub id; None: its main branch
     dtype: str = "float32"
     device: str = "auto"
     device_map: str | None = None  # "auto" spreads the layers over all devices; then ``device`` is not used
@@ -58,6 +39,8 @@ class Pretrained:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise ValueError(f"model.dtype is {self.dtype!r}, must be one of {', '.join(DTYPES)}")
+        if self.device_map is None:
+            check_device(self.device)
 
     @property
     def label(self) -> str:
@@ -78,45 +61,174 @@ class Pretrained:
 
     def max_tokens(self) -> int:
         """Positions that the model was made for: prompt and answer together may be this long."""
-        config = self._load(AutoConfig.from_pretrained)
-        return int(config.get_text_config().max_position_embeddings)
+        positions = getattr(self.config().get_text_config(), "max_position_embeddings", None)
+        if type(positions) is not int or positions < 1:
+            raise ValueError(f"the config of the model {self.path!r} has max_position_embeddings {positions!r}")
+        return positions
+
+    def config(self) -> PreTrainedConfig:
+        """The model's config, with the attention implementation left to transformers: sdpa, else eager.
+
+        Raises:
+            ValueError: as for the tokenizer.
+        """
+        config: PreTrainedConfig = self._load(AutoConfig.from_pretrained)
+        config._attn_implementation = None
+        return config
+
+    def skeleton(self) -> PreTrainedModel:
+        """The model's architecture without weights: all parameters are on torch's ``meta`` device.
+
+        Raises:
+            ValueError: as for the tokenizer, or the config describes no causal language model.
+        """
+        return built(self.config(), "meta", self.dtype, f"the model {self.path!r}")
+
+    def identity(self) -> dict[str, Any]:
+        """Facts that decide the weights, ready for JSON; the weights are not loaded.
+
+        Of a hub id: the id and, where the hub or its cache tells it, the commit. Of a local path: ``file_facts``, which
+        do not depend on where the folder lies. And the dtype.
+
+        Raises:
+            ValueError: as for the tokenizer.
+        """
+        local = self._local()
+        if local is not None:
+            return {"source": "files", "files": file_facts(local), "dtype": self.dtype}
+        self.config()  # the cache now knows the commit that the hub names, if the hub can be reached
+        cached = try_to_load_from_cache(self.path, "config.json", revision=self.revision)
+        commit = Path(cached).parent.name if isinstance(cached, str) else None
+        return {"source": "hub", "id": self.path, "commit": commit, "dtype": self.dtype}
 
     def model(self) -> PreTrainedModel:
         """The model, in evaluation mode, on its device.
 
         Raises:
-            ValueError: as for the tokenizer.
+            ValueError: as for the tokenizer, or this machine has no such device, or not the memory.
         """
-        placed: dict[str, Any] = {"dtype": DTYPES[self.dtype]}
+        device = pick_device(self.device) if self.device_map is None else None
+        options: dict[str, Any] = {"dtype": DTYPES[self.dtype], "weights_only": True, "config": self.config()}
         if self.device_map is not None:
-            placed["device_map"] = self.device_map
+            options["device_map"] = self.device_map
         if self._is_gguf():
-            placed["quantization_config"] = GgufConfig(dequantize=True)
-        model, report = self._load(AutoModelForCausalLM.from_pretrained, output_loading_info=True, **placed)
+            options["quantization_config"] = GgufConfig(dequantize=True)
+        model, report = self._load(AutoModelForCausalLM.from_pretrained, output_loading_info=True, **options)
         if report["missing_keys"]:  # transformers would fill the gap with random numbers
             raise ValueError(f"the model {self.path!r} cannot be loaded: it lacks {min(report['missing_keys'])}")
-        if self.device_map is None:
-            device = pick_device(self.device)
-            try:
-                model.to(device)
-            except (AssertionError, RuntimeError) as error:
-                raise ValueError(f"model.device is {device!r}, and the model cannot be put there: {error}") from error
-        return model.eval()  # type: ignore[no-any-return]
+        return placed(model, device)
 
     def _is_gguf(self) -> bool:
         return self.folder().endswith(".gguf")
 
-    def _load(self, load: Any, **options: Any) -> Any:
-        folder = self.folder()
-        here = folder.startswith((".", "/", "~")) or self._is_gguf()
-        if here:
-            folder = str(Path(folder).expanduser())
-            if not Path(folder).exists():
-                raise ValueError(f"model.path is {folder!r}, and there is no such file or folder")
-        if self._is_gguf():
-            options["gguf_file"] = Path(folder).name
-            folder = str(Path(folder).parent)
+    def _local(self) -> Path | None:
+        """The file or folder that the path names; None for a hub id.
+
+        Raises:
+            ValueError: there is no such file or folder, or a revision is given for it.
+        """
+        folder = user_path("model.path", self.folder())
         try:
-            return load(folder, trust_remote_code=False, **options)
+            there = folder.exists()
+        except OSError:  # too long a name
+            there = False
+        if not there:
+            if self.folder().startswith((".", "/", "~")) or self._is_gguf():
+                raise ValueError(f"model.path is {str(folder)!r}, and there is no such file or folder")
+            return None
+        if self.revision is not None:
+            raise ValueError(f"model.revision is {self.revision!r}, must be null where model.path is a local path")
+        return folder
+
+    def _load(self, load: Any, **options: Any) -> Any:
+        local = self._local()
+        place = self.folder() if local is None else str(local)
+        if local is None:
+            options["local_files_only"] = not hub_answers()
+            if self.revision is not None:
+                options["revision"] = self.revision
+        elif self._is_gguf():
+            options["gguf_file"], place = local.name, str(local.parent)
+        try:
+            return load(place, trust_remote_code=False, **options)
         except Exception as error:  # loaders fail in many ways, struct.error among them; all mean: not loadable
-            raise ValueError(f"the model {self.path or folder!r} cannot be loaded: {_advice(error)}") from error
+            raise ValueError(f"the model {self.path or place!r} cannot be loaded: {_advice(error)}") from error
+
+
+def built(config: PreTrainedConfig, device: str, dtype: str, what: str) -> PreTrainedModel:
+    """A model of a config in evaluation mode, with random weights or, on the device ``meta``, none.
+
+    Args:
+        config: of a causal language model.
+        device: where it is made.
+        dtype: one of DTYPES.
+        what: the config's place, for messages.
+
+    Raises:
+        ValueError: the config describes no causal language model, or the device has not the memory.
+    """
+    layers = getattr(config.get_text_config(), "num_hidden_layers", 1)
+    if type(layers) is not int or layers < 1:
+        raise ValueError(f"{what} cannot be built: num_hidden_layers is {layers!r}, must be at least 1")
+    try:
+        with torch.device(device):
+            model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=DTYPES[dtype])  # type: ignore[no-untyped-call]
+    except Exception as error:  # a config can be wrong in as many ways as there are architectures
+        raise ValueError(f"{what} cannot be built: {first_line(error)}") from error
+    return placed(model, None)
+
+
+def placed(model: PreTrainedModel, device: str | None) -> PreTrainedModel:
+    """The model in evaluation mode, on the device; None leaves it where it is.
+
+    Raises:
+        ValueError: it cannot be put there, or its attention is neither sdpa nor eager.
+    """
+    chosen = model.config._attn_implementation
+    if chosen not in ATTENTION:
+        raise ValueError(f"the model's attention is {chosen!r}, must be one of {', '.join(ATTENTION)}")
+    if device is not None:
+        try:
+            model.to(device)  # type: ignore[arg-type]
+        except (AssertionError, RuntimeError) as error:
+            raise ValueError(
+                f"model.device is {device!r}, and the model cannot be put there: {first_line(error)}"
+            ) from error
+    model.train(False)
+    return model
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, with the next one where it ends in a colon; else the error's type."""
+    lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _advice(error: BaseException) -> str:
+    """What to do about a model that does not load."""
+    causes = list(_causes(error))
+    text = " ".join(map(str, causes))
+    if any(isinstance(each, GatedRepoError) for each in causes):
+        return (
+            "it is gated; accept its licence on its page of the hub, then log in with `hf auth login` or set HF_TOKEN"
+        )
+    if any(isinstance(each, RevisionNotFoundError) for each in causes):
+        return "the hub has the model, but not the branch, tag or commit of model.revision"
+    if any(isinstance(each, RepositoryNotFoundError) for each in causes):
+        return "the hub has no such model, or it is private; check the name, and log in with `hf auth login` if it is yours"
+    if any(isinstance(each, pickle.UnpicklingError) for each in causes) or "weights_only" in text:
+        return "its weights are a pickle that holds more than tensors or is damaged; only tensors are read, use safetensors"
+    if "trust_remote_code" in text:
+        return "it needs custom code of its repository, which is never run here"
+    if "connect" in str(error) or "offline" in str(error).lower() or "local_files_only" in text:
+        return (
+            "the hub cannot be reached and the model is not in the local cache; go online once, "
+            "or set model.path to a local folder or GGUF file"
+        )
+    return f"{first_line(error)} (a folder must hold config.json, tokenizer and weights)"

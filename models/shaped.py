@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tokenrank.models.pretrained import DTYPES, Pretrained, pick_device
+from tokenrank.models.devices import pick_device
+from tokenrank.models.pretrained import Pretrained, built, first_line
 from tokenrank.models.tiny import byte_tokenizer
 
 WEIGHTS = ("pretrained", "random")
@@ -31,8 +32,9 @@ class Shaped(Pretrained):
             raise ValueError(
                 "model.weights=random needs model.shape with a model_type, as in configs/model/llama3.yaml"
             )
-        if self.weights == "random" and self.device_map is not None:
-            raise ValueError(f"model.device_map is {self.device_map!r}, must be null with model.weights=random")
+        for name, value in (("device_map", self.device_map), ("revision", self.revision)):
+            if self.weights == "random" and value is not None:
+                raise ValueError(f"model.{name} is {value!r}, must be null with model.weights=random")
 
     @property
     def label(self) -> str:
@@ -43,21 +45,33 @@ class Shaped(Pretrained):
         """The model's own; with random weights one token a byte."""
         return byte_tokenizer() if self.weights == "random" else super().tokenizer()
 
-    def max_tokens(self) -> int:
-        """Positions that the model was made for."""
-        return int(self._config().max_position_embeddings) if self.weights == "random" else super().max_tokens()
+    def config(self) -> PreTrainedConfig:
+        """The model's own; with random weights that of the shape."""
+        if self.weights == "pretrained":
+            return super().config()
+        shape = dict(self.shape or {})
+        try:
+            return AutoConfig.for_model(shape.pop("model_type"), **shape | {"attn_implementation": None})
+        except Exception as error:  # each architecture checks its sizes in its own way
+            raise ValueError(f"model.shape describes no model: {first_line(error)}") from error
+
+    def skeleton(self) -> PreTrainedModel:
+        """The architecture without weights."""
+        if self.weights == "pretrained":
+            return super().skeleton()
+        return built(self.config(), "meta", self.dtype, "model.shape")
+
+    def identity(self) -> dict[str, Any]:
+        """The model's own; of random weights the shape and the dtype."""
+        if self.weights == "pretrained":
+            return super().identity()
+        return {"source": "random", "shape": dict(self.shape or {}), "dtype": self.dtype}
 
     def model(self) -> PreTrainedModel:
         """The model; with random weights the same ones each time, and the random state outside is left as it was."""
         if self.weights == "pretrained":
             return super().model()
         device = torch.device(pick_device(self.device))
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), device:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(0)
-            model: PreTrainedModel = AutoModelForCausalLM.from_config(self._config(), dtype=DTYPES[self.dtype])  # type: ignore[no-untyped-call]
-        model.train(False)
-        return model
-
-    def _config(self) -> PreTrainedConfig:
-        shape = dict(self.shape or {})
-        return AutoConfig.for_model(shape.pop("model_type"), **shape)
+            return built(self.config(), str(device), self.dtype, f"model.shape on {device}")

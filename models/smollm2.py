@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
@@ -41,11 +42,26 @@ class SmolLM2(Pretrained):
         """The given path, else the cached copy, which is fetched and converted first if it is not there."""
         return self.path or str(smollm2_folder())
 
+    def identity(self) -> dict[str, Any]:
+        """The digest of the GGUF file, which is known before it is fetched, and the dtype; with a ``path`` as Pretrained."""
+        if self.path:
+            return super().identity()
+        return {"source": "smollm2", "gguf_sha256": GGUF_SHA256, "dtype": self.dtype}
+
 
 def cache_folder() -> Path:
-    """Where converted models are kept: ``$TOKENRANK_CACHE``, else ``tokenrank`` in the user's cache folder."""
+    """Where converted models are kept: ``$TOKENRANK_CACHE``, else ``tokenrank`` in the user's cache folder.
+
+    Raises:
+        ValueError: neither the variable nor the home directory is known.
+    """
     chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen) if chosen else Path.home() / ".cache" / "tokenrank"
+    if chosen:
+        return Path(chosen)
+    try:
+        return Path.home() / ".cache" / "tokenrank"
+    except RuntimeError as error:
+        raise ValueError(f"the home directory is not known ({error}): set {CACHE_VARIABLE} to a folder") from None
 
 
 @cache

@@ -1,1 +1,1 @@
-"""Prompts, their reference answers, and how an answer is scored."""
+"""Prompts, their reference answers, and how an answer is graded."""

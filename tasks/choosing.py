@@ -51,7 +51,7 @@ def check_lengths(lengths: list[int]) -> None:
         raise ValueError(f"task.lengths holds {min(lengths)}, must be at least 1 token")
 
 
-def check_room_for(lengths: list[int], max_new_tokens: int, max_tokens: int) -> None:
+def check_lengths_fit(lengths: list[int], max_new_tokens: int, max_tokens: int) -> None:
     """Raises ValueError unless the model can read every length and the answer after it."""
     longest = max_tokens - max_new_tokens
     for length in lengths:

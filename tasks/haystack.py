@@ -4,7 +4,7 @@ import random
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tokenrank.tasks.tokens import encode, plain
+from tokenrank.tasks.tokens import encode, tokens_of
 
 MARK = "\x00"  # stands for the long text while the template is applied
 
@@ -39,13 +39,22 @@ def haystack(tokenizer: Tokenizer, draw: random.Random, tokens: int) -> list[lis
     """Sentences of exactly ``tokens`` tokens together; the last one is broken off where it must be."""
     sentences: list[list[int]] = []
     while tokens > 0:
-        ids = plain(tokenizer, sentence(draw))[:tokens]
+        ids = tokens_of(tokenizer, sentence(draw))[:tokens]
         sentences.append(ids)
         tokens -= len(ids)
     return sentences
 
 
 def frame(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[int]]:
-    """The tokens of a final text before and after its ``MARK``."""
-    before, after = text.split(MARK)
-    return encode(tokenizer, before), plain(tokenizer, after)
+    """The tokens of a final text before and after its ``MARK``.
+
+    Raises:
+        ValueError: the mark is not there once.
+    """
+    parts = text.split(MARK)
+    if len(parts) != 2:
+        raise ValueError(
+            f"the model's chat template holds the user's message {len(parts) - 1} times, must hold it once"
+        )
+    before, after = parts
+    return encode(tokenizer, before), tokens_of(tokenizer, after)

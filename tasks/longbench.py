@@ -1,23 +1,19 @@
 """LongBench: real documents and questions, from the hub or from a folder or zip archive of its own files."""
 
-import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import fsspec
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.models.weight_files import user_path
 from tokenrank.tasks.choosing import drawn_rows
-from tokenrank.tasks.jsonl import parse_jsonl, read_jsonl
-from tokenrank.tasks.longbench_metrics import SCORING, best_score
-from tokenrank.tasks.task import Prompt, Task, check_answers, check_positive, check_room
+from tokenrank.tasks.grading.longbench_metrics import GRADING, best_grade
+from tokenrank.tasks.longbench_files import archive_rows, download, folder_rows, read_templates
+from tokenrank.tasks.task import Prompt, Task, check_answer_tokens, check_answers, check_id, check_positive, check_seed
 from tokenrank.tasks.tokens import fitted
 
-PROMPTS, LENGTHS = "dataset2prompt.json", "dataset2maxlen.json"
 TEMPLATES = "github://THUDM:LongBench@f6227eb7a25cacbd96310aea2c59af003f8d8925/config"  # of LongBench's own repository
-FIELDS = ("input", "context", "answers")
 
 
 @dataclass(frozen=True)
@@ -26,14 +22,17 @@ class LongBench(Task):
 
     A prompt that is too long is cut in the middle. LongBench cuts the text before the chat template is put around
     it; here the tokens of the whole prompt are cut, which leaves the template at both ends and hits the limit exactly.
-    LongBench also ends a samsum answer at its first line break; here it goes on, and the score sees the first line only.
+    LongBench also ends a samsum answer at its first line break; here it goes on, and the grade sees the first line only.
 
     Source: Bai et al. 2023, https://arxiv.org/abs/2308.14508.
     """
 
+    grades_answers: ClassVar[bool] = True
+
     subset: list[str]  # names of subsets: qasper, hotpotqa, ...
     path: str | None = None  # folder of SUBSET.jsonl, or LongBench's data.zip; None: data.zip of the hub
     repository: str = "THUDM/LongBench"  # data set of the hub that holds data.zip
+    revision: str = "main"  # branch, tag or commit of that data set
     templates: str | None = None  # folder or URL of the two template files; None: folder ``path``, else LongBench's own
     samples: int | None = None  # prompts in all, spread evenly over the subsets; None: every row
     seed: int = 0  # which rows
@@ -44,49 +43,45 @@ class LongBench(Task):
     def __post_init__(self) -> None:
         if not self.subset:
             raise ValueError("task.subset is empty, must name at least one subset of LongBench")
+        for subset in self.subset:
+            check_id("task.subset", subset)
+        check_seed(self.seed)
         check_positive("task.samples", self.samples)
         check_positive("task.max_tokens", self.max_tokens)
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """Prompts in the order of the subsets, then of the rows; a row's id is its subset and its number from 0."""
-        folder = None if self.path is None or self.path.endswith(".zip") else self.path
-        if folder is not None and not Path(folder).expanduser().is_dir():
-            raise ValueError(f"task.path is {folder!r}, and there is no such folder")
-        templates = self.templates or folder or TEMPLATES
-        words, lengths = (_read_json(templates, name) for name in (PROMPTS, LENGTHS))
-        for subset in self.subset:
-            if subset not in words or subset not in lengths:
-                raise ValueError(
-                    f"task.subset holds {subset!r}, which {templates} has no template for; it has {', '.join(words)}"
-                )
-        place = Path(self.path or _download(self.repository)).expanduser()
-        rows_of = _folder_rows if folder else _archive_rows
+        place = None if self.path is None else user_path("task.path", self.path)
+        folder = None if self.path is None or self.path.endswith(".zip") else place
+        if folder is not None and not folder.is_dir():
+            raise ValueError(f"task.path is {self.path!r}, and there is no such folder")
+        templates = read_templates(self.templates or (str(folder) if folder else TEMPLATES), self.subset)
+        place = place or Path(download(self.repository, self.revision))
+        rows_of = folder_rows if folder else archive_rows
         tables = {subset: rows_of(place, subset) for subset in self.subset}
         return [
-            self._prompt(
-                subset, number, tables[subset][number], words[subset], int(lengths[subset]), tokenizer, max_tokens
-            )
+            self._prompt(subset, number, tables[subset][number], *templates[subset], tokenizer, max_tokens)
             for subset, number in drawn_rows(
                 {subset: len(rows) for subset, rows in tables.items()}, self.samples, self.seed
             )
         ]
 
-    def score(self, prompt: Prompt, answer: str) -> float | None:
+    def grade(self, prompt: Prompt, answer: str) -> float | None:
         """LongBench's metric of the prompt's subset, best over the reference answers, in [0, 1].
 
         None for a subset that LongBench has no English metric for, and for a prompt without reference answers.
         """
-        scoring = SCORING.get(prompt.task.removeprefix("longbench/"))
-        if scoring is None or not prompt.answers:
+        grading = GRADING.get(prompt.task.removeprefix("longbench/"))
+        if grading is None or not prompt.answers:
             return None
-        return best_score(scoring, answer, prompt.answers, prompt.classes)
+        return best_grade(grading, answer, prompt.answers, prompt.classes)
 
     def _prompt(
         self,
         subset: str,
         number: int,
         row: dict[str, Any],
-        words: str,
+        template: str,
         new_tokens: int,
         tokenizer: Tokenizer,
         max_tokens: int,
@@ -96,8 +91,8 @@ class LongBench(Task):
             if not isinstance(row[part], str):
                 raise ValueError(f"row {name} of LongBench: {part} is {row[part]!r}, must be a text")
         check_answers(f"row {name} of LongBench", row["answers"])
-        check_room(name, new_tokens, max_tokens)
-        text = words.format(context=row["context"], input=row["input"])
+        check_answer_tokens(name, new_tokens, max_tokens)
+        text = template.format(context=row["context"], input=row["input"])
         as_chat = self.chat_template and subset not in self.without_chat_template
         limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
         ids, cut = fitted(tokenizer, text, as_chat=as_chat, limit=limit)
@@ -107,11 +102,11 @@ class LongBench(Task):
             input_ids=ids,
             max_new_tokens=new_tokens,
             answers=tuple(row["answers"]),
-            classes=_classes(name, row, needed=subset in SCORING and SCORING[subset].classes),
+            classes=_classes(name, row, needed=subset in GRADING and GRADING[subset].classes),
             cut_tokens=cut,
         )
         try:
-            self.score(prompt, "")  # a row that cannot be scored is known before anything runs
+            self.grade(prompt, "")  # a row that cannot be graded is known before anything runs
         except ValueError as error:
             raise ValueError(f"row {name} of LongBench: {error}") from None
         return prompt
@@ -126,45 +121,3 @@ def _classes(name: str, row: dict[str, Any], *, needed: bool) -> tuple[str, ...]
     if classes is None or not texts or (needed and not classes):
         raise ValueError(f"row {name} of LongBench: all_classes is {classes!r}, must be a list of the classes' names")
     return tuple(classes)
-
-
-def _folder_rows(folder: Path, subset: str) -> list[dict[str, Any]]:
-    return read_jsonl(folder / f"{subset}.jsonl", FIELDS)
-
-
-def _archive_rows(archive: Path, subset: str) -> list[dict[str, Any]]:
-    member = f"data/{subset}.jsonl"
-    if not archive.is_file():
-        raise ValueError(f"task.path is {str(archive)!r}, and there is no such file")
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            return parse_jsonl(opened.read(member), f"{archive}, {member}", FIELDS)
-    except KeyError:
-        raise ValueError(f"{archive} holds no {member}") from None
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{archive} is not a zip archive that can be read: {error}") from None
-
-
-def _read_json(place: str, name: str) -> dict[str, Any]:
-    url = f"{place.rstrip('/')}/{name}"
-    try:
-        with fsspec.open(url, "rt", encoding="utf-8") as opened:
-            return dict(json.load(opened))
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{url} cannot be read ({type(error).__name__}: {error}); {PROMPTS} and {LENGTHS} are in the folder config "
-            "of LongBench's own repository: set task.templates to a copy of that folder"
-        ) from error
-
-
-def _download(repository: str) -> str:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return hf_hub_download(repository, "data.zip", repo_type="dataset")
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise ValueError(
-            f"data.zip of the hub's data set {repository} cannot be fetched ({type(error).__name__}); "
-            "go online, or set task.path to data.zip or to a folder of LongBench's jsonl files"
-        ) from error

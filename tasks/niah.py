@@ -3,13 +3,14 @@
 import random
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tokenrank.tasks.choosing import check_room_for, drawn_cells
+from tokenrank.tasks.choosing import check_lengths_fit, drawn_cells
 from tokenrank.tasks.haystack import MARK, frame, haystack
-from tokenrank.tasks.task import Prompt, Task, check_positive
-from tokenrank.tasks.tokens import plain, worded
+from tokenrank.tasks.task import Prompt, Task, check_at_least_one, check_positive, check_seed
+from tokenrank.tasks.tokens import final_text, tokens_of
 
 TASK = "Read the report below and remember the code number that is hidden in it.\n\n"
 NEEDLE = " The code number of {owner} is {value}."
@@ -24,6 +25,8 @@ class NeedleInAHaystack(Task):
 
     Construction after Kamradt 2023, https://github.com/gkamradt/LLMTest_NeedleInAHaystack; the words are our own.
     """
+
+    grades_answers: ClassVar[bool] = True
 
     lengths: list[int]  # tokens of the whole prompt, chat template included
     depths: list[float]  # percent of the haystack before the needle, 0 to 100
@@ -44,14 +47,16 @@ class NeedleInAHaystack(Task):
             if len({f"{value:g}" for value in values}) < len(values):
                 raise ValueError(f"task.{name} holds one value twice: {values}, must be different to six digits")
         check_positive("task.samples", self.samples)
+        check_at_least_one("task.max_new_tokens", self.max_new_tokens)
+        check_seed(self.seed)
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """One prompt per cell of the grid, or ``samples`` of them, drawn by ``seed``."""
-        check_room_for(self.lengths, self.max_new_tokens, max_tokens)
+        check_lengths_fit(self.lengths, self.max_new_tokens, max_tokens)
         chosen = drawn_cells(list(product(self.lengths, self.depths)), self.samples, self.seed)
         return [self._prompt(tokenizer, *cell, repeat) for cell, repeat in sorted(chosen)]
 
-    def score(self, prompt: Prompt, answer: str) -> float:
+    def grade(self, prompt: Prompt, answer: str) -> float:
         """1 if the answer holds the code number, else 0."""
         return float(any(right in answer for right in prompt.answers))
 
@@ -59,14 +64,14 @@ class NeedleInAHaystack(Task):
         draw = random.Random(f"{self.seed} {length} {depth:g} {repeat}")
         owner, value = draw.choice(OWNERS), str(draw.randrange(10_000, 100_000))
         text = TASK + MARK + QUESTION.format(owner=owner)
-        head, tail = frame(tokenizer, worded(tokenizer, text, as_chat=self.chat_template))
-        needle = plain(tokenizer, NEEDLE.format(owner=owner, value=value))
-        room = length - len(head) - len(needle) - len(tail)
-        if room < 0:
+        head, tail = frame(tokenizer, final_text(tokenizer, text, as_chat=self.chat_template))
+        needle = tokens_of(tokenizer, NEEDLE.format(owner=owner, value=value))
+        hay = length - len(head) - len(needle) - len(tail)
+        if hay < 0:
             raise ValueError(
-                f"task.lengths holds {length}, at least {length - room} tokens are needed around the haystack"
+                f"task.lengths holds {length}, at least {length - hay} tokens are needed around the haystack"
             )
-        sentences = haystack(tokenizer, draw, room)
+        sentences = haystack(tokenizer, draw, hay)
         split = round(len(sentences) * depth / 100)
         first = [token for sentence in sentences[:split] for token in sentence]
         rest = [token for sentence in sentences[split:] for token in sentence]

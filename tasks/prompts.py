@@ -8,8 +8,19 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.models.weight_files import user_path
 from tokenrank.tasks.jsonl import read_jsonl
-from tokenrank.tasks.task import Prompt, Task, check_answers, check_id, check_positive, check_room
+from tokenrank.tasks.task import (
+    Prompt,
+    Task,
+    check_answer_tokens,
+    check_answers,
+    check_at_least_one,
+    check_id,
+    check_positive,
+    check_seed,
+    refuse_twins,
+)
 from tokenrank.tasks.tokens import fitted
 
 OPTIONAL = ("answers", "max_new_tokens", "chat_template")
@@ -31,10 +42,12 @@ class OwnPrompts(Task):
     def __post_init__(self) -> None:
         check_positive("task.samples", self.samples)
         check_positive("task.max_tokens", self.max_tokens)
+        check_at_least_one("task.max_new_tokens", self.max_new_tokens)
+        check_seed(self.seed)
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """The file's prompts, in its order."""
-        path = Path(self.path).expanduser()
+        path = user_path("task.path", self.path)
         rows = read_jsonl(path, required=("id", "prompt"))
         _check(path, rows)
         if self.samples is not None:
@@ -45,7 +58,7 @@ class OwnPrompts(Task):
 
     def _prompt(self, row: dict[str, Any], tokenizer: Tokenizer, max_tokens: int) -> Prompt:
         new_tokens = row.get("max_new_tokens", self.max_new_tokens)
-        check_room(str(row["id"]), new_tokens, max_tokens)
+        check_answer_tokens(str(row["id"]), new_tokens, max_tokens)
         limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
         ids, cut = fitted(tokenizer, row["prompt"], as_chat=row.get("chat_template", False), limit=limit)
         return Prompt(
@@ -63,16 +76,15 @@ def _check(path: Path, rows: list[dict[str, Any]]) -> None:
     unknown = sorted({field for row in rows for field in row} - {"id", "prompt", *OPTIONAL})
     if unknown:
         print(f"note: {path}: not read: {', '.join(unknown)} (optional are {', '.join(OPTIONAL)})", file=sys.stderr)
-    seen: set[str] = set()
     for row in rows:
         name = str(row["id"])
+        if type(row["id"]) not in (str, int):
+            raise ValueError(f"{path}: id {name} must be a text or a whole number")
         check_id(str(path), name)
-        if name in seen:
-            raise ValueError(f"{path}: id {name!r} stands there twice, ids must be unique")
-        seen.add(name)
         if not isinstance(row["prompt"], str) or not row["prompt"]:
             raise ValueError(f"{path}: the prompt of id {name!r} is empty or not a text")
         check_answers(f"{path}, id {name!r}", row.get("answers", []))
         for field, kind in (("max_new_tokens", int), ("chat_template", bool)):
             if field in row and type(row[field]) is not kind:
                 raise ValueError(f"{path}: {field} of id {name!r} is {row[field]!r}, must be of type {kind.__name__}")
+    refuse_twins((str(path), str(row["id"])) for row in rows)

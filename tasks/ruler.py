@@ -5,15 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from typing import ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tokenrank.tasks.choosing import check_lengths, check_room_for, drawn_cells
-from tokenrank.tasks.containing import share_found
+from tokenrank.tasks.choosing import check_lengths, check_lengths_fit, drawn_cells
+from tokenrank.tasks.grading.containing import share_found
 from tokenrank.tasks.ruler_counted import cwe, fwe
 from tokenrank.tasks.ruler_hidden import niah, vt
 from tokenrank.tasks.ruler_page import Page, Written
-from tokenrank.tasks.task import Prompt, Task, check_positive
+from tokenrank.tasks.task import Prompt, Task, check_positive, check_seed
 
 Kind = Callable[[Page, random.Random], Written]
 KINDS: dict[str, tuple[Kind, int]] = {  # how it is written, and tokens of the answer
@@ -41,6 +42,8 @@ class Ruler(Task):
     Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654, and its code, https://github.com/NVIDIA/RULER.
     """
 
+    grades_answers: ClassVar[bool] = True
+
     kind: list[str]  # some of KINDS
     lengths: list[int]  # tokens of the whole prompt, chat template and opening of the answer included
     samples: int | None = None  # prompts in all, spread evenly over kinds and lengths; None: one each
@@ -56,17 +59,18 @@ class Ruler(Task):
             raise ValueError(f"task.kind holds one kind twice: {self.kind}")
         check_lengths(self.lengths)
         check_positive("task.samples", self.samples)
+        check_seed(self.seed)
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """One prompt per kind and length, or ``samples`` of them, in the order of the settings."""
         for kind in self.kind:
-            check_room_for(self.lengths, KINDS[kind][1], max_tokens)
+            check_lengths_fit(self.lengths, KINDS[kind][1], max_tokens)
         cells = list(product(self.kind, self.lengths))
         chosen = drawn_cells(cells, self.samples, self.seed)
         chosen.sort(key=lambda drawn: (cells.index(drawn[0]), drawn[1]))
         return [self._prompt(tokenizer, *cell, repeat) for cell, repeat in chosen]
 
-    def score(self, prompt: Prompt, answer: str) -> float:
+    def grade(self, prompt: Prompt, answer: str) -> float:
         """The share of the references that the answer holds."""
         return share_found(answer, prompt.answers)
 

@@ -37,7 +37,7 @@ def cwe(page: Page, draw: random.Random) -> Written:
     the example 3 times (ten words) and once (ten), as in RULER.
 
     The words are made up. An English list (RULER uses the package wonderwords and a second, larger list) would be one
-    more dependency, ends at some length, and holds words that are part of others ("art", "cartoon"), which a score by
+    more dependency, ends at some length, and holds words that are part of others ("art", "cartoon"), which a grade by
     substring counts as found.
     """
     often, rest, shown_often, shown_rest, shown_others = (6, 1, 3, 1, 10) if page.length < SHORT else (30, 3, 10, 3, 30)

@@ -1,15 +1,15 @@
 """RULER's prepared data: prompts that others generated, from the hub or a file."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.models.weight_files import user_path
 from tokenrank.tasks.choosing import drawn_rows
-from tokenrank.tasks.containing import any_found, share_found
+from tokenrank.tasks.grading.containing import any_found, share_found
 from tokenrank.tasks.ruler_rows import file_rows, hub_rows
-from tokenrank.tasks.task import Prompt, Task, check_id, check_positive, check_room
+from tokenrank.tasks.task import Prompt, Task, check_answer_tokens, check_id, check_positive, check_seed
 from tokenrank.tasks.tokens import fitted
 
 
@@ -23,8 +23,11 @@ class RulerData(Task):
     Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654; the rows are those of the hub's data set simonjegou/ruler.
     """
 
+    grades_answers: ClassVar[bool] = True
+
     path: str | None = None  # a parquet, jsonl or csv file; None: the hub
     repository: str = "simonjegou/ruler"  # data set of the hub
+    revision: str = "main"  # branch, tag or commit of that data set
     length: int = 4096  # which length of the data set: its configuration of that name
     split: str = "test"
     subset: list[str] | None = None  # some of the names in the column task; None: all
@@ -36,15 +39,16 @@ class RulerData(Task):
     def __post_init__(self) -> None:
         if self.subset is not None and not self.subset:
             raise ValueError("task.subset is empty, must name at least one task of RULER, or be null for all")
+        check_seed(self.seed)
         check_positive("task.samples", self.samples)
         check_positive("task.max_tokens", self.max_tokens)
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """Prompts in the order of the subsets, then of the rows; an id is the subset and the row's number in it from 0."""
         rows = (
-            hub_rows(self.repository, str(self.length), self.split)
+            hub_rows(self.repository, str(self.length), self.split, self.revision)
             if self.path is None
-            else file_rows(Path(self.path).expanduser())
+            else file_rows(user_path("task.path", self.path))
         )
         tables: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
@@ -58,7 +62,7 @@ class RulerData(Task):
             for name, number in drawn_rows(sizes, self.samples, self.seed)
         ]
 
-    def score(self, prompt: Prompt, answer: str) -> float:
+    def grade(self, prompt: Prompt, answer: str) -> float:
         """The share of the references that the answer holds; of questions about documents (qa), 1 for any of them."""
         found = any_found if prompt.task.rpartition("/")[2].startswith("qa") else share_found
         return found(answer, prompt.answers)
@@ -66,7 +70,7 @@ class RulerData(Task):
     def _prompt(self, name: str, number: int, row: dict[str, Any], tokenizer: Tokenizer, max_tokens: int) -> Prompt:
         prompt_id, new_tokens = f"{name}_{number}", row["max_new_tokens"]
         check_id("RULER's column task", prompt_id)
-        check_room(prompt_id, new_tokens, max_tokens)
+        check_answer_tokens(prompt_id, new_tokens, max_tokens)
         limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
         message, opening = row["context"] + row["question"], row["answer_prefix"]
         ids, cut = fitted(tokenizer, message, as_chat=self.chat_template, limit=limit, opening=opening)

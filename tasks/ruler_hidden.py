@@ -7,7 +7,7 @@ from itertools import islice
 from tokenrank.tasks.haystack import frame, haystack, sentence
 from tokenrank.tasks.made_up import letters, numbers, words
 from tokenrank.tasks.ruler_page import Page, Wording, Written
-from tokenrank.tasks.tokens import plain
+from tokenrank.tasks.tokens import tokens_of
 
 DIGITS = 7
 HOPS = 4  # assignments after the first
@@ -20,7 +20,7 @@ def niah(
     """Numbers of made-up names, hidden in a text: all numbers of the names asked for are the answers.
 
     Args:
-        page: what the prompt is to be.
+        page: specification of the prompt.
         draw: decides everything.
         keys: names in the text.
         values: numbers of each name.
@@ -90,12 +90,12 @@ def _hide(
     only: str | None = None,
     others: Iterator[str] | None = None,
 ) -> Written:
-    """The needles, in their order, at random places between the sentences of a haystack of exactly the room there is."""
+    """The needles, in their order, at random places between the sentences of a haystack that fills the page exactly."""
     head, tail = frame(page.tokenizer, text)
-    hidden = [plain(page.tokenizer, needle) for needle in needles]
+    hidden = [tokens_of(page.tokenizer, needle) for needle in needles]
     needed = len(head) + len(tail) + sum(map(len, hidden))
     page.check(needed)
-    pieces = _straw(page, draw, page.length - needed, others)
+    pieces = _filler(page, draw, page.length - needed, others)
     places = sorted(draw.sample(range(len(pieces) + len(hidden)), len(hidden)))
     for place, ids in zip(places, hidden, strict=True):
         pieces.insert(place, ids)
@@ -107,13 +107,13 @@ def _hide(
     return Written((*head, *(token for piece in pieces for token in piece), *tail), answers, found)
 
 
-def _straw(page: Page, draw: random.Random, room: int, others: Iterator[str] | None) -> list[list[int]]:
-    """Pieces of exactly ``room`` tokens together: the ``others`` while they fit, then sentences of the haystack."""
+def _filler(page: Page, draw: random.Random, tokens: int, others: Iterator[str] | None) -> list[list[int]]:
+    """Pieces of exactly ``tokens`` tokens together: the ``others`` while they fit, then sentences of the haystack."""
     pieces: list[list[int]] = []
     for other in others or ():
-        ids = plain(page.tokenizer, other)
-        if len(ids) > room:
+        ids = tokens_of(page.tokenizer, other)
+        if len(ids) > tokens:
             break
         pieces.append(ids)
-        room -= len(ids)
-    return pieces + haystack(page.tokenizer, draw, room)
+        tokens -= len(ids)
+    return pieces + haystack(page.tokenizer, draw, tokens)

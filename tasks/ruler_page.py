@@ -1,11 +1,11 @@
-"""What the kinds of RULER have in common: the words around a passage, and what comes out."""
+"""What all kinds of RULER prompts share: their specification, the text around the passage, and the result."""
 
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.tasks.haystack import MARK
-from tokenrank.tasks.tokens import worded
+from tokenrank.tasks.tokens import final_text
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Wording:
 
 @dataclass(frozen=True)
 class Page:
-    """What a prompt is to be."""
+    """Specification of one RULER prompt."""
 
     tokenizer: Tokenizer
     kind: str
@@ -37,7 +37,7 @@ class Page:
     def text(self, wording: Wording, before: str = "") -> str:
         """The final text with ``MARK`` for the passage; ``before`` (a worked example) opens what the user says."""
         message = before + wording.around(MARK)
-        return worded(self.tokenizer, message, as_chat=self.as_chat, opening=wording.opening)
+        return final_text(self.tokenizer, message, as_chat=self.as_chat, opening=wording.opening)
 
     def check(self, needed: int) -> None:
         """Raises ValueError unless the length is at least what is needed."""
@@ -50,7 +50,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Written:
-    """A prompt of a kind."""
+    """One RULER prompt: its tokens and its reference answers."""
 
     ids: tuple[int, ...]
     answers: tuple[str, ...]  # all of them are wanted

@@ -1,18 +1,21 @@
 """Prepared data of RULER as rows: from a file (parquet, jsonl, csv) or from the hub."""
 
-import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow.parquet
 
-from tokenrank.tasks.jsonl import read_jsonl
+from tokenrank.models.hub import data_sets_offline, hub_answers
+from tokenrank.tasks.jsonl import parse_json, read_jsonl
 from tokenrank.tasks.task import check_answers
 
 TEXTS = ("context", "question", "answer_prefix", "task")
 COLUMNS = (*TEXTS, "answer", "max_new_tokens")
 ENDINGS = (".parquet", ".jsonl", ".csv")
+COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def file_rows(path: Path) -> list[dict[str, Any]]:
@@ -33,25 +36,45 @@ def file_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def hub_rows(repository: str, config: str, split: str) -> list[dict[str, Any]]:
+def hub_rows(repository: str, config: str, split: str, revision: str = "main") -> list[dict[str, Any]]:
     """The rows of a data set of the hub, or of its copy in the hub's cache; code that a data set brings is never run.
+
+    Says on stderr which commit the rows are of, where the client knows it.
+
+    Args:
+        repository: the data set's id.
+        config: one of its configurations.
+        split: of that configuration.
+        revision: branch, tag or commit.
 
     Raises:
         ValueError: it cannot be fetched, or as for ``check_rows``.
     """
     from datasets import load_dataset  # only here, as it takes a second to import
-    from datasets.exceptions import DatasetsError
-    from huggingface_hub.errors import HfHubHTTPError
 
+    where = f"the hub's data set {repository}, {config}, {split}"
     try:
-        rows: list[dict[str, Any]] = load_dataset(repository, config, split=split).to_list()
-    except (DatasetsError, HfHubHTTPError, OSError, ValueError) as error:
+        with data_sets_offline(not Path(repository).is_dir() and not hub_answers()):
+            table = load_dataset(repository, config, split=split, revision=revision)
+        rows: list[dict[str, Any]] = table.to_list()
+    except Exception as error:  # of the network, of the hub, of the cache, of the data set's own files
         raise ValueError(
-            f"the hub's data set {repository}, {config}, {split} cannot be fetched ({type(error).__name__}: {error}); "
+            f"{where} cannot be fetched ({type(error).__name__}: {error}); "
             f"go online, or set task.path to a file with the columns {', '.join(COLUMNS)}"
         ) from error
-    check_rows(f"the hub's data set {repository}, {config}, {split}", rows)
+    commit = _commit(list(table.info.download_checksums or ()))
+    if commit is not None:
+        if COMMIT.fullmatch(revision) and revision != commit:  # the client takes what its cache has
+            raise ValueError(f"task.revision is {revision!r}, and the cache holds {where} at commit {commit} only")
+        print(f"note: {where} is read at commit {commit}", file=sys.stderr)
+    check_rows(where, rows)
     return rows
+
+
+def _commit(urls: list[str]) -> str | None:
+    """The commit in the addresses of the files that a data set was made of."""
+    found = {match[0] for url in urls if (match := COMMIT.search(url.partition("@")[2]))}
+    return found.pop() if len(found) == 1 else None
 
 
 def check_rows(where: str, rows: list[dict[str, Any]]) -> None:
@@ -77,7 +100,7 @@ def check_rows(where: str, rows: list[dict[str, Any]]) -> None:
 def _parquet_rows(path: Path) -> list[dict[str, Any]]:
     try:
         rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
-    except (OSError, ValueError) as error:
+    except Exception as error:  # pyarrow's errors have no class of their own above them
         raise ValueError(f"{path} cannot be read as parquet: {error}") from error
     return rows
 
@@ -86,7 +109,7 @@ def _csv_rows(path: Path) -> list[dict[str, Any]]:
     """All as text, but for the two columns that are not, where they are as they should be."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # of the parser or of the encoding
         raise ValueError(f"{path} cannot be read as csv: {error}") from error
     rows: list[dict[str, Any]] = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     for row in rows:
@@ -98,6 +121,6 @@ def _csv_rows(path: Path) -> list[dict[str, Any]]:
 
 def _json_or_text(text: str) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
+        return parse_json(text)
+    except ValueError:
         return text

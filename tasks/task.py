@@ -1,9 +1,14 @@
-"""What every task provides: prompts as tokens, and a score for an answer where the task defines one."""
+"""What every task provides: prompts as tokens, and a grade for an answer where the task defines one."""
 
+import unicodedata
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
+
+UNPRINTABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's categories: control, invisible, half a pair, line breaks
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,8 @@ class Prompt:
 class Task(ABC):
     """A source of prompts. The fields of a task are its config."""
 
+    grades_answers: ClassVar[bool] = False  # whether ``grade`` may give a number
+
     @abstractmethod
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """All prompts of a run.
@@ -36,9 +43,15 @@ class Task(ABC):
             ValueError: the data are missing or broken; the message names file and line.
         """
 
-    def score(self, prompt: Prompt, answer: str) -> float | None:  # noqa: ARG002
-        """How good the answer is, in [0, 1]; None where the task defines no score."""
+    def grade(self, prompt: Prompt, answer: str) -> float | None:  # noqa: ARG002
+        """How good the answer is, in [0, 1]; None where the task defines no grade."""
         return None
+
+
+def check_at_least_one(name: str, value: int) -> None:
+    """Raises ValueError unless the setting is at least 1."""
+    if value < 1:
+        raise ValueError(f"{name} is {value}, must be at least 1")
 
 
 def check_positive(name: str, value: int | None) -> None:
@@ -47,8 +60,16 @@ def check_positive(name: str, value: int | None) -> None:
         raise ValueError(f"{name} is {value}, must be at least 1, or null")
 
 
-def check_room(prompt: str, max_new_tokens: int, max_tokens: int) -> None:
-    """Raises ValueError unless the model can read a prompt token beside the answer."""
+def check_seed(seed: int) -> None:
+    """Raises ValueError for a negative seed: Python's generator draws the same for 1 and -1."""
+    if seed < 0:
+        raise ValueError(f"task.seed is {seed}, must be at least 0")
+
+
+def check_answer_tokens(prompt: str, max_new_tokens: int, max_tokens: int) -> None:
+    """Raises ValueError unless the answer has a token, and the model can read a prompt token beside the answer."""
+    if max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens of prompt {prompt} is {max_new_tokens}, must be at least 1")
     if max_new_tokens >= max_tokens:
         raise ValueError(
             f"max_new_tokens of prompt {prompt} is {max_new_tokens}, and the model reads {max_tokens} in all"
@@ -63,7 +84,38 @@ def check_answers(where: str, answers: object) -> None:
 
 def check_id(where: str, name: str) -> None:
     """Raises ValueError unless the id of a prompt is fit for a file's name."""
-    if not name or name.startswith(".") or set("/\\\0") & set(name) or len(name.encode()) > 200:
+    unprintable = any(unicodedata.category(letter) in UNPRINTABLE for letter in name)
+    if not name or name.startswith(".") or set("/\\") & set(name) or unprintable or len(name.encode()) > 200:
         raise ValueError(
-            f"{where}: id {name!r} must be fit for a file's name: 1 to 200 bytes, no slash, no dot in front"
+            f"{where}: id {name!r} must be fit for a file's name: 1 to 200 bytes, no slash, no dot in front, "
+            "no control or invisible characters"
+        )
+
+
+def check_ids(prompts: Sequence[Prompt]) -> None:
+    """Checks the ids of all prompts of a run, which become names of files.
+
+    Raises:
+        ValueError: as for ``check_id``, or an id stands there twice, also where only case or Unicode's way of writing a
+            letter differs: many file systems take these for one name.
+    """
+    for prompt in prompts:
+        check_id(f"prompt of {prompt.task}", prompt.id)
+    refuse_twins((f"prompts of {prompt.task}", prompt.id) for prompt in prompts)
+
+
+def refuse_twins(places: Iterable[tuple[str, str]]) -> None:
+    """Raises ValueError for two (where, id) pairs whose ids are equal but for case or Unicode normalisation."""
+    seen: dict[str, tuple[str, str]] = {}
+    for where, name in places:
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+        if folded not in seen:
+            seen[folded] = (where, name)
+            continue
+        first_where, first = seen[folded]
+        if (first_where, first) == (where, name):
+            raise ValueError(f"{where}: id {name!r} stands there twice, ids must be unique")
+        both = where if where == first_where else f"{first_where} and {where}"
+        raise ValueError(
+            f"{both}: ids {first!r} and {name!r} must differ in more than case and Unicode's ways to write a letter"
         )

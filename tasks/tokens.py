@@ -7,15 +7,18 @@ def chat(tokenizer: Tokenizer, message: str) -> str:
     """The message as the user's turn of the model's chat template, up to where the assistant starts to speak.
 
     Raises:
-        ValueError: the tokenizer has no chat template.
+        ValueError: the tokenizer has no chat template, or it fails.
     """
     if not tokenizer.chat_template:
         raise ValueError("the model has no chat template: choose one that has, or set chat_template to false")
     turns = [{"role": "user", "content": message}]
-    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+    try:
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+    except Exception as error:  # the template is a program of the model's authors
+        raise ValueError(f"the model's chat template cannot be applied: {error}") from error
 
 
-def worded(tokenizer: Tokenizer, message: str, *, as_chat: bool, opening: str = "") -> str:
+def final_text(tokenizer: Tokenizer, message: str, *, as_chat: bool, opening: str = "") -> str:
     """The final text of a prompt.
 
     Args:
@@ -39,7 +42,7 @@ def encode(tokenizer: Tokenizer, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=not written, verbose=False)["input_ids"])
 
 
-def plain(tokenizer: Tokenizer, text: str) -> list[int]:
+def tokens_of(tokenizer: Tokenizer, text: str) -> list[int]:
     """The tokens of a piece of text, nothing added."""
     return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
@@ -47,12 +50,12 @@ def plain(tokenizer: Tokenizer, text: str) -> list[int]:
 def fitted(
     tokenizer: Tokenizer, text: str, *, as_chat: bool, limit: int, opening: str = ""
 ) -> tuple[tuple[int, ...], int]:
-    """The tokens of a text (as in ``worded``), cut in the middle to at most ``limit``, and how many were cut.
+    """The tokens of a text (as in ``final_text``), cut in the middle to at most ``limit``, and how many were cut.
 
     Raises:
-        ValueError: there is no room for a single token, or no chat template.
+        ValueError: the limit is below 1, or no chat template.
     """
-    ids = encode(tokenizer, worded(tokenizer, text, as_chat=as_chat, opening=opening))
+    ids = encode(tokenizer, final_text(tokenizer, text, as_chat=as_chat, opening=opening))
     kept = cut_middle(ids, limit)
     return tuple(kept), len(ids) - len(kept)
 
@@ -64,7 +67,7 @@ def cut_middle(ids: list[int], limit: int) -> list[int]:
     [0, 1, 5, 6]
     """
     if limit < 1:
-        raise ValueError(f"no room for the prompt: its limit is {limit} tokens")
+        raise ValueError(f"the prompt may have {limit} tokens, must be at least 1")
     if len(ids) <= limit:
         return ids
     head = limit // 2

@@ -1,4 +1,4 @@
-"""Pretrained: what loads from a folder and from the hub's cache, that no foreign code runs, and the advice where it fails."""
+"""Pretrained: what loads from a folder and from the hub's cache, skeleton and identity, that no foreign code runs, and the advice where it fails."""
 
 import json
 import re
@@ -14,10 +14,11 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, PreTrainedModel
 
-from tokenrank.models.pretrained import Pretrained, pick_device
+from tests.models.hub_cache import COMMIT, LOADERS, into_hub_cache, pretrained
+from tokenrank.models.architectures import ARCHITECTURES, tiny_of
+from tokenrank.models.pretrained import ATTENTION, placed
 from tokenrank.models.tiny import Tiny
 
-LOADERS = ["tokenizer", "max_tokens", "model"]
 EIGHT_BITS = GGMLQuantizationType.Q8_0
 GGUF_NAMES = {
     "model.layers.": "blk.", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
@@ -51,22 +52,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
-def pretrained(path: Path | str, **settings: Any) -> Pretrained:
-    return Pretrained(name="tiny", path=str(path), **({"device": "cpu"} | settings))
-
-
 def same_weights(one: PreTrainedModel, other: PreTrainedModel) -> bool:
     pairs = zip(one.parameters(), other.parameters(), strict=True)
     return all(torch.equal(mine.cpu(), yours.cpu().to(mine.dtype)) for mine, yours in pairs)
-
-
-def into_hub_cache(saved: Path, hub: Path, name: str) -> None:
-    """The folder as the hub's client keeps a model."""
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    place = hub / f"models--{name.replace('/', '--')}"
-    shutil.copytree(saved, place / "snapshots" / commit)
-    (place / "refs").mkdir()
-    (place / "refs" / "main").write_text(commit)
 
 
 def change_weights(folder: Path, change: Any) -> None:
@@ -187,7 +175,7 @@ def test_a_model_that_may_not_be_read_comes_with_advice(
             raise OSError("You are trying to access a repo.\nCannot connect") from error
 
     for loader in ("AutoTokenizer", "AutoConfig", "AutoModelForCausalLM"):
-        monkeypatch.setattr(f"models.pretrained.{loader}.from_pretrained", refuse)
+        monkeypatch.setattr(f"tokenrank.models.pretrained.{loader}.from_pretrained", refuse)
     with pytest.raises(ValueError, match=f"'me/tiny' cannot be loaded: {advice}"):
         getattr(pretrained("me/tiny"), load)()
 
@@ -200,7 +188,7 @@ def test_code_of_a_repository_is_never_asked_for(monkeypatch: pytest.MonkeyPatch
         raise OSError("recorded")
 
     for loader in ("AutoTokenizer", "AutoConfig", "AutoModelForCausalLM"):
-        monkeypatch.setattr(f"models.pretrained.{loader}.from_pretrained", record)
+        monkeypatch.setattr(f"tokenrank.models.pretrained.{loader}.from_pretrained", record)
     for source in (pretrained("me/tiny"), pretrained("me/tiny", device_map="auto", dtype="bfloat16")):
         for load in LOADERS:
             with pytest.raises(ValueError, match="recorded"):
@@ -289,14 +277,6 @@ def test_an_unknown_device_map_is_refused(saved: Path) -> None:
         pretrained(saved, device_map="everywhere").model()
 
 
-@pytest.mark.parametrize(("cuda", "mps", "chosen"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
-def test_auto_is_the_best_device_there_is(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, chosen: str) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
-    monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
-    assert pick_device("auto") == chosen
-    assert pick_device("cpu") == "cpu"
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
 def test_a_device_that_this_machine_lacks_is_refused(saved: Path) -> None:
     with pytest.raises(ValueError, match=r"model\.device is 'cuda'"):
@@ -321,3 +301,132 @@ def test_a_broken_gguf_file_is_refused(tmp_path: Path, load: str) -> None:
     file.write_bytes(b"GGUF and nothing")
     with pytest.raises(ValueError, match=r"broken\.gguf' cannot be loaded: "):
         getattr(pretrained(file), load)()
+
+
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation"])
+@pytest.mark.parametrize(
+    "asked", ["flash_attention_2", "flex_attention", "kernels-community/flash-attn", "nonsense", 3]
+)
+def test_attention_is_sdpa_whatever_the_config_asks_for(folder: Path, key: str, asked: Any) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {key: asked}))
+    for load in ("model", "skeleton"):
+        assert getattr(pretrained(folder), load)().config._attn_implementation == "sdpa"
+
+
+def test_attention_is_eager_where_the_architecture_has_no_sdpa(tmp_path: Path) -> None:
+    model = tiny_of("gpt_oss")
+    assert model.config._attn_implementation == "eager"
+    model.save_pretrained(tmp_path)
+    for load in ("model", "skeleton"):
+        assert getattr(pretrained(tmp_path), load)().config._attn_implementation == "eager"
+
+
+def test_another_attention_is_refused(tiny_model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiny_model.config, "_attn_implementation", "flex_attention")
+    with pytest.raises(ValueError, match="attention is 'flex_attention', must be one of sdpa, eager"):
+        placed(tiny_model, None)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_skeleton_is_the_model_without_weights(tmp_path: Path, architecture: str) -> None:
+    model = tiny_of(architecture)
+    model.config.save_pretrained(tmp_path)  # no weights
+    skeleton = pretrained(tmp_path, dtype="bfloat16").skeleton()
+    assert {str(each.device) for each in skeleton.parameters()} == {"meta"}
+    shapes = [{name: each.shape for name, each in one.named_parameters()} for one in (model, skeleton)]
+    assert shapes[0] == shapes[1]
+    assert skeleton.config._attn_implementation == model.config._attn_implementation
+    assert skeleton.config._attn_implementation in ATTENTION
+    assert (skeleton.training, skeleton.dtype) == (False, torch.bfloat16)
+
+
+def test_a_skeleton_of_no_language_model_is_refused(tmp_path: Path) -> None:
+    AutoConfig.for_model("vit").save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"cannot be built: Unrecognized configuration class"):
+        pretrained(tmp_path).skeleton()
+    with pytest.raises(ValueError, match=r"has max_position_embeddings None"):
+        pretrained(tmp_path).max_tokens()
+
+
+def test_the_identity_of_a_folder_follows_its_files_not_its_place(saved: Path, folder: Path) -> None:
+    identity = pretrained(folder).identity()
+    assert json.loads(json.dumps(identity)) == identity == pretrained(saved).identity()
+    assert [each["name"] for each in identity["files"]] == [
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+    ]
+    assert pretrained(folder, dtype="bfloat16").identity() != identity
+    change_weights(folder, lambda weights: weights["model.norm.weight"].add_(1))
+    assert pretrained(folder).identity() != identity
+
+
+def test_the_identity_of_a_gguf_file_is_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(b"GGUF")
+    (tmp_path / "config.json").write_text("{}")
+    assert [each["name"] for each in pretrained(tmp_path / "a.gguf").identity()["files"]] == ["a.gguf"]
+
+
+def test_the_identity_of_a_hub_model_is_its_id_and_commit(saved: Path, hub: Path) -> None:
+    into_hub_cache(saved, hub, "me/tiny")
+    wanted = {"source": "hub", "id": "me/tiny", "commit": COMMIT, "dtype": "float32"}
+    assert pretrained("me/tiny").identity() == wanted
+    assert pretrained("me/tiny", revision=COMMIT).identity() == wanted
+
+
+def test_a_revision_reaches_every_loader(saved: Path, hub: Path) -> None:
+    into_hub_cache(saved, hub, "me/tiny")
+    for load in LOADERS:
+        getattr(pretrained("me/tiny", revision="main"), load)()
+        with pytest.raises(ValueError, match="'me/tiny' cannot be loaded: "):
+            getattr(pretrained("me/tiny", revision="other"), load)()
+
+
+def test_a_revision_of_a_local_path_is_refused(saved: Path) -> None:
+    with pytest.raises(ValueError, match=r"model\.revision is 'main', must be null where model\.path is a local path"):
+        pretrained(saved, revision="main").tokenizer()
+
+
+class Runs:
+    """What a pickle can do: unpickling it calls a function."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
+
+
+def test_a_pickle_of_tensors_loads(folder: Path, tiny_model: PreTrainedModel) -> None:
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    assert same_weights(pretrained(folder).model(), tiny_model)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_code_in_a_pickle_is_never_run(folder: Path, tmp_path: Path, tiny_model: PreTrainedModel, beside: bool) -> None:
+    mark = tmp_path / "it ran"
+    torch.save({"lm_head.weight": Runs(mark)}, folder / "pytorch_model.bin")
+    if beside:  # safetensors come first
+        assert same_weights(pretrained(folder).model(), tiny_model)
+    else:
+        (folder / "model.safetensors").unlink()
+        with pytest.raises(
+            ValueError, match=r"cannot be loaded: .* only tensors are read, use safetensors$"
+        ) as refused:
+            pretrained(folder).model()
+        assert not re.search(r"weights_only|trust", str(refused.value))
+    assert not mark.exists()
+    torch.load(folder / "pytorch_model.bin", weights_only=False)
+    assert mark.exists()  # it would have run
+
+
+def test_a_path_too_long_for_a_file_is_no_traceback(hub: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        pretrained("a" * 5000).tokenizer()
+
+
+def test_without_a_home_directory_a_path_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"model\.path is '~no-such-user/tiny', and the home directory is not known"):
+        pretrained("~no-such-user/tiny").tokenizer()

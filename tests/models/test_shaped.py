@@ -54,8 +54,46 @@ def test_without_random_weights_it_is_the_model_at_the_path(tmp_path: Path) -> N
         ({"weights": "random"}, "model.weights=random needs model.shape"),
         ({"weights": "random", "shape": {"hidden_size": 8}}, "model.weights=random needs model.shape"),
         ({"weights": "random", "shape": SMALL, "device_map": "auto"}, "model.device_map is 'auto', must be null"),
+        ({"weights": "random", "shape": SMALL, "revision": "main"}, "model.revision is 'main', must be null"),
     ],
 )
 def test_bad_settings_are_refused(given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Shaped(path="a/b", **given)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"model_type": "no such"},
+        {"num_attention_heads": 0},
+        {"hidden_size": "wide"},
+        {"num_hidden_layers": -1},
+        {"vocab_size": -5},
+        {"model_type": "vit"},
+        {"model_type": 7},
+        {"rope_parameters": {"rope_type": "no such"}},
+    ],
+)
+def test_a_shape_that_is_no_models_is_one_sentence(wrong: dict[str, Any]) -> None:
+    source = Shaped(path="a/b", weights="random", shape=SMALL | wrong, device="cpu")
+    for load in ("model", "skeleton"):
+        with pytest.raises(ValueError, match=r"^model\.shape[^\n]*$"):
+            getattr(source, load)()
+
+
+def test_skeleton_and_identity_need_no_weights(tmp_path: Path) -> None:
+    source = Shaped(path="a/b", weights="random", shape=SMALL, dtype="bfloat16")
+    skeleton = source.skeleton()
+    assert [each.shape for each in skeleton.parameters()] == [each.shape for each in source.model().parameters()]
+    assert {str(each.device) for each in skeleton.parameters()} == {"meta"}
+    assert (skeleton.dtype, skeleton.training, skeleton.config._attn_implementation) == (torch.bfloat16, False, "sdpa")
+    assert source.identity() == {"source": "random", "shape": SMALL, "dtype": "bfloat16"}
+    source.model().save_pretrained(tmp_path)
+    assert Shaped(path=str(tmp_path), shape=SMALL).identity()["source"] == "files"
+    assert Shaped(path=str(tmp_path)).skeleton().config.num_hidden_layers == 2
+
+
+def test_the_config_asks_for_no_attention_of_its_own() -> None:
+    source = Shaped(path="a/b", weights="random", shape=SMALL | {"attn_implementation": "flex_attention"}, device="cpu")
+    assert source.model().config._attn_implementation == source.skeleton().config._attn_implementation == "sdpa"

@@ -161,3 +161,31 @@ def test_a_cache_that_cannot_be_made_is_named(
     with pytest.raises(ValueError, match=f"{CACHE_VARIABLE} leads to .*cache, which cannot be made"):
         smollm2_folder()
     assert commands == []
+
+
+def test_the_identity_is_known_before_anything_is_fetched(tmp_path: Path, commands: list[list[str]]) -> None:
+    assert SmolLM2().identity() == {"source": "smollm2", "gguf_sha256": smollm2.GGUF_SHA256, "dtype": "float32"}
+    Tiny(layers=1).model().save_pretrained(tmp_path)
+    assert SmolLM2(path=str(tmp_path)).identity()["source"] == "files"
+    assert SmolLM2(path=str(tmp_path)).skeleton().config.num_hidden_layers == 1
+    assert commands == []
+
+
+@pytest.mark.usefixtures("commands")
+def test_the_skeleton_is_that_of_the_converted_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def convert(_: Path, folder: Path) -> None:
+        Tiny(layers=3).config().save_pretrained(folder)
+
+    monkeypatch.setattr(smollm2, "GGUF_SHA256", hashlib.sha256(CONTENT).hexdigest())
+    monkeypatch.setattr(smollm2, "_convert", convert)
+    assert SmolLM2().skeleton().config.num_hidden_layers == 3
+
+
+def test_without_a_home_directory_the_variable_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CACHE_VARIABLE)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError("uid not found")))
+    with pytest.raises(
+        ValueError, match=rf"^the home directory is not known [^\n]*: set {CACHE_VARIABLE} to a folder$"
+    ):
+        SmolLM2().tokenizer()

@@ -1,6 +1,7 @@
 """Tiny: the same seed gives the same weights and disturbs nothing, and its tokenizer reads any text byte by byte."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -93,3 +94,47 @@ def test_with_a_path_it_is_the_model_that_lies_there(tmp_path: Path) -> None:
     assert torch.equal(weights(loaded.model()), weights(other.model()))
     assert loaded.tokenizer()("größer")["input_ids"] == other.tokenizer()("größer")["input_ids"]
     assert loaded.max_tokens() == 8192
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_the_dtype_is_obeyed(tiny_model: PreTrainedModel, dtype: str) -> None:
+    model = Tiny(dtype=dtype, device="cpu").model()
+    wanted = getattr(torch, dtype)
+    assert {each.dtype for each in model.parameters()} == {wanted}
+    assert torch.equal(weights(model), weights(tiny_model).to(wanted))
+    with torch.no_grad():
+        logits = model(torch.tensor([[1, 2, 3]])).logits
+    assert logits.dtype == wanted
+    assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"layers": 0}, "model.layers is 0, must be at least 1"),
+        ({"heads": 0}, "model.heads is 0, must be at least 1"),
+        ({"kv_heads": -1}, "model.kv_heads is -1, must be at least 1"),
+        ({"kv_heads": 3}, "model.kv_heads is 3, must divide model.heads=4"),
+        ({"seed": -1}, "model.seed is -1, must be at least 0"),
+        ({"seed": 2**63}, "must be at least 0 and below"),
+        ({"dtype": "float64"}, "model.dtype is 'float64'"),
+        ({"device_map": "auto"}, "model.device_map is 'auto', must be null unless model.path"),
+        ({"revision": "main"}, "model.revision is 'main', must be null unless model.path"),
+    ],
+)
+def test_bad_settings_are_refused(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Tiny(**given)
+
+
+def test_skeleton_and_identity_need_no_weights(tiny_model: PreTrainedModel, tmp_path: Path) -> None:
+    skeleton = Tiny().skeleton()
+    assert [each.shape for each in skeleton.parameters()] == [each.shape for each in tiny_model.parameters()]
+    assert {str(each.device) for each in skeleton.parameters()} == {"meta"}
+    assert skeleton.config._attn_implementation == tiny_model.config._attn_implementation == "sdpa"
+    assert not skeleton.training
+    wanted = {"source": "tiny", "seed": 3, "layers": 4, "heads": 4, "kv_heads": 2, "dtype": "float32"}
+    assert Tiny(seed=3, name="any", device="cpu").identity() == wanted
+    Tiny(layers=2).model().save_pretrained(tmp_path)
+    assert Tiny(path=str(tmp_path)).identity()["source"] == "files"
+    assert Tiny(path=str(tmp_path)).skeleton().config.num_hidden_layers == 2

@@ -259,7 +259,7 @@ def test_a_changed_archive_gives_its_new_prompts(folder: Path, tmp_path: Path, b
 def test_an_offline_machine_reads_the_archive_that_it_has(folder: Path, tmp_path: Path) -> None:
     in_hub_cache(tmp_path / "home" / "hub", folder)
     program = (
-        "from models.tiny import byte_tokenizer; from tasks.longbench import LongBench;"
+        "from tokenrank.models.tiny import byte_tokenizer; from tokenrank.tasks.longbench import LongBench;"
         f"prompts = LongBench(subset={SUBSETS}, templates={str(folder)!r}).prompts(byte_tokenizer(), {READS});"
         "print('prompts', len(prompts))"
     )

@@ -1,4 +1,4 @@
-"""NeedleInAHaystack: lengths to the token, the needle's place, the grid, the score, and what is refused."""
+"""NeedleInAHaystack: lengths to the token, the needle's place, the grid, the grade, and what is refused."""
 
 from collections import Counter
 from typing import Any
@@ -132,10 +132,10 @@ def test_an_answer_is_right_if_it_holds_the_number(byte_tokenizer: Tokenizer) ->
     task = grid(lengths=[400], depths=[0])
     (prompt,) = task.prompts(byte_tokenizer, READS)
     (value,) = prompt.answers
-    assert task.score(prompt, value) == 1
-    assert task.score(prompt, f"The code number is {value}.\n") == 1
-    assert task.score(prompt, value[:-1]) == 0
-    assert task.score(prompt, "") == 0
+    assert task.grade(prompt, value) == 1
+    assert task.grade(prompt, f"The code number is {value}.\n") == 1
+    assert task.grade(prompt, value[:-1]) == 0
+    assert task.grade(prompt, "") == 0
 
 
 def test_too_short_a_length_is_refused_with_what_is_needed(byte_tokenizer: Tokenizer) -> None:

@@ -115,9 +115,9 @@ def test_a_line_without_a_field_is_named(tmp_path: Path, byte_tokenizer: Tokeniz
         task(tmp_path, [row(), broken]).prompts(byte_tokenizer, 1000)
 
 
-def test_own_prompts_have_no_score(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+def test_own_prompts_have_no_grade(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
     own = task(tmp_path, [row(answers=["x"])])
-    assert own.score(own.prompts(byte_tokenizer, 1000)[0], "x") is None
+    assert own.grade(own.prompts(byte_tokenizer, 1000)[0], "x") is None
 
 
 @pytest.mark.parametrize("samples", [0, -1])
@@ -141,3 +141,36 @@ def test_answers_must_be_a_list_of_texts(tmp_path: Path, byte_tokenizer: Tokeniz
 def test_other_fields_must_have_their_type(tmp_path: Path, byte_tokenizer: Tokenizer, field: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"own.jsonl: .*{field}.*'b'"):
         task(tmp_path, [row(), row(id="b", **{field: value})]).prompts(byte_tokenizer, 1000)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "\x1b[0m", "a\u200bb"])
+def test_ids_hold_no_control_characters(tmp_path: Path, byte_tokenizer: Tokenizer, name: str) -> None:
+    with pytest.raises(ValueError, match=r"own\.jsonl: id .* no control or invisible characters"):
+        task(tmp_path, [row(), row(id=name)]).prompts(byte_tokenizer, 1000)
+
+
+@pytest.mark.parametrize("again", ["Größe", "gro\u0308ße", "GRÖSSE"])
+def test_ids_must_differ_in_more_than_case_and_normalisation(
+    tmp_path: Path, byte_tokenizer: Tokenizer, again: str
+) -> None:
+    with pytest.raises(ValueError, match=r"own\.jsonl: ids 'größe' and .* must differ in more than case"):
+        task(tmp_path, [row(id="größe"), row(id=again)]).prompts(byte_tokenizer, 1000)
+
+
+@pytest.mark.parametrize("name", [None, True, 1.5, [1], {"a": 1}])
+def test_an_id_must_be_a_text_or_a_whole_number(tmp_path: Path, byte_tokenizer: Tokenizer, name: Any) -> None:
+    with pytest.raises(ValueError, match=r"own\.jsonl: id .* must be a text or a whole number"):
+        task(tmp_path, [row(id=name)]).prompts(byte_tokenizer, 1000)
+
+
+def test_half_a_surrogate_pair_is_named_by_its_line(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+    with pytest.raises(ValueError, match=r"own\.jsonl, line 2: not valid JSON \(\\udc80 is half of a surrogate pair"):
+        task(tmp_path, [row(id="a"), row(id="b", prompt="a\udc80")]).prompts(byte_tokenizer, 1000)
+
+
+@pytest.mark.parametrize("tokens", [0, -1])
+def test_an_answer_without_tokens_is_refused(tmp_path: Path, byte_tokenizer: Tokenizer, tokens: int) -> None:
+    with pytest.raises(ValueError, match=rf"max_new_tokens of prompt .* is {tokens}, must be at least 1"):
+        task(tmp_path, [row(max_new_tokens=tokens)]).prompts(byte_tokenizer, 1000)
+    with pytest.raises(ValueError, match=rf"task\.max_new_tokens is {tokens}, must be at least 1"):
+        task(tmp_path, [row()], max_new_tokens=tokens)

@@ -41,9 +41,9 @@ def test_the_seed_decides_and_other_lengths_do_not(byte_tokenizer: Tokenizer) ->
     assert alone.input_ids != other.input_ids
 
 
-def test_there_is_no_score(byte_tokenizer: Tokenizer) -> None:
+def test_there_is_no_grade(byte_tokenizer: Tokenizer) -> None:
     task = RandomTokens(lengths=[300])
-    assert task.score(task.prompts(byte_tokenizer, 8192)[0], "x") is None
+    assert task.grade(task.prompts(byte_tokenizer, 8192)[0], "x") is None
 
 
 @pytest.mark.parametrize(

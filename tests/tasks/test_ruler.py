@@ -1,4 +1,4 @@
-"""Ruler: lengths, ids, which prompts are drawn, the opening of the answer, the score, one run, and what is refused."""
+"""Ruler: lengths, ids, which prompts are drawn, the opening of the answer, the grade, one run, and what is refused."""
 
 from collections import Counter
 from pathlib import Path
@@ -100,15 +100,15 @@ def test_the_prompt_ends_with_the_opening_of_the_answer(byte_tokenizer: Tokenize
         assert not any(answer in opening for answer in one.answers)
 
 
-def test_the_score_is_the_share_of_the_references_that_stand_in_the_answer(byte_tokenizer: Tokenizer) -> None:
+def test_the_grade_is_the_share_of_the_references_that_stand_in_the_answer(byte_tokenizer: Tokenizer) -> None:
     task = ruler(["vt"], [2000])
     (prompt,) = task.prompts(byte_tokenizer, READS)
     names = prompt.answers
     assert len(names) == 5
-    assert task.score(prompt, " ".join(reversed(names))) == 1
-    assert task.score(prompt, f"they are {names[0].lower()},{names[3]}") == 0.4
-    assert task.score(prompt, f"{names[0]} {names[0]}") == 0.2
-    assert task.score(prompt, names[0][:-1]) == task.score(prompt, "") == 0
+    assert task.grade(prompt, " ".join(reversed(names))) == 1
+    assert task.grade(prompt, f"they are {names[0].lower()},{names[3]}") == 0.4
+    assert task.grade(prompt, f"{names[0]} {names[0]}") == 0.2
+    assert task.grade(prompt, names[0][:-1]) == task.grade(prompt, "") == 0
 
 
 @pytest.mark.parametrize("kind", ALL)

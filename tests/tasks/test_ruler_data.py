@@ -1,4 +1,4 @@
-"""RulerData: how a row becomes a prompt, which rows are drawn, the score, one run, and what is refused."""
+"""RulerData: how a row becomes a prompt, which rows are drawn, the grade, one run, and what is refused."""
 
 import json
 from collections import Counter
@@ -95,7 +95,7 @@ def test_questions_about_documents_need_one_reference_and_the_others_all(
 ) -> None:
     data = task(tmp_path)
     scores = {
-        prompt.task.partition("/")[2]: [data.score(prompt, answer) for answer in ("alpha and beta", "only Beta", "no")]
+        prompt.task.partition("/")[2]: [data.grade(prompt, answer) for answer in ("alpha and beta", "only Beta", "no")]
         for prompt in data.prompts(byte_tokenizer, READS)
     }
     assert scores == {"vt": [1, 0.5, 0], "qa_1": [1, 1, 0], "niah_single_1": [1, 0.5, 0]}
@@ -138,7 +138,7 @@ def test_without_a_path_the_rows_come_from_the_hub(byte_tokenizer: Tokenizer, mo
 
     monkeypatch.setattr("tokenrank.tasks.ruler_data.hub_rows", rows)
     assert len(RulerData(length=8192).prompts(byte_tokenizer, READS)) == 10
-    assert asked == [("simonjegou/ruler", "8192", "test")]
+    assert asked == [("simonjegou/ruler", "8192", "test", "main")]
 
 
 def test_a_run_ranks_a_file(tokenrank: Command, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -129,7 +130,7 @@ def test_a_length_or_split_that_the_data_set_lacks_is_refused(laid_out: str, con
 
 
 def test_a_hub_out_of_reach_comes_with_advice_and_leaves_nothing(tmp_path: Path) -> None:
-    script = "from tasks.ruler_rows import hub_rows\nhub_rows('simonjegou/ruler', '4096', 'test')"
+    script = "from tokenrank.tasks.ruler_rows import hub_rows\nhub_rows('simonjegou/ruler', '4096', 'test')"
     surroundings = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "HOME": str(tmp_path)}
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
@@ -138,3 +139,43 @@ def test_a_hub_out_of_reach_comes_with_advice_and_leaves_nothing(tmp_path: Path)
     assert "simonjegou/ruler, 4096, test cannot be fetched (ConnectionError" in done.stderr
     assert "set task.path to a file with the columns context, question" in done.stderr
     assert [path.name for path in tmp_path.rglob("*") if path.is_file() and "hf" not in path.parts] == []
+
+
+COMMIT_A, COMMIT_B = "a" * 40, "b" * 40
+
+
+def a_loaded_table(monkeypatch: pytest.MonkeyPatch, commit: str) -> list[dict[str, Any]]:
+    """Puts a stand-in for the hub's client there; returns what it is called with."""
+    asked: list[dict[str, Any]] = []
+
+    class Table:
+        info = SimpleNamespace(download_checksums={f"hf://datasets/me/ruler@{commit}/4096/test.parquet": {}})
+
+        def to_list(self) -> list[dict[str, Any]]:
+            return ROWS
+
+    def load(*_: str, **options: Any) -> Table:
+        asked.append(options)
+        return Table()
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    monkeypatch.setattr("tokenrank.tasks.ruler_rows.hub_answers", lambda: True)
+    return asked
+
+
+def test_the_revision_is_asked_for_and_the_commit_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = a_loaded_table(monkeypatch, COMMIT_A)
+    assert hub_rows("me/ruler", "4096", "test", "v1") == ROWS
+    assert asked == [{"split": "test", "revision": "v1"}]
+    assert capsys.readouterr().err == f"note: the hub's data set me/ruler, 4096, test is read at commit {COMMIT_A}\n"
+
+
+def test_another_commit_than_the_one_asked_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_loaded_table(monkeypatch, COMMIT_A)
+    assert hub_rows("me/ruler", "4096", "test", COMMIT_A) == ROWS
+    with pytest.raises(
+        ValueError, match=f"task.revision is '{COMMIT_B}', and the cache holds .* at commit {COMMIT_A} only"
+    ):
+        hub_rows("me/ruler", "4096", "test", COMMIT_B)

@@ -60,5 +60,12 @@ def test_too_long_a_text_is_cut_in_the_middle_alone(tokens: int, limit: int) -> 
 
 @pytest.mark.parametrize("limit", [0, -3])
 def test_no_room_at_all_is_refused(limit: int) -> None:
-    with pytest.raises(ValueError, match=f"its limit is {limit} tokens"):
+    with pytest.raises(ValueError, match=f"the prompt may have {limit} tokens, must be at least 1"):
         cut_middle([1, 2, 3], limit)
+
+
+def test_a_chat_template_that_fails_is_one_sentence(byte_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for broken in ("{{ raise_exception('roles must alternate') }}", "{% if %}", "{{ 1 / 0 }}"):
+        monkeypatch.setattr(byte_tokenizer, "chat_template", broken)
+        with pytest.raises(ValueError, match="the model's chat template cannot be applied: "):
+            chat(byte_tokenizer, "a")

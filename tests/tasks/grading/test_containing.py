@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokenrank.tasks.containing import any_found, share_found
+from tokenrank.tasks.grading.containing import any_found, share_found
 
 
 @pytest.mark.parametrize(

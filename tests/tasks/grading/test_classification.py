@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tokenrank.tasks.classification import classification
+from tokenrank.tasks.grading.classification import classification
 
 PERSON = "Description of a person"
 
@@ -68,10 +68,10 @@ def test_it_is_what_a_list_that_shrinks_underfoot_gives() -> None:
     for _ in range(2000):
         classes = list({"".join(draw.choices("ab", k=draw.randrange(1, 4))) for _ in range(8)})
         prediction, answer = "".join(draw.choices("ab ", k=12)), draw.choice(classes)
-        score = classification(prediction, answer, classes)
-        assert score == pytest.approx(shrinking(prediction, answer, classes))
+        grade = classification(prediction, answer, classes)
+        assert grade == pytest.approx(shrinking(prediction, answer, classes))
         named = {name for name in classes if name in prediction and (name == answer or name not in answer)}
-        passed_over += score not in (0, 1 / max(len(named), 1))
+        passed_over += grade not in (0, 1 / max(len(named), 1))
     assert passed_over > 100  # the draw would tell the two readings apart
 
 

@@ -10,8 +10,8 @@ def rouge_l(prediction: str, answer: str) -> float:
     a word counts once, however often it stands there. A sentence that is white space only counts as one empty word.
 
     Of the package there has been no release since 2021. It needs a level of recursion a word, so that two sentences
-    of together about 1,000 words can break it, which LongBench counts as 0; here they get their score. The package also
-    adds 1e-8 below the fraction bar, at most 5e-9 in the result; here an answer scores exactly 1 against itself.
+    of together about 1,000 words can break it, which LongBench counts as 0; here they get their grade. The package also
+    adds 1e-8 below the fraction bar, at most 5e-9 in the result; here an answer has exactly 1 against itself.
     The package ``rouge-score`` gives other numbers: it counts a word as often as it stands there, drops case and
     punctuation, and ends sentences at line breaks or not at all.
 

@@ -1,4 +1,4 @@
-"""LongBench.score: from a row of the data to the score of an answer, and rows that could not be scored."""
+"""LongBench.grade: from a row of the data to the grade of an answer, and rows that could not be graded."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ def question(*answers: str, **fields: Any) -> dict[str, Any]:
         ("lcc", {}, ["return y"], "```\nreturn x", 0.88),
     ],
 )
-def test_an_answer_is_scored_as_its_subset_is(
+def test_an_answer_is_graded_as_its_subset_is(
     tmp_path: Path,
     byte_tokenizer: Tokenizer,
     subset: str,
@@ -51,14 +51,14 @@ def test_an_answer_is_scored_as_its_subset_is(
     task = longbench(tmp_path, **{subset: [question(*answers, **fields)]})
     (prompt,) = task.prompts(byte_tokenizer, READS)
     assert prompt.classes == tuple(fields.get("all_classes") or ())
-    assert task.score(prompt, said) == pytest.approx(wanted)
+    assert task.grade(prompt, said) == pytest.approx(wanted)
 
 
-def test_a_subset_of_ones_own_or_without_right_answers_has_no_score(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+def test_a_subset_of_ones_own_or_without_right_answers_has_no_grade(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
     task = longbench(tmp_path, tales=[question("Paris")], qasper=[question()])
     tale, unanswered = task.prompts(byte_tokenizer, READS)
-    assert task.score(tale, "Paris") is None
-    assert task.score(unanswered, "Paris") is None
+    assert task.grade(tale, "Paris") is None
+    assert task.grade(unanswered, "Paris") is None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_row_without_the_classes_that_it_needs_is_named(
         longbench(tmp_path, **{subset: rows}).prompts(byte_tokenizer, READS)
 
 
-def test_a_row_that_cannot_be_scored_is_named(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+def test_a_row_that_cannot_be_graded_is_named(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
     rows = [question("Paragraph 3"), question("3")]
     with pytest.raises(ValueError, match=r"row passage_retrieval_en_1 of LongBench: answer is '3', must hold"):
         longbench(tmp_path, passage_retrieval_en=rows).prompts(byte_tokenizer, READS)

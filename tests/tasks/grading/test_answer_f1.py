@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokenrank.tasks.answer_f1 import answer_f1
+from tokenrank.tasks.grading.answer_f1 import answer_f1
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_joined_words_other_punctuation_and_parts_of_words_do_count(prediction: 
     assert answer_f1(prediction, answer) == 0
 
 
-def test_an_answer_without_words_scores_nothing_even_against_itself() -> None:
+def test_an_answer_without_words_has_grade_0_even_against_itself() -> None:
     assert answer_f1("the", "the") == answer_f1("...", "...") == 0
 
 

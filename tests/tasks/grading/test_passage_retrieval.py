@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokenrank.tasks.passage_retrieval import passage_retrieval
+from tokenrank.tasks.grading.passage_retrieval import passage_retrieval
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import re
 
-from tokenrank.tasks.passage_count import passage_count
+from tokenrank.tasks.grading.passage_count import passage_count
 
 
 def passage_retrieval(prediction: str, answer: str) -> float:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from rouge import Rouge
 
-from tokenrank.tasks.rouge_l import rouge_l
+from tokenrank.tasks.grading.rouge_l import rouge_l
 
 PARTS = ["red ", "blue ", "Blue ", "green ", "dog, ", "3.5 ", ".", ". ", ". . ", "\n", "größer ", "..."]
 
@@ -30,7 +30,7 @@ def test_words_in_the_same_order(prediction: str, answer: str, wanted: float) ->
 @pytest.mark.parametrize(
     ("prediction", "answer"), [("", ""), ("", "a"), ("a", ""), ("...", "a"), ("a", "."), (" ", "a")]
 )
-def test_nothing_scores_nothing(prediction: str, answer: str) -> None:
+def test_an_empty_text_has_grade_0(prediction: str, answer: str) -> None:
     assert rouge_l(prediction, answer) == 0
 
 
@@ -59,7 +59,7 @@ def test_of_two_longest_subsequences_it_is_the_packages() -> None:
         assert theirs(prediction, "a b") == pytest.approx(wanted)
 
 
-def test_long_sentences_that_break_the_package_have_a_score() -> None:
+def test_long_sentences_that_break_the_package_have_a_grade() -> None:
     prediction, answer = "k " + "v " * 600, "k " + "u " * 600
     with pytest.raises(RecursionError):
         theirs(prediction, answer)

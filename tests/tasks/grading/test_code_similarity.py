@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tokenrank.tasks.code_similarity import code_similarity
+from tokenrank.tasks.grading.code_similarity import code_similarity
 
 LINE = "    return total"
 
@@ -24,7 +24,7 @@ def test_the_first_line_of_code_counts(prediction: str) -> None:
 
 
 @pytest.mark.parametrize("prediction", ["", "\n\n", f"{LINE}  # done", f"# sum it up\n\n{LINE}", "```\n```"])
-def test_a_blank_line_or_none_scores_nothing(prediction: str) -> None:
+def test_a_blank_line_or_none_has_grade_0(prediction: str) -> None:
     assert code_similarity(prediction, LINE) == 0
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokenrank.tasks.passage_count import passage_count
+from tokenrank.tasks.grading.passage_count import passage_count
 
 
 @pytest.mark.parametrize(
@@ -25,5 +25,5 @@ def test_it_is_the_share_of_right_numbers(prediction: str, wanted: float) -> Non
     assert passage_count(prediction, "5") == pytest.approx(wanted)
 
 
-def test_a_very_long_answer_has_a_score() -> None:
+def test_a_very_long_answer_has_a_grade() -> None:
     assert passage_count("5 6 " * 50_000, "5") == 1 / 2

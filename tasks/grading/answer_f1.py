@@ -11,7 +11,7 @@ def answer_f1(prediction: str, answer: str) -> float:
     """Harmonic mean of precision and recall of the words, each counted as often as it stands there.
 
     Words are compared in lower case, without punctuation and without a, an, the: "U.S." becomes "us", "well-known"
-    becomes "wellknown". An answer that is left without words scores 0, even against itself.
+    becomes "wellknown". An answer that is left without words has F1 0, even against itself.
 
     Args:
         prediction: what the model answered.
