@@ -29,17 +29,12 @@ from tokenrank.heuristics.controls import Known
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.engine import Engine, Full, Job
-from tokenrank.records.writing import write_table, write_text
-from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM, origin
-from tokenrank.report.engines import accuracy_summary
-from tokenrank.report.grid import draw_engine_grids
-from tokenrank.report.published import published_text
-from tokenrank.report.tradeoff import draw_tradeoff
+from tokenrank.records.schema import FULL, ORACLE, RANDOM
+from tokenrank.records.writing import write_table
 from tokenrank.tasks.task import Prompt, Task
 
 COSTS = ("flops", "kv_bytes")  # known exactly; ``prefill_seconds`` are one measurement each
 RATIOS = {"prefill_seconds": "prefill_ratio", "flops": "flops_ratio", "kv_bytes": "kv_ratio"}
-LONGBENCH = "longbench/"
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Accuracy(Evaluation):
         check_room(experiment, _engines(experiment), keep_rates(experiment))
 
     def run(self, experiment: Experiment, folder: Path) -> int:
-        """Fills runs.parquet, samples.parquet, metrics.parquet, plots and, of LongBench, published.md."""
+        """Fills runs.parquet, samples.parquet and metrics.parquet."""
         begin(experiment, folder)
         engines, rates, flops = _engines(experiment), keep_rates(experiment), FlopCounts()
         samples: list[dict[str, Any]] = []
@@ -176,34 +171,11 @@ def _scored(experiment: Experiment, prompt: Prompt, answer: list[int]) -> dict[s
 
 
 def _write(experiment: Experiment, folder: Path, samples: pd.DataFrame, runs: pd.DataFrame) -> int:
-    """Tables, plots and the printed table; returns how many prompts failed, wholly or in part."""
+    """The tables; returns how many prompts failed, wholly or in part."""
     metrics = accuracy_table(experiment, runs)
     write_table(folder / "metrics.parquet", metrics)
     failed = set(samples.loc[samples["status"] == "failed", "id"]) | set(runs.loc[runs["status"] == "failed", "sample"])
-    if not metrics.empty:
-        draw_tradeoff(metrics, folder / "plots")
-        draw_engine_grids(samples, runs, origin(metrics), folder / "plots")
-        if all(str(prompt.task).startswith(LONGBENCH) for prompt in experiment.prompts):
-            write_text(folder / "published.md", published_text(metrics))
-        print(accuracy_summary(metrics))
-        _say_what_is_missing(runs, metrics)
-    print(
-        f"{len(samples) - len(failed)} prompts answered by every engine, {len(failed)} not; tables and plots in {folder}"
-    )
     return len(failed)
-
-
-def _say_what_is_missing(runs: pd.DataFrame, metrics: pd.DataFrame) -> None:
-    """Notes below the table: over how many prompts its means are, if not all, and engines that answered nothing."""
-    of_samples = metrics[metrics["sample"].notna()]
-    counted, prompts = (
-        len(each[["task", "sample"]].drop_duplicates()) for each in (answered_by_all(of_samples), of_samples)
-    )
-    if counted < prompts:
-        print(f"means are over the {counted} of {prompts} prompts that every engine answered at every keep rate")
-    silent = sorted(set(runs["engine"]) - set(runs.loc[runs["status"] == "ok", "engine"]))
-    if silent:
-        print(f"not in the table, as every run failed (runs.parquet says why): {', '.join(silent)}")
 
 
 def accuracy_table(experiment: Experiment, runs: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.engine import Engine
 from tokenrank.prefill.layers import ModelLayers
-from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM
+from tokenrank.records.schema import FULL, ORACLE, RANDOM
 
 ANY = "any"  # the engine of heuristics that have no line of their own
 

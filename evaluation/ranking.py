@@ -16,11 +16,6 @@ from tokenrank.evaluation.preparation import Experiment
 from tokenrank.evaluation.scoring import as_tensors, rank
 from tokenrank.evaluation.statistics import over_samples
 from tokenrank.records.writing import write_table, write_tensors
-from tokenrank.report.between import draw_between
-from tokenrank.report.grid import draw_grid
-from tokenrank.report.plots import draw_all
-from tokenrank.report.study import draw_study
-from tokenrank.report.table import summary
 from tokenrank.tasks.task import Prompt
 
 
@@ -29,7 +24,7 @@ class RankingAgreement(Evaluation):
     """Every metric of every chosen heuristic at every layer."""
 
     def run(self, experiment: Experiment, folder: Path) -> int:
-        """Fills metrics.parquet, samples.parquet, plots and, where asked for, the rankings."""
+        """Fills metrics.parquet, samples.parquet and, where asked for, the rankings."""
         config = experiment.config
         begin(experiment, folder)
         samples: list[dict[str, Any]] = []
@@ -53,16 +48,7 @@ class RankingAgreement(Evaluation):
         )
         write_table(folder / "samples.parquet", sample_table)
         write_table(folder / "metrics.parquet", metrics)
-        draw_all(metrics, folder / "plots", config.plots.k)
-        draw_between(metrics, folder / "plots", config.plots.k)
-        draw_grid(sample_table, metrics, folder / "plots", config.plots.k)
-        if config.study:
-            draw_study(metrics, config.study, folder / "plots", config.plots.k)
-        failed = int((sample_table["status"] == "failed").sum())
-        print(summary(metrics, config.plots.k))
-        plots = "" if metrics.empty else f", plots in {folder / 'plots'}"
-        print(f"{len(samples) - failed} prompts ranked, {failed} failed; tables in {folder}{plots}")
-        return failed
+        return int((sample_table["status"] == "failed").sum())
 
 
 def _one(experiment: Experiment, prompt: Prompt, folder: Path) -> tuple[dict[str, Any], Measured | None]:

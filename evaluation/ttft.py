@@ -20,10 +20,8 @@ from tokenrank.evaluation.memory import peak_bytes, start_peak
 from tokenrank.evaluation.preparation import Experiment
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.engine import Full, Job, Prefilled
+from tokenrank.records.schema import FULL
 from tokenrank.records.writing import write_table
-from tokenrank.report.engine_rows import FULL
-from tokenrank.report.engines import ttft_summary
-from tokenrank.report.latency import draw_latency
 from tokenrank.tasks.task import Prompt
 
 UNTIMED = 2  # rounds before the timed ones: one counts operations and decodes, one looks at memory and at choosing
@@ -63,7 +61,7 @@ class TimeToFirstToken(Evaluation):
         check_room(experiment, driven(experiment, {}), keep_rates(experiment))
 
     def run(self, experiment: Experiment, folder: Path) -> int:
-        """Fills runs.parquet, samples.parquet, metrics.parquet and plots. What runs out of memory is recorded so."""
+        """Fills runs.parquet, samples.parquet, and metrics.parquet. What runs out of memory is recorded so."""
         begin(experiment, folder)
         engines, rates = driven(experiment, {}), keep_rates(experiment)
         samples, runs, metrics = [], [], []
@@ -82,12 +80,7 @@ class TimeToFirstToken(Evaluation):
                 )  # after every length: a later one may end the process
                 write_table(folder / "runs.parquet", table(runs, RUN_COLUMNS))
                 write_table(folder / "metrics.parquet", measured)
-        if not measured.empty:
-            draw_latency(measured, sample_table, folder / "plots")
-            print(ttft_summary(measured, sample_table))
-        failed = int((sample_table["status"] == "failed").sum())
-        print(f"{len(samples)} prompts timed, {failed} of them not with every engine; tables and plots in {folder}")
-        return failed
+        return int((sample_table["status"] == "failed").sum())
 
     def _measure(self, contenders: list[Contender], prompt: Prompt, bar: "tqdm[Any]") -> None:
         """All rounds of one prompt; one that fails once is left out from then on."""
