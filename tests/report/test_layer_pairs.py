@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
+from tokenrank.report.between import between_layers, draw_between, layer_against_layer
 
 from tests.report.test_plots import colours, course, made_up, panels
 from tokenrank.evaluation.folder import METRIC_COLUMNS
-from tokenrank.report.between import between_layers, draw_between, layer_against_layer
 
 HEURISTICS, LAYERS, CHANCE = ["claa", "tova"], [1, 2, 5], 0.05
 

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
+from tokenrank.report.selection import by_layer, chance
 
 from tokenrank.evaluation.folder import METRIC_COLUMNS
 from tokenrank.report.plots import draw_all, heat_map, layer_curves, spread_over_layers
-from tokenrank.report.selection import by_layer, chance
 
 HEURISTICS, SAMPLES, LAYERS = ["claa", "tova", "random"], ["s0", "s1", "s2", "s3"], [0, 1, 2, 3, 4]
 CHANCE = {"recall": 0.1, "spearman": 0.0}

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pandas as pd
-
 from tokenrank.report.selection import at, by_layer, chance, label, metric_names, windowed_layers
 
 CHANCE, SUMMARY = None, None  # rows of no heuristic; rows of no layer
