@@ -1,75 +1,99 @@
-"""Where in a long prompt is the needle lost? Prompt length x needle depth, as heat maps."""
+"""The needle grid: prompt length x needle depth, as heat maps of answers found and of needle recall."""
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tokenrank.report.engine_rows import FULL, in_order
+from tokenrank.records.run_folder import Tables
+from tokenrank.records.schema import FULL
+from tokenrank.report.contestant_rows import in_order, names
+from tokenrank.report.contestant_rows import origin as contestant_origin
+from tokenrank.report.drawing import INK, Pictures, file_name
 from tokenrank.report.panels import SHARE, colour_bar, panels
-from tokenrank.report.plots import INK, save
-from tokenrank.report.selection import at, chance, label
+from tokenrank.report.ranking_rows import chance, label, over_layers
 
 NEEDLE = "needle_recall"
+FOUND = "answers found"
 TICKS = 6  # lengths, and depths, that are named along an axis at most
 WRITTEN = (5, 11)  # lengths and depths up to which cells have their value written in
 LIGHT = 0.6  # from here on the colour is light enough for dark writing
 
 
-def draw_grid(samples: pd.DataFrame, metrics: pd.DataFrame, folder: Path, k: float) -> None:
-    """Draws the needle grid of a run: answers found, and needle recall; nothing where no prompt has a depth, or none was ranked.
+def ranking_grids(tables: Tables, k: float) -> Pictures:
+    """grid_accuracy (where answers have an accuracy) and grid_needle_recall_at_K (where it was measured).
+
+    None where no prompt has a depth, or no prompt was ranked.
 
     Args:
-        samples: as in samples.parquet.
-        metrics: as in metrics.parquet.
-        folder: gets grid_score (where answers have a score) and grid_needle_recall_at_K (where that was measured), each as
-            .png and .pdf.
+        tables: of a run of evaluation=ranking.
         k: percent; which k is drawn.
     """
-    if "depth" not in samples or metrics.empty:
-        return
-    cells = samples[samples["depth"].notna()].set_index("id")
-    origin = f"{', '.join(metrics['model'].unique())}, {int((cells['status'] == 'ok').sum())} prompts"
-    blank = blank_cells(cells)
-    if cells["score"].notna().any():
-        scores = {"whole prompt": grid(cells, cells["score"])}
-        save(grid_panels(scores, "answers found", f"answers found\n{origin}", blank), folder / "grid_score")
-    of_mean = at(metrics, f"{NEEDLE}.mean", k)
-    values = of_mean[of_mean["sample"].isin(cells.index)]
-    if not values.empty:
-        by_heuristic = values.pivot(index="sample", columns="heuristic", values="value")
-        tables = {str(name): grid(cells, by_heuristic[name]) for name in values["heuristic"].unique()}
-        name, by_chance = label(metrics, NEEDLE, k), chance(metrics, NEEDLE, k)
-        some = "full-attention " if f"{NEEDLE}.mean.windowed" in set(metrics["metric"]) else ""
-        title = f"{name}, mean over {some}layers\n{origin}"
-        note = "\n".join(filter(None, [f"chance: {by_chance:.2f}", blank]))
-        save(grid_panels(tables, name, title, note, by_chance), folder / f"grid_{name.replace('@', '_at_')}")
+    metrics, cells = tables.metrics, _with_depth(tables.samples)
+    pictures: Pictures = {}
+    if metrics.empty or cells.empty:
+        return pictures
+    if cells["accuracy"].notna().any():
+        pictures["grid_accuracy"] = partial(_answers, cells, metrics)
+    values = over_layers(tables.summary, NEEDLE, "mean", k)
+    if values["sample"].isin(cells.index).any():
+        pictures[f"grid_{file_name(label(metrics, NEEDLE, k))}"] = partial(_recalls, cells, tables, k)
+    return pictures
 
 
-def draw_engine_grids(samples: pd.DataFrame, runs: pd.DataFrame, origin: str, folder: Path) -> None:
-    """Draws answers found by every engine, a picture a keep rate; nothing where no prompt has a depth.
+def _with_depth(samples: pd.DataFrame) -> pd.DataFrame:
+    return samples[samples["depth"].notna()].set_index("id")
+
+
+def _answers(cells: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
+    accuracies = {"whole prompt": grid(cells, cells["accuracy"])}
+    return grid_panels(accuracies, FOUND, f"{FOUND}\n{_origin(cells, metrics)}", blank_cells(cells))
+
+
+def _recalls(cells: pd.DataFrame, tables: Tables, k: float) -> Figure:
+    metrics, values = tables.metrics, over_layers(tables.summary, NEEDLE, "mean", k)
+    by_heuristic = values[values["sample"].isin(cells.index)].pivot(index="sample", columns="heuristic", values="value")
+    grids = {str(name): grid(cells, by_heuristic[name]) for name in values["heuristic"].unique()}
+    name, by_chance = label(metrics, NEEDLE, k), chance(metrics, NEEDLE, k)
+    some = "full-attention " if len(over_layers(tables.summary, NEEDLE, "mean", k, windowed=True)) else ""
+    title = f"{name}, mean over {some}layers\n{_origin(cells, metrics)}"
+    note = "\n".join(filter(None, [f"chance: {by_chance:.2f}", blank_cells(cells)]))
+    return grid_panels(grids, name, title, note, by_chance)
+
+
+def _origin(cells: pd.DataFrame, metrics: pd.DataFrame) -> str:
+    return f"{', '.join(metrics['model'].unique())}, {int((cells['status'] == 'ok').sum())} prompts"
+
+
+def contestant_grids(tables: Tables) -> Pictures:
+    """grid_accuracy_at_KEEP: answers found by every contestant, a picture a keep rate; none where no prompt has a depth.
 
     Args:
-        samples: as in samples.parquet.
-        runs: as in runs.parquet.
-        origin: model and prompts, for the titles.
-        folder: gets grid_score_at_KEEP, each as .png and .pdf.
+        tables: of a run of evaluation=accuracy.
     """
-    cells = samples[samples["depth"].notna()].set_index("id")
-    runs = runs[runs["sample"].isin(cells.index) & runs["score"].notna()]
-    whole = runs[runs["engine"] == FULL]
-    for keep, group in runs[runs["engine"] != FULL].groupby("keep"):
-        found = pd.concat([whole, group])
-        tables = {
-            name: grid(cells, found[found["engine"] == name].set_index("sample")["score"])
-            for name in in_order(found["engine"].unique())
-        }
-        title = f"answers found, {keep:g} % of the tokens kept\n{origin}"
-        save(grid_panels(tables, "answers found", title, blank_cells(cells)), folder / f"grid_score_at_{keep:g}")
+    cells = _with_depth(tables.samples)
+    runs = tables.runs.assign(contestant=names(tables.runs))
+    runs = runs[runs["sample"].isin(cells.index) & runs["accuracy"].notna()]
+    whole, pruned = runs[runs["contestant"] == FULL], runs[runs["contestant"] != FULL]
+    return {
+        f"grid_accuracy_at_{keep:g}": partial(
+            _found, cells, pd.concat([whole, pruned[pruned["keep"] == keep]]), keep, tables
+        )
+        for keep in sorted(float(each) for each in pruned["keep"].unique())
+    }
+
+
+def _found(cells: pd.DataFrame, runs: pd.DataFrame, keep: float, tables: Tables) -> Figure:
+    grids = {
+        name: grid(cells, runs[runs["contestant"] == name].set_index("sample")["accuracy"])
+        for name in in_order(runs["contestant"].unique())
+    }
+    title = f"{FOUND}, {keep:g} % of the tokens kept\n{contestant_origin(tables)}"
+    return grid_panels(grids, FOUND, title, blank_cells(cells))
 
 
 def grid(cells: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
@@ -99,21 +123,21 @@ def blank_cells(cells: pd.DataFrame) -> str:
 
 
 def grid_panels(
-    tables: Mapping[str, pd.DataFrame], name: str, title: str, note: str = "", by_chance: float | None = None
+    grids: Mapping[str, pd.DataFrame], name: str, title: str, note: str = "", by_chance: float | None = None
 ) -> Figure:
-    """A panel a table, all on one scale from 0 to 1; a cell without a value stays blank.
+    """A panel a grid, all on one scale from 0 to 1; a cell without a value stays blank.
 
     Args:
-        tables: by what the panel is called; index depths in percent, columns lengths in tokens, values in [0, 1] or missing.
-        name: of what the values are.
+        grids: by title of the panel; index depths in percent, columns lengths in tokens, values in [0, 1] or missing.
+        name: of the values.
         title: of the figure.
-        note: what is said below it.
-        by_chance: what chance gives, a line in the colour bar; None where there is no such level.
+        note: text below it.
+        by_chance: the chance level, a line in the colour bar; None where there is no such level.
     """
-    depths, lengths = (max(sizes) for sizes in zip(*(table.shape for table in tables.values()), strict=True))
+    depths, lengths = (max(sizes) for sizes in zip(*(each.shape for each in grids.values()), strict=True))
     size = (max(2.0, min(3.0, 0.45 * lengths)), max(1.9, min(3.4, 0.28 * depths + 0.7)))
-    figure, shown = panels(list(tables), *size, "length (tokens)", "depth (%)")
-    for panel, table in zip(shown, tables.values(), strict=True):
+    figure, shown = panels(list(grids), *size, "length (tokens)", "depth (%)")
+    for panel, table in zip(shown, grids.values(), strict=True):
         image = panel.imshow(table.to_numpy(dtype=float), **SHARE)
         for axis, numbers in ((panel.xaxis, table.columns), (panel.yaxis, table.index)):
             every = -(-len(numbers) // TICKS)

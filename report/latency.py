@@ -1,97 +1,102 @@
-"""How long until the first token? Time against prompt length, and measured savings against those counted in FLOPs."""
+"""Time to first token against prompt length, and the measured saving in time against the saving in counted FLOPs."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from functools import partial
 from textwrap import fill
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
-from tokenrank.report.engine_rows import FULL, ORACLE, engines, keep_rates, lengths, models, of_samples
-from tokenrank.report.engine_style import Style, styles
-from tokenrank.report.plots import INK, PANELS_A_ROW, plain_axes, save
+from tokenrank.records.run_folder import Tables
+from tokenrank.records.schema import FULL
+from tokenrank.report.contestant_rows import contestants, keep_rates, lengths, models, of_samples
+from tokenrank.report.contestant_style import Style, styles
+from tokenrank.report.contestant_tables import without_oracle
+from tokenrank.report.drawing import INK, PANELS_A_ROW, Pictures, plain_axes
 
-SPAN = 4  # longest prompt over shortest; above it lengths and seconds stand on logarithmic axes
+SPAN = 4  # longest prompt over shortest; above it lengths and seconds have logarithmic axes
 LEVEL_TICKS = 4  # more lengths than these are written aslant
 NARROWEST = 6.5  # inches
 LETTERS_AN_INCH = 17  # of the caption
-RATIO = ("ttft_ratio", "ttft_ratio.low", "ttft_ratio.high")
 
 
-def draw_latency(table: pd.DataFrame, samples: pd.DataFrame, folder: Path) -> None:
-    """Draws both pictures of a run of evaluation=ttft; nothing if nothing was timed.
-
-    The oracle is left out: it had to answer first, so its time is not a speed.
+def latency_pictures(tables: Tables) -> Pictures:
+    """ttft_against_length and ttft_ratio_against_flops; none if nothing was timed. The oracle is left out.
 
     Args:
-        table: as in metrics.parquet.
-        samples: as in samples.parquet: ``id`` and ``tokens`` of every prompt.
-        folder: gets ttft_against_length and ttft_ratio_against_flops, each as .png and .pdf.
+        tables: of a run of evaluation=ttft.
     """
-    table = table[table["heuristic"] != ORACLE]
+    tables = without_oracle(tables)
+    pictures: Pictures = {}
     for metric, name, draw in (
         ("ttft", "ttft_against_length", ttft_against_length),
         ("ttft_ratio", "ttft_ratio_against_flops", ttft_ratio_against_flops),
     ):
-        if of_samples(table, metric).notna().any(axis=None):
-            save(draw(table, samples), folder / name)
+        if of_samples(tables, metric).notna().any(axis=None):
+            pictures[name] = partial(draw, tables)
+    return pictures
 
 
-def ttft_against_length(table: pd.DataFrame, samples: pd.DataFrame) -> Figure:
-    """A panel a keep rate, in each a line an engine; the band spans the quartiles of its repeats.
+def ttft_against_length(tables: Tables) -> Figure:
+    """A panel a keep rate, in each a line a contestant; the band spans the quartiles of its repeats.
 
     Args:
-        table: as in metrics.parquet.
-        samples: as in samples.parquet.
+        tables: of a run of evaluation=ttft.
     """
-    names, rates, tokens = engines(table), keep_rates(table), lengths(samples)
+    names, rates, tokens = contestants(tables), keep_rates(tables), lengths(tables.samples)
     looks = styles(names)
     median, low, high = (
-        of_samples(table, metric).reindex(columns=tokens.index) for metric in ("ttft", "ttft.low", "ttft.high")
+        of_samples(tables, "ttft", column).reindex(columns=tokens.index) for column in ("value", "low", "high")
     )
-    figure, panels = _panels([f"keep {k:g} %" for k in rates])
-    for k, panel in zip(rates, panels, strict=True):
+    figure, panels = _panels([f"keep {keep:g} %" for keep in rates])
+    lines: dict[str, Line2D] = {}
+    for keep, panel in zip(rates, panels, strict=True):
         for name in names:
-            line, bottom, top = (each.T[name, k] for each in (median, low, high))
-            panel.plot(tokens, line, label=name, **looks[name].drawn())  # type: ignore[arg-type]
+            line, bottom, top = (each.T[name, keep] for each in (median, low, high))
+            (lines[name],) = panel.plot(tokens, line, label=name, **looks[name].drawn())  # type: ignore[arg-type]
             _spread(panel, tokens, bottom, top, looks[name])
         _length_axes(panel, tokens)
     figure.supylabel("seconds to the first token", fontsize=10)
-    figure.suptitle(f"Time to first token\n{models(table)}", fontsize=11)
+    figure.suptitle(f"Time to first token\n{models(tables)}", fontsize=11)
     caption = f"Points: median of the repeats. {'Bands' if len(tokens) > 1 else 'Bars'}: their quartiles."
-    _finish(figure, panels, f"{caption} {_not_measured(median, tokens)}")
+    _finish(figure, lines, f"{caption} {_not_measured(median, tokens)}")
     return figure
 
 
-def ttft_ratio_against_flops(table: pd.DataFrame, samples: pd.DataFrame) -> Figure:
-    """How much of the counted saving becomes time: all of it on the diagonal, less above. A panel a prompt.
+def ttft_ratio_against_flops(tables: Tables) -> Figure:
+    """A panel a prompt. On the diagonal time is saved in proportion to FLOPs; above it less time is saved.
 
     Args:
-        table: as in metrics.parquet.
-        samples: as in samples.parquet.
+        tables: of a run of evaluation=ttft.
     """
-    names, tokens = engines(table), lengths(samples)
+    names, tokens = contestants(tables), lengths(tables.samples)
     looks = styles(names)
     across, up, low, high = (
-        of_samples(table, metric).reindex(columns=tokens.index) for metric in ("flops_ratio", *RATIO)
+        of_samples(tables, metric, column).reindex(columns=tokens.index)
+        for metric, column in (("flops_ratio", "value"), *(("ttft_ratio", each) for each in ("value", "low", "high")))
     )
     figure, panels = _panels([f"{each:,} tokens" for each in tokens])
+    lines: dict[str, Line2D] = {}
     for sample, panel in zip(tokens.index, panels, strict=True):
         panel.axline((1, 1), slope=1, color=INK, linestyle="--", linewidth=1, zorder=1)
         for name in names:
-            some = slice(0, 1) if name == FULL else slice(None)  # its rows are the same at every keep rate
+            some = slice(0, 1) if name == FULL else slice(None)  # its value is the same at every keep rate
             x, y, bottom, top = (each.loc[name][sample].iloc[some] for each in (across, up, low, high))
-            panel.plot(x, y, label=name, **looks[name].drawn())  # type: ignore[arg-type]
+            (lines[name],) = panel.plot(x, y, label=name, **looks[name].drawn())  # type: ignore[arg-type]
             panel.vlines(x, bottom, top, color=looks[name].colour, linewidth=1, alpha=0.45)
     for lowest in panels[-PANELS_A_ROW:]:
         lowest.set_xlabel("FLOPs counted, over the full prefill's", fontsize=9)
     figure.supylabel("time to first token, over the full prefill's", fontsize=10)
-    figure.suptitle(f"What of the counted saving becomes time\n{models(table)}", fontsize=11)
-    rates = ", ".join(f"{k:g}" for k in keep_rates(table))
-    caption = f"Dashed: all of the saving becomes time. Along a line: keep {rates}\N{NO-BREAK SPACE}%. Bars: quartiles over rounds."
-    _finish(figure, panels, f"{caption} {_not_measured(up, tokens)}")
+    figure.suptitle(f"Time saved against FLOPs saved\n{models(tables)}", fontsize=11)
+    rates = ", ".join(f"{keep:g}" for keep in keep_rates(tables))
+    caption = (
+        "Dashed: time saved in proportion to FLOPs. "
+        f"Along a line: keep {rates}\N{NO-BREAK SPACE}%. Bars: quartiles over rounds."
+    )
+    _finish(figure, lines, f"{caption} {_not_measured(up, tokens)}")
     return figure
 
 
@@ -137,19 +142,18 @@ def _length_axes(panel: Axes, tokens: "pd.Series[int]") -> None:
 
 
 def _not_measured(found: pd.DataFrame, tokens: "pd.Series[int]") -> str:
-    """What has no point: an engine that ran out of memory, say."""
+    """Names what has no point: a contestant that ran out of memory, for example."""
     gaps = []
-    for name in found.index.unique("heuristic"):
+    for name in found.index.unique("contestant"):
         for sample, length in tokens.items():
             cells = found.loc[name][sample]
-            missing = [f"{k:g}" for k in cells.index[cells.isna()]]
+            missing = [f"{keep:g}" for keep in cells.index[cells.isna()]]
             rates = "" if len(missing) == len(cells) else f", keep {', '.join(missing)} %"
             gaps += [f"{name} at {length:,} tokens{rates}"] * bool(missing)
     return f"Not measured: {'; '.join(gaps)}." if gaps else ""
 
 
-def _finish(figure: Figure, panels: Sequence[Axes], caption: str) -> None:
-    lines, names = panels[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside right center", fontsize=8, frameon=False)
+def _finish(figure: Figure, lines: Mapping[str, Line2D], caption: str) -> None:
+    figure.legend(list(lines.values()), list(lines), loc="outside right center", fontsize=8, frameon=False)
     letters = int(LETTERS_AN_INCH * figure.get_figwidth())
     figure.supxlabel(fill(caption.strip(), letters), fontsize=7.5, color="#555555", x=0.02, ha="left")

@@ -1,4 +1,4 @@
-"""Where a finished run is copied to beside its folder: nowhere, or Weights & Biases. The folder is the record."""
+"""Copies of a finished run folder: none, or one in Weights & Biases. The folder stays the record of the run."""
 
 import contextlib
 import json
@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tokenrank.records.run_folder import RunFolder
+
 PACKAGE = Path(__file__).parents[2]  # the folder that holds the package
 
 
 @dataclass(frozen=True)
 class Names:
-    """What a run is called elsewhere, by convention, so that runs find their like."""
+    """Group, job type, name and id of a run in an experiment tracker."""
 
     group: str | None  # the sweep, else the experiment
     job_type: str  # the evaluation
@@ -24,31 +26,31 @@ class Names:
 
 
 class Logger(Protocol):
-    """What copies a finished run folder; it writes to none of the files in results/README.md and raises nothing."""
+    """Copies a finished run folder. It changes no file that results/README.md lists and raises nothing."""
 
-    def mirror(self, folder: Path, names: Names, k: float) -> None:
-        """Copies the folder; of metrics with a k its summary shows ``k`` percent."""
+    def mirror(self, folder: RunFolder, names: Names) -> None:
+        """Copies the folder."""
 
 
 @dataclass(frozen=True)
 class NullLogger:
     """Copies nothing."""
 
-    def mirror(self, folder: Path, names: Names, k: float) -> None:
-        """Nothing."""
+    def mirror(self, folder: RunFolder, names: Names) -> None:
+        """Does nothing."""
 
 
 @dataclass(frozen=True)
 class WandB:
-    """Weights & Biases: config, tables a layer, summary, plots and metrics.parquet; offline without a key or a server.
+    """Weights & Biases: config, tables, summary, plots, and the tables as an artifact; offline without a key or a server.
 
     W&B runs in a process of its own with a time limit: it cannot ask, hang, or change what the run wrote and returned.
-    Its own files go to ``wandb/`` in the run folder. Whatever goes wrong is one line.
+    Its own files go to ``wandb/`` in the run folder. Any failure is reported in one line.
     """
 
     project: str = "tokenrank"
     entity: str | None = None  # user or team; null: the key's own
-    texts: bool = False  # also upload what the model answered, and errors, which may quote a prompt
+    texts: bool = False  # also upload prompts, references, answers and errors
     offline: bool = False  # do not even try the server; `wandb sync` uploads later
     init_timeout: float = 20  # seconds until a server that does not answer counts as unreachable
     timeout: float = 300  # seconds for all of it
@@ -58,21 +60,21 @@ class WandB:
             if not seconds > 0:
                 raise ValueError(f"{name} is {seconds}, must be above 0 seconds")
 
-    def mirror(self, folder: Path, names: Names, k: float) -> None:
+    def mirror(self, folder: RunFolder, names: Names) -> None:
         """Starts ``report.mirror`` and prints its one line: on stderr, as a warning, if it failed."""
         settings = {
             "names": vars(names) | {"project": self.project, "entity": self.entity},
-            "texts": self.texts, "offline": self.offline, "init_timeout": self.init_timeout, "k": k,
+            "texts": self.texts, "offline": self.offline, "init_timeout": self.init_timeout,
         }  # fmt: skip
         try:
-            print(_bounded([str(folder.resolve()), json.dumps(settings)], _environment(folder), self.timeout))
+            print(_bounded([str(folder.path.resolve()), json.dumps(settings)], _environment(folder), self.timeout))
         except (OSError, RuntimeError) as error:
             print(f"warning: no copy in W&B: {error}; the run folder is complete", file=sys.stderr)
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """Ours, with everything that W&B writes kept under the run folder, and without its reports of its own errors."""
-    own = folder.resolve() / "wandb"
+def _environment(folder: RunFolder) -> dict[str, str]:
+    """Our environment, with everything that W&B writes kept in the run folder and its error reports switched off."""
+    own = folder.wandb.resolve()
     own.mkdir(exist_ok=True)
     places = {f"WANDB_{kind}_DIR": str(own / kind.lower()) for kind in ("DATA", "CACHE", "CONFIG", "ARTIFACT")}
     path = os.pathsep.join([str(PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])])

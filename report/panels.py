@@ -1,4 +1,4 @@
-"""Heat maps side by side: what the pictures that have a panel for each heuristic share."""
+"""Heat maps side by side, a panel for each heuristic or contestant, with one colour bar."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from tokenrank.report.plots import INK, PANELS_A_ROW, REFERENCE
+from tokenrank.report.drawing import INK, PANELS_A_ROW, REFERENCE
 
 SHARE: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 1, "interpolation": "nearest", "aspect": "auto"}
 LEAST = 3.4  # inches that all panels of a row take together at least

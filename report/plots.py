@@ -1,35 +1,48 @@
-"""Where does a ranking fall apart? Three pictures of every metric, each as PNG and as PDF."""
+"""The agreement of rankings with the oracle at each layer: three pictures of every metric."""
 
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tokenrank.records.files import whole_file
-from tokenrank.report.selection import by_layer, chance, label, metric_names, windowed_layers
+from tokenrank.report.drawing import (
+    ACCENT,
+    BAND,
+    INK,
+    PANELS_A_ROW,
+    REFERENCE,
+    Pictures,
+    file_name,
+    layer_ticks,
+    plain_axes,
+)
+from tokenrank.report.ranking_rows import by_layer, chance, label, metric_names, origin, windowed_layers
 
-INK, ACCENT, BAND, REFERENCE = "#222222", "#0072b2", "#9ecae1", "#d55e00"  # told apart by the colour-blind and in grey
-PANELS_A_ROW = 4
 
-
-def draw_all(table: pd.DataFrame, folder: Path, k: float) -> None:
-    """Draws every metric of a run: layer curves, heat map and spread over layers; nothing if no prompt was ranked.
+def layer_pictures(metrics: pd.DataFrame, k: float) -> Pictures:
+    """METRIC_layers, METRIC_heatmap and METRIC_spread of every metric; none if no prompt was ranked.
 
     Args:
-        table: as in metrics.parquet.
-        folder: gets METRIC_layers, METRIC_heatmap and METRIC_spread, each as .png and .pdf.
+        metrics: as in metrics.parquet.
         k: percent; which k is drawn of the metrics that have one.
     """
-    windowed = windowed_layers(table)
-    for metric in metric_names(table):
-        values, by_chance, name = by_layer(table, metric, k), chance(table, metric, k), label(table, metric, k)
-        origin = f"{', '.join(table['model'].unique())}, {table['sample'].nunique()} prompts"
+    windowed, title = windowed_layers(metrics), origin(metrics)
+    pictures: Pictures = {}
+    for metric in metric_names(metrics):
+        rows, name = metrics[metrics["metric"] == metric], label(metrics, metric, k)
         for kind, draw in (("layers", layer_curves), ("heatmap", heat_map), ("spread", spread_over_layers)):
-            save(draw(values, by_chance, name, origin, windowed), folder / f"{name.replace('@', '_at_')}_{kind}")
+            pictures[f"{file_name(name)}_{kind}"] = partial(_picture, draw, rows, metric, k, title, windowed)
+    return pictures
+
+
+def _picture(
+    draw: Callable[..., Figure], rows: pd.DataFrame, metric: str, k: float, origin: str, windowed: Collection[int]
+) -> Figure:
+    values = by_layer(rows, metric, k)
+    return draw(values, chance(rows, metric, k), label(rows, metric, k), origin, windowed)
 
 
 def layer_curves(
@@ -39,7 +52,7 @@ def layer_curves(
 
     Args:
         values: index (heuristic, sample), columns layers.
-        by_chance: what a random ranking scores.
+        by_chance: expected value of a random ranking.
         name: of the metric.
         origin: model and number of prompts, for the title.
         windowed: layers with a sliding window, which are shaded.
@@ -123,27 +136,3 @@ def spread_over_layers(
 
 def _heuristics(values: pd.DataFrame) -> list[str]:
     return list(values.index.get_level_values("heuristic").unique())
-
-
-def layer_ticks(layers: Sequence[int], windowed: Collection[int], most: int) -> tuple[list[int], list[str]]:
-    """Places and names of about ``most`` of the layers, evenly spread; windowed ones have a w.
-
-    >>> layer_ticks([0, 1, 2, 5], windowed=[2], most=2)
-    ([0, 2], ['0', '2w'])
-    """
-    places = list(range(0, len(layers), max(1, len(layers) // most)))
-    return places, [f"{layers[place]}{'w' * (layers[place] in windowed)}" for place in places]
-
-
-def plain_axes(axes: Axes) -> None:
-    """Axes without a box, with a faint grid."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-    axes.grid(alpha=0.25, linewidth=0.5)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes ``path``.png and ``path``.pdf."""
-    for suffix in (".png", ".pdf"):
-        with whole_file(path.with_name(path.name + suffix)) as temporary:
-            figure.savefig(temporary, dpi=150, metadata={"CreationDate": None} if suffix == ".pdf" else None)

@@ -1,7 +1,7 @@
-"""What does a setting do? A metric against the setting's values, for each heuristic that has it."""
+"""A study: a metric against the values of a setting, for each heuristic that has the setting."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,42 +9,47 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tokenrank.report.plots import ACCENT, BAND, INK, REFERENCE, plain_axes, save
-from tokenrank.report.selection import at, chance, label
+from tokenrank.records.run_folder import Tables
+from tokenrank.records.schema import ORACLE
+from tokenrank.report.drawing import ACCENT, BAND, INK, REFERENCE, Pictures, file_name, plain_axes
+from tokenrank.report.ranking_rows import chance, label, origin, over_layers
 
 WORST, WORST_BAND = "#7a4b94", "#d9c6e3"
-KNOWS = "oracle"  # the control that no ranking can beat, where it was chosen
-ALL_BUT = 1 - 1e-9  # from here on the oracle is 1 by definition, and drawing it would only squeeze the rest
+ALL_BUT = 1 - 1e-9  # from here on the oracle is 1 by definition; drawing it would only compress the rest
 
 
-def draw_study(table: pd.DataFrame, study: Mapping[str, Any], folder: Path, k: float) -> None:
-    """Draws the study of a run; nothing if no prompt was ranked.
+def study_pictures(tables: Tables, study: Mapping[str, Any], k: float) -> Pictures:
+    """study_NAME_METRIC; none if no prompt was ranked.
 
     Args:
-        table: as in metrics.parquet.
-        study: of the run's config.yaml: ``name``, ``metric``, ``label`` and ``scale`` of the axis, and ``points``, which says which
-            heuristic and value stand behind each name in the table.
-        folder: gets study_NAME_METRIC, as .png and .pdf.
+        tables: of the run.
+        study: of the run's config.yaml: ``name``, ``metric``, ``label`` and ``scale`` of the axis, and ``points``, which maps each
+            name in the table to its heuristic and value.
         k: percent; which k is drawn of a metric that has one.
     """
     metric = study["metric"]
-    if at(table, f"{metric}.mean", k).empty:
-        return
-    name = label(table, metric, k)
-    curves = {each: per_value(table, study["points"], metric, each, k) for each in ("mean", "worst")}
-    known = at(table, f"{metric}.mean", k).dropna(subset=["sample"])
-    bound = float(known.loc[known["heuristic"] == KNOWS, "value"].mean())
-    origin = f"{', '.join(table['model'].unique())}, {table['sample'].nunique()} prompts"
-    levels = {"chance": chance(table, metric, k)} | ({KNOWS: bound} if bound < ALL_BUT else {})
-    title = f"{study['name']}: {name}\n{origin}, bands: the middle 80 % of them"
+    if over_layers(tables.summary, metric, "mean", k).empty:
+        return {}
+    name = label(tables.metrics, metric, k)
+    return {f"study_{study['name']}_{file_name(name)}": partial(_picture, tables, study, k)}
+
+
+def _picture(tables: Tables, study: Mapping[str, Any], k: float) -> Figure:
+    metric, summary = study["metric"], tables.summary
+    name = label(tables.metrics, metric, k)
+    curves = {each: per_value(summary, study["points"], metric, each, k) for each in ("mean", "worst")}
+    known = over_layers(summary, metric, "mean", k)
+    bound = float(known.loc[known["heuristic"] == ORACLE, "value"].mean())
+    levels = {"chance": chance(tables.metrics, metric, k)} | ({ORACLE: bound} if bound < ALL_BUT else {})
+    title = f"{study['name']}: {name}\n{origin(tables.metrics)}, bands: the middle 80 % of them"
     figure = study_curves(curves, levels, title, study["label"], study["scale"])
     figure.supylabel(name, fontsize=10)
-    save(figure, folder / f"study_{study['name']}_{name.replace('@', '_at_')}")
+    return figure
 
 
-def per_value(table: pd.DataFrame, points: Mapping[str, Any], metric: str, statistic: str, k: float) -> pd.DataFrame:
-    """One summary over layers: index (heuristic, sample), columns the parameter's values in ascending order."""
-    rows = at(table, f"{metric}.{statistic}", k).dropna(subset=["sample"])
+def per_value(summary: pd.DataFrame, points: Mapping[str, Any], metric: str, statistic: str, k: float) -> pd.DataFrame:
+    """One statistic over layers: index (heuristic, sample), columns the parameter's values in ascending order."""
+    rows = over_layers(summary, metric, statistic, k)
     rows = rows[rows["heuristic"].isin(list(points))]
     shown = pd.DataFrame(
         {
@@ -65,9 +70,9 @@ def study_curves(
 
     Args:
         curves: ``mean`` and ``worst``, each as from ``per_value``.
-        levels: lines across every panel: chance, and the oracle where it says something.
+        levels: lines across every panel: chance, and the oracle where it is not 1 by definition.
         title: of the figure.
-        across: what the values are.
+        across: label of the values.
         scale: ``linear`` or ``log``, of the values.
     """
     heuristics = list(curves["mean"].index.get_level_values("heuristic").unique())
@@ -91,7 +96,7 @@ def study_curves(
 
 
 def _curve(panel: Axes, samples: pd.DataFrame, name: str, colours: tuple[str, str]) -> None:
-    """One line with its band; values that are not there (another heuristic's) leave no gap."""
+    """One line with its band; values of other heuristics leave no gap."""
     there = samples.dropna(axis="columns", how="all")
     values, ends = there.columns.to_numpy(dtype=float), there.to_numpy(dtype=float)
     low, high = np.percentile(ends, [10, 90], axis=0)

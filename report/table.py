@@ -1,34 +1,43 @@
-"""The run in one table, as printed at its end."""
+"""The printed table of evaluation=ranking."""
 
 import pandas as pd
 
-from tokenrank.report.selection import at, chance, label, metric_names
+from tokenrank.records.run_folder import Tables
+from tokenrank.report.ranking_rows import chance, label, metric_names, over_layers, over_prompts
 
 WIDTH = len(" (-0.000)")
 
 
-def summary(table: pd.DataFrame, k: float) -> str:
+def summary(tables: Tables, k: float) -> str:
     """One line a heuristic, best first: per metric the mean over layers and, in brackets, the worst layer.
 
-    Both are taken per prompt and averaged over the prompts.
+    Both are taken per prompt and averaged over the prompts. The mean of the first metric has its bootstrap 95 % interval
+    beside it, where there are two prompts or more.
 
     Args:
-        table: as in metrics.parquet.
+        tables: of the run.
         k: percent; which k is shown.
     """
-    metrics = metric_names(table)
+    metrics = metric_names(tables.metrics)
     if not metrics:
-        return "no prompt could be ranked" if table.empty else "no metric has a value at the one layer that was ranked"
+        nothing = tables.metrics.empty
+        return "no prompt could be ranked" if nothing else "no metric has a value at the one layer that was ranked"
     columns = {}
     for metric in metrics:
-        mean, worst = (
-            at(table, f"{metric}.{statistic}", k).groupby("heuristic")["value"].mean()
-            for statistic in ("mean", "worst")
-        )
+        mean, worst = (_means(tables, metric, statistic, k) for statistic in ("mean", "worst"))
         cells = mean.map("{:.3f}".format) + worst.map("({:.3f})".format).str.rjust(WIDTH)
-        cells["(chance)"] = f"{chance(table, metric, k):.3f}" + " " * WIDTH
-        columns[label(table, metric, k)] = cells
-    first = at(table, f"{metrics[0]}.mean", k).groupby("heuristic")["value"].mean().sort_values(ascending=False)
-    shown = pd.DataFrame(columns).loc[[*first.index, "(chance)"]]
-    prompts = table["sample"].nunique()
-    return f"mean over layers (worst layer), average of {prompts} prompts\n{shown.rename_axis(None).to_string()}"
+        cells["(chance)"] = f"{chance(tables.metrics, metric, k):.3f}" + " " * WIDTH
+        columns[label(tables.metrics, metric, k)] = cells
+        if metric == metrics[0]:
+            ends = over_prompts(tables.summary, metric, "mean", k)[["low", "high"]].dropna().astype(float)
+            if len(ends):
+                columns["[95 %]"] = "[" + ends["low"].map("{:.3f}".format) + ", " + ends["high"].map("{:.3f}]".format)
+    first = _means(tables, metrics[0], "mean", k).sort_values(ascending=False)
+    shown = pd.DataFrame(columns).reindex([*first.index, "(chance)"]).fillna("")
+    prompts = tables.metrics["sample"].nunique()
+    heading = f"mean over layers (worst layer), average of {prompts} prompt{'s' * (prompts != 1)}"
+    return f"{heading}\n{shown.rename_axis(None).to_string()}"
+
+
+def _means(tables: Tables, metric: str, statistic: str, k: float) -> "pd.Series[float]":
+    return over_layers(tables.summary, metric, statistic, k).groupby("heuristic")["value"].mean()

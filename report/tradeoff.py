@@ -1,6 +1,6 @@
-"""What does an engine's accuracy cost? Score against measured time, and against the KV cache that is held."""
+"""Accuracy against its cost: against measured time, and against the KV cache held after the prefill."""
 
-from pathlib import Path
+from functools import partial
 from textwrap import fill
 
 import numpy as np
@@ -9,10 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM, absent, engines, keep_rates, origin, over_all
-from tokenrank.report.engine_style import Style, styles
+from tokenrank.records.run_folder import Tables
+from tokenrank.records.schema import FULL, ORACLE, RANDOM
+from tokenrank.report.contestant_rows import absent, contestants, keep_rates, origin, over_all
+from tokenrank.report.contestant_style import Style, styles
+from tokenrank.report.drawing import INK, Pictures, plain_axes
 from tokenrank.report.placing import Label, Placing, apart
-from tokenrank.report.plots import INK, plain_axes, save
 
 TIME, MEMORY = "prefill_ratio", "kv_ratio"
 NAMES = {TIME: "accuracy_against_time", MEMORY: "accuracy_against_kv"}
@@ -22,60 +24,58 @@ ACROSS = {
     MEMORY: "KV cache after prefill, over the full prefill's",
 }
 BESIDE = 1.03  # of the axes' width: where the names of levels begin
-SIDEWAYS = 2.5  # points between engines that hold equally much
+SIDEWAYS = 2.5  # points between contestants that hold equally much
 LETTERS = 140  # of a line of the caption
-BOUND = "oracle: keeps by the answer itself, a bound to hold rankings against and not a method"
-NO_TIME = "; its time is not a speed, so its scores are levels (dashed)"
-CONTROL = "random: a control, keeps tokens at random."
-MOVED = "Engines are moved sideways a little, so that none hides another."
+BOUND = "oracle: ranks by the answer itself; an upper bound, not a method"
+NO_TIME = "; it needs the answer first, so it has no time, and its accuracies are dashed levels"
+CONTROL = "random: a control that keeps tokens at random."
+MOVED = "Points are moved sideways a little, so that none hides another."
 
 
-def draw_tradeoff(table: pd.DataFrame, folder: Path) -> None:
-    """Draws both pictures of a run of evaluation=accuracy; nothing if no prompt was answered.
+def tradeoff_pictures(tables: Tables) -> Pictures:
+    """accuracy_against_time and accuracy_against_kv; none if no prompt was answered.
 
     Args:
-        table: as in metrics.parquet.
-        folder: gets accuracy_against_time and accuracy_against_kv, each as .png and .pdf.
+        tables: of a run of evaluation=accuracy.
     """
-    if over_all(table, "score").isna().all(axis=None):
-        return
-    for cost, name in NAMES.items():
-        save(tradeoff(table, cost), folder / name)
+    if tables.metrics.empty or over_all(tables, "accuracy").isna().all(axis=None):
+        return {}
+    return {name: partial(tradeoff, tables, cost) for cost, name in NAMES.items()}
 
 
-def tradeoff(table: pd.DataFrame, cost: str) -> Figure:
-    """A line an engine through its keep rates; the full prefill as a star, and its score as a line across.
+def tradeoff(tables: Tables, cost: str) -> Figure:
+    """A line a contestant through its keep rates; the full prefill as a star, and its accuracy as a line across.
 
-    The oracle is a bound, and its time is not a speed, since it had to answer first. So against time its scores are
-    dashed levels without a place; only against the KV cache, which it holds like any other engine, is it a line.
+    The oracle needs the answer first, so its time is no speed. Against time its accuracies are dashed levels; against the
+    KV cache, which it holds like any other contestant, it is a line.
 
     Args:
-        table: as in metrics.parquet.
+        tables: of a run of evaluation=accuracy.
         cost: ``prefill_ratio`` or ``kv_ratio``, means over prompts.
     """
     figure = Figure(figsize=(8, 5.6), layout="constrained")
     axes = figure.subplots()
-    names = engines(table)
-    looks, points = styles(names), _points(table, cost)
+    names = contestants(tables)
+    looks, points = styles(names), _points(tables, cost)
     lines = [name for name in names if name != FULL and not (cost == TIME and name == ORACLE)]
     called: list[Label] = []
     for number, name in enumerate(lines):
         aside = SIDEWAYS * (number - (len(lines) - 1) / 2) if cost == MEMORY else 0.0
         where = axes.transData + ScaledTranslation(aside / 72, 0, figure.dpi_scale_trans)
-        called += _line(axes, name, points[name].dropna(subset=["cost", "score"]), looks[name], where)
+        called += _line(axes, name, points[name].dropna(subset=["cost", "accuracy"]), looks[name], where)
     levels = _full(axes, points[FULL], looks[FULL]) if FULL in names else {}
     if cost == TIME and ORACLE in names:
         levels |= _bound(axes, points[ORACLE])
     if cost == MEMORY:
         axes.set_xscale("log", base=2)
-        axes.set_xticks([k / 100 for k in keep_rates(table)] + [1.0])
+        axes.set_xticks([k / 100 for k in keep_rates(tables)] + [1.0])
         axes.xaxis.set_major_formatter("{x:g}")
     plain_axes(axes)
     axes.margins(0.06)
     axes.set_xlabel(ACROSS[cost], fontsize=10)
-    axes.set_ylabel("score, mean over prompts", fontsize=10)
-    figure.suptitle(f"{TITLES[cost]}: {origin(table)}", fontsize=11)
-    figure.supxlabel(_caption(table, points, cost), fontsize=7.5, color="#555555", x=0.02, ha="left")
+    axes.set_ylabel("accuracy, mean over prompts", fontsize=10)
+    figure.suptitle(f"{TITLES[cost]}: {origin(tables)}", fontsize=11)
+    figure.supxlabel(_caption(tables, points, cost), fontsize=7.5, color="#555555", x=0.02, ha="left")
     _name_levels(figure, axes, levels)
     placing = Placing(figure, axes)
     placing.names([label for label in called if label.weight == "bold"])
@@ -83,21 +83,21 @@ def tradeoff(table: pd.DataFrame, cost: str) -> Figure:
     return figure
 
 
-def _points(table: pd.DataFrame, cost: str) -> dict[str, pd.DataFrame]:
-    """Engine -> index keep rates; columns cost, score, and low and high of the score's interval (NaN: it has none)."""
-    metrics = {"cost": cost, "score": "score", "low": "score.low", "high": "score.high"}
-    found = {column: over_all(table, metric) for column, metric in metrics.items()}
-    return {name: pd.DataFrame({each: wide.loc[name] for each, wide in found.items()}) for name in engines(table)}
+def _points(tables: Tables, cost: str) -> dict[str, pd.DataFrame]:
+    """Contestant -> index keep rates; columns cost, accuracy, and low and high of its interval (NaN: it has none)."""
+    found = {"cost": over_all(tables, cost), "accuracy": over_all(tables, "accuracy")}
+    found |= {end: over_all(tables, "accuracy", end) for end in ("low", "high")}
+    return {name: pd.DataFrame({each: wide.loc[name] for each, wide in found.items()}) for name in contestants(tables)}
 
 
 def _line(axes: Axes, name: str, points: pd.DataFrame, look: Style, where: Transform) -> list[Label]:
-    """Draws one engine; returns its name (bold), which belongs to its rightmost point, and its keep rates."""
+    """Draws one contestant; returns its name (bold), which belongs to its rightmost point, and its keep rates."""
     if points.empty:
         return []
-    across, up = points["cost"].to_numpy(), points["score"].to_numpy()
+    across, up = points["cost"].to_numpy(), points["accuracy"].to_numpy()
     axes.plot(across, up, label=name, zorder=4, transform=where, **look.drawn())  # type: ignore[arg-type]
     _bars(axes, points, look, where)
-    for each in ("score", "low", "high"):  # what is moved sideways would not count for the limits
+    for each in ("accuracy", "low", "high"):  # what is moved sideways would not count for the limits
         axes.update_datalim(points[["cost", each]].dropna().to_numpy())
     rates = [Label(f"{k:g}", x, y, where, look.colour, 7) for k, x, y in zip(points.index, across, up, strict=True)]
     last = int(np.argmax(across))
@@ -112,19 +112,19 @@ def _bars(axes: Axes, points: pd.DataFrame, look: Style, where: Transform) -> No
 
 
 def _full(axes: Axes, points: pd.DataFrame, look: Style) -> dict[str, float]:
-    """Draws the full prefill, whose rows are the same at every keep rate; returns its name and level."""
-    there = points.dropna(subset=["cost", "score"]).head(1)
+    """Draws the full prefill, whose value is the same at every keep rate; returns its name and level."""
+    there = points.dropna(subset=["cost", "accuracy"]).head(1)
     if there.empty:
         return {}
-    axes.axhline(there["score"].item(), color=INK, linewidth=1, zorder=1)
-    axes.plot(there["cost"], there["score"], label=FULL, zorder=5, **look.drawn())  # type: ignore[arg-type]
+    axes.axhline(there["accuracy"].item(), color=INK, linewidth=1, zorder=1)
+    axes.plot(there["cost"], there["accuracy"], label=FULL, zorder=5, **look.drawn())  # type: ignore[arg-type]
     _bars(axes, there, look, axes.transData)
-    return {"full prefill": there["score"].item()}
+    return {"full prefill": there["accuracy"].item()}
 
 
 def _bound(axes: Axes, points: pd.DataFrame) -> dict[str, float]:
-    """Draws the oracle's scores as levels; returns their names."""
-    levels = {f"oracle, {k:g} %": float(score) for k, score in points["score"].dropna().items()}
+    """Draws the oracle's accuracies as levels; returns their names."""
+    levels = {f"oracle, {k:g} %": float(accuracy) for k, accuracy in points["accuracy"].dropna().items()}
     for name, level in levels.items():
         axes.axhline(level, color=INK, linestyle="--", linewidth=0.8, zorder=1, label=name)
     return levels
@@ -148,10 +148,10 @@ def _name_levels(figure: Figure, axes: Axes, levels: dict[str, float]) -> None:
         note.set_position((BESIDE, axes.transData.inverted().transform((0, height))[1]))
 
 
-def _caption(table: pd.DataFrame, points: dict[str, pd.DataFrame], cost: str) -> str:
-    """How the picture is to be read, and what is not in it."""
+def _caption(tables: Tables, points: dict[str, pd.DataFrame], cost: str) -> str:
+    """How to read the picture, and what is missing in it."""
     timed = [name for name in points if not (cost == TIME and name == ORACLE)]
-    missing = absent(table, {"score": list(points), cost: timed})
+    missing = absent(tables, {"accuracy": list(points), cost: timed})
     said = {
         "Numbers at points: keep rate in %.": True,
         "Bars: bootstrap 95 % interval of the mean.": any(each["low"].notna().any() for each in points.values()),

@@ -2,23 +2,22 @@
 
     python scripts/bench_ttft.py FOLDER [OVERRIDES of run.py]
 
-One large GPU, under 10 minutes: prompts of 8k to 128k random tokens, engines full, claa, fastkv and gemfilter at keep 10, 20 and 40 %,
+One large GPU, under 10 minutes: prompts of 8k to 128k random tokens, the full prefill and claa, fastkv and gemfilter at keep rates of 10, 20 and 40 %,
 bfloat16. FOLDER becomes an ordinary run folder and gets ttft.md. On a machine without a GPU give a smaller model and lengths:
 
     python scripts/bench_ttft.py results/ttft model=smollm2 'task.lengths=[4096]' model.dtype=float32
 """
 
-import json
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
-
+from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_text
-from tokenrank.report.engines import ttft_summary
+from tokenrank.report.contestant_rows import names
+from tokenrank.report.contestant_tables import ttft_summary
 
 ROOT = Path(__file__).resolve().parent.parent
 WHOLE = (
@@ -39,7 +38,7 @@ def main(folder: Path, overrides: list[str]) -> int:
     command = [sys.executable, str(ROOT / "run.py"), *fixed, *overrides, f"hydra.run.dir={folder}"]
     code = subprocess.run(command, env=os.environ).returncode
     if (folder / "metrics.parquet").is_file():
-        write_text(folder / "ttft.md", document(folder, fixed + overrides))
+        write_text(folder / "ttft.md", document(RunFolder(folder), fixed + overrides))
         print(f"the table is in {folder / 'ttft.md'}")
     return code
 
@@ -52,21 +51,21 @@ def not_given(overrides: list[str]) -> list[str]:
     return [each for each in WHOLE if each.split("=", 1)[0] not in given]
 
 
-def document(folder: Path, overrides: list[str]) -> str:
+def document(folder: RunFolder, overrides: list[str]) -> str:
     """The run's table as Markdown, with the hardware, the versions and the command."""
-    found = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    found, tables = folder.environment(), folder.tables()
     packages, commit = found["packages"], found["git_commit"]
-    table = pd.read_parquet(folder / "metrics.parquet")
-    samples = pd.read_parquet(folder / "samples.parquet")
-    runs = pd.read_parquet(folder / "runs.parquet")
-    lost = runs[runs["status"] == "failed"]
-    failures = "".join(f"\n- {row.sample}, {row.engine} at {row.keep:g} %: {row.error}" for row in lost.itertuples())
+    lost = tables.runs[tables.runs["status"] == "failed"]
+    lost = lost.assign(contestant=names(lost))
+    failures = "".join(
+        f"\n- {row.sample}, {row.contestant} at {row.keep:g} %: {row.error}" for row in lost.itertuples()
+    )
     return (
         f"# Time to first token: {found['device_name']}\n\n"
         f"`python run.py {shlex.join(overrides)}`\n\n"
         f"{found['device_name']}, {found['threads']} CPU threads, torch {packages['torch']}, transformers "
         f"{packages['transformers']}, commit {commit}, {found['started'][:10]}.\n\n"
-        f"```\n{ttft_summary(table, samples)}\n```\n{failures}"
+        f"```\n{ttft_summary(tables)}\n```\n{failures}"
     )
 
 

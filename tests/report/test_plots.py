@@ -10,9 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
 
-from tokenrank.evaluation.folder import METRIC_COLUMNS
-from tokenrank.report.plots import draw_all, heat_map, layer_curves, spread_over_layers
-from tokenrank.report.selection import by_layer, chance
+from tests.report.ranking_examples import at_layer, of_prompt, ranked
+from tokenrank.records.run_folder import Tables
+from tokenrank.report.drawing import write_picture
+from tokenrank.report.plots import heat_map, layer_curves, layer_pictures, spread_over_layers
+from tokenrank.report.ranking_rows import by_layer, chance
 
 HEURISTICS, SAMPLES, LAYERS = ["claa", "tova", "random"], ["s0", "s1", "s2", "s3"], [0, 1, 2, 3, 4]
 CHANCE = {"recall": 0.1, "spearman": 0.0}
@@ -30,25 +32,27 @@ def means(heuristic: str, layers: list[int] = LAYERS) -> list[float]:
     return [sum(value(heuristic, sample, layer) for sample in SAMPLES) / len(SAMPLES) for layer in layers]
 
 
-def made_up(
-    heuristics: list[str] = HEURISTICS, samples: list[str] = SAMPLES, layers: list[int] = LAYERS
-) -> pd.DataFrame:
-    rows: list[tuple[str, str, str, str | None, int | None, str, float | None, float]] = []
+def made_up(heuristics: list[str] = HEURISTICS, samples: list[str] = SAMPLES, layers: list[int] = LAYERS) -> Tables:
+    metrics, summary = [], []
     for sample in samples:
         for metric, k in (("recall", 5.0), ("recall", 10.0), ("spearman", None)):
-            rows.append(("tiny", "niah", sample, None, None, metric, k, CHANCE[metric]))
+            metrics.append(at_layer(sample, None, None, metric, k, CHANCE[metric]))
             for heuristic in heuristics:
                 cells = [value(heuristic, sample, layer) * (0.5 if k == 5 else 1) for layer in layers]
-                at = [("tiny", "niah", sample, heuristic, layer, metric, k) for layer in layers]
-                rows += [(*where, cell) for where, cell in zip(at, cells, strict=True)]
-                rows.append(("tiny", "niah", sample, heuristic, None, f"{metric}.mean", k, sum(cells) / len(cells)))
-    columns = [name for name in METRIC_COLUMNS if name not in ("windowed", "other_layer")]
-    return pd.DataFrame(rows, columns=columns).assign(windowed=None, other_layer=None).astype(METRIC_COLUMNS)
+                for layer, cell in zip(layers, cells, strict=True):
+                    metrics.append(at_layer(sample, heuristic, layer, metric, k, cell))
+                summary.append(of_prompt(sample, heuristic, metric, "mean", k, sum(cells) / len(cells)))
+    return ranked(metrics, summary)
 
 
-def figure(kind: str, table: pd.DataFrame | None = None) -> Figure:
-    shown = made_up() if table is None else table
+def figure(kind: str, metrics: pd.DataFrame | None = None) -> Figure:
+    shown = made_up().metrics if metrics is None else metrics
     return DRAWN[kind](by_layer(shown, "recall", 10), chance(shown, "recall", 10), "recall@10", "tiny, 4 prompts")
+
+
+def draw_all(metrics: pd.DataFrame, folder: Path, k: float) -> None:
+    for name, draw in layer_pictures(metrics, k).items():
+        write_picture(folder / name, draw)
 
 
 def panels(drawn: Figure) -> dict[str, Axes]:
@@ -80,7 +84,7 @@ def colours(image: Path) -> int:
 @pytest.fixture(scope="module")
 def plots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "plots"
-    draw_all(made_up(), folder, k=10)
+    draw_all(made_up().metrics, folder, k=10)
     return folder
 
 
@@ -110,7 +114,7 @@ def test_the_pictures_show_something(plots: Path, tmp_path: Path) -> None:
 
 
 def test_another_k_gives_other_pictures_of_the_metrics_that_have_one(plots: Path, tmp_path: Path) -> None:
-    draw_all(made_up(), tmp_path, k=5)
+    draw_all(made_up().metrics, tmp_path, k=5)
     for kind in KINDS:
         for suffix in (".png", ".pdf"):
             other, same = tmp_path / f"recall_at_5_{kind}{suffix}", tmp_path / f"spearman_{kind}{suffix}"
@@ -120,7 +124,7 @@ def test_another_k_gives_other_pictures_of_the_metrics_that_have_one(plots: Path
 
 def test_every_heuristic_has_a_panel_in_the_tables_order() -> None:
     assert list(panels(figure("layers"))) == HEURISTICS
-    assert list(panels(figure("layers", made_up(HEURISTICS[::-1])))) == HEURISTICS[::-1]
+    assert list(panels(figure("layers", made_up(HEURISTICS[::-1]).metrics))) == HEURISTICS[::-1]
 
 
 def test_the_line_is_the_mean_over_prompts() -> None:
@@ -132,7 +136,7 @@ def test_the_line_is_the_mean_over_prompts() -> None:
 
 def test_layers_stand_at_their_own_numbers() -> None:
     full_attention = [1, 4]  # of a model whose other layers slide
-    for heuristic, axes in panels(figure("layers", made_up(layers=full_attention))).items():
+    for heuristic, axes in panels(figure("layers", made_up(layers=full_attention).metrics)).items():
         across, up = course(line(axes, "mean over prompts"))
         assert across == full_attention
         assert up == pytest.approx(means(heuristic, full_attention))
@@ -183,13 +187,13 @@ def test_the_spread_has_a_dot_a_layer_and_a_bar_at_the_mean() -> None:
 
 @pytest.mark.parametrize(("heuristics", "samples", "layers"), [(1, 1, 1), (3, 1, 1), (1, 4, 5)])
 def test_small_runs_are_drawn_too(tmp_path: Path, heuristics: int, samples: int, layers: int) -> None:
-    table = made_up(HEURISTICS[:heuristics], SAMPLES[:samples], LAYERS[:layers])
+    table = made_up(HEURISTICS[:heuristics], SAMPLES[:samples], LAYERS[:layers]).metrics
     draw_all(table[table["metric"] == "recall"], tmp_path, k=10)
     assert len(list(tmp_path.iterdir())) == 2 * len(KINDS)
 
 
 def test_more_heuristics_than_a_row_holds_leave_no_empty_panel() -> None:
-    table = made_up(["claa"])
+    table = made_up(["claa"]).metrics
     many = [table[table["heuristic"].isna()]]
     names = [f"number {number}" for number in range(6)]
     many += [table[table["heuristic"].notna()].assign(heuristic=name) for name in names]
@@ -197,18 +201,17 @@ def test_more_heuristics_than_a_row_holds_leave_no_empty_panel() -> None:
 
 
 def test_values_that_are_all_the_chance_level_are_drawn(tmp_path: Path) -> None:
-    table = made_up().assign(value=1.0)  # as with k = 100 %
+    table = made_up().metrics.assign(value=1.0)  # as with k = 100 %
     draw_all(table[table["metric"] == "recall"], tmp_path, k=10)
     assert len(list(tmp_path.iterdir())) == 2 * len(KINDS)
 
 
-def test_where_nothing_was_ranked_nothing_is_drawn(tmp_path: Path) -> None:
-    draw_all(made_up().head(0), tmp_path, k=10)
-    assert list(tmp_path.iterdir()) == []
+def test_where_nothing_was_ranked_nothing_is_drawn() -> None:
+    assert layer_pictures(ranked().metrics, k=10) == {}
 
 
 def test_windowed_layers_are_drawn_apart() -> None:
-    table, odd = made_up(), [1, 3]
+    table, odd = made_up().metrics, [1, 3]
     values = by_layer(table, "recall", 10)
     plain, shaded = (layer_curves(values, 0.1, "recall@10", "tiny", windowed) for windowed in ((), odd))
     assert [len(each.axes[0].patches) for each in (plain, shaded)] == [0, 2]

@@ -1,38 +1,36 @@
-"""Beside the published scores: ours averaged within subsets first, and every cell that is missing a dash."""
+"""Beside the published accuracy: ours averaged within subsets first, and every cell that is missing a dash."""
 
-import pandas as pd
 import pytest
 
-from tests.report.engine_tables import RATES, Row, accuracy_table, as_table
+from tests.report.contestant_examples import RATES, Row, accuracy_tables, as_tables, value_row, whose, without
+from tokenrank.records.run_folder import Tables
 from tokenrank.report.published import PUBLISHED, beside_published, published_text
 
-# task -> the scores of its prompts
+# task -> the accuracies of its prompts
 FULL = {"longbench/qasper": (0.2, 0.4), "longbench/trec": (0.8,)}
 CLAA = {"longbench/qasper": (0.1, 0.3), "longbench/trec": (0.6,)}
 
 
-def rows(engine: str, scores: dict[str, tuple[float, ...]], rates: tuple[float, ...] = RATES) -> list[Row]:
+def rows(name: str, accuracies: dict[str, tuple[float, ...]], rates: tuple[float, ...] = RATES) -> list[Row]:
     return [
-        (task, f"{task[-4:]}_{number}", engine, "score", k, value)
-        for task, values in scores.items()
+        value_row(task, f"{task[-4:]}_{number}", name, "accuracy", keep, value)
+        for task, values in accuracies.items()
         for number, value in enumerate(values)
-        for k in rates
+        for keep in rates
     ]
 
 
-def made_up() -> pd.DataFrame:
-    """A table of claa at 10 and 30 %, peak on one subset only; statistics over samples, which must not count."""
-    said: list[Row] = [
-        (None, None, "claa", "score", 10.0, 99.0),
-        (None, None, "claa - full", "score.difference", 10.0, 9.0),
-    ]
+def made_up(more: tuple[Row, ...] = ()) -> Tables:
+    """Claa at 10 and 30 %, peak on one subset only; statistics over prompts, which must not count."""
+    mean = {"metric": "accuracy", "statistic": "mean", "value": 99.0}
     peak: dict[str, tuple[float, ...]] = {"longbench/trec": (0.4,)}
-    return as_table([*rows("full", FULL), *rows("claa", CLAA, (10.0, 30.0)), *rows("peak", peak, (10.0,)), *said])
+    measured = [*rows("full", FULL, (100.0,)), *rows("claa", CLAA, (10.0, 30.0)), *rows("peak", peak, (10.0,)), *more]
+    return as_tables(measured, [whose("claa", 10.0) | mean, whose("claa", 10.0) | mean | {"against": "full"}])
 
 
-def cells(table: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
-    """(engine, keep) -> the other cells of that line of the text."""
-    lines = [line.strip("| ").split(" | ") for line in published_text(table).splitlines() if line.startswith("| ")]
+def cells(tables: Tables) -> dict[tuple[str, str], list[str]]:
+    """(contestant, keep) -> the other cells of that line of the text."""
+    lines = [line.strip("| ").split(" | ") for line in published_text(tables).splitlines() if line.startswith("| ")]
     return {(first, second): rest for first, second, *rest in lines[1:]}
 
 
@@ -43,19 +41,19 @@ def test_ours_is_the_mean_within_each_subset_and_then_over_subsets() -> None:
     assert beside.loc[("claa", 10.0), "ours_of_full"] == pytest.approx(100 * 0.4 / 0.55)
 
 
-def test_the_full_prefill_stands_once_though_its_rows_are_repeated() -> None:
+def test_the_full_prefill_stands_once() -> None:
     beside = beside_published(made_up())
     assert [k for name, k in beside.index if name == "full"] == [100.0]
     assert beside.loc[("full", 100.0), "prompts"] == 3
     assert beside.loc[("full", 100.0), "subsets"] == 2
 
 
-def test_published_scores_stand_beside_ours_at_the_same_keep_rate() -> None:
-    beside = beside_published(accuracy_table())
-    for engine, scores in PUBLISHED.items():
-        for k, score in scores.items():
-            assert beside.loc[(engine, k), "published"] == score
-            assert beside.loc[(engine, k), "published_of_full"] == pytest.approx(100 * score / 49.32)
+def test_published_accuracies_stand_beside_ours_at_the_same_keep_rate() -> None:
+    beside = beside_published(accuracy_tables())
+    for name, published in PUBLISHED.items():
+        for keep, accuracy in published.items():
+            assert beside.loc[(name, keep), "published"] == accuracy
+            assert beside.loc[(name, keep), "published_of_full"] == pytest.approx(100 * accuracy / 49.32)
     assert beside.loc[("claa", 20.0), "ours"] == pytest.approx(48.1)
     assert beside.loc[("gemfilter", 10.0), "ours"] == pytest.approx(37.6)
 
@@ -73,7 +71,7 @@ def test_what_is_not_published_or_was_not_run_is_missing_and_not_left_out() -> N
         assert not beside.loc[("oracle", k), "published"]
 
 
-def test_the_text_has_a_line_an_engine_and_keep_rate_with_dashes_for_what_is_missing() -> None:
+def test_the_text_has_a_line_a_contestant_and_keep_rate_with_dashes_for_what_is_missing() -> None:
     found = cells(made_up())
     assert found["full", "100"] == ["49.32", "100.0 %", "55.00", "100.0 %", "3", "2 of 2"]
     assert found["claa", "10"] == ["47.13", "95.6 %", "40.00", "72.7 %", "3", "2 of 2"]
@@ -83,8 +81,8 @@ def test_the_text_has_a_line_an_engine_and_keep_rate_with_dashes_for_what_is_mis
     assert found["gemfilter", "40"] == ["45.11", "91.5 %", "-", "-", "-", "-"]
 
 
-def test_engines_stand_in_the_order_of_every_table() -> None:
-    order = list(dict.fromkeys(engine for engine, _ in cells(accuracy_table())))
+def test_contestants_stand_in_the_order_of_every_table() -> None:
+    order = list(dict.fromkeys(name for name, _ in cells(accuracy_tables())))
     assert order == ["full", "oracle", "claa", "fastkv", "speculative", "gemfilter", "snapkv", "random"]
 
 
@@ -96,19 +94,18 @@ def test_the_text_says_where_each_number_is_from() -> None:
     assert "mean within each subset and then over subsets" in text
 
 
-def test_where_nothing_was_answered_the_published_scores_stand_alone() -> None:
-    nothing = as_table([])
+def test_where_nothing_was_answered_the_published_accuracies_stand_alone() -> None:
+    nothing = as_tables()
     assert "ours: no prompt" in published_text(nothing)
     assert all(each[2:] == ["-"] * 4 for each in cells(nothing).values())
     assert len(cells(nothing)) == 1 + 5 * 3
 
 
 def test_without_a_full_prefill_ours_has_no_share_of_it() -> None:
-    table = made_up()
-    assert cells(table[table["heuristic"] != "full"])["claa", "10"][2:4] == ["40.00", "-"]
+    assert cells(without(made_up(), "full"))["claa", "10"][2:4] == ["40.00", "-"]
 
 
 def test_other_tasks_are_refused() -> None:
-    table = pd.concat([made_up(), as_table([("niah", "s", "claa", "score", 10.0, 1.0)])], ignore_index=True)
+    other = value_row("niah", "s", "claa", "accuracy", 10.0, 1.0)
     with pytest.raises(ValueError, match=r"niah.*longbench/SUBSET"):
-        beside_published(table)
+        beside_published(made_up(more=(other,)))

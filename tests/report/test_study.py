@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tokenrank.report.study import draw_study, per_value, study_curves
+from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
+from tokenrank.records.run_folder import Tables
+from tokenrank.report.drawing import write_picture
+from tokenrank.report.study import per_value, study_curves, study_pictures
 
 POINTS: dict[str, dict[str, Any]] = {
     f"{heuristic}_{value}": {"heuristic": heuristic, "value": value}
@@ -26,26 +28,24 @@ def value(heuristic: str, width: int, sample: str, statistic: str) -> float:
     return 0.1 * (heuristic == "zeta") + width / 40 + 0.02 * SAMPLES.index(sample) ** 2 - drop
 
 
-def made_up(oracle: float = ORACLE) -> pd.DataFrame:
-    """A study's table with what must not be drawn: another k, another metric, statistics over samples, a control."""
-    rows: list[tuple[str, str, str | None, str | None, int | None, str, float, float]] = []
+def made_up(oracle: float = ORACLE) -> Tables:
+    """A study's tables with what must not be drawn: another k, another metric, statistics over prompts, a control."""
+    metrics, summary = [], [of_prompts(name, "recall", "mean", 10.0, -3.0) for name in POINTS]
     for sample in SAMPLES:
-        rows.append(("tiny", "niah", sample, None, None, "recall", 10, 0.1))
-        rows += [("tiny", "niah", sample, "oracle", None, f"recall.{each}", 10, oracle) for each in ("mean", "worst")]
-        rows.append(("tiny", "niah", sample, "random", None, "recall.mean", 10, 0.9))
+        metrics.append(at_layer(sample, None, None, "recall", 10.0, 0.1))
+        summary += [of_prompt(sample, "oracle", "recall", each, 10.0, oracle) for each in ("mean", "worst")]
+        summary.append(of_prompt(sample, "random", "recall", "mean", 10.0, 0.9))
         for name, point in POINTS.items():
             for each in ("mean", "worst"):
                 cell = value(point["heuristic"], point["value"], sample, each)
-                rows.append(("tiny", "niah", sample, name, None, f"recall.{each}", 10, cell))
-                rows.append(("tiny", "niah", sample, name, None, f"recall.{each}", 5, -1))
-                rows.append(("tiny", "niah", sample, name, None, f"ndcg.{each}", 10, -2))
-    rows += [("tiny", "niah", None, name, None, "recall.mean", 10, -3) for name in POINTS]
-    columns = ["model", "task", "sample", "heuristic", "layer", "metric", "k", "value"]
-    return pd.DataFrame(rows, columns=columns).astype({"layer": "Int64", "k": "Float64"})
+                summary.append(of_prompt(sample, name, "recall", each, 10.0, cell))
+                summary.append(of_prompt(sample, name, "recall", each, 5.0, -1.0))
+                summary.append(of_prompt(sample, name, "ndcg", each, 10.0, -2.0))
+    return ranked(metrics, summary)
 
 
 def figure() -> Figure:
-    curves = {each: per_value(made_up(), POINTS, "recall", each, 10) for each in ("mean", "worst")}
+    curves = {each: per_value(made_up().summary, POINTS, "recall", each, 10) for each in ("mean", "worst")}
     return study_curves(curves, {"chance": 0.1, "oracle": ORACLE}, "title", "width (tokens)", "log")
 
 
@@ -90,26 +90,18 @@ def test_chance_and_oracle_are_lines_across() -> None:
         assert set(line(axes, "oracle")[1]) == {ORACLE}
 
 
-@pytest.mark.parametrize(("oracle", "drawn"), [(ORACLE, ["chance", "oracle"]), (1.0, ["chance"])])
-def test_an_oracle_that_is_one_by_definition_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, oracle: float, drawn: list[str]
-) -> None:
-    seen: list[list[str]] = []
-
-    def watched(
-        curves: dict[str, pd.DataFrame], levels: dict[str, float], title: str, across: str, scale: str
-    ) -> Figure:
-        seen.append(list(levels))
-        return study_curves(curves, levels, title, across, scale)
-
-    monkeypatch.setattr("tokenrank.report.study.study_curves", watched)
-    draw_study(made_up(oracle), STUDY, tmp_path, k=10)
-    assert seen == [drawn]
+@pytest.mark.parametrize(("oracle", "drawn"), [(ORACLE, True), (1.0, False)])
+def test_an_oracle_that_is_one_by_definition_is_left_out(oracle: float, drawn: bool) -> None:
+    (draw,) = study_pictures(made_up(oracle), STUDY, k=10).values()
+    found = {str(line.get_label()) for axes in draw().axes for line in axes.get_lines()}
+    assert "chance" in found
+    assert ("oracle" in found) == drawn
 
 
-def test_one_picture_as_png_and_pdf_the_same_each_time(tmp_path: Path) -> None:
+def test_one_picture_the_same_each_time(tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        draw_study(made_up(), STUDY, tmp_path / folder, k=10)
+        for name, draw in study_pictures(made_up(), STUDY, k=10).items():
+            write_picture(tmp_path / folder / name, draw)
     names = [f"study_widths_recall_at_10.{suffix}" for suffix in ("pdf", "png")]
     assert sorted(file.name for file in (tmp_path / "a").iterdir()) == names
     for name in names:
@@ -117,6 +109,5 @@ def test_one_picture_as_png_and_pdf_the_same_each_time(tmp_path: Path) -> None:
         assert (tmp_path / "a" / name).stat().st_size > 5_000
 
 
-def test_where_nothing_was_ranked_nothing_is_drawn(tmp_path: Path) -> None:
-    draw_study(made_up().head(0), STUDY, tmp_path, k=10)
-    assert list(tmp_path.iterdir()) == []
+def test_where_nothing_was_ranked_nothing_is_drawn() -> None:
+    assert study_pictures(ranked(), STUDY, k=10) == {}

@@ -1,7 +1,7 @@
 """The printed table: its numbers worked by hand, best first, chance last, and what it says where there is nothing."""
 
-import pandas as pd
-
+from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
+from tokenrank.records.run_folder import Tables
 from tokenrank.report.table import summary
 
 # heuristic, sample -> recall of its two layers at 10 %
@@ -16,27 +16,22 @@ RECALL = {
 CHANCE = {"a": 0.10, "b": 0.12}
 
 
-def made_up() -> pd.DataFrame:
+def made_up(intervals: bool = False) -> Tables:
     """Recall at 10 %, as good a recall at 5 % for all, and a rank correlation whose order is the reverse."""
-    rows: list[tuple[str, str | None, int | None, str, float | None, float]] = []
+    metrics, summary = [], []
     for sample, level in CHANCE.items():
-        rows += [(sample, None, None, "recall", k, level) for k in (5.0, 10.0)]
-        rows += [(sample, None, None, "spearman", None, 0.0)]
+        metrics += [at_layer(sample, None, None, "recall", k, level) for k in (5.0, 10.0)]
+        metrics.append(at_layer(sample, None, None, "spearman", None, 0.0))
     for (heuristic, sample), layers in RECALL.items():
         named = {("recall", 10.0): layers, ("recall", 5.0): (0.5, 0.5), ("spearman", None): [-each for each in layers]}
         for (metric, k), values in named.items():
-            rows += [(sample, heuristic, layer, metric, k, value) for layer, value in enumerate(values)]
-            rows += [(sample, heuristic, None, f"{metric}.mean", k, sum(values) / 2)]
-            rows += [(sample, heuristic, None, f"{metric}.worst", k, min(values))]
-    columns = {
-        "sample": "str",
-        "heuristic": "str",
-        "layer": "Int64",
-        "metric": "str",
-        "k": "Float64",
-        "value": "float64",
-    }
-    return pd.DataFrame(rows, columns=list(columns)).astype(columns)
+            metrics += [at_layer(sample, heuristic, layer, metric, k, value) for layer, value in enumerate(values)]
+            summary.append(of_prompt(sample, heuristic, metric, "mean", k, sum(values) / 2))
+            summary.append(of_prompt(sample, heuristic, metric, "worst", k, min(values)))
+    if intervals:
+        summary += [of_prompts("best", "recall", "mean", 10.0, 0.7, low=0.5, high=0.9)]
+        summary += [of_prompts("best", "recall", "mean", 10.0, 0.1, low=0.0, high=0.2, against="worst")]
+    return ranked(metrics, summary)
 
 
 def lines(k: float = 10) -> dict[str, list[str]]:
@@ -77,6 +72,14 @@ def test_the_chance_level_stands_below_the_means() -> None:
     assert [each[::2] for each in points] == [of_chance] * 3
 
 
+def test_the_interval_of_the_first_metric_stands_beside_it() -> None:
+    heading, *found = summary(made_up(intervals=True), 10).splitlines()[1:]
+    assert heading.split() == ["recall@10", "[95", "%]", "spearman"]
+    assert "0.700  (0.500)  [0.500, 0.900]" in found[0]
+    assert "[" not in "".join(found[1:])
+
+
 def test_where_nothing_was_ranked_it_says_so() -> None:
-    assert summary(made_up().head(0), 10) == "no prompt could be ranked"
-    assert summary(made_up().head(1), 10) == "no metric has a value at the one layer that was ranked"
+    assert summary(ranked(), 10) == "no prompt could be ranked"
+    only_chance = ranked([at_layer("a", None, None, "jaccard", 10.0, 0.1)])
+    assert summary(only_chance, 10) == "no metric has a value at the one layer that was ranked"

@@ -1,10 +1,10 @@
 """Accuracy against its cost: the lines are the table's numbers, the oracle is a bound without a time, gaps are named."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -13,18 +13,29 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from tests.report.engine_tables import ENGINES, RATES, accuracy_table, cell
-from tokenrank.report.engine_style import KNOWN
-from tokenrank.report.tradeoff import draw_tradeoff, tradeoff
+from tests.report.contestant_examples import (
+    CONTESTANTS,
+    RATES,
+    accuracy_tables,
+    as_tables,
+    cell,
+    renamed,
+    ttft_tables,
+    without,
+)
+from tokenrank.records.run_folder import Tables
+from tokenrank.report.contestant_style import KNOWN
+from tokenrank.report.drawing import write_picture
+from tokenrank.report.tradeoff import tradeoff, tradeoff_pictures
 
 COSTS = ("prefill_ratio", "kv_ratio")
-METHODS = [name for name in ENGINES if name not in ("full", "oracle")]
+METHODS = [name for name in CONTESTANTS if name not in ("full", "oracle")]
 
 
 @cache
 def whole(cost: str) -> Figure:
-    """Of the whole table."""
-    return tradeoff(accuracy_table(), cost)
+    """Of all contestants."""
+    return tradeoff(accuracy_tables(), cost)
 
 
 def line(axes: Axes, name: str) -> tuple[list[float], list[float]]:
@@ -41,7 +52,7 @@ def caption(drawn: Figure) -> str:
 
 
 def bars(axes: Axes, name: str) -> list[list[float]]:
-    """[across, low, high] of each bar in the colour of that engine."""
+    """[across, low, high] of each bar in the colour of that contestant."""
     of_engine = [
         each
         for each in axes.collections
@@ -52,18 +63,20 @@ def bars(axes: Axes, name: str) -> list[list[float]]:
 
 
 @pytest.mark.parametrize("cost", COSTS)
-def test_a_line_runs_through_its_engines_keep_rates(cost: str) -> None:
+def test_a_line_runs_through_its_contestants_keep_rates(cost: str) -> None:
     (axes,) = whole(cost).axes
     for name in METHODS + (["oracle"] if cost == "kv_ratio" else []):
         across, up = line(axes, name)
         assert across == pytest.approx([cell(name, number)[cost] for number in range(3)])
-        assert up == pytest.approx(ENGINES[name][0])
+        assert up == pytest.approx(CONTESTANTS[name][0])
 
 
 @pytest.mark.parametrize("cost", COSTS)
-def test_bars_are_the_intervals_of_the_score(cost: str) -> None:
+def test_bars_are_the_intervals_of_the_accuracy(cost: str) -> None:
     (axes,) = whole(cost).axes
-    expected = [[cell("claa", n)[cost], score - 0.02, score + 0.02] for n, score in enumerate(ENGINES["claa"][0])]
+    expected = [
+        [cell("claa", n)[cost], accuracy - 0.02, accuracy + 0.02] for n, accuracy in enumerate(CONTESTANTS["claa"][0])
+    ]
     assert np.array(bars(axes, "claa")) == pytest.approx(np.array(expected))
 
 
@@ -76,23 +89,23 @@ def test_the_full_prefill_is_one_point_and_a_level(cost: str) -> None:
 
 
 def test_against_time_the_oracle_is_three_levels_and_its_time_is_nowhere() -> None:
-    table = accuracy_table()
-    slow = table.copy()
-    slow.loc[(slow["heuristic"] == "oracle") & slow["metric"].str.startswith("prefill"), "value"] = 1000.0
-    none = table[~((table["heuristic"] == "oracle") & table["metric"].str.startswith("prefill"))]
+    tables = accuracy_tables()
+    summary = tables.summary.copy()
+    summary.loc[(summary["heuristic"] == "oracle") & summary["metric"].str.startswith("prefill"), "value"] = 1000.0
+    slow = replace(tables, summary=summary)
     limits = set()
-    for each in (table, slow, none):
+    for each in (tables, slow, without(tables, "oracle", metric="prefill")):
         figure = tradeoff(each, "prefill_ratio")
         (axes,) = figure.axes
         assert "oracle" not in labels(axes)
-        for k, score in zip(RATES, ENGINES["oracle"][0], strict=True):
-            assert line(axes, f"oracle, {k:g} %") == ([0, 1], [score, score])  # from edge to edge
-        assert "its time is not a speed" in caption(figure)
+        for keep, accuracy in zip(RATES, CONTESTANTS["oracle"][0], strict=True):
+            assert line(axes, f"oracle, {keep:g} %") == ([0, 1], [accuracy] * 2)  # from edge to edge
+        assert "so it has no time" in caption(figure)
         assert "Not measured" not in caption(figure)
         limits.add(axes.get_xlim())
     assert len(limits) == 1
-    slow["heuristic"] = slow["heuristic"].replace({"oracle": "tova"})
-    assert tradeoff(slow, "prefill_ratio").axes[0].get_xlim() not in limits  # another engine's time does move it
+    other = tradeoff(renamed(slow, "oracle", "tova"), "prefill_ratio")
+    assert other.axes[0].get_xlim() not in limits  # another contestant's time does move it
 
 
 def test_names_and_keep_rates_are_written_beside_their_points() -> None:
@@ -102,7 +115,7 @@ def test_names_and_keep_rates_are_written_beside_their_points() -> None:
         assert [text.get_text() for text in texts if text.get_text() != "full prefill"] == [name, "10", "20", "40"]
         rates = [text for text in texts if isinstance(text, Annotation) and text.get_text() in ("10", "20", "40")]
         assert [text.xy for text in rates] == [
-            pytest.approx((cell(name, number)["kv_ratio"], ENGINES[name][0][number])) for number in range(3)
+            pytest.approx((cell(name, number)["kv_ratio"], CONTESTANTS[name][0][number])) for number in range(3)
         ]
 
 
@@ -122,10 +135,8 @@ def test_the_title_names_model_tasks_and_prompts() -> None:
 
 
 @pytest.mark.parametrize("cost", COSTS)
-def test_an_engine_that_failed_at_a_keep_rate_has_no_point_there_and_is_named(cost: str) -> None:
-    table = accuracy_table()
-    gone = table[~((table["heuristic"] == "gemfilter") & (table["k"] == 20))]
-    figure = tradeoff(gone, cost)
+def test_a_contestant_that_failed_at_a_keep_rate_has_no_point_there_and_is_named(cost: str) -> None:
+    figure = tradeoff(without(accuracy_tables(), "gemfilter", keep=[20.0]), cost)
     across, _ = line(figure.axes[0], "gemfilter")
     assert across == pytest.approx([cell("gemfilter", number)[cost] for number in (0, 2)])
     assert "Not measured: gemfilter at 20 %." in caption(figure)
@@ -135,7 +146,7 @@ def test_an_engine_that_failed_at_a_keep_rate_has_no_point_there_and_is_named(co
 @pytest.mark.parametrize("cost", COSTS)
 @pytest.mark.parametrize("names", [("full",), ("claa",), ("oracle",), ("full", "claa"), ("full", "oracle", "random")])
 def test_runs_without_an_oracle_or_a_full_prefill_are_drawn_too(cost: str, names: tuple[str, ...]) -> None:
-    figure = tradeoff(accuracy_table(names), cost)
+    figure = tradeoff(accuracy_tables(names), cost)
     drawn = {name for name in labels(figure.axes[0]) if not name.startswith("_")}
     assert {name.split(",")[0] for name in drawn} == set(names)
     assert ("oracle" in caption(figure)) == ("oracle" in names)
@@ -144,16 +155,17 @@ def test_runs_without_an_oracle_or_a_full_prefill_are_drawn_too(cost: str, names
 
 @pytest.mark.parametrize("cost", COSTS)
 def test_a_single_prompt_has_points_without_bars(cost: str) -> None:
-    figure = tradeoff(accuracy_table(prompts=1), cost)
+    figure = tradeoff(accuracy_tables(prompts=1), cost)
     assert bars(figure.axes[0], "claa") == []
     assert "Bars" not in caption(figure)
     assert "Bars" in caption(whole(cost))
-    assert line(figure.axes[0], "claa")[1] == pytest.approx(ENGINES["claa"][0])
+    assert line(figure.axes[0], "claa")[1] == pytest.approx(CONTESTANTS["claa"][0])
 
 
-def test_two_pictures_as_png_and_pdf_the_same_each_time(tmp_path: Path) -> None:
+def test_there_are_two_pictures_the_same_each_time(tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        draw_tradeoff(accuracy_table(), tmp_path / folder)
+        for name, draw in tradeoff_pictures(accuracy_tables()).items():
+            write_picture(tmp_path / folder / name, draw)
     names = {f"accuracy_against_{cost}.{suffix}" for cost in ("time", "kv") for suffix in ("png", "pdf")}
     assert {file.name for file in (tmp_path / "a").iterdir()} == names
     for name in names:
@@ -161,7 +173,6 @@ def test_two_pictures_as_png_and_pdf_the_same_each_time(tmp_path: Path) -> None:
         assert (tmp_path / "a" / name).stat().st_size > 15_000
 
 
-@pytest.mark.parametrize("table", [accuracy_table().head(0), accuracy_table().query("metric != 'score'")])
-def test_where_nothing_was_answered_nothing_is_drawn(tmp_path: Path, table: pd.DataFrame) -> None:
-    draw_tradeoff(table, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("tables", [as_tables(), ttft_tables()])
+def test_where_nothing_was_answered_nothing_is_drawn(tables: Tables) -> None:
+    assert tradeoff_pictures(tables) == {}

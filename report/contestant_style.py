@@ -1,18 +1,18 @@
-"""How an engine looks in every picture: the same colour and marker whichever others are beside it.
+"""Colour and marker of each contestant: the same in every picture, whichever others are beside it.
 
-Colours are Okabe and Ito's, two of them darker, and Tol's: the colour-blind tell them apart; in grey the markers do.
+Colours are from Okabe and Ito (two of them darker) and Tol, which are distinct for the colour-blind; in grey the markers are.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tokenrank.report.engine_rows import FULL, ORACLE, RANDOM
-from tokenrank.report.plots import ACCENT, INK, REFERENCE
+from tokenrank.records.schema import FULL, ORACLE, RANDOM
+from tokenrank.report.drawing import ACCENT, INK, REFERENCE
 
 
 @dataclass(frozen=True)
 class Style:
-    """Of one engine's points and of the line through them."""
+    """Of one contestant's points and of the line through them."""
 
     colour: str
     marker: str
@@ -21,7 +21,7 @@ class Style:
     size: float = 5.5
 
     def drawn(self) -> dict[str, str | float]:
-        """What ``Axes.plot`` wants to know."""
+        """Arguments of ``Axes.plot``."""
         return {
             "color": self.colour, "marker": self.marker, "linestyle": self.line, "linewidth": 1.3,
             "markersize": self.size, "markerfacecolor": "white" if self.hollow else self.colour,
@@ -40,11 +40,11 @@ KNOWN = {
     "tova": Style("#56b4e9", "P", size=6.5),
 }
 COLOURS = ("#332288", "#882255", "#117733", "#999933", "#cc6677", "#44aa99")  # of the others
-MARKERS = ("X", "p", "<", "h", ">", "d", "8")  # 42 pairs, as the two lengths have no common divisor
+MARKERS = ("X", "p", "<", "h", ">", "d", "8")  # 42 pairs: 6 and 7 have no common divisor
 
 
 def styles(names: Sequence[str]) -> dict[str, Style]:
-    """A style for each engine; those that have none of their own get one by their place among their like."""
+    """A style for each contestant; those not in KNOWN get one by their place among themselves."""
     others = [name for name in names if name not in KNOWN]
     own = {
         name: Style(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)], size=6.5)

@@ -1,43 +1,46 @@
-"""Does a heuristic keep the same tokens wherever it ranks? Layer against layer, a panel a heuristic."""
+"""The overlap of the tokens that a heuristic keeps at each two layers: layer against layer, a panel a heuristic."""
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tokenrank.records.run_folder import Tables
+from tokenrank.report.drawing import Pictures, file_name, layer_ticks
 from tokenrank.report.panels import SHARE, colour_bar, panels
-from tokenrank.report.plots import layer_ticks, save
-from tokenrank.report.selection import chance, label, windowed_layers
+from tokenrank.report.ranking_rows import at, chance, label, windowed_layers
 
-SUFFIX = ".between"
 TICKS = 6  # layers that are named along an axis
 
 
-def draw_between(table: pd.DataFrame, folder: Path, k: float) -> None:
-    """Draws every metric that holds layers against each other; nothing where no two layers were ranked.
+def layer_pair_pictures(tables: Tables, k: float) -> Pictures:
+    """METRIC_between of every metric that compares layers with each other; none where no two layers were ranked.
 
     Args:
-        table: as in metrics.parquet.
-        folder: gets METRIC_between, as .png and .pdf.
+        tables: of the run.
         k: percent; which k is drawn of the metrics that have one.
     """
-    for pairs in table["metric"].unique():
-        if not pairs.endswith(SUFFIX):
-            continue
-        metric = pairs.removesuffix(SUFFIX)
-        name = label(table, metric, k)
-        origin = f"{', '.join(table['model'].unique())}, mean over {table['sample'].nunique()} prompts"
-        title = f"{name}, layer against layer\n{origin}"
-        matrices, by_chance = between_layers(table, metric, k), chance(table, metric, k)
-        drawn = layer_against_layer(matrices, by_chance, name, title, windowed_layers(table))
-        save(drawn, folder / f"{name.replace('@', '_at_')}_between")
+    metrics, pairs = tables.metrics, tables.summary.dropna(subset=["layer", "other_layer"])
+    pictures: Pictures = {}
+    for metric in pairs["metric"].unique():
+        name = label(metrics, metric, k)
+        pictures[f"{file_name(name)}_between"] = partial(_picture, metrics, pairs, metric, k)
+    return pictures
 
 
-def between_layers(table: pd.DataFrame, metric: str, k: float) -> dict[str, pd.DataFrame]:
-    """Per heuristic (layers, layers), symmetric, out of the half that the table holds; 1 on the diagonal."""
-    rows = table[(table["metric"] == metric + SUFFIX) & (table["k"].isna() | (table["k"] == k))]
+def _picture(metrics: pd.DataFrame, pairs: pd.DataFrame, metric: str, k: float) -> Figure:
+    name = label(metrics, metric, k)
+    origin = f"{', '.join(metrics['model'].unique())}, mean over {metrics['sample'].nunique()} prompts"
+    title = f"{name}, layer against layer\n{origin}"
+    matrices = layer_matrices(pairs, metric, k)
+    return layer_against_layer(matrices, chance(metrics, metric, k), name, title, windowed_layers(metrics))
+
+
+def layer_matrices(pairs: pd.DataFrame, metric: str, k: float) -> dict[str, pd.DataFrame]:
+    """Per heuristic (layers, layers), symmetric, from the half that the table holds; 1 on the diagonal."""
+    rows = at(pairs, metric, k)
     matrices = {}
     for heuristic in rows["heuristic"].unique():
         half = rows[rows["heuristic"] == heuristic].pivot(index="layer", columns="other_layer", values="value")
@@ -57,7 +60,7 @@ def layer_against_layer(
 
     Args:
         matrices: per heuristic (layers, layers), with the layers' numbers as index and columns.
-        by_chance: what two random rankings score.
+        by_chance: expected value of two random rankings.
         name: of the metric.
         title: of the figure.
         windowed: numbers of the layers with a sliding window.

@@ -1,5 +1,6 @@
 """Layer against layer: a panel a heuristic, symmetric, on one scale, and nothing where there are no two layers."""
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
+from tests.report.ranking_examples import at_layer, of_pair, ranked
 from tests.report.test_plots import colours, course, made_up, panels
-from tokenrank.evaluation.folder import METRIC_COLUMNS
-from tokenrank.report.between import between_layers, draw_between, layer_against_layer
+from tokenrank.records.run_folder import Tables
+from tokenrank.report.drawing import write_picture
+from tokenrank.report.layer_pairs import layer_against_layer, layer_matrices, layer_pair_pictures
 
 HEURISTICS, LAYERS, CHANCE = ["claa", "tova"], [1, 2, 5], 0.05
 
@@ -19,21 +22,31 @@ def overlap(heuristic: str, a: int, b: int) -> float:
     return 0.9 - 0.1 * (b - a) - 0.3 * HEURISTICS.index(heuristic)
 
 
-def with_pairs(heuristics: list[str] = HEURISTICS, layers: list[int] = LAYERS) -> pd.DataFrame:
+def with_pairs(heuristics: list[str] = HEURISTICS, layers: list[int] = LAYERS) -> Tables:
     """A run of two prompts with jaccard between every two layers at two k, and another metric."""
-    rows: list[tuple[object, ...]] = []
+    metrics, pairs = [], []
     for k in (5.0, 10.0):
-        rows += [("tiny", "niah", name, None, None, "jaccard", k, CHANCE, None, None) for name in ("s0", "s1")]
+        metrics += [at_layer(sample, None, None, "jaccard", k, CHANCE) for sample in ("s0", "s1")]
         for heuristic in heuristics:
             for a, b in combinations(layers, 2):
                 value = overlap(heuristic, a, b) * (0.5 if k == 5 else 1)
-                rows.append(("tiny", None, None, heuristic, a, "jaccard.between", k, value, a == 2, b))
-    ours = pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
-    return pd.concat([made_up(), ours], ignore_index=True)
+                pairs.append(of_pair(heuristic, a, b, "jaccard", k, value))
+    other, own = made_up(), ranked(metrics, pairs)
+    both = {name: pd.concat([vars(other)[name], vars(own)[name]], ignore_index=True) for name in ("metrics", "summary")}
+    return replace(own, **both)
+
+
+def matrices_of(tables: Tables) -> dict[str, pd.DataFrame]:
+    return layer_matrices(tables.summary.dropna(subset=["other_layer"]), "jaccard", 10)
+
+
+def draw_pairs(tables: Tables, folder: Path, k: float) -> None:
+    for name, draw in layer_pair_pictures(tables, k).items():
+        write_picture(folder / name, draw)
 
 
 def test_the_matrix_is_the_half_of_the_table_and_its_mirror_image() -> None:
-    matrices = between_layers(with_pairs(), "jaccard", 10)
+    matrices = matrices_of(with_pairs())
     assert list(matrices) == HEURISTICS
     for heuristic, matrix in matrices.items():
         assert [list(axis) for axis in matrix.axes] == [LAYERS, LAYERS]
@@ -42,7 +55,7 @@ def test_the_matrix_is_the_half_of_the_table_and_its_mirror_image() -> None:
 
 
 def test_every_panel_has_its_matrix_on_the_scale_from_0_to_1() -> None:
-    matrices = between_layers(with_pairs(), "jaccard", 10)
+    matrices = matrices_of(with_pairs())
     drawn = layer_against_layer(matrices, CHANCE, "jaccard@10", "a title", windowed=[2])
     shown = {name: axes for name, axes in panels(drawn).items() if name}
     assert list(shown) == HEURISTICS
@@ -58,27 +71,31 @@ def test_every_panel_has_its_matrix_on_the_scale_from_0_to_1() -> None:
 
 
 def test_the_picture_is_there_twice_and_shows_something(tmp_path: Path) -> None:
-    draw_between(with_pairs(), tmp_path, k=10)
+    draw_pairs(with_pairs(), tmp_path, k=10)
     assert {file.name for file in tmp_path.iterdir()} == {f"jaccard_at_10_between.{end}" for end in ("png", "pdf")}
     assert colours(tmp_path / "jaccard_at_10_between.png") > 50
 
 
 def test_another_k_is_another_picture(tmp_path: Path) -> None:
     for k in (5, 10):
-        draw_between(with_pairs(), tmp_path, k=k)
+        draw_pairs(with_pairs(), tmp_path, k=k)
     one, other = (imread(tmp_path / f"jaccard_at_{k}_between.png") for k in (5, 10))
     assert not np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("count", [1, 5, 9])
 def test_there_are_as_many_panels_as_heuristics(count: int) -> None:
-    matrix = between_layers(with_pairs(), "jaccard", 10)["claa"]
+    matrix = matrices_of(with_pairs())["claa"]
     names = [f"number {number}" for number in range(count)]
     drawn = layer_against_layer(dict.fromkeys(names, matrix), CHANCE, "jaccard@10", "a title")
     assert [name for name in panels(drawn) if name] == names
 
 
-@pytest.mark.parametrize("table", [made_up(), made_up().drop(columns="other_layer"), with_pairs(layers=[3])])
-def test_where_no_two_layers_were_compared_nothing_is_drawn(tmp_path: Path, table: pd.DataFrame) -> None:
-    draw_between(table, tmp_path, k=10)
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("tables", [ranked(), made_up(), with_pairs(layers=[3])])
+def test_where_no_two_layers_were_compared_nothing_is_drawn(tables: Tables) -> None:
+    assert layer_pair_pictures(tables, k=10) == {}
+
+
+def test_the_title_names_the_model_and_the_prompts() -> None:
+    (draw,) = layer_pair_pictures(with_pairs(), k=10).values()
+    assert draw().get_suptitle() == "jaccard@10, layer against layer\ntiny, mean over 4 prompts"

@@ -1,13 +1,13 @@
-"""An engine looks the same in every picture, and no two look alike."""
+"""A contestant looks the same in every picture, and no two look alike."""
 
-from tokenrank.report.engine_style import KNOWN, styles
+from tokenrank.report.contestant_style import KNOWN, styles
 
 
-def test_a_known_engine_looks_the_same_whatever_is_beside_it() -> None:
+def test_a_known_contestant_looks_the_same_whatever_is_beside_it() -> None:
     assert styles(["peak", "claa"])["claa"] == styles(["full", "claa", "asl"])["claa"] == KNOWN["claa"]
 
 
-def test_no_two_engines_look_alike_even_in_grey_among_a_few() -> None:
+def test_no_two_contestants_look_alike_even_in_grey_among_a_few() -> None:
     names = [*KNOWN, *(f"number {number}" for number in range(30))]
     looks = styles(names)
     assert list(looks) == names

@@ -1,0 +1,146 @@
+"""Selects from the tables of evaluation=accuracy and evaluation=ttft what one figure or table shows.
+
+A contestant is an engine with the heuristic that ranks for it. It is named after its heuristic, or after its engine where that is
+null (the full prefill). The full prefill has one row, at keep rate 100; tables made here show its value at every keep rate.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from tokenrank.records.run_folder import Tables
+from tokenrank.records.schema import FULL, ORACLE, RANDOM
+
+PLACES = {FULL: 0, ORACLE: 1, RANDOM: 3}  # all others stand between the bound and the control
+NAMED_SUBSETS = 3  # more of them are counted, not named
+WHOLE = 100.0  # percent: the keep rate of the full prefill
+TIMES = ("ttft", "ttft_ratio")  # of single prompts they are in summary.parquet: medians of the repeats
+RANKING, ACCURACY, TTFT = "ranking", "accuracy", "ttft"
+
+
+def kind(tables: Tables) -> str | None:
+    """Which evaluation the tables are from: ``ranking``, ``accuracy`` or ``ttft``; None where nothing was measured."""
+    metrics, runs = tables.metrics, tables.runs
+    if not metrics.empty and metrics["engine"].isna().all():
+        return RANKING
+    if not metrics.empty:
+        return ACCURACY if "accuracy" in set(metrics["metric"]) else TTFT
+    if not runs.empty:
+        return ACCURACY if runs["repeat"].isna().all() else TTFT
+    return None
+
+
+def names(table: pd.DataFrame) -> "pd.Series[str]":
+    """The contestant of each row."""
+    return table["heuristic"].fillna(table["engine"])
+
+
+def contestants(tables: Tables) -> list[str]:
+    """Names of the contestants that have a value: full first, the oracle second, the others as in the table, random last."""
+    return in_order(pd.concat([names(tables.metrics), names(tables.summary)]).dropna().unique())
+
+
+def in_order(named: Iterable[str]) -> list[str]:
+    """Full, oracle, others in the order given, random."""
+    return sorted((str(name) for name in named), key=lambda name: PLACES.get(name, 2))
+
+
+def keep_rates(tables: Tables) -> list[float]:
+    """Percent, ascending, of all but the full prefill; 100 where only that was measured."""
+    pruned = tables.metrics[names(tables.metrics) != FULL]
+    return sorted({float(keep) for keep in pruned["keep"].dropna()}) or [WHOLE]
+
+
+def over_all(tables: Tables, metric: str, column: str = "value", statistic: str = "mean") -> pd.DataFrame:
+    """A statistic over prompts: index contestants, columns keep rates; NaN where the table has none.
+
+    Args:
+        tables: of the run.
+        metric: its name.
+        column: ``value``, or ``low`` or ``high`` of its interval.
+        statistic: ``mean`` or ``gap_closed``.
+    """
+    rows = tables.summary
+    own = rows["sample"].isna() & rows["against"].isna() & (rows["statistic"] == statistic)
+    return _wide(tables, rows[own & (rows["metric"] == metric)], column)
+
+
+def of_sample(tables: Tables, metric: str, sample: str, column: str = "value") -> pd.DataFrame:
+    """One number of one prompt: index contestants, columns keep rates; NaN where the table has none."""
+    rows = _of_samples(tables, metric)
+    return _wide(tables, rows[rows["sample"] == sample], column)
+
+
+def of_samples(tables: Tables, metric: str, column: str = "value") -> pd.DataFrame:
+    """One number of every prompt: index (contestant, keep), columns sample ids; NaN where the table has none."""
+    rows = _placed(tables, _of_samples(tables, metric))
+    wide = rows.pivot(index=["contestant", "keep"], columns="sample", values=column)
+    asked = pd.MultiIndex.from_product([contestants(tables), keep_rates(tables)], names=["contestant", "keep"])
+    return wide.reindex(index=asked).astype(float)
+
+
+def _of_samples(tables: Tables, metric: str) -> pd.DataFrame:
+    table = tables.summary[tables.summary["statistic"] == "median"] if metric in TIMES else tables.metrics
+    return table[table["sample"].notna() & (table["metric"] == metric)]
+
+
+def _placed(tables: Tables, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their contestant, those of the full prefill once for every keep rate."""
+    rows = rows.assign(contestant=names(rows), keep=rows["keep"].astype(float))
+    full = rows["contestant"] == FULL
+    return pd.concat([rows[~full], *(rows[full].assign(keep=keep) for keep in keep_rates(tables))], ignore_index=True)
+
+
+def _wide(tables: Tables, rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    wide = _placed(tables, rows).pivot(index="contestant", columns="keep", values=column)
+    return wide.reindex(index=contestants(tables), columns=keep_rates(tables)).astype(float)
+
+
+def answered(tables: Tables) -> pd.DataFrame:
+    """How many prompts have an accuracy: index contestants, columns keep rates."""
+    return of_samples(tables, "accuracy").notna().sum(axis="columns").unstack().reindex(index=contestants(tables))
+
+
+def prompts(tables: Tables) -> int:
+    """How many prompts have at least one value."""
+    return len(tables.metrics.dropna(subset=["sample"])[["task", "sample"]].drop_duplicates())
+
+
+def models(tables: Tables) -> str:
+    """Their names."""
+    return ", ".join(tables.metrics["model"].unique())
+
+
+def origin(tables: Tables) -> str:
+    """``llama3 on longbench (6 subsets), 24 prompts``, for titles."""
+    subsets: dict[str, list[str]] = {}
+    for task in tables.metrics["task"].dropna().unique():
+        name, _, subset = str(task).partition("/")
+        subsets.setdefault(name, []).extend([subset] if subset else [])
+    tasks = [f"{name} ({_listed(each)})" if each else name for name, each in subsets.items()]
+    count = prompts(tables)
+    return f"{models(tables)} on {', '.join(tasks)}, {count} prompt{'s' * (count != 1)}"
+
+
+def _listed(subsets: list[str]) -> str:
+    return ", ".join(subsets) if len(subsets) <= NAMED_SUBSETS else f"{len(subsets)} subsets"
+
+
+def absent(tables: Tables, wanted: Mapping[str, Sequence[str]]) -> str:
+    """``claa at 10 %, tova at 10, 20 %``: contestants that lack a mean over prompts at a keep rate.
+
+    Args:
+        tables: of the run.
+        wanted: metric -> the contestants that should have it.
+    """
+    lacking: dict[str, set[float]] = {name: set() for name in contestants(tables)}
+    for metric, named in wanted.items():
+        for name, found in over_all(tables, metric).loc[list(named)].T.items():
+            lacking[str(name)] |= set(found.index[found.isna()])
+    said = {name: f" at {', '.join(f'{keep:g}' for keep in sorted(gaps))} %" for name, gaps in lacking.items() if gaps}
+    return ", ".join(name if name == FULL else name + rates for name, rates in said.items())
+
+
+def lengths(samples: pd.DataFrame) -> "pd.Series[int]":
+    """Tokens of every prompt, ascending; index sample ids."""
+    return samples.dropna(subset=["tokens"]).set_index("id")["tokens"].astype("int64").sort_values(kind="stable")

@@ -1,0 +1,55 @@
+"""Sentences below a printed table: which prompts its means are over, and what failed or is not done yet."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokenrank.records.run_folder import Tables
+from tokenrank.report.contestant_rows import ACCURACY, RANKING, TTFT, kind, names
+
+
+def notes(tables: Tables, environment: Mapping[str, Any]) -> list[str]:
+    """One sentence a line.
+
+    Args:
+        tables: of the run.
+        environment: content of environment.json.
+    """
+    of_accuracy = _means_over(tables) if kind(tables) == ACCURACY else []
+    return [*of_accuracy, *_failed_everywhere(tables), _failed_prompts(tables), *_half_a_run(tables, environment)]
+
+
+def _means_over(tables: Tables) -> list[str]:
+    """How many prompts the means over prompts are over, if not all."""
+    accuracies = tables.metrics[tables.metrics["metric"] == "accuracy"]
+    prompts = len(accuracies[["task", "sample"]].drop_duplicates())
+    summary = tables.summary
+    means = summary[summary["sample"].isna() & summary["against"].isna() & (summary["statistic"] == "mean")]
+    counted = means.loc[means["metric"] == "accuracy", "prompts"].max() if len(means) else 0
+    if not prompts or counted == prompts:
+        return []
+    return [f"means are over the {counted} of {prompts} prompts that every contestant answered at every keep rate"]
+
+
+def _failed_everywhere(tables: Tables) -> list[str]:
+    """Contestants without any result."""
+    runs = tables.runs.assign(contestant=names(tables.runs))
+    silent = sorted(set(runs["contestant"]) - set(runs.loc[runs["status"] == "ok", "contestant"]))
+    return [f"every run failed, see runs.parquet: {', '.join(silent)}"] if silent else []
+
+
+def _failed_prompts(tables: Tables) -> str:
+    """How many prompts are complete, and how many are not."""
+    samples, runs = tables.samples, tables.runs
+    lost = set(samples.loc[samples["status"] != "ok", "id"]) | set(runs.loc[runs["status"] != "ok", "sample"])
+    failed, whole = len(lost), len(samples) - len(lost)
+    return {
+        RANKING: f"{whole} prompts ranked, {failed} failed",
+        ACCURACY: f"{whole} prompts answered by every contestant, {failed} not",
+        TTFT: f"{whole} prompts timed with every contestant, {failed} not",
+    }.get(kind(tables) or "", f"{failed} prompts failed, see samples.parquet")
+
+
+def _half_a_run(tables: Tables, environment: Mapping[str, Any]) -> list[str]:
+    """How many units are done, if not all. A unit is one prompt with all its contestants."""
+    units, done = len(environment.get("units", [])), len(tables.samples)
+    return [f"half a run: {done} of {units} units are done"] if done < units else []
