@@ -23,7 +23,7 @@ from omegaconf import DictConfig
 from tokenrank.planning.bad_input import BadInput, one_sentence
 from tokenrank.planning.composing import register
 from tokenrank.records.messages import log, messages_to, messages_to_terminal
-from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.run_folder import FolderRefused, RunFolder
 
 CONFIGS = Path(__file__).parent / "configs"  # of the checkout, or of the installed package
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -84,12 +84,12 @@ def run(config: DictConfig, folder: RunFolder) -> None:
             with messages_to(folder.log):
                 work(plan, model, folder)
                 folder.write_tables(collect(plan.evaluation, folder.records()))
-                log.info("drawing")
+                log.info("drawing the pictures")
                 for failure in draw(folder):
                     log.warning(failure)
                 print(printed(folder))
-                logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()), config.plots.k)
-    except ValueError as error:  # the folder is not ours to write into
+                logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
+    except FolderRefused as error:
         raise BadInput(one_sentence(error)) from error
     except OSError as error:
         raise RunFailed(f"the run broke off: {error}") from error

@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 import torch
-from tokenrank.oracle.oracle import Answer, AnsweredPrompt
-from tokenrank.prefill.contestant import Contestant
-from tokenrank.prefill.precomputed import Precomputed
 from transformers import PreTrainedModel
 
 from tokenrank.capture.reading import read
@@ -17,7 +14,10 @@ from tokenrank.evaluation.checks import check_percentages, check_whole, refuse_r
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row, reason
 from tokenrank.evaluation.flops_counter import FlopCounts
 from tokenrank.metrics.metric import tokens_kept
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt
+from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Full, Job
+from tokenrank.prefill.precomputed import Precomputed
 from tokenrank.records.schema import FULL, ORACLE
 from tokenrank.tasks.task import Prompt
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
-from tokenrank.metrics.gap_closed import gap_closed
 
 from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.summaries import contestant_names, over_prompts
+from tokenrank.metrics.gap_closed import gap_closed
 from tokenrank.records.schema import FULL, ORACLE, RANDOM, SUMMARY, concatenated, table
 
 RATIOS = {"prefill_seconds": "prefill_ratio", "flops": "flops_ratio", "kv_bytes": "kv_ratio"}

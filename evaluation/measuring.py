@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 
-from tokenrank.metrics.ranked_tokens import Ranking
 from torch import Tensor
 
 from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.metrics.metric import Metric, Target, tokens_kept
+from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.tasks.task import Prompt
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
-from tokenrank.oracle.oracle import Answer, Oracle
-from tokenrank.prefill.contestant import Contestant
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric
 from tokenrank.models.pretrained import Pretrained
+from tokenrank.oracle.oracle import Answer, Oracle
+from tokenrank.prefill.contestant import Contestant
 from tokenrank.tasks.task import Prompt, Task
 
 if TYPE_CHECKING:

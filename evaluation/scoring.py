@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, Truth
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -13,6 +12,7 @@ from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, Truth
 from tokenrank.tasks.task import Prompt
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from tokenrank.prefill.contestant import Contestant
 from transformers import PreTrainedModel
 
 from tokenrank.evaluation.evaluation import Row, reason
 from tokenrank.evaluation.flops_counter import counted
 from tokenrank.evaluation.peak_memory import peak_bytes, start_peak
 from tokenrank.metrics.metric import tokens_kept
+from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Job, Prefilled
 from tokenrank.tasks.task import Prompt
 

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from tokenrank.prefill.contestant import Contestant
-from tokenrank.prefill.precomputed import Precomputed
 
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.heuristics.controls import Random
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.planning.building import build, naming
+from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Engine, Full
+from tokenrank.prefill.precomputed import Precomputed
 from tokenrank.records.schema import FULL, ORACLE, RANDOM
 
 ANY = "any"  # the engine of heuristics that have no line of their own

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from tokenrank.capture.inspection import model_layers
-from tokenrank.oracle.bound import Bound
-from tokenrank.oracle.oracle import Oracle
 
+from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.plan import GENERATED, REFERENCE, Plan, Unit
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric
 from tokenrank.models.pretrained import Pretrained
+from tokenrank.oracle.bound import Bound
+from tokenrank.oracle.oracle import Oracle
 from tokenrank.planning.building import build, build_all, naming
 from tokenrank.planning.contestants import contestants
 from tokenrank.planning.keys import unit_keys

@@ -20,10 +20,10 @@ class _Terminal(logging.Handler):
 
 def messages_to_terminal() -> None:
     """From now on messages of level INFO and above are printed to stderr; calling it again changes nothing."""
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)
     log.propagate = False
     if not any(type(handler) is _Terminal for handler in log.handlers):
-        log.addHandler(_Terminal())
+        log.addHandler(_Terminal(logging.INFO))
 
 
 @contextmanager

@@ -27,6 +27,10 @@ WANDB = "wandb"
 LOCK = ".tokenrank.lock"
 
 
+class FolderRefused(ValueError):
+    """A folder that may not be written into: another run is writing, or it holds files that are not a run's."""
+
+
 @dataclass(frozen=True)
 class Tables:
     """What collecting makes of the records, each as in its file."""
@@ -90,7 +94,7 @@ class RunFolder:
         """While it lasts, no other run writes into the folder; a folder that is left empty is removed at the end.
 
         Raises:
-            ValueError: another run is writing into it, it cannot be written, or it holds files of these names that are not a
+            FolderRefused: another run is writing into it, it cannot be written, or it holds files of these names that are not a
                 run's.
         """
         lock = FileLock(self.path / LOCK, timeout=0)
@@ -98,9 +102,9 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
-            raise ValueError(f"another run is writing into {self.path}: choose another hydra.run.dir") from None
+            raise FolderRefused(f"another run is writing into {self.path}: choose another hydra.run.dir") from None
         except OSError as error:
-            raise ValueError(f"hydra.run.dir={self.path} cannot be written: {error}") from error
+            raise FolderRefused(f"hydra.run.dir={self.path} cannot be written: {error}") from error
         try:
             self._check_ours()
             yield
@@ -120,14 +124,14 @@ class RunFolder:
         names = [MARKER, *FILES, *FOLDERS, WANDB]
         linked = [name for name in names if (self.path / name).is_symlink()]
         if linked:
-            raise ValueError(f"{self.path / linked[0]} is a link, so the run folder is not ours to write into")
+            raise FolderRefused(f"{self.path / linked[0]} is a link, so the run folder is not ours to write into")
         there = [name for name in names if (self.path / name).exists()]
         if not there:
             return
         try:
             self.environment()
         except ValueError as error:
-            raise ValueError(
+            raise FolderRefused(
                 f"{self.path} holds {', '.join(there)}, which no run of this version wrote ({error}): "
                 "choose another hydra.run.dir, or move the files away"
             ) from error

@@ -85,9 +85,11 @@ def _of_samples(tables: Tables, metric: str) -> pd.DataFrame:
 
 
 def _placed(tables: Tables, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with their contestant, those of the full prefill once for every keep rate."""
+    """The rows with their contestant; those of the full prefill that hold at any keep rate once for each."""
     rows = rows.assign(contestant=names(rows), keep=rows["keep"].astype(float))
     full = rows["contestant"] == FULL
+    if "statistic" in rows:
+        full &= rows["statistic"] != "gap_closed"  # which depends on the keep rate, as the oracle and random do
     return pd.concat([rows[~full], *(rows[full].assign(keep=keep) for keep in keep_rates(tables))], ignore_index=True)
 
 

@@ -6,34 +6,26 @@ import os
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.run_names import Names
 
 PACKAGE = Path(__file__).parents[2]  # the folder that holds the package
 
 
-@dataclass(frozen=True)
-class Names:
-    """Group, job type, name and id of a run in an experiment tracker."""
-
-    group: str | None  # the sweep, else the experiment
-    job_type: str  # the evaluation
-    name: str  # heuristic-model-task
-    id: str  # hash of the config: the same config has the same one
-
-
-class Logger(Protocol):
+class Logger(ABC):
     """Copies a finished run folder. It changes no file that results/README.md lists and raises nothing."""
 
+    @abstractmethod
     def mirror(self, folder: RunFolder, names: Names) -> None:
         """Copies the folder."""
 
 
 @dataclass(frozen=True)
-class NullLogger:
+class NullLogger(Logger):
     """Copies nothing."""
 
     def mirror(self, folder: RunFolder, names: Names) -> None:
@@ -41,7 +33,7 @@ class NullLogger:
 
 
 @dataclass(frozen=True)
-class WandB:
+class WandB(Logger):
     """Weights & Biases: config, tables, summary, plots, and the tables as an artifact; offline without a key or a server.
 
     W&B runs in a process of its own with a time limit: it cannot ask, hang, or change what the run wrote and returned.

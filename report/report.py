@@ -60,7 +60,7 @@ def draw(folder: RunFolder, k: float | None = None) -> list[str]:
 def _write_pictures(folder: RunFolder, pictures: Pictures) -> list[str]:
     failures = []
     for name, make in pictures.items():
-        LOG.info("drawing plots/%s", name)
+        LOG.debug("drawing plots/%s", name)
         try:
             write_picture(folder.plots / name, make)
         except Exception as error:

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-
 from tokenrank.evaluation.building import build
+
 from tokenrank.metrics.metric import Metric, Target, tokens_kept
 from tokenrank.metrics.ranked_tokens import Ranking
 

@@ -22,17 +22,17 @@ from pathlib import Path
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from tokenrank.evaluation.building import build
+from tokenrank.evaluation.composing import register
+from tokenrank.evaluation.memory import peak_bytes, start_peak
+from tokenrank.evaluation.preparation import Experiment, prepare
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
-from tokenrank.evaluation.building import build
-from tokenrank.evaluation.composing import register
 from tokenrank.evaluation.measuring import measure_prompt
-from tokenrank.evaluation.memory import peak_bytes, start_peak
-from tokenrank.evaluation.preparation import Experiment, prepare
 from tokenrank.evaluation.scoring import rank
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.oracle.bound import Bound

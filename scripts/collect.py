@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 from omegaconf import OmegaConf
-from tokenrank.report.report import draw, printed
 
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.planning.building import build
 from tokenrank.records.messages import log, messages_to_terminal
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.report.report import draw, printed
 from tokenrank.work.collecting import collect
 
 

@@ -22,6 +22,4 @@ def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
 def check_layer_count(name: str, layers: int, available: int) -> None:
     """Raises ValueError if the setting ``name`` asks for more layers than the model has."""
     if layers > available:
-        raise ValueError(
-            f"{name} is {layers}, must be at most {available}, the number of layers of the model"
-        )
+        raise ValueError(f"{name} is {layers}, must be at most {available}, the number of layers of the model")

@@ -2,10 +2,10 @@
 
 import logging
 
-from tokenrank.capture.inspection import model_layers
 from transformers import PreTrainedModel
 
 from tokenrank.capture.attention import watch
+from tokenrank.capture.inspection import model_layers
 from tokenrank.evaluation.plan import Plan
 
 log = logging.getLogger("tokenrank")

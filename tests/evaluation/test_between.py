@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import torch
 from omegaconf import OmegaConf
+from tokenrank.evaluation.between import BetweenLayers
+from tokenrank.evaluation.building import build
 from torch import Tensor
 
 from tests.command import Command
-from tokenrank.evaluation.between import BetweenLayers
-from tokenrank.evaluation.building import build
 from tokenrank.evaluation.measuring import Key, Measured, measure
 from tokenrank.metrics.metric import Metric, Target, share_kept
 from tokenrank.metrics.ranked_tokens import Ranking

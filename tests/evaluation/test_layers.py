@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from tokenrank.evaluation.layers import layer_note, layer_record
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from tests.command import Command
 from tokenrank.capture.model_layers import ModelLayers
-from tokenrank.evaluation.layers import layer_note, layer_record
 from tokenrank.models.architectures import ARCHITECTURES, SHAPE
 from tokenrank.models.tiny import byte_tokenizer
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
-
 from tokenrank.evaluation.composing import register
 from tokenrank.evaluation.preparation import check_settings, of_the_chosen, prepare
+
 from tokenrank.heuristics.claa import CLAA
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
