@@ -74,7 +74,7 @@ def _gaps(accuracy: pd.DataFrame, seed: int, resamples: int) -> Iterator[Row]:
         who = named.drop_duplicates("contestant").set_index("contestant")
         for name, value, low, high in zip(names, *ends, strict=True):
             yield {
-                "model": group["model"].iloc[0], "engine": who.at[name, "engine"], "heuristic": who.at[name, "heuristic"],
+                "model": group["model"].iloc[0], "engine": who.loc[name, "engine"], "heuristic": who.loc[name, "heuristic"],
                 "keep": rate, "metric": "accuracy", "statistic": "gap_closed", "value": value, "low": low, "high": high,
                 "prompts": len(wide),
             }  # fmt: skip

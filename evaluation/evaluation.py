@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan, Unit
 
-Row = Mapping[str, Any]  # column -> value
+Row = dict[str, Any]  # column -> value
 Advance = Callable[[int], object]
 
 

@@ -46,7 +46,6 @@ class Plan:
     layers: ModelLayers
     task: Task
     heuristics: Mapping[str, Heuristic]
-    bound: str | None  # the name under which the truth itself stands beside the rankings; None: it was not chosen
     oracle: Oracle
     answer: str  # generated or reference
     metrics: Mapping[str, Metric]
@@ -59,6 +58,11 @@ class Plan:
     def model_name(self) -> str:
         """What the tables call the model."""
         return self.source.label
+
+    @property
+    def rankings(self) -> list[str]:
+        """Names of all rankings in the order chosen, the bound among them."""
+        return [str(name) for name in self.config.heuristic]
 
     @property
     def prompts(self) -> list[Prompt]:

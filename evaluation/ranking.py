@@ -59,7 +59,9 @@ class RankingAgreement(Evaluation):
     def measure(self, plan: "Plan", model: PreTrainedModel, unit: "Unit", advance: Advance) -> Measurement:
         """Ranks the prompt with every heuristic, and measures each ranking against the truth."""
         prompt = unit.prompt
-        ranked = rank(model, prompt, plan.heuristics, plan.oracle, plan.bound, plan.reference_answer(prompt))
+        ranked = rank(model, prompt, plan.heuristics, plan.oracle, plan.reference_answer(prompt)).with_bound(
+            plan.rankings
+        )
         started = time.perf_counter()
         rows = list(measured_rows(ranked, prompt, plan.metrics, self.k, self.window, plan.layers.windowed))
         metrics_seconds = time.perf_counter() - started

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,13 +26,17 @@ class Ranked:
     scores: Mapping[str, Tensor]  # per heuristic (layers, tokens), float32, higher = keep
     seconds: Mapping[str, float]  # of prefill (the heuristics included), decode and oracle
 
+    def with_bound(self, names: Sequence[str]) -> "Ranked":
+        """The same with the truth's own ranking under the name that has no scores, and all in the order of ``names``."""
+        truth = self.truth.importance.expand(len(self.layers), -1)
+        return replace(self, scores={name: self.scores.get(name, truth) for name in names})
+
 
 def rank(
     model: PreTrainedModel,
     prompt: Prompt,
     heuristics: Mapping[str, Heuristic],
     oracle: Oracle,
-    bound: str | None = None,
     answer: Answer | None = None,
 ) -> Ranked:
     """Reads the prompt once and answers it once; heuristics score each layer as it passes, then the oracle gives the truth.
@@ -42,7 +46,6 @@ def rank(
         prompt: its tokens and the limit of its answer.
         heuristics: by name.
         oracle: gives the truth.
-        bound: name under which the truth stands beside the rankings, a check of the metrics; None: it does not.
         answer: fed in place of a generated one.
 
     Raises:
@@ -67,8 +70,6 @@ def rank(
     scores = {name: layerwise.scores(name, reading.ahead_layers) for name in heuristics}
     for name, rows in scores.items():
         check_finite(rows, f"heuristic {name}", layers, prompt.id)
-    if bound is not None:
-        scores[bound] = truth.importance.expand(len(layers), -1)
     return Ranked(found, truth, layers, scores, seconds)
 
 

@@ -76,8 +76,8 @@ def over_prompts(
         As summary.parquet, ``sample`` null.
     """
     said: list[dict[str, Any]] = []
-    for key, group in of_prompts.groupby(list(by), sort=False, dropna=False):
-        named = {name: None if pd.isna(value) else value for name, value in zip(by, key, strict=True)}
+    for _, group in of_prompts.groupby(list(by), sort=False, dropna=False):
+        named: dict[str, Any] = known(group[list(by)].iloc[0])
         named["model"] = group["model"].iloc[0]
         name = contestant_names(group)
         own = group.assign(contestant=name)
@@ -86,11 +86,16 @@ def over_prompts(
         if wide.empty:
             continue
         who = own.drop_duplicates("contestant").set_index("contestant")[["engine", "heuristic", "keep"]]
-        columns = [{each: None if pd.isna(who.at[c, each]) else who.at[c, each] for each in who} for c in wide]
+        columns = [known(who.loc[contestant]) for contestant in wide]
         values = wide.to_numpy(dtype=float)
-        for row in _said(columns, list(map(str, wide)), values, seed, resamples, compared(named)):
-            said.append(row | named if "against" in row else named | row)  # a pair is compared at the group's keep rate
+        rows = _said(columns, list(map(str, wide)), values, seed, resamples, compared(named))
+        said += [row | named if "against" in row else named | row for row in rows]  # a pair: at the group's keep rate
     return table(said, SUMMARY)
+
+
+def known(row: "pd.Series[Any]") -> dict[str, Any]:
+    """The row by column, None where it is null."""
+    return {str(name): None if pd.isna(value) else value for name, value in row.items()}
 
 
 def contestant_names(rows: pd.DataFrame) -> "pd.Series[str]":
@@ -112,10 +117,10 @@ def _said(
     left, right = np.array(list(combinations(range(len(names)), 2))).T
     differences = values[:, left] - values[:, right]
     p = holm(wilcoxon_p(differences))
-    ends = _interval(means[:, left] - means[:, right], len(left))
+    pair_ends = _interval(means[:, left] - means[:, right], len(left))
     for place, (a, b) in enumerate(zip(left, right, strict=True)):
         own = {"against": names[b], "value": differences[:, place].mean(), "p": p[place]}
-        yield columns[a] | prompts | ends[place] | own
+        yield columns[a] | prompts | pair_ends[place] | own
 
 
 def _interval(means: Numbers | None, columns: int) -> list[dict[str, float]]:

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from tokenrank.evaluation.accuracy import check_kept
 from tokenrank.evaluation.checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
+from tokenrank.evaluation.summaries import known
 from tokenrank.evaluation.timing import Timed, count, guarded, look_at_memory, time_once, timed_contestants
 from tokenrank.records.schema import FULL, SUMMARY, table
 
@@ -72,18 +73,16 @@ class TimeToFirstToken(Evaluation):
         """Median and quartiles of the timed rounds, in seconds and as ratio to the full prefill's of the same round."""
         models = measured.drop_duplicates(["task", "sample"]).set_index(["task", "sample"])["model"]
         rows: list[Row] = []
-        for (task, sample), group in runs[runs["status"] == "ok"].groupby(["task", "sample"], sort=False):
-            seconds = group.pivot(index="repeat", columns=["engine", "heuristic", "keep"], values="prefill_seconds")
-            full = [seconds[column].to_numpy(dtype=float) for column in seconds if column[0] == FULL]
-            for engine, heuristic, keep in seconds:
-                own = seconds[engine, heuristic, keep].to_numpy(dtype=float)
-                named = {
-                    "model": models[task, sample], "task": task, "sample": sample, "engine": engine,
-                    "heuristic": None if pd.isna(heuristic) else heuristic, "keep": keep, "statistic": "median",
-                }  # fmt: skip
+        whose = ["task", "sample", "engine", "heuristic", "keep"]
+        for _, prompt in runs[runs["status"] == "ok"].groupby(["task", "sample"], sort=False):
+            full = prompt.loc[prompt["engine"] == FULL, "prefill_seconds"].to_numpy(dtype=float)
+            for _, group in prompt.groupby(whose, sort=False, dropna=False):
+                own = group["prefill_seconds"].to_numpy(dtype=float)
+                named = known(group[whose].iloc[0])
+                named |= {"model": models[named["task"], named["sample"]], "statistic": "median"}
                 rows.append(named | {"metric": "ttft"} | quartiles(own))
-                if full:
-                    rows.append(named | {"metric": "ttft_ratio"} | quartiles(own / full[0]))
+                if len(full):
+                    rows.append(named | {"metric": "ttft_ratio"} | quartiles(own / full))
         return table(rows, SUMMARY)
 
 

@@ -66,7 +66,6 @@ def make_plan(config: DictConfig) -> Plan:
         layers=layers,
         task=task,
         heuristics=heuristics,
-        bound=next((name for name, each in chosen.items() if type(each) is Bound), None),
         oracle=oracle,
         answer=settings.answer,
         metrics=metrics,

@@ -1,0 +1,86 @@
+"""The three evaluations give the numbers that commit 6798594, before plan and records, gave (numbers/before_the_plan.json).
+
+The commands are those that made the file, on the random tiny model; times are not held. A changed seed is the control.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.command import Command
+
+RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "numbers" / "before_the_plan.json").read_text())
+PROMPTS = ("model=tiny", "task.lengths=[300,400]")
+ENGINES = ("heuristic=[claa,fastkv,gemfilter,speculative]", "prefill.keep=[10,40]")
+
+
+def near(value: float) -> Any:
+    return pytest.approx(value, rel=1e-4, abs=1e-6, nan_ok=True)
+
+
+def fingerprint(answer: str) -> str:
+    return hashlib.sha256(answer.encode()).hexdigest()[:12]
+
+
+def ranking(tokenrank: Command, seed: int) -> None:
+    ended = tokenrank(*PROMPTS, "heuristic=all", "task.depths=[0,50]", "metric=[recall,spearman,mass,jaccard]", f"seed={seed}")
+    assert ended.code == 0, ended.err
+
+
+def test_rankings_and_what_is_said_over_layers_and_prompts(tokenrank: Command, tmp_path: Path) -> None:
+    ranking(tokenrank, seed=3)
+    metrics, summary, samples = (pd.read_parquet(tmp_path / "run" / f"{name}.parquet") for name in ("metrics", "summary", "samples"))
+    own = metrics[metrics["sample"] == RECORDED["ranking"]["sample"]]
+    values = own.set_index(["heuristic", "layer", "metric", "k"])["value"].to_dict()
+    found = {(who, layer, name, None if pd.isna(k) else k): value for (who, layer, name, k), value in values.items()}
+    for who, layer, name, k, value in RECORDED["ranking"]["rows"]:
+        assert found[who, layer, name, k] == near(value)
+    over = summary[summary["sample"].isna() & summary["layer"].isna() & (summary["k"].isna() | (summary["k"] == 10))]
+    said = {
+        (row.heuristic, None if pd.isna(row.against) else row.against, row.metric, row.statistic): row for row in over.itertuples()
+    }
+    for who, name, value in RECORDED["summary"]:
+        heuristic, _, against = who.partition(" - ")
+        metric, statistic, *suffix = name.split(".")
+        column = {"": "value", "low": "low", "high": "high", "p": "p"}["".join(suffix).removeprefix("difference")]
+        assert getattr(said[heuristic, against or None, metric, statistic], column) == near(value), (who, name)
+    pairs = summary[summary["layer"].notna() & (summary["k"] == 10)].set_index(["heuristic", "layer", "other_layer"])["value"]
+    for who, layer, other, value in RECORDED["between"]:
+        assert pairs[who, layer, other] == near(value)
+    answers = [[row.id, row.answer_tokens, fingerprint(row.answer)] for row in samples.itertuples()]
+    assert answers == RECORDED["answers"]
+
+
+def test_another_seed_gives_other_numbers(tokenrank: Command, tmp_path: Path) -> None:
+    ranking(tokenrank, seed=4)
+    samples = pd.read_parquet(tmp_path / "run" / "samples.parquet")
+    assert [[row.id, row.answer_tokens, fingerprint(row.answer)] for row in samples.itertuples()] != RECORDED["answers"]
+
+
+def test_accuracy_and_its_costs(tokenrank: Command, tmp_path: Path) -> None:
+    ended = tokenrank(*PROMPTS, *ENGINES, "evaluation=accuracy", "task.depths=[0,50]", "prefill.window=4")
+    assert ended.code == 0, ended.err
+    runs = pd.read_parquet(tmp_path / "run" / "runs.parquet")
+    name = runs["heuristic"].fillna(runs["engine"])
+    found = [
+        [row.sample, who, row.keep, row.kept_tokens, row.answer_tokens, fingerprint(row.answer), row.accuracy, row.flops, row.kv_bytes]
+        for who, row in zip(name, runs.itertuples(), strict=True)
+    ]
+    assert sorted(found, key=str) == sorted(RECORDED["accuracy"], key=str)
+
+
+def test_what_time_to_first_token_counts(tokenrank: Command, tmp_path: Path) -> None:
+    ended = tokenrank(*PROMPTS, *ENGINES, "evaluation=ttft", "task=random_tokens", "evaluation.repeats=2")
+    assert ended.code == 0, ended.err
+    runs = pd.read_parquet(tmp_path / "run" / "runs.parquet")
+    first = runs[runs["repeat"] == 0]
+    name = first["heuristic"].fillna(first["engine"])
+    found = [
+        [row.sample, who, row.keep, row.kept_tokens, row.flops, row.kv_bytes]
+        for who, row in zip(name, first.itertuples(), strict=True)
+    ]
+    assert sorted(found, key=str) == sorted(RECORDED["ttft"], key=str)
