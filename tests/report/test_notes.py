@@ -16,10 +16,10 @@ RANKED = ranked([at_layer("a", "claa", 0, "recall", 10.0, 0.5)], samples=[{"id":
 @pytest.mark.parametrize(
     ("tables", "said"),
     [
-        (RANKED, "1 prompts ranked, 0 failed"),
+        (RANKED, "1 prompt ranked, 0 failed"),
         (accuracy_tables(), "12 prompts answered by every contestant, 0 not"),
         (ttft_tables(), "4 prompts timed with every contestant, 0 not"),
-        (as_tables(samples=[{"id": "a", "status": "failed"}]), "1 prompts failed, see samples.parquet"),
+        (as_tables(samples=[{"id": "a", "status": "failed"}]), "1 prompt failed, see samples.parquet"),
     ],
 )
 def test_every_run_says_how_many_prompts_are_complete(tables: Tables, said: str) -> None:
