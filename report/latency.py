@@ -51,7 +51,7 @@ def ttft_against_length(tables: Tables) -> Figure:
     median, low, high = (
         of_samples(tables, "ttft", column).reindex(columns=tokens.index) for column in ("value", "low", "high")
     )
-    figure, panels = _panels([f"keep {keep:g} %" for keep in rates])
+    figure, panels = _panels([f"keep rate {keep:g} %" for keep in rates])
     lines: dict[str, Line2D] = {}
     for keep, panel in zip(rates, panels, strict=True):
         for name in names:
@@ -94,7 +94,7 @@ def ttft_ratio_against_flops(tables: Tables) -> Figure:
     rates = ", ".join(f"{keep:g}" for keep in keep_rates(tables))
     caption = (
         "Dashed: time saved in proportion to FLOPs. "
-        f"Along a line: keep {rates}\N{NO-BREAK SPACE}%. Bars: quartiles over rounds."
+        f"Along a line: keep rates {rates}\N{NO-BREAK SPACE}%. Bars: quartiles over rounds."
     )
     _finish(figure, lines, f"{caption} {_not_measured(up, tokens)}")
     return figure
@@ -148,7 +148,7 @@ def _not_measured(found: pd.DataFrame, tokens: "pd.Series[int]") -> str:
         for sample, length in tokens.items():
             cells = found.loc[name][sample]
             missing = [f"{keep:g}" for keep in cells.index[cells.isna()]]
-            rates = "" if len(missing) == len(cells) else f", keep {', '.join(missing)} %"
+            rates = "" if len(missing) == len(cells) else f", keep rate {', '.join(missing)} %"
             gaps += [f"{name} at {length:,} tokens{rates}"] * bool(missing)
     return f"Not measured: {'; '.join(gaps)}." if gaps else ""
 

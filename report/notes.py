@@ -41,12 +41,16 @@ def _failed_prompts(tables: Tables) -> str:
     """How many prompts are complete, and how many are not."""
     samples, runs = tables.samples, tables.runs
     lost = set(samples.loc[samples["status"] != "ok", "id"]) | set(runs.loc[runs["status"] != "ok", "sample"])
-    failed, whole = len(lost), len(samples) - len(lost)
+    failed, whole = len(lost), _prompts(len(samples) - len(lost))
     return {
-        RANKING: f"{whole} prompts ranked, {failed} failed",
-        ACCURACY: f"{whole} prompts answered by every contestant, {failed} not",
-        TTFT: f"{whole} prompts timed with every contestant, {failed} not",
-    }.get(kind(tables) or "", f"{failed} prompts failed, see samples.parquet")
+        RANKING: f"{whole} ranked, {failed} failed",
+        ACCURACY: f"{whole} answered by every contestant, {failed} not",
+        TTFT: f"{whole} timed with every contestant, {failed} not",
+    }.get(kind(tables) or "", f"{_prompts(failed)} failed, see samples.parquet")
+
+
+def _prompts(count: int) -> str:
+    return f"{count} prompt{'s' * (count != 1)}"
 
 
 def _half_a_run(tables: Tables, environment: Mapping[str, Any]) -> list[str]:

@@ -10,18 +10,18 @@ from matplotlib.image import AxesImage
 from tokenrank.report.drawing import INK, PANELS_A_ROW, REFERENCE
 
 SHARE: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 1, "interpolation": "nearest", "aspect": "auto"}
-LEAST = 3.4  # inches that all panels of a row take together at least
+LEAST = 3.4  # inches: minimal width of all panels of a row together
 
 
 def panels(names: Sequence[str], width: float, height: float, across: str, up: str) -> tuple[Figure, list[Axes]]:
-    """A figure with one panel a name, at most four a row, the rows as even as can be, and no empty one.
+    """A figure with one panel a name, at most four a row, in rows as even as possible, without an empty panel.
 
     Args:
         names: titles of the panels.
-        width: of a panel, in inches; a few narrow ones are made larger, so that the title has room.
+        width: of a panel, in inches; a few narrow ones are widened, so that the title fits.
         height: of a panel, in inches.
-        across: what the horizontal axis is, said under the lowest panel of each column.
-        up: what the vertical axis is, said beside the first panel of each row.
+        across: label of the horizontal axis, under the lowest panel of each column.
+        up: label of the vertical axis, beside the first panel of each row.
     """
     rows = -(-len(names) // PANELS_A_ROW)
     columns = -(-len(names) // rows)

@@ -1,4 +1,4 @@
-"""Puts names at the ends of lines and labels at points, so that none covers another, a marker or, if it can be, a line."""
+"""Places names at the ends of lines and labels at points, so that none covers another, a marker or, if possible, a line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from matplotlib.transforms import Transform
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]  # (points, 2), pixels; a box is its lower left and its upper right corner
-STEP = 2.0  # pixels between the points that stand for a line
+STEP = 2.0  # pixels between the points that represent a line
 ROOM = 1.0  # points around a text
-ALIKE = 0.08  # of the width of the axes: lines that end no further apart have their names in one column
-LEADER = 11.0  # points; a name that is further from its line's end is led to it by a thin line
+ALIKE = 0.08  # of the width of the axes: names of lines that end within it of each other are in one column
+LEADER = 11.0  # points; a name further from the end of its line is joined to it by a thin line
 DISTANCES = (3.0, 5.0, 7.0, 10.0, 14.0)  # points between a point and its label
 ANGLES = range(0, 360, 30)
 COLUMNS = [(right, up) for right in (8, 14, 20, 28, 38, 50) for up in (0, 8, -8, 16, -16, 26, -26, 40, -40)]  # points
@@ -37,12 +37,12 @@ class Label:
     weight: str = "normal"
 
     def pixels(self) -> Points:
-        """Where the point is."""
+        """Position of the point in pixels."""
         return np.asarray(self.where.transform((self.x, self.y)), dtype=float)
 
 
 class Placing:
-    """What the axes show already and the texts that were put there; the limits of the axes must be final."""
+    """Places texts on axes whose limits are final, around what the axes show and the texts placed before."""
 
     def __init__(self, figure: Figure, axes: Axes) -> None:
         figure.draw_without_rendering()  # settles the layout
@@ -52,7 +52,7 @@ class Placing:
         self.boxes: list[Points] = []
 
     def names(self, labels: Sequence[Label]) -> None:
-        """Right of the points, in columns, in each from top to bottom as the points are."""
+        """To the right of the points, in columns, in the order of the points from top to bottom."""
         ordered = sorted(labels, key=lambda label: label.pixels()[0])
         column: list[Label] = []
         for label in ordered:
@@ -84,7 +84,7 @@ class Placing:
                 self._lead(note, label)
 
     def labels(self, labels: Sequence[Label]) -> None:
-        """Around their points, one after the other, each where it costs least."""
+        """Around their points, one after the other, each where its cost is lowest."""
         for label in labels:
             note = self._note(label, "center")
             size = _size(note)
@@ -141,7 +141,9 @@ def apart(places: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
     >>> apart(np.array([0.0, 0.0, 9.0]), 2.0).tolist()
     [-1.0, 1.0, 9.0]
     """
-    groups: list[tuple[float, int]] = []  # mean of (place - number * gap), members: what is too close moves as one
+    groups: list[
+        tuple[float, int]
+    ] = []  # mean of (place - number * gap), members: points that are too close move together
     for number, place in enumerate(places):
         mean, members = float(place) - number * gap, 1
         while groups and groups[-1][0] > mean:

@@ -39,6 +39,7 @@ def draw(folder: RunFolder, k: float | None = None) -> list[str]:
     Raises:
         ValueError: the folder is no run folder, lacks a table, or has no values at ``k``.
     """
+    folder.environment()  # refuses what is no run folder
     tables, config = folder.tables(), _config(folder)
     failures: list[str] = []
     for group, pictures_of in _groups(tables, config.get("study"), _k(tables, config, k)).items():
@@ -84,7 +85,7 @@ def printed(folder: RunFolder, k: float | None = None) -> str:
     Raises:
         ValueError: as ``draw``.
     """
-    tables = folder.tables()
+    environment, tables = folder.environment(), folder.tables()
     of = kind(tables)
     if of == RANKING:
         shown = summary(tables, _k(tables, _config(folder), k))
@@ -94,7 +95,7 @@ def printed(folder: RunFolder, k: float | None = None) -> str:
         shown = ttft_summary(tables)
     else:
         shown = "no prompt could be measured"
-    return "\n".join([shown, *notes(tables, folder.environment())])
+    return "\n".join([shown, *notes(tables, environment)])
 
 
 def _groups(tables: Tables, study: Any, k: float) -> dict[str, Callable[[], Pictures]]:
@@ -119,7 +120,6 @@ def _groups(tables: Tables, study: Any, k: float) -> dict[str, Callable[[], Pict
 
 
 def _config(folder: RunFolder) -> dict[str, Any]:
-    folder.environment()  # refuses what is no run folder
     try:
         found: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
     except OSError as error:

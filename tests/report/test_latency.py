@@ -46,7 +46,7 @@ def legend(drawn: Figure) -> list[str]:
 
 def test_a_panel_a_keep_rate_with_a_line_a_contestant() -> None:
     figure = ttft_against_length(ttft_tables())
-    assert list(panels(figure)) == [f"keep {k:g} %" for k in RATES]
+    assert list(panels(figure)) == [f"keep rate {k:g} %" for k in RATES]
     assert legend(figure) == NAMES
     for k, axes in zip(RATES, panels(figure).values(), strict=True):
         for name in NAMES:
@@ -105,7 +105,7 @@ def test_a_contestant_out_of_memory_is_a_gap_that_the_caption_names() -> None:
     for name in NAMES:
         tables = without(tables, name, metric="ttft_ratio", sample="n32768")  # there is nothing to divide by
     figure = ttft_against_length(tables)
-    said = "Not measured: full at 32,768 tokens; claa at 32,768 tokens, keep 40 %."
+    said = "Not measured: full at 32,768 tokens; claa at 32,768 tokens, keep rate 40 %."
     assert said in caption(figure)
     assert "Not measured" not in caption(ttft_against_length(ttft_tables()))
     for k, axes in zip(RATES, panels(figure).values(), strict=True):

@@ -1,4 +1,4 @@
-"""A copy elsewhere never matters to a run: whatever W&B does, it ends in time, with the same files and the same code."""
+"""A copy elsewhere never affects a run: whatever W&B does, the logger returns in time and leaves the files as they were."""
 
 import os
 import pty
@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import ROOT, Command
-from tests.report.test_mirror import NAMES, run_folder
+from tests.command import ROOT
+from tests.report.test_mirror import NAMES, made_up
+from tokenrank.records.run_folder import RunFolder
 from tokenrank.report.logger import NullLogger, WandB
 
-SMALL = ("model=tiny", "task.lengths=[300]", "task.depths=[0]", "task.max_new_tokens=4", "metric=[recall]")
 CALL = (
-    "import sys; from pathlib import Path; from report.logger import WandB; from tests.report.test_mirror import NAMES;"
-    "WandB().mirror(Path(sys.argv[1]), NAMES, 10)"
+    "import sys; from pathlib import Path; from tokenrank.records.run_folder import RunFolder;"
+    "from tokenrank.report.logger import WandB; from tests.report.test_mirror import NAMES;"
+    "WandB().mirror(RunFolder(Path(sys.argv[1])), NAMES)"
 )
 
 
@@ -37,22 +38,17 @@ def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
 
 
 def mirrored(tmp_path: Path, logger: WandB) -> None:
-    (tmp_path / "run").mkdir()
-    logger.mirror(run_folder(tmp_path / "run"), NAMES, k=10)
+    """Copies a run, whose files must stay as they are."""
+    folder = made_up(tmp_path / "run")
+    before = content(folder.path)
+    logger.mirror(folder, NAMES)
+    assert content(folder.path) == before
 
 
-def test_the_table_is_the_same_with_and_without(tokenrank: Command, tmp_path: Path) -> None:
-    tables = []
-    for logger in ("none", "wandb"):
-        folder = tmp_path / logger
-        ended = tokenrank(*SMALL, f"logger={logger}", f"hydra.run.dir={folder}")
-        assert ended.code == 0, ended.err
-        tables.append((folder / "metrics.parquet").read_bytes())
-        assert (folder / "wandb").is_dir() == (logger == "wandb")
-    assert tables[0] == tables[1]
-    assert "W&B: offline, as there is no API key; `wandb sync" in ended.out
-    tokenrank(*SMALL, f"hydra.run.dir={tmp_path / 'wandb'}")
-    assert not (tmp_path / "wandb" / "wandb").exists()  # no copy of a run that is gone
+def content(folder: Path) -> dict[Path, bytes]:
+    """All files of a run but W&B's own."""
+    files = [file for file in folder.rglob("*") if file.is_file() and folder / "wandb" not in file.parents]
+    return {file: file.read_bytes() for file in files}
 
 
 @pytest.mark.parametrize(
@@ -77,24 +73,22 @@ def test_a_wandb_that_breaks_or_dies_is_one_line(
     assert (out, err) == (("", warning) if reason else ("done\n", ""))
 
 
-def test_a_wandb_that_hangs_is_ended_and_the_run_is_not_the_worse_for_it(
-    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_wandb_that_hangs_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake(tmp_path, monkeypatch, "import time\ntime.sleep(600)")
-    ended = tokenrank(*SMALL, "logger=wandb", "logger.timeout=1")
-    assert ended.code == 0
-    (warning,) = (line for line in ended.err.splitlines() if line.startswith("warning: "))
-    assert "no copy in W&B: it was not done after 1 seconds" in warning
-    assert (tmp_path / "run" / "metrics.parquet").is_file()
+    started = time.monotonic()
+    mirrored(tmp_path, WandB(timeout=1))
+    assert time.monotonic() - started < 30
+    assert "warning: no copy in W&B: it was not done after 1 seconds" in capsys.readouterr().err
 
 
-def test_wandb_is_not_even_imported_unless_asked_for(
-    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wandb_is_imported_in_its_own_process_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(tmp_path, monkeypatch, f"open({str(tmp_path / 'imported')!r}, 'w').close()")
-    tokenrank(*SMALL)
+    imports = "import tokenrank.report.logger, tokenrank.report.report"
+    subprocess.run([sys.executable, "-c", imports], check=True, cwd=ROOT / "src")
     assert not (tmp_path / "imported").exists()
-    mirrored(tmp_path / "fake", WandB())
+    mirrored(tmp_path, WandB())
     assert (tmp_path / "imported").exists()  # the fake would have told
 
 
@@ -103,8 +97,8 @@ def test_without_a_key_nobody_is_asked(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     calls = []
     for number, shell in enumerate(('exec "$@" <&-', 'exec "$@"')):
-        (tmp_path / str(number)).mkdir()
-        command = ["sh", "-c", shell, "sh", sys.executable, "-c", CALL, str(run_folder(tmp_path / str(number)))]
+        folder = made_up(tmp_path / str(number)).path
+        command = ["sh", "-c", shell, "sh", sys.executable, "-c", CALL, str(folder)]
         pipe = subprocess.PIPE
         calls.append(subprocess.Popen(command, stdin=theirs, stdout=pipe, stderr=pipe, cwd=ROOT, text=True))
     for call in calls:
@@ -137,16 +131,12 @@ def test_a_malformed_key_is_a_reason_too(
     assert capsys.readouterr().out.startswith("W&B: offline, as WANDB_API_KEY invalid")
 
 
-def test_bad_settings_are_refused_before_the_run(tokenrank: Command, tmp_path: Path) -> None:
-    for setting, sentence in (
-        ("logger.timeout=0", "logger: timeout is 0, must be above 0 seconds"),
-        ("logger.texts=1", "logger.texts is 1, must be of type bool"),
-    ):
-        ended = tokenrank(*SMALL, "logger=wandb", setting)
-        assert (ended.code, ended.err) == (2, f"error: {sentence}\n")
-        assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize("name", ["timeout", "init_timeout"])
+def test_bad_settings_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is 0, must be above 0 seconds"):
+        WandB(**{name: 0})  # type: ignore[arg-type]
 
 
 def test_the_null_logger_leaves_everything_alone(tmp_path: Path) -> None:
-    NullLogger().mirror(tmp_path, NAMES, k=10)
+    NullLogger().mirror(RunFolder(tmp_path), NAMES)
     assert list(tmp_path.iterdir()) == []

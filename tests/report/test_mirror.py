@@ -11,6 +11,12 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from tests.report.contestant_examples import as_tables, value_row, whose
+from tests.report.ranking_examples import at_layer, of_pair, of_prompt, of_prompts, ranked
+from tests.report.run_folders import run_folder
+from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.schema import SAMPLES, TEXTS
+from tokenrank.report.drawing import write_picture
 from tokenrank.report.logger import Names, WandB
 from tokenrank.report.mirror import summary_metrics
 
@@ -20,28 +26,27 @@ BLOCK = 32_768
 VALUES = {("a", 0): 0.2, ("a", 3): 0.4, ("b", 0): 0.6, ("b", 3): 0.5}  # sample and layer -> recall
 
 
-def run_folder(folder: Path) -> Path:
-    """A run folder as results/README.md says, made by hand."""
-    rows: list[tuple[str | None, str | None, int | None, str, float | None, float]] = []
+def made_up(folder: Path) -> RunFolder:
+    """A run folder made by hand, with one picture."""
+    metrics, summary = [], []
     for k in (5.0, 10.0):
         for (sample, layer), value in VALUES.items():
-            rows.append((sample, "claa", layer, "recall", k, value * k / 10))
+            metrics.append(at_layer(sample, "claa", layer, "recall", k, value * k / 10))
         for sample in ("a", "b"):
             both = [value * k / 10 for (each, _), value in VALUES.items() if each == sample]
-            rows.append((sample, None, None, "recall", k, k / 100))
-            rows.append((sample, "claa", None, "recall.mean", k, sum(both) / 2))
-            rows.append((sample, "claa", None, "recall.worst", k, min(both)))
-    rows.append((None, "claa", None, "recall.mean.low", 10.0, 7.0))  # over samples: no sample of its own
-    rows.append((None, "claa", 0, "recall.between", 10.0, 7.0))  # of two layers: not of one
-    rows.append(("a", "claa", 3, "spearman", None, -0.5))
-    table = pd.DataFrame(rows, columns=["sample", "heuristic", "layer", "metric", "k", "value"])
-    table.astype({"layer": "Int64", "k": "Float64"}).to_parquet(folder / "metrics.parquet")
-    samples = {"id": ["a", "b"], "tokens": [300, 301], "answer": [OURS, None], "error": [None, f"OSError: {OURS}"]}
-    pd.DataFrame(samples).to_parquet(folder / "samples.parquet")
-    (folder / "config.yaml").write_text("seed: 7\nmodel:\n  name: tiny\n")
-    (folder / "plots").mkdir()
-    Figure().savefig(folder / "plots" / "recall_at_10_layers.png")
-    return folder
+            metrics.append(at_layer(sample, None, None, "recall", k, k / 100))
+            summary.append(of_prompt(sample, "claa", "recall", "mean", k, sum(both) / 2))
+            summary.append(of_prompt(sample, "claa", "recall", "worst", k, min(both)))
+    summary.append(of_prompts("claa", "recall", "mean", 10.0, 7.0))  # over prompts
+    summary.append(of_pair("claa", 0, 3, "recall", 10.0, 7.0))
+    metrics.append(at_layer("a", "claa", 3, "spearman", None, -0.5))
+    samples = [
+        {"id": "a", "tokens": 300, "prompt": OURS, "references": [OURS], "answer": OURS},
+        {"id": "b", "tokens": 301, "error": f"OSError: {OURS}"},
+    ]
+    made = run_folder(folder, ranked(metrics, summary, samples))
+    write_picture(made.plots / "recall_at_10_layers", Figure)
+    return made
 
 
 def records(file: Path) -> Iterator[Any]:
@@ -74,9 +79,9 @@ def updated(records: list[Any], kind: str, group: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with its copy for W&B beside it."""
-    made = run_folder(tmp_path_factory.mktemp("run"))
-    WandB(offline=True).mirror(made, NAMES, k=10)
-    return made
+    made = made_up(tmp_path_factory.mktemp("run"))
+    WandB(offline=True).mirror(made, NAMES)
+    return made.path
 
 
 @pytest.fixture(scope="module")
@@ -118,43 +123,43 @@ def test_each_metric_has_a_table_of_its_layers(folder: Path) -> None:
     assert table(folder, "layers/spearman").to_numpy().tolist() == [["claa", None, 3, -0.5]]
 
 
-def test_the_plots_and_the_table_itself_are_there(folder: Path, copied: list[Any]) -> None:
+def test_the_plots_and_the_tables_themselves_are_there(folder: Path, copied: list[Any]) -> None:
     (picture,) = folder.glob("wandb/offline-run-*/files/media/images/plots/*.png")
     assert picture.read_bytes() == (folder / "plots" / "recall_at_10_layers.png").read_bytes()
     artifacts = [record.artifact for record in copied if record.WhichOneof("record_type") == "artifact"]
     (own,) = (artifact for artifact in artifacts if artifact.type == "metrics")
-    assert [entry.path for entry in own.manifest.contents] == ["metrics.parquet"]
-    assert own.manifest.contents[0].size == (folder / "metrics.parquet").stat().st_size
+    sizes = {entry.path: entry.size for entry in own.manifest.contents}
+    assert sizes == {name: (folder / name).stat().st_size for name in ("metrics.parquet", "summary.parquet")}
 
 
 def holds(folder: Path, text: str) -> bool:
     return any(text.encode() in file.read_bytes() for file in (folder / "wandb").rglob("*") if file.is_file())
 
 
-def test_what_was_answered_stays_here_unless_it_is_asked_for(folder: Path, tmp_path: Path) -> None:
-    assert list(table(folder, "samples")) == ["id", "tokens"]
+def test_texts_stay_here_unless_it_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    assert list(table(folder, "samples")) == [name for name in SAMPLES if name not in TEXTS]
+    assert table(folder, "samples")["tokens"].tolist() == [300, 301]
     assert not holds(folder, OURS)
-    WandB(offline=True, texts=True).mirror(run_folder(tmp_path), NAMES, k=10)
-    assert table(tmp_path, "samples")["answer"].tolist()[0] == OURS
+    WandB(offline=True, texts=True).mirror(made_up(tmp_path), NAMES)
+    sent = table(tmp_path, "samples")
+    assert [sent[name][0] for name in ("answer", "prompt", "references")] == [OURS, OURS, [OURS]]
+    assert sent["error"][1] == f"OSError: {OURS}"
     assert holds(tmp_path, OURS)  # the search above would have found it
 
 
 def test_all_that_wandb_writes_is_under_the_run_folder(folder: Path) -> None:
-    assert {each.name for each in folder.iterdir()} == {
-        "config.yaml",
-        "metrics.parquet",
-        "samples.parquet",
-        "plots",
-        "wandb",
-    }
+    tables = {f"{name}.parquet" for name in ("metrics", "summary", "samples", "runs")}
+    assert {each.name for each in folder.iterdir()} == {"config.yaml", "environment.json", "plots", "wandb"} | tables
 
 
-def test_engines_are_summed_up_at_every_keep_rate() -> None:
-    rows = [
-        (sample, "claa", None, "score", keep, score)
-        for sample, score in (("a", 0.2), ("b", 0.6))
-        for keep in (10.0, 20.0)
+def test_contestants_are_summed_up_at_every_keep_rate() -> None:
+    metrics = [
+        value_row("niah", sample, name, "accuracy", keep, accuracy)
+        for sample, accuracy in (("a", 0.2), ("b", 0.6))
+        for name, keep in (("full", 100.0), ("claa", 10.0), ("claa", 20.0))
     ]
-    rows.append((None, "claa", None, "score", 10.0, 7.0))  # type: ignore[arg-type]
-    table = pd.DataFrame(rows, columns=["sample", "heuristic", "layer", "metric", "k", "value"])
-    assert summary_metrics(table, k=99) == pytest.approx({"claa/score@10": 0.4, "claa/score@20": 0.4})
+    mean = whose("claa", 10.0) | {"metric": "accuracy", "statistic": "mean", "value": 7.0}
+    median = value_row("niah", "a", "claa", "ttft", 10.0, 3.0) | {"statistic": "median"}
+    found = summary_metrics(as_tables(metrics, [mean, median]), k=99)
+    accuracies = {f"{name}/accuracy@{keep}": 0.4 for name, keep in (("full", 100), ("claa", 10), ("claa", 20))}
+    assert found == pytest.approx(accuracies | {"claa/ttft@10": 3.0})

@@ -1,0 +1,53 @@
+"""The sentences below a printed table."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.report.contestant_examples import accuracy_tables, as_tables, ttft_tables, whose
+from tests.report.ranking_examples import at_layer, ranked
+from tokenrank.records.run_folder import Tables
+from tokenrank.records.schema import RUNS, table
+from tokenrank.report.notes import notes
+
+RANKED = ranked([at_layer("a", "claa", 0, "recall", 10.0, 0.5)], samples=[{"id": "a", "status": "ok"}])
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        (RANKED, "1 prompt ranked, 0 failed"),
+        (accuracy_tables(), "12 prompts answered by every contestant, 0 not"),
+        (ttft_tables(), "4 prompts timed with every contestant, 0 not"),
+        (as_tables(samples=[{"id": "a", "status": "failed"}]), "1 prompt failed, see samples.parquet"),
+    ],
+)
+def test_every_run_says_how_many_prompts_are_complete(tables: Tables, said: str) -> None:
+    assert notes(tables, {}) == [said]
+
+
+def test_means_over_fewer_prompts_than_were_run_are_named() -> None:
+    tables = accuracy_tables()
+    fewer = replace(tables, summary=tables.summary.assign(prompts=11))
+    assert notes(fewer, {})[0] == (
+        "means are over the 11 of 12 prompts that every contestant answered at every keep rate"
+    )
+    none = replace(tables, summary=tables.summary.head(0))
+    assert notes(none, {})[0].startswith("means are over the 0 of 12 prompts")
+
+
+def test_contestants_that_failed_everywhere_are_named_and_their_prompts_are_not_complete() -> None:
+    rows = [
+        whose(name, 10.0) | {"sample": sample, "status": status}
+        for name, sample, status in (
+            ("full", "s0", "ok"), ("claa", "s0", "ok"), ("claa", "s1", "failed"), ("tova", "s0", "failed"),
+        )
+    ]  # fmt: skip
+    said = notes(replace(accuracy_tables(), runs=table(rows, RUNS)), {})
+    assert said == ["every run failed, see runs.parquet: tova", "10 prompts answered by every contestant, 2 not"]
+
+
+@pytest.mark.parametrize(("units", "said"), [(60, ["half a run: 12 of 60 units are done"]), (12, []), (None, [])])
+def test_a_run_that_is_not_finished_says_so(units: int | None, said: list[str]) -> None:
+    environment = {} if units is None else {"units": [f"unit {number}" for number in range(units)]}
+    assert notes(accuracy_tables(), environment)[1:] == said

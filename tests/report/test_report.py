@@ -1,0 +1,192 @@
+"""The report of a folder: which pictures belong to which run, what a failure leaves, and names that are no mathematics."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.report.contestant_examples import accuracy_tables, as_tables, renamed, ttft_tables
+from tests.report.ranking_examples import at_layer, of_pair, of_prompt, ranked
+from tests.report.run_folders import CONFIG, run_folder
+from tokenrank.records.run_folder import Tables
+from tokenrank.report.report import draw, printed
+
+HOSTILE = "a$b$_c\\d"
+STUDY = """
+  name: widths
+  metric: recall
+  label: width
+  scale: linear
+  points:
+    claa_n1: {heuristic: claa, value: 1}
+    claa_n2: {heuristic: claa, value: 2}
+"""
+
+
+def a_ranking() -> Tables:
+    """Two prompts with needles, two points of a study, two layers, two k."""
+    metrics, summary = [], []
+    for metric in ("recall", "needle_recall", "jaccard"):
+        for k in (5.0, 10.0):
+            metrics += [at_layer(sample, None, None, metric, k, k / 100) for sample in ("a", "b")]
+            for name in ("claa_n1", "claa_n2"):
+                summary += [of_pair(name, 0, 1, metric, k, 0.5)] * (metric == "jaccard")
+                for sample in ("a", "b"):
+                    metrics += [at_layer(sample, name, layer, metric, k, 0.4 + layer / 10) for layer in (0, 1)]
+                    summary += [of_prompt(sample, name, metric, each, k, 0.45) for each in ("mean", "worst")]
+    samples = [
+        {"id": name, "task": "niah", "tokens": 300, "depth": depth, "accuracy": 1.0, "status": "ok"}
+        for name, depth in (("a", 0.0), ("b", 50.0))
+    ]
+    return ranked(metrics, summary, samples)
+
+
+def with_depths(tables: Tables) -> Tables:
+    runs = tables.metrics[tables.metrics["metric"] == "accuracy"].rename(columns={"value": "accuracy"})
+    runs = runs.assign(status="ok").reindex(columns=tables.runs.columns).astype(tables.runs.dtypes.to_dict())
+    return replace(tables, samples=tables.samples.assign(depth=50.0), runs=runs)
+
+
+def drawn(path: Path) -> set[str]:
+    found = {file.name for file in (path / "plots").iterdir()}
+    stems = {name.rpartition(".")[0] for name in found}
+    assert found == {f"{stem}.{end}" for stem in stems for end in ("png", "pdf")}
+    return stems
+
+
+def test_a_ranking_has_its_pictures(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, a_ranking(), CONFIG.replace("study: null", f"study:{STUDY}"))
+    assert draw(folder) == []
+    layers = {
+        f"{name}_at_10_{kind}"
+        for name in ("recall", "needle_recall", "jaccard")
+        for kind in ("layers", "heatmap", "spread")
+    }
+    grids = {"grid_accuracy", "grid_needle_recall_at_10"}
+    assert drawn(tmp_path) == layers | grids | {"jaccard_at_10_between", "study_widths_recall_at_10"}
+    assert not folder.published.exists()
+
+
+def test_an_accuracy_run_has_its_pictures_and_of_longbench_the_published_table(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, with_depths(accuracy_tables()))
+    assert draw(folder) == []
+    grids = {f"grid_accuracy_at_{keep}" for keep in (10, 20, 40)}
+    assert drawn(tmp_path) == {"accuracy_against_time", "accuracy_against_kv"} | grids
+    assert "| claa | 10 | 47.13 |" in folder.published.read_text()
+
+
+def test_prompts_of_another_task_are_not_set_beside_published_ones(tmp_path: Path) -> None:
+    tables = accuracy_tables(prompts=2)
+    mixed = tables.samples.assign(task=["longbench/qasper", "niah"])
+    folder = run_folder(tmp_path, replace(tables, samples=mixed))
+    assert draw(folder) == []
+    assert not folder.published.exists()
+
+
+def test_a_ttft_run_has_its_pictures(tmp_path: Path) -> None:
+    assert draw(run_folder(tmp_path, ttft_tables())) == []
+    assert drawn(tmp_path) == {"ttft_against_length", "ttft_ratio_against_flops"}
+
+
+@pytest.mark.parametrize("tables", [ranked(), as_tables(samples=[{"id": "s", "task": "niah", "status": "failed"}])])
+def test_where_nothing_was_measured_nothing_is_drawn(tmp_path: Path, tables: Tables) -> None:
+    folder = run_folder(tmp_path, tables)
+    assert draw(folder) == []
+    assert not folder.plots.exists()
+    assert printed(folder).startswith("no prompt could be measured")
+
+
+def test_another_k_draws_other_pictures(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, a_ranking())
+    draw(folder, k=5)
+    assert "recall_at_5_layers" in drawn(tmp_path)
+    assert "recall@5 " in printed(folder, k=5)
+    for act in (draw, printed):
+        with pytest.raises(ValueError, match=r"k is 7, must be one of this run's: 5, 10"):
+            act(folder, k=7)
+
+
+def test_a_picture_that_fails_is_one_line_and_the_others_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise ValueError("no such\nlayer")
+
+    monkeypatch.setattr("tokenrank.report.plots.heat_map", fails)
+    monkeypatch.setattr("tokenrank.report.report.ranking_grids", fails)
+    said = draw(run_folder(tmp_path, a_ranking()))
+    assert said == [
+        *(
+            f"plots/{name}_at_10_heatmap was not drawn: no such layer"
+            for name in ("recall", "needle_recall", "jaccard")
+        ),
+        "plots of the needle grid were not drawn: no such layer",
+    ]
+    assert {"recall_at_10_layers", "jaccard_at_10_between"} <= drawn(tmp_path)
+
+
+def test_it_says_what_is_being_drawn(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="tokenrank"):
+        draw(run_folder(tmp_path, ttft_tables()))
+    assert caplog.messages == ["drawing plots/ttft_against_length", "drawing plots/ttft_ratio_against_flops"]
+
+
+def hostile(tables: Tables, sample: str, heuristic: str) -> Tables:
+    """The tables with a model, a sample and a heuristic of that name."""
+    metrics, summary = (
+        each.assign(model=HOSTILE, sample=each["sample"].replace({sample: HOSTILE}))
+        for each in (tables.metrics, tables.summary)
+    )
+    samples = tables.samples.assign(id=tables.samples["id"].replace({sample: HOSTILE}))
+    return renamed(replace(tables, metrics=metrics, summary=summary, samples=samples), heuristic, HOSTILE)
+
+
+@pytest.mark.parametrize(
+    ("make", "sample", "heuristic"),
+    [(a_ranking, "a", "claa_n1"), (accuracy_tables, "s0", "claa"), (ttft_tables, "n4096", "claa")],
+)
+def test_names_may_hold_what_mathtext_takes_for_formulas(
+    tmp_path: Path, make: Callable[[], Tables], sample: str, heuristic: str
+) -> None:
+    folder = run_folder(tmp_path, hostile(make(), sample, heuristic))
+    assert draw(folder) == []
+    assert drawn(tmp_path)
+    assert HOSTILE in printed(folder)
+
+
+def test_the_printed_table_has_its_notes_below(tmp_path: Path) -> None:
+    environment = {"units": [f"s{number}" for number in range(60)]}
+    text = printed(run_folder(tmp_path, accuracy_tables(), environment=environment))
+    assert text.splitlines()[0].startswith("tiny on longbench")
+    assert text.splitlines()[-2:] == [
+        "12 prompts answered by every contestant, 0 not",
+        "half a run: 12 of 60 units are done",
+    ]
+    assert printed(run_folder(tmp_path / "ttft", ttft_tables())).startswith("tiny: time to first token")
+    assert printed(run_folder(tmp_path / "ranking", a_ranking())).startswith("mean over layers (worst layer)")
+
+
+def test_half_a_run_is_drawn(tmp_path: Path) -> None:
+    tables = a_ranking()
+    half = Tables(
+        *(
+            each[each["sample"] != "b"] if "sample" in each else each[each["id"] != "b"]
+            for each in vars(tables).values()
+        )
+    )
+    assert draw(run_folder(tmp_path, half, environment={"units": ["a", "b"]})) == []
+    assert "half a run: 1 of 2 units are done" in printed(run_folder(tmp_path, half, environment={"units": ["a", "b"]}))
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, a_ranking())
+    (tmp_path / "summary.parquet").unlink()
+    for act in (draw, printed):
+        with pytest.raises(ValueError, match=r"has no summary\.parquet"):
+            act(folder)
+    (tmp_path / "environment.json").unlink()
+    for act in (draw, printed):
+        with pytest.raises(ValueError, match="is no run folder"):
+            act(folder)
