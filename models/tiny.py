@@ -1,4 +1,4 @@
-"""A Llama with random weights that reads bytes: no network, no download, seconds a run."""
+"""A small Llama with random weights and a byte tokenizer: no download, seconds a run."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ TEMPLATE = (
 
 @dataclass(frozen=True)
 class Tiny(Pretrained):
-    """Random Llama; its answers mean nothing, its shapes and code paths are real. With a ``path`` it is Pretrained."""
+    """A random Llama for tests and trials; its answers are meaningless. With a ``path`` it behaves as Pretrained."""
 
     path: str = ""  # empty: random weights
     layers: int = 4
@@ -48,7 +48,7 @@ class Tiny(Pretrained):
         return super().label or "tiny"
 
     def tokenizer(self) -> Tokenizer:
-        """One token a byte, and one that ends the text."""
+        """A byte tokenizer with one token for the end of the text."""
         return super().tokenizer() if self.path else byte_tokenizer()
 
     def config(self) -> PreTrainedConfig:

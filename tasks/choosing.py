@@ -1,4 +1,4 @@
-"""Which prompts a run takes: cells of a grid, rows of a table, lengths that fit."""
+"""Draws prompts: cells of a grid or rows of a table; checks lengths."""
 
 import random
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ Cell = TypeVar("Cell")
 
 
 def drawn_cells(cells: Sequence[Cell], samples: int | None, seed: int) -> list[tuple[Cell, int]]:
-    """(cell, repeat) pairs in the order drawn: one of every cell in turn, repeats counted from 0.
+    """(cell, repeat) pairs in the order drawn: each cell once before any cell is repeated; repeats count from 0.
 
     Args:
         cells: of the grid.
-        samples: pairs in all; None: one a cell.
+        samples: number of pairs; None: one per cell.
         seed: which cells come first.
     """
     order = list(cells)
@@ -21,7 +21,9 @@ def drawn_cells(cells: Sequence[Cell], samples: int | None, seed: int) -> list[t
 
 
 def drawn_rows(sizes: dict[str, int], samples: int | None, seed: int) -> list[tuple[str, int]]:
-    """(subset, row) pairs: rows shuffled within each subset, then one of each in turn; more include fewer.
+    """(subset, row) pairs: rows are shuffled within each subset, then taken from the subsets in turn.
+
+    A larger ``samples`` includes the pairs of a smaller one.
 
     Args:
         sizes: rows of each subset.

@@ -1,4 +1,4 @@
-"""A long text that has nothing to do with what is asked, and the frame of instruction and question around it."""
+"""Filler text that is unrelated to the question, and the tokens of the prompt around it."""
 
 import random
 
@@ -6,7 +6,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.tasks.tokens import encode, tokens_of
 
-MARK = "\x00"  # stands for the long text while the template is applied
+MARK = "\x00"  # placeholder of the filler text while the chat template is applied
 
 WHO = ("The gardener", "An old teacher", "The postman", "A young painter", "The mayor", "Her neighbour", "The baker")
 DID = ("walked past", "took a picture of", "talked about", "waited beside", "repaired", "forgot about", "looked for")
@@ -36,7 +36,7 @@ def sentence(draw: random.Random) -> str:
 
 
 def haystack(tokenizer: Tokenizer, draw: random.Random, tokens: int) -> list[list[int]]:
-    """Sentences of exactly ``tokens`` tokens together; the last one is broken off where it must be."""
+    """Sentences with exactly ``tokens`` tokens in all; the last sentence is truncated."""
     sentences: list[list[int]] = []
     while tokens > 0:
         ids = tokens_of(tokenizer, sentence(draw))[:tokens]
@@ -46,10 +46,10 @@ def haystack(tokenizer: Tokenizer, draw: random.Random, tokens: int) -> list[lis
 
 
 def frame(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[int]]:
-    """The tokens of a final text before and after its ``MARK``.
+    """Token ids of a prompt before and after its ``MARK``.
 
     Raises:
-        ValueError: the mark is not there once.
+        ValueError: the text does not hold the mark exactly once.
     """
     parts = text.split(MARK)
     if len(parts) != 2:

@@ -1,4 +1,4 @@
-"""Reads JSON that others wrote, one object a line; says what is wrong, and in which line."""
+"""Reads files with one JSON object a line; errors name the file and the line."""
 
 import json
 import math

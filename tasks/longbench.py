@@ -1,4 +1,4 @@
-"""LongBench: real documents and questions, from the hub or from a folder or zip archive of its own files."""
+"""LongBench: real documents and questions, from the hub, a folder of its files or its data.zip."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ TEMPLATES = "github://THUDM:LongBench@f6227eb7a25cacbd96310aea2c59af003f8d8925/c
 class LongBench(Task):
     """Prompts of LongBench's subsets, worded by its own templates.
 
-    A prompt that is too long is cut in the middle. LongBench cuts the text before the chat template is put around
+    A prompt that is too long is truncated in the middle. LongBench cuts the text before the chat template is put around
     it; here the tokens of the whole prompt are cut, which leaves the template at both ends and hits the limit exactly.
     LongBench also ends a samsum answer at its first line break; here it goes on, and the grade sees the first line only.
 

@@ -1,4 +1,4 @@
-"""Words, code words, variables and numbers that mean nothing, each of them once."""
+"""Made-up words, code words, variable names and numbers, without repetition."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ def words(draw: random.Random) -> Iterator[str]:
 
 
 def letters(draw: random.Random, length: int, *, capital: bool = False) -> Iterator[str]:
-    """Any letters of the alphabet in a row."""
+    """Strings of ``length`` random letters."""
     return _different(draw, (ascii_uppercase if capital else ascii_lowercase,) * length)
 
 
@@ -23,9 +23,9 @@ def numbers(draw: random.Random, digits: int) -> Iterator[str]:
 
 
 def _different(draw: random.Random, alphabets: tuple[str, ...]) -> Iterator[str]:
-    """Texts with one letter out of each alphabet, until there are no more.
+    """Distinct texts with one letter of each alphabet, until all are used.
 
-    All are of one length, so none is part of another: an answer that is searched for is not found by accident.
+    All have the same length, so none is a substring of another, which grading by substring needs.
     """
     pick: Callable[[str], str] = draw.choice
     seen: set[str] = set()

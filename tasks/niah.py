@@ -1,4 +1,4 @@
-"""Needle in a haystack: one sentence to be found in a long text that has nothing to do with it."""
+"""Needle in a haystack: one sentence with the answer, hidden in unrelated text."""
 
 import random
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ OWNERS = ("the lighthouse", "the bakery", "the observatory", "the harbour", "the
 
 @dataclass(frozen=True)
 class NeedleInAHaystack(Task):
-    """A grid of prompts, length x depth, each exactly as long as asked, the place of the needle known to the token.
+    """A grid of prompts, length x depth, each with exactly the length asked for; the needle's tokens are known.
 
     Construction after Kamradt 2023, https://github.com/gkamradt/LLMTest_NeedleInAHaystack; the words are our own.
     """
@@ -57,7 +57,7 @@ class NeedleInAHaystack(Task):
         return [self._prompt(tokenizer, *cell, repeat) for cell, repeat in sorted(chosen)]
 
     def grade(self, prompt: Prompt, answer: str) -> float:
-        """1 if the answer holds the code number, else 0."""
+        """1 if the answer contains the code number, else 0."""
         return float(any(right in answer for right in prompt.answers))
 
     def _prompt(self, tokenizer: Tokenizer, length: int, depth: float, repeat: int) -> Prompt:

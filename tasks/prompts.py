@@ -1,4 +1,4 @@
-"""Prompts of your own, out of a jsonl file."""
+"""The user's own prompts, from a jsonl file."""
 
 import random
 import sys
@@ -28,9 +28,9 @@ OPTIONAL = ("answers", "max_new_tokens", "chat_template")
 
 @dataclass(frozen=True)
 class OwnPrompts(Task):
-    """One prompt a line: ``id``, ``prompt``, and if you like ``answers``, ``max_new_tokens`` and ``chat_template``.
+    """One prompt a line: ``id``, ``prompt``, optionally ``answers``, ``max_new_tokens`` and ``chat_template``.
 
-    ``chat_template`` is false unless a line says otherwise: the text is final and is read as it stands.
+    ``chat_template`` is false unless a line says otherwise: the text is final.
     """
 
     path: str  # the jsonl file
@@ -72,7 +72,7 @@ class OwnPrompts(Task):
 
 
 def _check(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Names fields that mean nothing here; raises ValueError for ids that are not unique or no file name, empty prompts, and values of the wrong type."""
+    """Prints the names of unknown fields; raises ValueError for ids that are not unique or no file name, empty prompts, and values of the wrong type."""
     unknown = sorted({field for row in rows for field in row} - {"id", "prompt", *OPTIONAL})
     if unknown:
         print(f"note: {path}: not read: {', '.join(unknown)} (optional are {', '.join(OPTIONAL)})", file=sys.stderr)

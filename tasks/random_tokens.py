@@ -1,4 +1,4 @@
-"""Tokens at random: prompts of a given length for timing, which mean nothing."""
+"""Prompts of random tokens, for timing."""
 
 import random
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tokenrank.tasks.task import Prompt, Task, check_at_least_one, check_seed
 
 @dataclass(frozen=True)
 class RandomTokens(Task):
-    """One prompt a length, every token drawn from those of ordinary text; no answers, no grade."""
+    """One prompt a length, each token drawn from the vocabulary without special and added tokens; no answers, no grade."""
 
     lengths: list[int]  # tokens
     seed: int = 0

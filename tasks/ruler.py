@@ -36,8 +36,8 @@ class Ruler(Task):
     Needles and variables are exactly as long as asked; lists of words are the longest that fit, a few tokens less. The
     questions are the same at every length. A prompt ends with the first words of the answer, in the assistant's turn
     where there is a chat template, as RULER's do. Departures: the haystack is the project's own sentences, not essays;
-    keys and words are made up; a length counts the prompt without the answer. With answer=reference the first
-    of several references is what is fed.
+    keys and words are made up; a length counts the prompt without the answer. With oracle.answer=reference the
+    first of several references is used.
 
     Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654, and its code, https://github.com/NVIDIA/RULER.
     """
@@ -71,7 +71,7 @@ class Ruler(Task):
         return [self._prompt(tokenizer, *cell, repeat) for cell, repeat in chosen]
 
     def grade(self, prompt: Prompt, answer: str) -> float:
-        """The share of the references that the answer holds."""
+        """Fraction of the references that the answer contains."""
         return share_found(answer, prompt.answers)
 
     def _prompt(self, tokenizer: Tokenizer, kind: str, length: int, repeat: int) -> Prompt:

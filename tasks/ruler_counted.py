@@ -1,4 +1,4 @@
-"""RULER's common and frequent words: lists in which some words stand more often than others."""
+"""RULER's common-words and frequent-words prompts: lists in which some words occur more often than others."""
 
 import math
 import random
@@ -31,7 +31,7 @@ FREQUENT_WORDS = Wording(
 
 
 def cwe(page: Page, draw: random.Random) -> Written:
-    """Ten words stand in a numbered list 30 times each, as many others as fit (at least ten) 3 times each.
+    """A numbered list: ten words occur 30 times each, as many others as fit (at least ten) 3 times each.
 
     A worked example comes first: ten words 10 times, thirty 3 times. Below 4,096 tokens it is 6 times and once, and in
     the example 3 times (ten words) and once (ten), as in RULER.
@@ -88,7 +88,7 @@ def _numbered(items: Sequence[str]) -> str:
 
 
 def _filled(page: Page, text: str, passage: Callable[[int], str], least: int) -> tuple[int, ...]:
-    """The longest text that has no more tokens than the page, of those with passages of ``least`` or more."""
+    """Token ids of the longest text that fits the page, with a passage of size ``least`` or more."""
 
     def ids(size: int) -> list[int]:
         return encode(page.tokenizer, text.replace(MARK, passage(size)))

@@ -1,4 +1,4 @@
-"""RULER's prepared data: prompts that others generated, from the hub or a file."""
+"""RULER's published prompts, from the hub or a file."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,8 +17,8 @@ from tokenrank.tasks.tokens import fitted
 class RulerData(Task):
     """Rows of ``context``, ``question``, ``answer_prefix``, ``answer``, ``task`` and ``max_new_tokens``.
 
-    Context and question are what the user says; the answer prefix opens the assistant's turn, or stands on a new line
-    where there is no chat template. A prompt that is too long is cut in the middle.
+    Context and question are the user's message; the answer prefix starts the assistant's turn, or a new line where
+    there is no chat template. A prompt that is too long is truncated in the middle.
 
     Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654; the rows are those of the hub's data set simonjegou/ruler.
     """
@@ -63,7 +63,7 @@ class RulerData(Task):
         ]
 
     def grade(self, prompt: Prompt, answer: str) -> float:
-        """The share of the references that the answer holds; of questions about documents (qa), 1 for any of them."""
+        """Fraction of the references that the answer contains; for questions about documents (qa), 1 for any of them."""
         found = any_found if prompt.task.rpartition("/")[2].startswith("qa") else share_found
         return found(answer, prompt.answers)
 

@@ -1,4 +1,4 @@
-"""RULER's needles and variables: sentences hidden in a long text."""
+"""RULER's needle and variable-tracking prompts: sentences hidden in filler text."""
 
 import random
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def niah(
 
     Args:
         page: specification of the prompt.
-        draw: decides everything.
+        draw: source of all random choices.
         keys: names in the text.
         values: numbers of each name.
         asked: names asked for.
@@ -39,7 +39,7 @@ def niah(
 
 
 def vt(page: Page, draw: random.Random) -> Written:
-    """One variable gets a number, four more get it from one another: the five names are the answer.
+    """A chain of assignments: one variable gets a number, four more copy it; the five names are the answer.
 
     The assignments are spread over the text in order. A worked example (shorter names, one sentence of haystack after
     each assignment) comes first.
@@ -108,7 +108,7 @@ def _hide(
 
 
 def _filler(page: Page, draw: random.Random, tokens: int, others: Iterator[str] | None) -> list[list[int]]:
-    """Pieces of exactly ``tokens`` tokens together: the ``others`` while they fit, then sentences of the haystack."""
+    """Pieces with exactly ``tokens`` tokens together: the ``others`` while they fit, then sentences of the haystack."""
     pieces: list[list[int]] = []
     for other in others or ():
         ids = tokens_of(page.tokenizer, other)

@@ -10,18 +10,18 @@ from tokenrank.tasks.tokens import final_text
 
 @dataclass(frozen=True)
 class Wording:
-    """The words before and after the passage, and those that the answer opens with."""
+    """Instruction before the passage, question after it, and the first words of the answer."""
 
     instruction: str
     question: str
     opening: str
 
     def around(self, passage: str) -> str:
-        """What the user says."""
+        """The user's message."""
         return f"{self.instruction}{passage}{self.question}"
 
     def example(self, passage: str, answer: str) -> str:
-        """A worked example, to stand in front of the instruction."""
+        """A worked example, placed before the instruction."""
         return f"{self.around(passage)}\n{self.opening} {answer}\n\n"
 
 
@@ -35,7 +35,7 @@ class Page:
     as_chat: bool
 
     def text(self, wording: Wording, before: str = "") -> str:
-        """The final text with ``MARK`` for the passage; ``before`` (a worked example) opens what the user says."""
+        """The final text with ``MARK`` for the passage; ``before`` (a worked example) starts the user's message."""
         message = before + wording.around(MARK)
         return final_text(self.tokenizer, message, as_chat=self.as_chat, opening=wording.opening)
 
@@ -54,4 +54,4 @@ class Written:
 
     ids: tuple[int, ...]
     answers: tuple[str, ...]  # all of them are wanted
-    needle: range | None = None  # where the one sentence that answers stands
+    needle: range | None = None  # positions of the sentence with the answer, where there is only one

@@ -1,4 +1,4 @@
-"""Prepared data of RULER as rows: from a file (parquet, jsonl, csv) or from the hub."""
+"""Rows of RULER's published prompts: from a file (parquet, jsonl, csv) or from the hub."""
 
 import re
 import sys
@@ -19,7 +19,7 @@ COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def file_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a file, as they are in it now; nothing is cached. In csv the answers are a JSON list.
+    """The rows of a file, without a cache. In csv the answers are a JSON list.
 
     Raises:
         ValueError: no such file, an ending that is not known, a file that cannot be read, or as for ``check_rows``.
@@ -106,7 +106,7 @@ def _parquet_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _csv_rows(path: Path) -> list[dict[str, Any]]:
-    """All as text, but for the two columns that are not, where they are as they should be."""
+    """All columns as text, but ``answer`` and ``max_new_tokens`` as JSON where they are JSON."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except Exception as error:  # of the parser or of the encoding

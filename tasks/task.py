@@ -96,8 +96,8 @@ def check_ids(prompts: Sequence[Prompt]) -> None:
     """Checks the ids of all prompts of a run, which become names of files.
 
     Raises:
-        ValueError: as for ``check_id``, or an id stands there twice, also where only case or Unicode's way of writing a
-            letter differs: many file systems take these for one name.
+        ValueError: as for ``check_id``, or two ids are equal, if only after case folding or Unicode normalisation: many
+            file systems treat these as one name.
     """
     for prompt in prompts:
         check_id(f"prompt of {prompt.task}", prompt.id)

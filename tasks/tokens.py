@@ -1,10 +1,10 @@
-"""From text to the tokens that a model reads."""
+"""Texts to token ids: chat template, special tokens, truncation in the middle."""
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 
 def chat(tokenizer: Tokenizer, message: str) -> str:
-    """The message as the user's turn of the model's chat template, up to where the assistant starts to speak.
+    """The message as the user's turn in the model's chat template, with the generation prompt of the assistant.
 
     Raises:
         ValueError: the tokenizer has no chat template, or it fails.
@@ -23,9 +23,9 @@ def final_text(tokenizer: Tokenizer, message: str, *, as_chat: bool, opening: st
 
     Args:
         tokenizer: the model's.
-        message: what the user says.
-        as_chat: whether to put it into the model's chat template.
-        opening: the first words of the answer, which the model is to continue; without a chat template on a new line.
+        message: the user's message.
+        as_chat: whether to apply the model's chat template.
+        opening: first words of the answer, which the model continues; on a new line where there is no chat template.
 
     Raises:
         ValueError: no chat template.
@@ -36,21 +36,21 @@ def final_text(tokenizer: Tokenizer, message: str, *, as_chat: bool, opening: st
 
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
-    """The tokens of a final text; special tokens that the tokenizer opens a text with are added unless they are there."""
+    """Token ids of a final text, with the special tokens that the tokenizer adds, unless the text starts with them."""
     start = tokenizer.bos_token
     written = start is not None and text.startswith(start)
     return list(tokenizer(text, add_special_tokens=not written, verbose=False)["input_ids"])
 
 
 def tokens_of(tokenizer: Tokenizer, text: str) -> list[int]:
-    """The tokens of a piece of text, nothing added."""
+    """Token ids of a piece of text, without special tokens."""
     return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
 
 def fitted(
     tokenizer: Tokenizer, text: str, *, as_chat: bool, limit: int, opening: str = ""
 ) -> tuple[tuple[int, ...], int]:
-    """The tokens of a text (as in ``final_text``), cut in the middle to at most ``limit``, and how many were cut.
+    """The tokens of a text (as in ``final_text``), truncated in the middle to ``limit`` tokens, and the number of removed tokens.
 
     Raises:
         ValueError: the limit is below 1, or no chat template.
@@ -61,7 +61,7 @@ def fitted(
 
 
 def cut_middle(ids: list[int], limit: int) -> list[int]:
-    """At most ``limit`` tokens: what is too much is taken out of the middle, start and end stay.
+    """Truncates to ``limit`` tokens by removing the middle; start and end stay.
 
     >>> cut_middle([0, 1, 2, 3, 4, 5, 6], 4)
     [0, 1, 5, 6]

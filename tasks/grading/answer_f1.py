@@ -1,4 +1,4 @@
-"""F1 of words: does the answer use the words of the right one, and no others?"""
+"""F1 over words between an answer and a reference."""
 
 import re
 import string
@@ -8,7 +8,7 @@ WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)  # of ASCII
 
 
 def answer_f1(prediction: str, answer: str) -> float:
-    """Harmonic mean of precision and recall of the words, each counted as often as it stands there.
+    """Harmonic mean of precision and recall of the words, each counted as often as it occurs.
 
     Words are compared in lower case, without punctuation and without a, an, the: "U.S." becomes "us", "well-known"
     becomes "wellknown". An answer that is left without words has F1 0, even against itself.

@@ -1,4 +1,4 @@
-"""Classification: does the answer name the right class, and no other?"""
+"""Classification: whether the answer names the right class and no other."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Code similarity: how much of the right line does the answer's first line of code repeat?"""
+"""Code similarity: edit similarity between the answer's first line of code and the reference."""
 
 from difflib import SequenceMatcher
 

@@ -1,13 +1,13 @@
-"""How many of the references an answer holds."""
+"""Substring match: the fraction of the references that an answer contains."""
 
 from collections.abc import Sequence
 
 
 def share_found(answer: str, references: Sequence[str]) -> float:
-    """The share of the references that stand somewhere in the answer, upper and lower case being the same.
+    """Fraction of the references that are substrings of the answer, ignoring case.
 
     Args:
-        answer: what the model wrote.
+        answer: the model's answer.
         references: at least one.
 
     Returns:
@@ -22,7 +22,7 @@ def share_found(answer: str, references: Sequence[str]) -> float:
 
 
 def any_found(answer: str, references: Sequence[str]) -> float:
-    """1 if at least one of the references stands in the answer, else 0.
+    """1 if at least one of the references is a substring of the answer, ignoring case, else 0.
 
     Source: ``string_match_part`` of RULER, used for its questions about documents.
 

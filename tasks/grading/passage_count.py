@@ -1,4 +1,4 @@
-"""Counting: which share of the numbers in the answer is the right one?"""
+"""Counting: the fraction of the numbers in the answer that are right."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Retrieval: does the answer name the right paragraph, and no other?"""
+"""Retrieval: the fraction of the numbers in the answer that name the right paragraph."""
 
 import re
 

@@ -1,18 +1,18 @@
-"""ROUGE-L: how many words does a summary share with the right one, in the same order?"""
+"""ROUGE-L: longest common subsequences of words between a summary and a reference."""
 
 
 def rouge_l(prediction: str, answer: str) -> float:
-    """F1 of the words that stand in a longest common subsequence of a sentence here and a sentence there.
+    """F1 of the words in longest common subsequences of the prediction's and the reference's sentences.
 
     This is the summary level of the package ``rouge`` 1.0.1, which LongBench calls. Sentences end at every full stop,
     also at that of "3.5"; words are what white space divides, upper and lower case and punctuation told apart. Each
     sentence of the answer is compared with each of the prediction, and the words found are put together in one set:
-    a word counts once, however often it stands there. A sentence that is white space only counts as one empty word.
+    a word counts once, however often it occurs. A sentence that is white space only counts as one empty word.
 
     Of the package there has been no release since 2021. It needs a level of recursion a word, so that two sentences
     of together about 1,000 words can break it, which LongBench counts as 0; here they get their grade. The package also
     adds 1e-8 below the fraction bar, at most 5e-9 in the result; here an answer has exactly 1 against itself.
-    The package ``rouge-score`` gives other numbers: it counts a word as often as it stands there, drops case and
+    The package ``rouge-score`` gives other numbers: it counts a word as often as it occurs, drops case and
     punctuation, and ends sentences at line breaks or not at all.
 
     Args:

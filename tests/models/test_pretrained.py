@@ -303,7 +303,7 @@ def test_a_broken_gguf_file_is_refused(tmp_path: Path, load: str) -> None:
         getattr(pretrained(file), load)()
 
 
-@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation"])
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation", "_attn_implementation_internal"])
 @pytest.mark.parametrize(
     "asked", ["flash_attention_2", "flex_attention", "kernels-community/flash-attn", "nonsense", 3]
 )
@@ -430,3 +430,9 @@ def test_a_path_too_long_for_a_file_is_no_traceback(hub: Path) -> None:
 def test_without_a_home_directory_a_path_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"model\.path is '~no-such-user/tiny', and the home directory is not known"):
         pretrained("~no-such-user/tiny").tokenizer()
+
+
+@pytest.mark.parametrize("load", [*LOADERS, "skeleton", "identity"])
+def test_an_empty_path_is_refused(load: str) -> None:
+    with pytest.raises(ValueError, match=r"model\.path is empty, must be a hub id"):
+        getattr(pretrained(""), load)()

@@ -12,7 +12,7 @@ from tokenrank.tasks.haystack import MARK, frame, haystack, sentence
 def test_a_haystack_has_exactly_the_tokens_asked_for(byte_tokenizer: Tokenizer, tokens: int) -> None:
     sentences = haystack(byte_tokenizer, random.Random(0), tokens)
     assert sum(map(len, sentences)) == tokens
-    text = byte_tokenizer.decode([token for each in sentences for token in each])
+    text = str(byte_tokenizer.decode([token for each in sentences for token in each]))
     draw = random.Random(0)
     assert "".join(sentence(draw) for _ in range(20)).startswith(text)
 

@@ -2,7 +2,9 @@
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.utils import get_class
@@ -24,13 +26,18 @@ from tokenrank.tasks.task import (
 CONFIGS = sorted((ROOT / "configs" / "task").glob("*.yaml"))
 
 
+def target(config: Path) -> str:
+    loaded: Any = OmegaConf.load(config)
+    return str(loaded["_target_"])
+
+
 def prompt(name: str, task: str = "mine") -> Prompt:
     return Prompt(id=name, task=task, input_ids=(1,), max_new_tokens=1)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
 def test_a_task_says_whether_it_grades_answers(config: Path) -> None:
-    kind = get_class(OmegaConf.load(config)["_target_"])
+    kind: Any = get_class(target(config))
     assert issubclass(kind, Task)
     own = any("grade" in vars(each) for each in kind.__mro__[: kind.__mro__.index(Task)])
     assert kind.grades_answers == own
@@ -42,12 +49,11 @@ def test_a_task_says_whether_it_grades_answers(config: Path) -> None:
     "name", ["a\nb", "a\tb", "\x1b[31m", "a\x7f", "a\u200bb", "a\u202eb", "\ud800", "a\u2028b", "\ufeffa"]
 )
 def test_control_and_invisible_characters_are_refused(name: str) -> None:
-    for check in (lambda: check_id("here", name), lambda: check_ids([prompt("good"), prompt(name)])):
-        with pytest.raises(
-            ValueError, match=r"id .* must be fit for a file's name: .* no control or invisible"
-        ) as refused:
-            check()
-        assert str(refused.value).isprintable()
+    with pytest.raises(ValueError, match=r"id .* must be fit for a file's name: .* no control or invisible") as refused:
+        check_id("here", name)
+    assert str(refused.value).isprintable()
+    with pytest.raises(ValueError, match=r"prompt of mine: id .* must be fit for a file's name"):
+        check_ids([prompt("good"), prompt(name)])
 
 
 @pytest.mark.parametrize("name", ["a", "größer 1", "数字", "🙂", "a.b", "x" * 200])
@@ -85,29 +91,35 @@ def test_the_same_id_is_refused_within_and_across_subsets() -> None:
     check_ids([])
 
 
-def test_settings_must_be_in_range() -> None:
+def test_settings_in_range_pass() -> None:
     check_seed(0)
     check_positive("x", None)
     check_positive("x", 1)
     check_at_least_one("x", 1)
     check_answer_tokens("a", 1, 2)
     check_answers("here", ["a"])
-    for refused, message in (
-        (lambda: check_seed(-1), "task.seed is -1, must be at least 0"),
-        (lambda: check_positive("x", 0), "x is 0, must be at least 1, or null"),
-        (lambda: check_at_least_one("x", 0), "x is 0, must be at least 1"),
-        (lambda: check_answer_tokens("a", 0, 2), "max_new_tokens of prompt a is 0, must be at least 1"),
-        (lambda: check_answer_tokens("a", 2, 2), "max_new_tokens of prompt a is 2, and the model reads 2 in all"),
-        (lambda: check_answers("here", [1]), r"here: the answers are \[1\], must be a list of texts"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            refused()
+
+
+@pytest.mark.parametrize(
+    ("check", "given", "message"),
+    [
+        (check_seed, (-1,), "task.seed is -1, must be at least 0"),
+        (check_positive, ("x", 0), "x is 0, must be at least 1, or null"),
+        (check_at_least_one, ("x", 0), "x is 0, must be at least 1"),
+        (check_answer_tokens, ("a", 0, 2), "max_new_tokens of prompt a is 0, must be at least 1"),
+        (check_answer_tokens, ("a", 2, 2), "max_new_tokens of prompt a is 2, and the model reads 2 in all"),
+        (check_answers, ("here", [1]), "here: the answers are [1], must be a list of texts"),
+    ],
+)
+def test_settings_out_of_range_are_named(check: Callable[..., None], given: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check(*given)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
 def test_a_negative_seed_is_refused(config: Path, tmp_path: Path) -> None:
-    settings = OmegaConf.merge(OmegaConf.load(config), {"seed": -1, "path": str(tmp_path)})
-    kind = get_class(str(settings.pop("_target_")))
+    settings: Any = OmegaConf.merge(OmegaConf.load(config), {"seed": -1, "path": str(tmp_path)})
+    kind: Any = get_class(target(config))
     names = {field.name for field in dataclasses.fields(kind)}
     with pytest.raises(ValueError, match=r"task\.seed is -1, must be at least 0"):
         kind(**{str(name): value for name, value in settings.items() if name in names})
