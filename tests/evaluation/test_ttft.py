@@ -55,6 +55,7 @@ def test_a_true_shape_is_timed_without_its_weights(tokenrank: Command, tmp_path:
     ended = tokenrank(
         "evaluation=ttft", "model=llama3", "model.weights=random", "model.device=cpu", *small, "task.lengths=[200]",
         "prefill.keep=[20]", "heuristic=claa", "evaluation.repeats=1", "prefill.select_layer=0",
+        "prefill.engine.claa.min_layer=0",
     )  # fmt: skip
     assert ended.code == 0, ended.err
     metrics = pd.read_parquet(tmp_path / "run" / "metrics.parquet")
