@@ -22,7 +22,8 @@ def model_layers(model: PreTrainedModel) -> ModelLayers:
 
     Args:
         model: a decoder of transformers, loaded or built without weights on the meta device
-            (``with torch.device("meta"): AutoModelForCausalLM.from_config(config)``).
+            (``with torch.device("meta"): AutoModelForCausalLM.from_config(config)``). As ``watch`` it sets the attention
+            implementation in ``model.config``, which ``from_config`` shares with its caller: build from a copy if that matters.
 
     Raises:
         ValueError: the model cannot be captured (see ``watch``), no attention layer was seen, or the model has no weights and

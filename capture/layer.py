@@ -28,18 +28,16 @@ class AttentionLayer:
     """
 
     index: int  # of the layer in the model
-    queries: Tensor  # (heads, queries, dim), at consecutive positions; the first is at ``first_position``
-    keys: Tensor  # (kv_heads, tokens, dim), those of the prompt, at positions 0 .. tokens - 1
+    queries: Tensor  # (heads, queries, dim), of consecutive tokens of the prompt or of the answer after it
+    keys: Tensor  # (kv_heads, tokens, dim), of the prompt's tokens
     scale: float  # the model's own; q.k is multiplied by it
     input_ids: Tensor  # (tokens,) the prompt
-    first_position: int = 0  # of the queries
+    first_position: int = 0  # the token number of the first query; the prompt's first token is 0
     softcap: float | None = None  # logits become softcap * tanh(logits / softcap)
     sliding_window: int | None = None  # a query sees the last this many positions, itself included
     sinks: Tensor | None = None  # (heads,) logits that take part in the softmax and belong to no token
     values: Tensor | None = None  # (kv_heads, tokens, value dim) of the prompt, where ``Needs.values`` asks for them
-    positions: Tensor | None = (
-        None  # (tokens,) int64, ascending: of the prompt's tokens, whose queries these are; None: 0, 1, 2, ...
-    )
+    positions: Tensor | None = None  # (tokens,) int64, ascending, where some were dropped; None: 0, 1, 2, ...
     call: AttentionCall | None = None  # where ``Needs.call`` asks for it
     shared_rows: int = 0  # attention of up to this many of the last queries is computed once and shared
 
@@ -140,6 +138,6 @@ class AttentionLayer:
             tokens = torch.arange(self.tokens, device=self.keys.device)
         else:
             tokens = self.positions.to(self.keys.device)
-            queries = tokens[start : start + rows, None]
+            queries = tokens[first : first + rows, None]  # of the prompt's own tokens
         hidden = tokens > queries
         return hidden if window is None else hidden | (tokens <= queries - window)

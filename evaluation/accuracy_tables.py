@@ -69,7 +69,7 @@ def _gaps(accuracy: pd.DataFrame, seed: int, resamples: int) -> Iterator[Row]:
         wide = wide[list(named["contestant"].unique())].dropna()
         if wide.empty or not {ORACLE, RANDOM} <= set(wide):
             continue
-        names = list(wide)
+        names = [str(name) for name in wide]
         ends = gap_closed(wide.to_numpy(dtype=float), names.index(RANDOM), names.index(ORACLE), seed, resamples)
         who = named.drop_duplicates("contestant").set_index("contestant")
         for name, value, low, high in zip(names, *ends, strict=True):

@@ -86,7 +86,7 @@ def over_prompts(
         if wide.empty:
             continue
         who = own.drop_duplicates("contestant").set_index("contestant")[["engine", "heuristic", "keep"]]
-        columns = [known(who.loc[contestant]) for contestant in wide]
+        columns = [known(who.loc[str(contestant)]) for contestant in wide]
         values = wide.to_numpy(dtype=float)
         rows = _said(columns, list(map(str, wide)), values, seed, resamples, compared(named))
         said += [row | named if "against" in row else named | row for row in rows]  # a pair: at the group's keep rate

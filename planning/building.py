@@ -32,7 +32,7 @@ def build(node: Any, name: str, base: Bases) -> Any:
         raise ValueError(f"{name} is {node!r}, must be a mapping with a _target_: choose one of the files in configs/")
     if "_target_" not in node:
         raise ValueError(f"{name} has no _target_, which must name its class")
-    settings = OmegaConf.to_container(node, resolve=True)
+    settings: Any = OmegaConf.to_container(node, resolve=True)
     try:
         target = get_object(str(settings["_target_"]))
     except Exception as error:  # importing a module can raise anything

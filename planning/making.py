@@ -34,9 +34,7 @@ def make_plan(config: DictConfig) -> Plan:
         ValueError: with one sentence that says what is wrong, its value and what is allowed.
     """
     settings = run_settings(config)
-    config = OmegaConf.create(
-        OmegaConf.to_container(config, resolve=True)
-    )  # what the rest reads, config.yaml and keys hold
+    config = resolved(config)  # what all the rest reads, and config.yaml and the keys hold
     config = side_by_side(of_the_chosen(config, CONFIGS))
     evaluation: Evaluation = build(config.evaluation, "evaluation", Evaluation)
     chosen = build_all(config, "heuristic", (Heuristic, Bound))
@@ -78,6 +76,13 @@ def make_plan(config: DictConfig) -> Plan:
     if note := layer_note(layers):
         log.info(note)
     return plan
+
+
+def resolved(config: DictConfig) -> DictConfig:
+    """A copy with every reference to another setting replaced by its value."""
+    copy = config.copy()
+    OmegaConf.resolve(copy)
+    return copy
 
 
 def layer_note(layers: ModelLayers) -> str | None:

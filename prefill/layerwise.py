@@ -46,7 +46,7 @@ class Layerwise(Engine):
         if heuristic.needs.answer:
             raise ValueError(
                 f"{type(heuristic).__name__} has no ranking of a layer's own, which the layerwise engine needs; "
-                "one with a draft model drives the draft engine"
+                "a heuristic with a draft model ranks for the draft engine"
             )
         if self.min_layer > layers.total:
             raise ValueError(f"min_layer is {self.min_layer}, must be at most {layers.total}, the model's layers")

@@ -36,7 +36,7 @@ class Ruler(Task):
     Needles and variables are exactly as long as asked; lists of words are the longest that fit, a few tokens less. The
     questions are the same at every length. A prompt ends with the first words of the answer, in the assistant's turn
     where there is a chat template, as RULER's do. Departures: the haystack is the project's own sentences, not essays;
-    keys and words are made up; a length counts the prompt without the answer. With oracle.answer=reference the
+    keys and words are made up; a length counts the prompt without the answer. With answer=reference the
     first of several references is used.
 
     Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654, and its code, https://github.com/NVIDIA/RULER.

@@ -164,7 +164,7 @@ def _metric(name: str) -> Metric:
     if not file.is_file() or name == "all":
         known = sorted(each.stem for each in file.parent.glob("*.yaml") if each.stem != "all")
         raise ValueError(f"there is no metric {name!r}; there are {', '.join(known)}")
-    built: Metric = build(OmegaConf.load(file)[name], f"metric.{name}", Metric)
+    built: Metric = build(OmegaConf.select(OmegaConf.load(file), name), f"metric.{name}", Metric)
     return built
 
 

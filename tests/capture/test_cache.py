@@ -1,4 +1,4 @@
-"""The reserved cache: holds what was given, in order, without moving it; full is an error; the model cannot tell."""
+"""The reserved cache: holds all tokens in order without moving them, refuses more than its capacity, and changes no logits."""
 
 from collections.abc import Callable
 from typing import Any

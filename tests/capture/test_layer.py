@@ -1,4 +1,4 @@
-"""AttentionLayer: dots, attention and blocks against a slow version under every rule; shared rows; rows out of range."""
+"""AttentionLayer: dots, attention and blocks against a slow version under every rule; shared rows; positions with gaps; errors."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""``read``: the answer is generate()'s own, a reference answer gives the same layers, one prefill, nothing kept alive."""
+"""``read``: the answer is generate()'s own, a reference answer gives the same layers, one prefill, no queries kept, values."""
 
 import copy
 from collections.abc import Callable

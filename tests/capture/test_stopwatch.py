@@ -1,4 +1,4 @@
-"""Seconds add up over blocks."""
+"""The stopwatch adds up the seconds of its blocks, failed ones too, and nothing in between."""
 
 import time
 

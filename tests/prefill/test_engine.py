@@ -1,5 +1,6 @@
 """With every token kept an engine gives plain generation's tokens and logits, on every architecture; bad settings are refused."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from tests.prefill.cases import ANSWER, ENGINES, TOKENS, answered, layers_of, mo
 from tests.prefill.slow import Hidden, masked_logits
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.heuristics.claa import CLAA
+from tokenrank.heuristics.gemfilter import GemFilter
+from tokenrank.heuristics.speculative import Speculative
 from tokenrank.models.architectures import ARCHITECTURES
 from tokenrank.prefill.engine import Engine, Full, Job
 from tokenrank.prefill.layerwise import Layerwise
@@ -41,6 +44,42 @@ def test_with_every_token_kept_the_answer_is_plain_generations(
 def test_with_fewer_tokens_kept_the_logits_are_other_ones(engine: str) -> None:
     whole, fewer = (answered(prefilled("llama", *ENGINES[engine], kept))[1][0] for kept in (TOKENS, 12))
     assert float((whole - fewer).abs().max()) > 1e-2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_kind_is_the_engines_name_in_tables(engine: str) -> None:
+    assert ENGINES[engine][0].kind == engine
+
+
+@pytest.mark.parametrize("engine", sorted(set(ENGINES) - {"full"}))
+def test_an_engine_takes_heuristics_that_rank_before_or_layer_by_layer_and_never_both(engine: str) -> None:
+    own, layers = ENGINES[engine][0], layers_of("llama")
+    fits, other = (Speculative(), GemFilter()) if engine == "draft" else (GemFilter(), Speculative())
+    assert own.resolved(fits, layers).kind == engine
+    with pytest.raises(
+        ValueError, match=r"which the (layerwise|restart) engine needs|the draft engine needs a heuristic"
+    ):
+        own.resolved(other, layers)
+
+
+def test_the_job_names_its_ranker() -> None:
+    job = Job(model_of("llama"), CLAA(), prompt(), 20, answer_tokens=1)
+    assert job.ranker == CLAA()
+    with pytest.raises(ValueError, match="needs a heuristic to rank the tokens, got None"):
+        _ = replace(job, heuristic=None).ranker
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_decoding_step_by_step_is_the_answer_and_each_step_costs_one_token_a_layer(engine: str) -> None:
+    whole = prefilled("llama", *ENGINES[engine], 12).answer(ANSWER)
+    done = prefilled("llama", *ENGINES[engine], 12)
+    answer, before = [done.first_token], done.kv_bytes()
+    for step in range(ANSWER - 1):
+        answer.append(int(done.decode(answer[-1], step).argmax()))
+    assert answer == whole
+    assert (
+        done.kv_bytes() - before == (ANSWER - 1) * 3 * 2 * 2 * 8 * 4
+    )  # layers, keys and values, key heads, dim, bytes
 
 
 def test_the_full_engine_asks_nobody() -> None:

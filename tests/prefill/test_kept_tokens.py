@@ -1,4 +1,4 @@
-"""What is kept: the best and the window, ascending, the earlier of equals."""
+"""Which tokens are kept: the highest scores and the window, ascending, the earlier of equals; bad input is refused."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from tokenrank.prefill.kept_tokens import best_and_window, refuse_nan
 
 
-def test_the_best_and_the_window_stay_in_order() -> None:
+def test_the_best_and_the_window_are_kept_in_order() -> None:
     scores = torch.tensor([0.3, 0.9, 0.1, 0.8, 0.0, 0.0])
     assert best_and_window(scores, tokens=scores.shape[-1], kept=4, window=2).tolist() == [1, 3, 4, 5]
 
@@ -16,7 +16,7 @@ def test_the_windows_own_scores_are_not_read() -> None:
     assert best_and_window(scores, tokens=scores.shape[-1], kept=3, window=2).tolist() == [1, 3, 4]
 
 
-def test_of_equals_the_earlier_stays() -> None:
+def test_of_equals_the_earlier_is_kept() -> None:
     assert best_and_window(torch.zeros(8), tokens=8, kept=5, window=2).tolist() == [0, 1, 2, 6, 7]
 
 
@@ -25,7 +25,7 @@ def test_every_row_keeps_its_own() -> None:
     assert best_and_window(scores, tokens=scores.shape[-1], kept=2, window=1).tolist() == [[0, 3], [2, 3]]
 
 
-def test_all_may_stay() -> None:
+def test_all_tokens_may_be_kept() -> None:
     assert best_and_window(torch.rand(5), tokens=5, kept=5, window=1).tolist() == [0, 1, 2, 3, 4]
 
 
@@ -45,3 +45,10 @@ def test_nan_before_the_window_is_an_error() -> None:
     refuse_nan([fine, fine], window=1)
     with pytest.raises(ValueError, match="a score is NaN"):
         refuse_nan([fine, torch.tensor([[0.1, torch.nan, 0.3]])], window=1)
+
+
+def test_without_scores_there_is_nothing_to_refuse_and_an_infinite_score_is_no_nan() -> None:
+    refuse_nan([], window=1)
+    refuse_nan([torch.tensor([torch.inf, -torch.inf, 0.0])], window=1)
+    with pytest.raises(ValueError, match="a score is NaN"):
+        refuse_nan([torch.zeros(3), torch.full((2, 3), torch.nan)], window=2)

@@ -27,7 +27,7 @@ from tokenrank.prefill.restart import Restart
 from tokenrank.prefill.select_layer import resolve_select_layer
 
 WINDOW = 4
-DRIVERS: dict[str, Heuristic] = {
+RANKERS: dict[str, Heuristic] = {
     "claa": CLAA(window=WINDOW, n=2),
     "fastkv": FastKV(window=WINDOW),
     "snapkv": SnapKV(window=6),
@@ -63,26 +63,28 @@ def hidden_by(architecture: str, heuristic: Heuristic, kept: int, select: int, m
 def test_removing_tokens_is_masking_them(architecture: str, kept: int) -> None:
     select = resolve_select_layer(layers_of(architecture), 1)
     engine = Layerwise(window=WINDOW, select_layer=select)
-    answer, logits = answered(prefilled(architecture, engine, DRIVERS["claa"], kept))
-    hidden = hidden_by(architecture, DRIVERS["claa"], kept, select, min_layer=0)
+    answer, logits = answered(prefilled(architecture, engine, RANKERS["claa"], kept))
+    hidden = hidden_by(architecture, RANKERS["claa"], kept, select, min_layer=0)
     assert torch.allclose(masked_logits(model_of(architecture), prompt(), answer, hidden), logits, atol=1e-4)
 
 
 @pytest.mark.parametrize("select", [0, 1, 2])
 @pytest.mark.parametrize("min_layer", [0, 1, 3])
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("ranker", RANKERS)
 @pytest.mark.parametrize("architecture", ["llama", "qwen2 (window)"])
-def test_every_heuristic_drives_it_at_every_layer(architecture: str, driver: str, min_layer: int, select: int) -> None:
+def test_every_heuristic_ranks_for_it_at_every_layer(
+    architecture: str, ranker: str, min_layer: int, select: int
+) -> None:
     engine = Layerwise(window=WINDOW, select_layer=select, min_layer=min_layer)
-    answer, logits = answered(prefilled(architecture, engine, DRIVERS[driver], 9))
-    hidden = hidden_by(architecture, DRIVERS[driver], 9, select, min_layer)
+    answer, logits = answered(prefilled(architecture, engine, RANKERS[ranker], 9))
+    hidden = hidden_by(architecture, RANKERS[ranker], 9, select, min_layer)
     assert torch.allclose(masked_logits(model_of(architecture), prompt(), answer, hidden), logits, atol=1e-4)
 
 
 def test_the_slow_version_notices_one_token_more() -> None:
     engine = Layerwise(window=WINDOW, select_layer=1)
-    answer, logits = answered(prefilled("llama", engine, DRIVERS["claa"], 9))
-    hidden = hidden_by("llama", DRIVERS["claa"], 9, 1, min_layer=0)
+    answer, logits = answered(prefilled("llama", engine, RANKERS["claa"], 9))
+    hidden = hidden_by("llama", RANKERS["claa"], 9, 1, min_layer=0)
     missing = next(token for token in range(TOKENS) if token not in hidden.drops[1])
     wrong = Hidden(TOKENS, {1: [*hidden.drops[1], missing]}, hidden.cached)
     assert not torch.allclose(masked_logits(model_of("llama"), prompt(), answer, wrong), logits, atol=1e-3)
@@ -92,7 +94,7 @@ def test_the_slow_version_notices_one_token_more() -> None:
 def test_a_hybrids_later_layers_read_the_kept_tokens_as_if_there_were_no_others(architecture: str) -> None:
     """Layers without attention cannot be masked: the later layers are called by hand on the rows that stay."""
     model: Any = model_of(architecture)
-    done = prefilled(architecture, Layerwise(window=WINDOW, select_layer=1), DRIVERS["fastkv"], 12)
+    done = prefilled(architecture, Layerwise(window=WINDOW, select_layer=1), RANKERS["fastkv"], 12)
     layers = decoder_layers(model)
     given: dict[str, object] = {}
     handles = [
@@ -113,7 +115,7 @@ def test_a_hybrids_later_layers_read_the_kept_tokens_as_if_there_were_no_others(
         wanted = model.get_output_embeddings()(norm(hidden[:, -1]))[0]
     scale = getattr(model.config, "lm_head_multiplier", 1) / getattr(model.config, "logits_scaling", 1)
     assert torch.allclose(done.logits, wanted * scale, atol=1e-4)
-    assert done.kept.tolist() == hidden_by(architecture, DRIVERS["fastkv"], 12, 1, 0).drops[1]
+    assert done.kept.tolist() == hidden_by(architecture, RANKERS["fastkv"], 12, 1, 0).drops[1]
 
 
 @pytest.mark.parametrize("implementation", [None, "eager"])
@@ -139,14 +141,14 @@ def test_decoding_is_reading_the_answer_with_the_prompt(architecture: str, imple
 def test_eager_attention_masks_what_is_removed_too(architecture: str) -> None:
     engine = Layerwise(window=WINDOW, select_layer=resolve_select_layer(layers_of(architecture), 1))
     plain, eager = (
-        answered(prefilled(architecture, engine, DRIVERS["claa"], 9, implementation))[1]
+        answered(prefilled(architecture, engine, RANKERS["claa"], 9, implementation))[1]
         for implementation in (None, "eager")
     )
     assert torch.allclose(plain, eager, atol=1e-3)
 
 
 def test_no_layer_reserves_room_for_tokens_that_it_is_never_given() -> None:
-    done = prefilled("llama", Layerwise(window=WINDOW, select_layer=0), DRIVERS["fastkv"], 10)
+    done = prefilled("llama", Layerwise(window=WINDOW, select_layer=0), RANKERS["fastkv"], 10)
     layers: list[Any] = done.run.kept.cache.layers
     assert [layer._keys.shape[2] for layer in layers] == [10 + ANSWER] * 3
     for place in range(ANSWER):
@@ -196,7 +198,7 @@ def test_one_score_too_few_is_an_error(engine: Engine) -> None:
 
 
 def test_kept_tokens_are_ascending_and_hold_the_window() -> None:
-    done = prefilled("llama", Layerwise(window=WINDOW), DRIVERS["claa"], 10)
+    done = prefilled("llama", Layerwise(window=WINDOW), RANKERS["claa"], 10)
     assert done.kept.tolist() == sorted(set(done.kept.tolist()))
     assert done.kept.tolist()[-WINDOW:] == [36, 37, 38, 39]
     assert done.next_position == TOKENS
@@ -204,21 +206,21 @@ def test_kept_tokens_are_ascending_and_hold_the_window() -> None:
 
 
 def test_the_cache_holds_what_the_settings_say() -> None:
-    done = prefilled("llama", Layerwise(window=WINDOW, select_layer=1, min_layer=1), DRIVERS["claa"], 10)
+    done = prefilled("llama", Layerwise(window=WINDOW, select_layer=1, min_layer=1), RANKERS["claa"], 10)
     held = [layer.get_seq_length() for layer in done.run.kept.cache.layers]  # type: ignore[union-attr]
     assert held == [TOKENS, 10, 10]
     assert done.kv_bytes() == (TOKENS + 10 + 10) * 2 * 2 * 8 * 4  # keys and values, key heads, dim, bytes
 
 
 def test_a_windowed_layer_counts_what_the_next_token_can_see() -> None:
-    done = prefilled("mistral (window)", Layerwise(window=WINDOW), DRIVERS["claa"], TOKENS)
+    done = prefilled("mistral (window)", Layerwise(window=WINDOW), RANKERS["claa"], TOKENS)
     assert done.kv_bytes() == 3 * 15 * 2 * 2 * 8 * 4  # a window of 16 with the next token itself
     done.run.decode(0, TOKENS)
     assert done.kv_bytes() == 3 * 15 * 2 * 2 * 8 * 4
 
 
 def test_choosing_takes_time() -> None:
-    assert prefilled("llama", Layerwise(window=WINDOW), DRIVERS["claa"], 10).choosing_seconds > 0
+    assert prefilled("llama", Layerwise(window=WINDOW), RANKERS["claa"], 10).choosing_seconds > 0
 
 
 def test_a_ranking_that_comes_after_the_answer_is_refused() -> None:
