@@ -77,7 +77,7 @@ def over_prompts(
     """
     said: list[dict[str, Any]] = []
     for _, group in of_prompts.groupby(list(by), sort=False, dropna=False):
-        named: dict[str, Any] = known(group[list(by)].iloc[0])
+        named: dict[str, Any] = known(rows_of(group[list(by)].head(1))[0])
         named["model"] = group["model"].iloc[0]
         name = contestant_names(group)
         own = group.assign(contestant=name)
@@ -85,17 +85,23 @@ def over_prompts(
         wide = wide[list(name.unique())].dropna(axis="columns", how="all").dropna()
         if wide.empty:
             continue
-        who = own.drop_duplicates("contestant").set_index("contestant")[["engine", "heuristic", "keep"]]
-        columns = [known(who.loc[str(contestant)]) for contestant in wide]
+        first = own.drop_duplicates("contestant")
+        who = dict(zip(first["contestant"], map(known, rows_of(first[["engine", "heuristic", "keep"]])), strict=True))
+        columns = [who[contestant] for contestant in wide]
         values = wide.to_numpy(dtype=float)
         rows = _said(columns, list(map(str, wide)), values, seed, resamples, compared(named))
         said += [row | named if "against" in row else named | row for row in rows]  # a pair: at the group's keep rate
     return table(said, SUMMARY)
 
 
-def known(row: "pd.Series[Any]") -> dict[str, Any]:
+def known(row: Mapping[Any, Any]) -> dict[str, Any]:
     """The row by column, None where it is null."""
     return {str(name): None if pd.isna(value) else value for name, value in row.items()}
+
+
+def rows_of(rows: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The rows as mappings."""
+    return rows.to_dict("records")
 
 
 def contestant_names(rows: pd.DataFrame) -> "pd.Series[str]":

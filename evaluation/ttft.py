@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from tokenrank.evaluation.accuracy import check_kept
 from tokenrank.evaluation.checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
-from tokenrank.evaluation.summaries import known
+from tokenrank.evaluation.summaries import known, rows_of
 from tokenrank.evaluation.timing import Timed, count, guarded, look_at_memory, time_once, timed_contestants
 from tokenrank.records.schema import FULL, SUMMARY, table
 
@@ -78,7 +78,7 @@ class TimeToFirstToken(Evaluation):
             full = prompt.loc[prompt["engine"] == FULL, "prefill_seconds"].to_numpy(dtype=float)
             for _, group in prompt.groupby(whose, sort=False, dropna=False):
                 own = group["prefill_seconds"].to_numpy(dtype=float)
-                named = known(group[whose].iloc[0])
+                named = known(rows_of(group[whose].head(1))[0])
                 named |= {"model": models[named["task"], named["sample"]], "statistic": "median"}
                 rows.append(named | {"metric": "ttft"} | quartiles(own))
                 if len(full):

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from tokenrank.evaluation.building import build
 
 from tokenrank.metrics.metric import Metric, Target, tokens_kept
 from tokenrank.metrics.ranked_tokens import Ranking
+from tokenrank.planning.building import build
 
 METRICS = Path(__file__).resolve().parent.parent / "configs" / "metric"
 PERCENTS = [5, 10, 20, 40]
@@ -26,7 +26,7 @@ def main(tokens: int, layers: int, heuristics: int) -> None:
     settings: Any = {
         name: OmegaConf.load(METRICS / f"{name}.yaml") for name in OmegaConf.load(METRICS / "all.yaml").defaults
     }
-    metrics: dict[str, Metric] = {name: build(node[name], name) for name, node in settings.items()}
+    metrics: dict[str, Metric] = {name: build(node[name], name, Metric) for name, node in settings.items()}
     against = {f"{name}.between": metric for name, metric in metrics.items() if metric.between is not None}
     spent = dict.fromkeys(["sorting", "ranks", *metrics, *against], 0.0)
     for _ in range(heuristics):

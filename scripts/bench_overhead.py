@@ -22,25 +22,27 @@ from pathlib import Path
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
-from tokenrank.evaluation.building import build
-from tokenrank.evaluation.composing import register
-from tokenrank.evaluation.memory import peak_bytes, start_peak
-from tokenrank.evaluation.preparation import Experiment, prepare
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
-from tokenrank.evaluation.measuring import measure_prompt
+from tokenrank.evaluation.measuring import measured_rows
+from tokenrank.evaluation.peak_memory import peak_bytes, start_peak
+from tokenrank.evaluation.plan import Plan
 from tokenrank.evaluation.scoring import rank
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.oracle.bound import Bound
-from tokenrank.tasks.task import Prompt
+from tokenrank.planning.building import build
+from tokenrank.planning.composing import register
+from tokenrank.planning.making import make_plan
+from tokenrank.tasks.task import Prompt, Task
+from tokenrank.work.loading import load_model
 
 ROOT = Path(__file__).resolve().parent.parent
-OWN = {"longbench": "../shared/longbench", "repeats": "5", "lengths": "1000,2000,3400", "answer_tokens": "128"}
+OWN = {"longbench": "", "repeats": "5", "lengths": "1000,2000,3400", "answer_tokens": "128"}
 MIB = 2**20
+PERCENTS, WINDOW = (5, 10, 20, 40), 8  # k and universe.window
 MANY_QUERIES = ("h2o", "pyramidinfer")  # not in ``ranked``; their share is reported
 
 
@@ -50,20 +52,22 @@ def main() -> None:
         sys.exit(__doc__)
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
     own = OWN | {name: value for name, value in given.items() if name in OWN}
+    if not own["longbench"]:
+        sys.exit(__doc__)
     overrides = [f"{name}={value}" for name, value in given.items() if name not in OWN]
-    experiment = prepare(config(own["longbench"], 1000, overrides))
-    experiment.model.generation_config.eos_token_id = None
-    names = ", ".join(name for name in experiment.heuristics if name not in MANY_QUERIES)
-    print(f"{experiment.model_name} on {experiment.model.device}, {torch.get_num_threads()} threads; {names}")
+    plan = make_plan(config(own["longbench"], 1000, overrides))
+    model = load_model(plan)
+    model.generation_config.eos_token_id = None  # type: ignore[union-attr]
+    names = ", ".join(name for name in plan.heuristics if name not in MANY_QUERIES)
+    print(f"{plan.model_name} on {model.device}, {torch.get_num_threads()} threads; {names}")
     print("tokens   plain s  ranked s  time ratio (least - most)   plain MiB  ranked MiB  ratio  without weights")
     for length in own["lengths"].split(","):
-        task = build(config(own["longbench"], int(length), overrides).task, "task")
-        prompt = task.prompts(experiment.tokenizer, 10**6)[0]
+        task: Task = build(config(own["longbench"], int(length), overrides).task, "task", Task)
+        prompt = task.prompts(plan.tokenizer, 10**6)[0]
         prompt = replace(prompt, max_new_tokens=int(own["answer_tokens"]))
-        line, plain_seconds = compare(experiment, prompt, int(own["repeats"]))
+        line, plain_seconds = compare(plan, model, prompt, int(own["repeats"]))
         print(line, flush=True)
-        heuristics = {name: each for name, each in experiment.heuristics.items() if not isinstance(each, Bound)}
-        parts = shares(experiment.model, prompt, heuristics)
+        parts = shares(model, prompt, plan.heuristics)
         told = ", ".join(f"{name} {100 * seconds / plain_seconds:.2f}" for name, seconds in parts.items())
         print(f"       own shares, percent of plain: {told}", flush=True)
 
@@ -75,26 +79,26 @@ def config(longbench: str, length: int, overrides: list[str]) -> DictConfig:
         return compose("run", [*fixed, f"task.max_tokens={length}", *overrides])
 
 
-def compare(experiment: Experiment, prompt: Prompt, repeats: int) -> tuple[str, float]:
+def compare(plan: Plan, model: PreTrainedModel, prompt: Prompt, repeats: int) -> tuple[str, float]:
     """One line of the table and the median seconds of plain generation; also checks that the answers are the same."""
-    ids = torch.tensor([prompt.input_ids], device=experiment.model.device)
-    timed = {name: each for name, each in experiment.heuristics.items() if name not in MANY_QUERIES}
+    ids = torch.tensor([prompt.input_ids], device=model.device)
+    timed = {name: each for name, each in plan.heuristics.items() if name not in MANY_QUERIES}
 
     def plain() -> list[int]:
-        output = experiment.model.generate(  # type: ignore[operator]
+        output = model.generate(  # type: ignore[operator]
             ids, attention_mask=torch.ones_like(ids), max_new_tokens=prompt.max_new_tokens, do_sample=False
         )
         return list(map(int, output[0, ids.shape[1] :]))
 
     def ranked() -> list[int]:
-        result = rank(experiment.model, prompt, timed, experiment.oracle)
-        measure_prompt(experiment, prompt, result)
-        return list(map(int, result.answer_ids))
+        result = rank(model, prompt, timed, plan.oracle)
+        list(measured_rows(result, prompt, plan.metrics, PERCENTS, WINDOW, plan.layers.windowed))
+        return list(result.answer.token_ids)
 
     if plain() != ranked():  # also warms both up
         raise RuntimeError("plain and ranked generation gave different answers")
-    weights = sum(each.numel() * each.element_size() for each in experiment.model.parameters()) / MIB
-    runs = [(*measured(experiment.model, plain), *measured(experiment.model, ranked)) for _ in range(repeats)]
+    weights = sum(each.numel() * each.element_size() for each in model.parameters()) / MIB
+    runs = [(*measured(model, plain), *measured(model, ranked)) for _ in range(repeats)]
     seconds, memory, own_seconds, own_memory = (statistics.median(column) for column in zip(*runs, strict=True))
     ratios = [run[2] / run[0] for run in runs]
     spread = f"{statistics.median(ratios):10.3f} ({min(ratios):.3f} - {max(ratios):.3f})"

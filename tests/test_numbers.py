@@ -27,13 +27,17 @@ def fingerprint(answer: str) -> str:
 
 
 def ranking(tokenrank: Command, seed: int) -> None:
-    ended = tokenrank(*PROMPTS, "heuristic=all", "task.depths=[0,50]", "metric=[recall,spearman,mass,jaccard]", f"seed={seed}")
+    ended = tokenrank(
+        *PROMPTS, "heuristic=all", "task.depths=[0,50]", "metric=[recall,spearman,mass,jaccard]", f"seed={seed}"
+    )
     assert ended.code == 0, ended.err
 
 
 def test_rankings_and_what_is_said_over_layers_and_prompts(tokenrank: Command, tmp_path: Path) -> None:
     ranking(tokenrank, seed=3)
-    metrics, summary, samples = (pd.read_parquet(tmp_path / "run" / f"{name}.parquet") for name in ("metrics", "summary", "samples"))
+    metrics, summary, samples = (
+        pd.read_parquet(tmp_path / "run" / f"{name}.parquet") for name in ("metrics", "summary", "samples")
+    )
     own = metrics[metrics["sample"] == RECORDED["ranking"]["sample"]]
     values = own.set_index(["heuristic", "layer", "metric", "k"])["value"].to_dict()
     found = {(who, layer, name, None if pd.isna(k) else k): value for (who, layer, name, k), value in values.items()}
@@ -41,14 +45,17 @@ def test_rankings_and_what_is_said_over_layers_and_prompts(tokenrank: Command, t
         assert found[who, layer, name, k] == near(value)
     over = summary[summary["sample"].isna() & summary["layer"].isna() & (summary["k"].isna() | (summary["k"] == 10))]
     said = {
-        (row.heuristic, None if pd.isna(row.against) else row.against, row.metric, row.statistic): row for row in over.itertuples()
+        (row.heuristic, None if pd.isna(row.against) else row.against, row.metric, row.statistic): row
+        for row in over.itertuples()
     }
     for who, name, value in RECORDED["summary"]:
         heuristic, _, against = who.partition(" - ")
         metric, statistic, *suffix = name.split(".")
         column = {"": "value", "low": "low", "high": "high", "p": "p"}["".join(suffix).removeprefix("difference")]
         assert getattr(said[heuristic, against or None, metric, statistic], column) == near(value), (who, name)
-    pairs = summary[summary["layer"].notna() & (summary["k"] == 10)].set_index(["heuristic", "layer", "other_layer"])["value"]
+    pairs = summary[summary["layer"].notna() & (summary["k"] == 10)].set_index(["heuristic", "layer", "other_layer"])[
+        "value"
+    ]
     for who, layer, other, value in RECORDED["between"]:
         assert pairs[who, layer, other] == near(value)
     answers = [[row.id, row.answer_tokens, fingerprint(row.answer)] for row in samples.itertuples()]
@@ -67,7 +74,17 @@ def test_accuracy_and_its_costs(tokenrank: Command, tmp_path: Path) -> None:
     runs = pd.read_parquet(tmp_path / "run" / "runs.parquet")
     name = runs["heuristic"].fillna(runs["engine"])
     found = [
-        [row.sample, who, row.keep, row.kept_tokens, row.answer_tokens, fingerprint(row.answer), row.accuracy, row.flops, row.kv_bytes]
+        [
+            row.sample,
+            who,
+            row.keep,
+            row.kept_tokens,
+            row.answer_tokens,
+            fingerprint(row.answer),
+            row.accuracy,
+            row.flops,
+            row.kv_bytes,
+        ]
         for who, row in zip(name, runs.itertuples(), strict=True)
     ]
     assert sorted(found, key=str) == sorted(RECORDED["accuracy"], key=str)
