@@ -294,3 +294,18 @@ def test_values_are_there_only_if_asked_for(model: PreTrainedModel) -> None:
     seen: list[AttentionLayer] = []
     read(model, prompt(), seen.append, max_new_tokens=1)
     assert [layer.values for layer in seen] == [None] * 4
+
+
+def test_after_the_reading_the_keys_are_left_and_the_values_are_gone(model: PreTrainedModel) -> None:
+    keys: list[Any] = []
+    values: list[Any] = []
+
+    def visit(layer: AttentionLayer) -> None:
+        assert layer.values is not None
+        keys.append(StorageWeakRef(layer.keys.untyped_storage()))  # type: ignore[no-untyped-call]
+        values.append(StorageWeakRef(layer.values.untyped_storage()))  # type: ignore[no-untyped-call]
+
+    reading = read(model, prompt(), visit, max_new_tokens=3, needs=Needs(values=True))
+    assert len(reading.answer_layers) == len(keys) == 4
+    assert not any(each.expired() for each in keys)
+    assert all(each.expired() for each in values)
