@@ -57,7 +57,7 @@ def main() -> None:
     overrides = [f"{name}={value}" for name, value in given.items() if name not in OWN]
     plan = make_plan(config(own["longbench"], 1000, overrides))
     model = load_model(plan)
-    model.generation_config.eos_token_id = None  # type: ignore[union-attr]
+    model.generation_config.eos_token_id = None
     names = ", ".join(name for name in plan.heuristics if name not in MANY_QUERIES)
     print(f"{plan.model_name} on {model.device}, {torch.get_num_threads()} threads; {names}")
     print("tokens   plain s  ranked s  time ratio (least - most)   plain MiB  ranked MiB  ratio  without weights")
