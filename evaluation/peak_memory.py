@@ -35,4 +35,4 @@ def peak_bytes(model: nn.Module) -> int | None:
 
 
 def _gpus(model: nn.Module) -> list[torch.device]:
-    return [device for device in {each.device for each in model.parameters()} if device.type == "cuda"]
+    return [device for device in dict.fromkeys(each.device for each in model.parameters()) if device.type == "cuda"]

@@ -1,8 +1,7 @@
 """Keys of units: the SHA-256 of all that decides a result and nothing else, so that equal keys mean equal results."""
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.models.pretrained import Pretrained
+from tokenrank.records.digests import digest, ids_digest
 from tokenrank.tasks.task import Prompt
 
 PACKAGE = Path(__file__).parent.parent
@@ -54,21 +54,6 @@ def unit_keys(
         fields = common | {"input_ids": ids_digest(prompt.input_ids), "max_new_tokens": prompt.max_new_tokens}
         found.append((digest(fields), fields))
     return found
-
-
-def digest(fields: Mapping[str, Any]) -> str:
-    """SHA-256 of the fields as canonical JSON: sorted keys, no blanks.
-
-    >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
-    True
-    """
-    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def ids_digest(ids: Iterable[int]) -> str:
-    """SHA-256 of a prompt's token ids, written as decimal numbers with commas between them."""
-    return hashlib.sha256(",".join(map(str, ids)).encode()).hexdigest()
 
 
 @cache

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from tokenrank.evaluation.evaluation import Advance, Measurement, reason
 from tokenrank.evaluation.plan import Plan, Unit
-from tokenrank.planning.keys import ids_digest
+from tokenrank.records.digests import ids_digest
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import MEASURED, table

@@ -231,13 +231,13 @@ def test_the_shortest_prompt_can_be_ranked(name: str) -> None:
 
 
 FOUR = ModelLayers(4, (0, 1, 2, 3))
-HYBRID = ModelLayers(12, (2, 5, 8, 11))  # four attention layers too
+HYBRID = ModelLayers(4, (1, 3))  # four layers too, two of them with attention
 BEYOND: list[tuple[Heuristic, str]] = [
     (CLAA(n=5), "n is 5, must be at most 4"),
     (CLAA(n=999999), "n is 999999, must be at most 4"),
     (ASL(layers=5), "layers is 5, must be at most 4"),
     (ASL(layers=99), "layers is 99, must be at most 4"),
-    (ASL(first_layer=4), "first_layer is 4, must be below 4"),
+    (ASL(first_layer=4), r"first_layer \+ 1 is 5, must be at most 4"),
 ]
 
 

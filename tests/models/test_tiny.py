@@ -131,7 +131,7 @@ def test_skeleton_and_identity_need_no_weights(tiny_model: PreTrainedModel, tmp_
     skeleton = Tiny().skeleton()
     assert [each.shape for each in skeleton.parameters()] == [each.shape for each in tiny_model.parameters()]
     assert {str(each.device) for each in skeleton.parameters()} == {"meta"}
-    assert skeleton.config._attn_implementation == tiny_model.config._attn_implementation == "sdpa"
+    assert skeleton.config._attn_implementation == Tiny().model().config._attn_implementation == "sdpa"
     assert not skeleton.training
     wanted = {"source": "tiny", "seed": 3, "layers": 4, "heads": 4, "kv_heads": 2, "dtype": "float32"}
     assert Tiny(seed=3, name="any", device="cpu").identity() == wanted

@@ -15,9 +15,10 @@ from tests.report.contestant_examples import as_tables, value_row, whose
 from tests.report.ranking_examples import at_layer, of_pair, of_prompt, of_prompts, ranked
 from tests.report.run_folders import run_folder
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.run_names import Names
 from tokenrank.records.schema import SAMPLES, TEXTS
 from tokenrank.report.drawing import write_picture
-from tokenrank.report.logger import Names, WandB
+from tokenrank.report.logger import WandB
 from tokenrank.report.mirror import summary_metrics
 
 NAMES = Names(group="a_sweep", job_type="ranking", name="claa-tiny-niah", id="0badcafe")

@@ -1,6 +1,5 @@
 """The report of a folder: which pictures belong to which run, what a failure leaves, and names that are no mathematics."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -128,7 +127,7 @@ def test_a_picture_that_fails_is_one_line_and_the_others_are_drawn(
 
 
 def test_it_says_what_is_being_drawn(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="tokenrank"):
+    with caplog.at_level("DEBUG", logger="tokenrank"):
         draw(run_folder(tmp_path, ttft_tables()))
     assert caplog.messages == ["drawing plots/ttft_against_length", "drawing plots/ttft_ratio_against_flops"]
 

@@ -95,8 +95,8 @@ def test_a_run_records_the_scores(tmp_path: Path, tokenrank: Command) -> None:
         ended = tokenrank(*small, "task=longbench", "task.subset=[gov_report,tales]", f"task.path={tmp_path}")
         assert ended.code == 0, ended.err
         table = pd.read_parquet(tmp_path / run / "samples.parquet").set_index("id")
-        assert table["score"].isna().to_dict() == {"gov_report_0": False, "tales_0": True}
-        scores.append(table["score"]["gov_report_0"])
+        assert table["accuracy"].isna().to_dict() == {"gov_report_0": False, "tales_0": True}
+        scores.append(table["accuracy"]["gov_report_0"])
         said = str(table["answer"]["gov_report_0"])
     assert scores[0] < 0.5
     assert scores[1] == 1

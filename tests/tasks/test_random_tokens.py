@@ -73,4 +73,4 @@ def test_a_run_ranks_them(tokenrank: Command, tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     samples = pd.read_parquet(tmp_path / "run" / "samples.parquet")
     assert list(samples["tokens"]) == [200, 300]
-    assert samples["score"].isna().all()
+    assert samples["accuracy"].isna().all()

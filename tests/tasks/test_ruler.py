@@ -158,7 +158,7 @@ def test_a_run_ranks_every_kind(tokenrank: Command, tmp_path: Path) -> None:
     kinds = [kind for kind in ALL if kind != "niah_multikey_2"]
     assert list(samples.index) == [f"{kind}_2500_0" for kind in kinds]
     assert (samples["status"] == "ok").all()
-    assert samples["score"].between(0, 1).all()
+    assert samples["accuracy"].between(0, 1).all()
     assert samples["needle_tokens"].notna().tolist() == [kind in ("niah_single", "niah_multikey") for kind in kinds]
 
 

@@ -150,4 +150,4 @@ def test_a_run_ranks_a_file(tokenrank: Command, tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     samples = pd.read_parquet(tmp_path / "run" / "samples.parquet")
     assert list(samples["task"]) == ["ruler_data/vt", "ruler_data/qa_1"]
-    assert samples["score"].between(0, 1).all()
+    assert samples["accuracy"].between(0, 1).all()
