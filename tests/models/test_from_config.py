@@ -26,5 +26,5 @@ def test_weights_have_the_dtype_asked_for(dtype: str) -> None:
 
 
 def test_a_model_without_layers_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="model.shape cannot be built: num_hidden_layers is 0, must be at least 1"):
+    with pytest.raises(ValueError, match=r"model\.shape cannot be built: num_hidden_layers is 0, must be at least 1"):
         built(config(layers=0), "meta", "float32", "model.shape")
