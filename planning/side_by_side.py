@@ -13,7 +13,8 @@ def side_by_side(config: DictConfig) -> DictConfig:
     without a study, or whose study is spelled out already (a run's config.yaml), comes back as it is.
 
     Raises:
-        ValueError: values that are no list of different numbers, or a parameter that no chosen heuristic has.
+        ValueError: values that are no list of different numbers, a parameter that no chosen heuristic has, or a point that gets the
+            name of another heuristic.
     """
     study = config.get("study")
     if not study or study.get("points"):
@@ -26,14 +27,24 @@ def side_by_side(config: DictConfig) -> DictConfig:
     points: dict[str, dict[str, Any]] = {}
     for name, node in chosen.items():
         if study.parameter not in node:
+            if name in nodes:
+                raise _taken(name)
             nodes[name] = node
             continue
         for value in study["values"]:
             point = f"{name}_{study.parameter}{value}"
+            if point in nodes:
+                raise _taken(point)
             nodes[point] = {**node, study.parameter: value}
             points[point] = {"heuristic": name, "value": value}
     copy.heuristic, copy.study.points = nodes, points
     return copy
+
+
+def _taken(name: str) -> ValueError:
+    return ValueError(
+        f"heuristic.{name} has the name that the study gives to one of its points: call it something else"
+    )
 
 
 def _check(study: DictConfig, config: DictConfig) -> None:
