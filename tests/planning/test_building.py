@@ -152,7 +152,7 @@ def test_an_empty_group_is_refused(group: object) -> None:
 
 @pytest.mark.parametrize("group", ["claa", 5, ["claa"]])
 def test_a_group_that_is_no_mapping_is_refused(group: object) -> None:
-    with pytest.raises(ValueError, match="^heuristic is .*, must be a name or a list of names"):
+    with pytest.raises(ValueError, match=r"^heuristic is .*, must be a name or a list of names"):
         build_all(OmegaConf.create({"heuristic": group}), "heuristic", Heuristic)
 
 

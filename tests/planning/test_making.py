@@ -1,69 +1,167 @@
-"""A config is checked whole before anything is loaded; what a user types is tested in tests/test_run.py."""
+"""A config is checked whole before any weight is loaded; what a user types is tested in tests/test_run.py."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
+import torch
 from omegaconf import DictConfig, OmegaConf
-from tokenrank.evaluation.composing import register
-from tokenrank.evaluation.preparation import check_settings, of_the_chosen, prepare
+from transformers import AutoConfig, AutoModelForCausalLM
 
+from tests.plans import CONFIGS, composed, config, plan
+from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.evaluation.ranking import RankingAgreement
 from tokenrank.heuristics.claa import CLAA
+from tokenrank.models.architectures import ARCHITECTURES, SHAPE
+from tokenrank.models.tiny import Tiny, byte_tokenizer
+from tokenrank.oracle.attention import AttentionOracle
+from tokenrank.planning.making import layer_note, make_plan
 
-CONFIGS = Path(__file__).parent.parent.parent / "configs"
-
-
-def config(*overrides: str) -> DictConfig:
-    register(CONFIGS)
-    small = ["model=tiny", "task.lengths=[300]", "task.depths=[0,100]"]
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose("run", [*small, *overrides])
+PROMPTS = {"_target_": "tests.doubles.GivenPrompts"}
 
 
-def test_everything_a_run_needs_is_built() -> None:
-    experiment = prepare(config("heuristic.claa.n=2"))
-    assert experiment.heuristics == {"claa": CLAA(n=2)}
-    assert [len(prompt.input_ids) for prompt in experiment.prompts] == [300, 300]
-    assert set(experiment.metrics) == {file.stem for file in (CONFIGS / "metric").glob("*.yaml")} - {"all"}
-    assert experiment.model.config.num_hidden_layers == 4
+@pytest.fixture
+def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on loading a model fails the test."""
+    monkeypatch.setattr(Tiny, "model", lambda _: pytest.fail("weights were loaded"))
+
+
+def changed(**settings: object) -> DictConfig:
+    given = config()
+    OmegaConf.set_struct(given, False)
+    for name, value in settings.items():
+        OmegaConf.update(given, name.replace("__", "."), value, merge=False, force_add=True)
+    return given
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_everything_a_run_needs_is_built_without_weights() -> None:
+    made = plan("heuristic=[claa,oracle]", "heuristic.claa.n=2", "metric=all", "seed=5")
+    assert made.heuristics == {"claa": CLAA(n=2)}
+    assert made.rankings == ["claa", "oracle"]
+    assert made.oracle == AttentionOracle()
+    assert [len(prompt.input_ids) for prompt in made.prompts] == [300, 300]
+    assert [(unit.number, unit.name) for unit in made.units] == [(0, "niah_300_0_0"), (1, "niah_300_50_0")]
+    assert len({unit.key for unit in made.units}) == 2
+    assert set(made.metrics) == {file.stem for file in (CONFIGS / "metric").glob("*.yaml")} - {"all"}
+    assert made.layers == ModelLayers(4, (0, 1, 2, 3))
+    assert made.model_name == "tiny"
+    assert made.evaluation == RankingAgreement(k=[5, 10], window=8, seed=5, resamples=200)
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize("evaluation", ["accuracy", "ttft"])
+def test_no_evaluation_needs_weights_for_its_plan(evaluation: str) -> None:
+    assert plan(evaluation=evaluation).evaluation.kind == evaluation
 
 
 def test_the_given_config_is_left_as_it_was() -> None:
-    given = config("experiment=paper_rankings", "heuristic=claa")
+    given = composed(
+        "model=tiny", "task.lengths=[300]", "experiment=claa_window", "heuristic=claa", "study.values=[1,2]"
+    )
     before = OmegaConf.to_yaml(given)
-    assert set(of_the_chosen(given).heuristic) == {"claa"}
+    made = make_plan(given)
     assert OmegaConf.to_yaml(given) == before
+    assert list(made.config.heuristic) == ["claa_n1", "claa_n2"]
+    assert made.config.evaluation.k == given.k  # resolved
 
 
-def test_the_model_is_not_loaded_for_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tokenrank.models.tiny.Tiny.model", lambda _: pytest.fail("loaded"))
-    with pytest.raises(ValueError, match=r"heuristic\.claa\.window=300"):
-        prepare(config("heuristic.claa.window=300"))
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize(
+    ("setting", "value", "sentence"),
+    [
+        ("heuristic__claa__window", 300, r"heuristic\.claa needs prompts of at least 301 tokens \(window=300, kernel=7\)"),
+        ("heuristic__claa__kernel", 4, r"heuristic\.claa: kernel is 4, must be odd"),
+        ("heuristic__claa__n", 9, r"heuristic\.claa: n is 9"),
+        ("heuristic__claa___target_", "tests.doubles.function", r"heuristic\.claa\._target_ is .*, must be a subclass of"),
+        ("heuristic", {}, "heuristic chooses nothing"),
+        ("metric", {}, "metric chooses nothing"),
+        ("metric__recall__at_k", 1, r"metric\.recall\.at_k is 1, must be of type bool"),
+        ("oracle", {}, "oracle chooses nothing"),
+        ("oracle__two", {"_target_": "tokenrank.oracle.attention.AttentionOracle"}, "oracle chooses attention, two, must be one"),
+        ("oracle__attention__layers", "some", r"oracle\.attention: layers is 'some'"),
+        ("model__layers", 0, r"model: model\.layers is 0, must be at least 1"),
+        ("model__dtype", "float8", r"model: model\.dtype is 'float8'"),
+        ("model___target_", "tokenrank.tasks.niah.NeedleInAHaystack", r"model\._target_ is .*Pretrained$"),
+        ("task__lengths", [20], r"task\.lengths holds 20, at least"),
+        ("task__lengths", [9000], r"task\.lengths"),
+        ("task__colour", "red", r"task: .*colour"),
+        ("evaluation___target_", "tests.doubles.Stranger", r"evaluation\._target_ is .*, must be a subclass of .*Evaluation$"),
+        ("evaluation__nonsense", 1, r"evaluation: .*nonsense"),
+        ("universe__window", 300, r"universe\.window=300 is not below the 300 tokens of prompt niah_300_0_0 of niah"),
+        ("universe__window", 290, r"universe\.window=290 reaches into the needle of prompt niah_300_0_0 of niah"),
+        ("universe__window", -1, r"evaluation: universe\.window is -1, must be a whole number, at least 0"),
+        ("bootstrap__resamples", 0, r"evaluation: bootstrap\.resamples is 0, must be a whole number, at least 1"),
+        ("nonsense", 1, "nonsense is not a setting"),
+        ("save_rankings", "maybe", "save_rankings is 'maybe'"),
+        ("study", {"values": [1]}, "study lacks name, parameter, label, scale, metric"),
+        ("task", PROMPTS | {"ids": ["a", "b", "a"]}, r"prompts of given/0 and prompts of given/2: .*'a'"),
+        ("task", PROMPTS | {"ids": ["a", "A"]}, r"prompts of given/0 and prompts of given/1: ids 'a' and 'A' must differ"),
+        ("task", PROMPTS | {"ids": ["a/b"]}, r"prompt of given/0: id 'a/b' must be fit for a file's name"),
+        ("task", PROMPTS | {"ids": ["a"], "tokens": 8}, r"heuristic\.claa needs prompts of at least 9 tokens .*, and prompt a"),
+        ("task", PROMPTS | {"ids": ["a"], "tokens": 0}, r"prompt a of given/0 is empty, at least one token is needed"),
+        ("task", PROMPTS | {"ids": ["a"], "max_new_tokens": 0}, r"max_new_tokens of prompt a of given/0 is 0, must be at least 1"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_found_before_weights_are_loaded(setting: str, value: object, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        make_plan(changed(**{setting: value}))
 
 
-def test_a_reference_answer_is_asked_for_before_the_run() -> None:
-    given = config("answer=reference")
-    assert prepare(given).reference_answer(prepare(given).prompts[0])
-    given.task = {"_target_": "tests.evaluation.test_preparation.unanswered"}
-    with pytest.raises(ValueError, match="needs a reference answer, and prompt p of test has none"):
-        prepare(given)
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize("answers", [None, [], [""]])
+def test_a_reference_answer_is_asked_for_before_the_run(answers: list[str] | None) -> None:
+    given = changed(answer="reference", task=PROMPTS | {"ids": ["a"], "answers": answers})
+    with pytest.raises(
+        ValueError, match="^answer=reference needs a reference answer, and prompt a of given/0 has none"
+    ):
+        make_plan(given)
 
 
-def unanswered() -> object:
-    """A task whose only prompt has no reference answer."""
-    from tokenrank.tasks.task import Prompt, Task
-
-    class Unanswered(Task):
-        def prompts(self, tokenizer: object, max_tokens: int) -> list[Prompt]:
-            return [Prompt("p", "test", tuple(range(50)), max_new_tokens=3)]
-
-    return Unanswered()
+def test_the_reference_answer_is_the_first_one_cut_at_its_limit() -> None:
+    made = make_plan(changed(answer="reference", task=PROMPTS | {"ids": ["a"], "answers": ["hello", "other"]}))
+    found = made.reference_answer(made.prompts[0])
+    assert found is not None
+    assert made.tokenizer.decode(list(found.token_ids)) == "hel"
+    assert found.origin == "reference"
+    assert plan().reference_answer(plan().prompts[0]) is None
 
 
 @pytest.mark.parametrize(
-    ("setting", "sentence"),
-    [("k=[]", "k is"), ("k=[a]", "k is 'a'"), ("seed=-1", "seed is -1"), ("universe.window=1.5", "window is 1.5")],
+    ("captured", "note"),
+    [
+        ([0, 1, 2], None),
+        ([1], "note: 1 of 3 layers has attention and is ranked: 1"),
+        ([0, 2], "note: 2 of 3 layers have attention and are ranked: 0, 2"),
+    ],
 )
-def test_settings_out_of_range_are_refused(setting: str, sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
-        check_settings(config(setting))
+def test_the_note_is_for_models_with_layers_that_are_not_ranked(captured: list[int], note: str | None) -> None:
+    assert layer_note(ModelLayers(3, tuple(captured))) == note
+
+
+def saved(architecture: str, folder: Path) -> Path:
+    """A tiny model that reads bytes, as a folder of its own."""
+    kind, settings = ARCHITECTURES[architecture]
+    reads: dict[str, Any] = {"vocab_size": 257, "max_position_embeddings": 512}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        made = AutoConfig.for_model(kind, **(SHAPE | settings | reads))
+        AutoModelForCausalLM.from_config(made).save_pretrained(folder)  # type: ignore[no-untyped-call]
+    byte_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def test_a_hybrid_says_once_which_layers_it_ranks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = saved("lfm2 (hybrid)", tmp_path / "hybrid")
+    with caplog.at_level("INFO", "tokenrank"):
+        made = make_plan(changed(model__path=str(path), heuristic__claa__n=1))
+    assert made.layers == ModelLayers(3, (1,))
+    assert made.model_name == "hybrid"
+    notes = [each.getMessage() for each in caplog.records if "note" in each.getMessage()]
+    assert notes == ["note: 1 of 3 layers has attention and is ranked: 1"]
+
+
+def test_a_model_that_ranks_all_its_layers_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "tokenrank"):
+        plan()
+    assert "note" not in caplog.text
