@@ -124,7 +124,7 @@ class Blind(AttentionOracle):
 
 
 def test_a_truth_that_is_not_finite_is_refused(tiny_model: PreTrainedModel) -> None:
-    with pytest.raises(ValueError, match="^the oracle, sample p: a score is NaN or infinite, must be finite$"):
+    with pytest.raises(ValueError, match=r"^the oracle, sample p: a score is NaN or infinite, must be finite$"):
         rank(tiny_model, PROMPT, METHODS, Blind())
 
 

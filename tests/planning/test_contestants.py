@@ -116,7 +116,7 @@ def test_a_heuristic_without_an_engine_is_named() -> None:
     given = config(evaluation="accuracy")
     OmegaConf.set_struct(given, False)
     del given.prefill.engine["any"]
-    with pytest.raises(ValueError, match="^prefill.engine has no line for fastkv and none called any; it has claa, "):
+    with pytest.raises(ValueError, match=r"^prefill.engine has no line for fastkv and none called any; it has claa, "):
         make_plan(given)
 
 
@@ -132,5 +132,5 @@ def test_an_engine_that_a_heuristic_cannot_drive_is_named() -> None:
 
 
 def test_timing_the_oracle_alone_is_refused() -> None:
-    with pytest.raises(ValueError, match="^heuristic chooses nobody who can rank for an engine"):
+    with pytest.raises(ValueError, match=r"^heuristic chooses nobody who can rank for an engine"):
         plan("heuristic=oracle", evaluation="ttft")

@@ -113,7 +113,7 @@ def test_bad_input_is_found_before_weights_are_loaded(setting: str, value: objec
 def test_a_reference_answer_is_asked_for_before_the_run(answers: list[str] | None) -> None:
     given = changed(answer="reference", task=PROMPTS | {"ids": ["a"], "answers": answers})
     with pytest.raises(
-        ValueError, match="^answer=reference needs a reference answer, and prompt a of given/0 has none"
+        ValueError, match=r"^answer=reference needs a reference answer, and prompt a of given/0 has none"
     ):
         make_plan(given)
 
