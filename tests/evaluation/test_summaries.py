@@ -1,6 +1,6 @@
 """What is said over layers and over prompts, against slow loops: statistics, intervals, comparisons, and what is left out."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ def slow(values: list[float], layers: list[int]) -> dict[str, float]:
     """Statistics over layers, written as they are described."""
     mean = sum(values) / len(values)
     worst = min(values)
-    drops = [before - after for before, after in zip(values, values[1:], strict=False)]
+    drops = [before - after for before, after in pairwise(values)]
     return {
         "mean": mean,
         "std": (sum((each - mean) ** 2 for each in values) / len(values)) ** 0.5,
