@@ -51,11 +51,11 @@ def test_every_contestant_answers_every_prompt_at_every_keep_rate() -> None:
 def test_as_many_tokens_are_kept_as_the_keep_rate_says() -> None:
     runs = measured().runs.dropna(subset=["heuristic"])
     wanted = {("300", 10): 30, ("300", 50): 150, ("340", 10): 34, ("340", 50): 170}
-    for row in runs.itertuples():
-        kept = wanted[str(row.sample).split("_")[1], int(row.keep)]
-        assert row.kept_tokens == len(row.kept) == kept
-        assert list(row.kept) == sorted(set(row.kept))
-        assert set(range(int(str(row.sample).split("_")[1]) - 8, int(str(row.sample).split("_")[1]))) <= set(row.kept)
+    for run in runs.to_dict("records"):
+        tokens, kept = run["sample"].split("_")[1], list(run["kept"])
+        assert run["kept_tokens"] == len(kept) == wanted[tokens, run["keep"]]
+        assert kept == sorted(set(kept))
+        assert set(range(int(tokens) - 8, int(tokens))) <= set(kept)
 
 
 def test_costs_are_ratios_to_the_full_prefill_of_the_same_prompt() -> None:

@@ -165,3 +165,12 @@ def test_a_model_that_ranks_all_its_layers_says_nothing(caplog: pytest.LogCaptur
     with caplog.at_level("INFO", "tokenrank"):
         plan()
     assert "note" not in caplog.text
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_a_model_that_shows_no_layer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "tokenrank.capture.attention.ROUTES", {"sdpa": "sdpa"}
+    )  # the ordinary attention: nobody is told
+    with pytest.raises(ValueError, match=r"^no attention layer of LlamaForCausalLM was captured$"):
+        plan()
