@@ -101,6 +101,6 @@ def of_the_chosen(config: DictConfig, configs: Path) -> DictConfig:
     copy.heuristic = {
         name: node
         for name, node in config.heuristic.items()
-        if (OmegaConf.is_dict(node) and "_target_" in node) or not (ours / f"{name}.yaml").is_file()
+        if not OmegaConf.is_dict(node) or "_target_" in node or not (ours / f"{name}.yaml").is_file()
     }
     return copy

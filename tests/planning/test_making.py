@@ -74,6 +74,7 @@ def test_the_given_config_is_left_as_it_was() -> None:
         ("heuristic__claa__kernel", 4, r"heuristic\.claa: kernel is 4, must be odd"),
         ("heuristic__claa__n", 9, r"heuristic\.claa: n is 9"),
         ("heuristic__claa___target_", "tests.doubles.function", r"heuristic\.claa\._target_ is .*, must be a subclass of"),
+        ("heuristic__tova", 5, r"heuristic\.tova is 5, must be a mapping with a _target_"),
         ("heuristic", {}, "heuristic chooses nothing"),
         ("metric", {}, "metric chooses nothing"),
         ("metric__recall__at_k", 1, r"metric\.recall\.at_k is 1, must be of type bool"),
