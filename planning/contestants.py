@@ -26,10 +26,11 @@ def contestants(
     What ranks for the oracle is known only after each prompt's answer: until then it ranks nothing.
 
     Raises:
-        ValueError: a heuristic cannot drive its engine or is called ``full``, or the model lacks the layer to select at.
+        ValueError: a heuristic cannot drive its engine or is called ``full`` or ``oracle``, or the model lacks the layer to select at.
     """
-    if FULL in heuristics:
-        raise ValueError(f"heuristic.{FULL} has the name of the full prefill: call it something else")
+    for name, whose in ((FULL, "full prefill"), (ORACLE, "oracle's own ranking")):
+        if name in heuristics:
+            raise ValueError(f"heuristic.{name} has the name of the {whose}: call it something else")
     controls: dict[str, Heuristic] = {ORACLE: Precomputed({}), RANDOM: Random(seed)} if evaluation.adds_controls else {}
     chosen = dict(heuristics) | {name: each for name, each in controls.items() if name not in heuristics}
     if not chosen:
