@@ -51,8 +51,8 @@ TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a 
 def table(rows: Iterable[Mapping[str, Any]], columns: Columns) -> pd.DataFrame:
     """Rows as a table of these columns and types; what a row lacks is null.
 
-    >>> table([{"id": "a", "tokens": 7}], {"id": "str", "tokens": "Int64", "depth": "Float64"}).to_dict("records")
-    [{'id': 'a', 'tokens': 7, 'depth': <NA>}]
+    >>> table([{"id": "a", "tokens": 7}], {"id": "str", "tokens": "Int64", "depth": "Float64"}).isna().to_dict("records")
+    [{'id': False, 'tokens': False, 'depth': True}]
     """
     return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))
 
