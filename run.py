@@ -1,10 +1,10 @@
-"""Ranks prompts with heuristics and measures the rankings against what the answers really attended to.
+"""Ranks prompts with heuristics and compares the rankings with what the answers attended to.
 
     tokenrank heuristic=[claa,gemfilter] task=niah           (once installed; the same as python run.py)
     tokenrank -m heuristic=claa,gemfilter task.seed=1,2
 
 Exit codes: 0 all prompts were measured; 1 some failed (samples.parquet says why, run.log with tracebacks); 2 bad input, found
-before anything was written; 130 interrupted. With HYDRA_FULL_ERROR=1 the errors that end a run come with their traceback.
+before anything was written; 130 interrupted. With HYDRA_FULL_ERROR=1 the errors that end a run are shown with their traceback.
 """
 
 import logging
@@ -27,9 +27,9 @@ from tokenrank.records.run_folder import FolderRefused, RunFolder
 
 CONFIGS = Path(__file__).parent / "configs"  # of the checkout, or of the installed package
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
-os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us: Hydra ends with code 1 whatever they are
+os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors; else it ends with code 1 for all of them
 os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # an unreachable hub is reported once, not once a retry
-logging.getLogger("hydra").addHandler(logging.NullHandler())  # what it would log we say ourselves
+logging.getLogger("hydra").addHandler(logging.NullHandler())  # its errors are reported below
 register(CONFIGS)
 
 
@@ -39,7 +39,7 @@ class RunFailed(Exception):
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="run")
 def main(config: DictConfig) -> None:
-    """One run: check everything, then measure, then tables, then pictures."""
+    """One run: check everything, then measure, then tables, then plots."""
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     if sweep:
         print(f"\n{' '.join(HydraConfig.get().overrides.task)}")
@@ -75,16 +75,14 @@ def run(config: DictConfig, folder: RunFolder) -> None:
                 logger: Logger = build(config.logger, "logger", Logger)
                 plan = make_plan(config)
                 model = load_model(plan)
-            except (
-                Exception
-            ) as error:  # whatever preparation raises: nothing was written, and the input is what is wrong
+            except Exception as error:  # any error of planning and loading is bad input; nothing was written
                 raise BadInput(one_sentence(error)) from error
             units = {"units": [unit.name for unit in plan.units]}
             folder.begin(environment(model.device, config.seed) | units, replayable(plan.config))
             with messages_to(folder.log):
                 work(plan, model, folder)
                 folder.write_tables(collect(plan.evaluation, folder.records()))
-                log.info("drawing the pictures")
+                log.info("drawing the plots")
                 for failure in draw(folder):
                     log.warning(failure)
                 print(printed(folder))
@@ -92,14 +90,14 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     except FolderRefused as error:
         raise BadInput(one_sentence(error)) from error
     except OSError as error:
-        raise RunFailed(f"the run broke off: {error}") from error
+        raise RunFailed(f"the run ended early: {error}") from error
     failed = int((folder.tables().samples["status"] != "ok").sum())
     if failed:
         raise RunFailed(f"{failed} of {len(plan.units)} prompts failed; {folder.log} says why")
 
 
 def end(error: BaseException) -> NoReturn:
-    """Says what was wrong and ends the process with the code for it."""
+    """Prints the error and ends the process with its exit code."""
     if TRACEBACKS:
         raise error
     print(f"error: {one_sentence(error)}", file=sys.stderr)
@@ -110,9 +108,7 @@ def command() -> None:
     """The command ``tokenrank``, which is ``python run.py``."""
     try:
         main()
-    except (
-        Exception
-    ) as error:  # what is neither of ours comes from composing the config, and the input is what is wrong
+    except Exception as error:  # any other error comes from composing the config, so the input is wrong
         end(error)
     except KeyboardInterrupt:
         print(

@@ -1,4 +1,4 @@
-"""Bad input: one clear sentence instead of a traceback."""
+"""Errors of bad input as one sentence, without a traceback."""
 
 import difflib
 import re
@@ -15,7 +15,7 @@ class BadInput(Exception):
 
 
 def one_sentence(error: BaseException) -> str:
-    """The error in one line; for a name that is no config of its group, with the names that come nearest.
+    """The error in one line; for an unknown name of a config, with the most similar ones.
 
     >>> one_sentence(ValueError("window is 0,   must be at least 1"))
     'window is 0, must be at least 1'

@@ -1,4 +1,4 @@
-"""From a config node to the object it describes, with errors that name the setting."""
+"""Builds the object that a config node describes; errors name the setting."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ Bases = type | tuple[type, ...]
 def build(node: Any, name: str, base: Bases) -> Any:
     """The object that a config node describes.
 
-    A target is imported, and called only if it is a subclass of the group's base: a config cannot call what it likes. Functions
+    A target is imported, and called only if it is a subclass of the group's base: a config cannot call arbitrary functions. Functions
     inside a node (the formulas of a metric) are never called here, as they must be partial.
 
     Args:
@@ -48,7 +48,7 @@ def build(node: Any, name: str, base: Bases) -> Any:
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Puts the name of a setting in front of the ValueErrors that come out of the block."""
+    """Prefixes the ValueErrors of the block with the name of a setting."""
     try:
         yield
     except ValueError as error:
@@ -98,7 +98,7 @@ def _check_target(target: Any, name: str, base: Bases) -> None:
 
 
 def _check_special(settings: Any, name: str, *, inside: bool = False) -> None:
-    """Raises ValueError for Hydra's own keys where they mean nothing, and for inner targets that would be called at once."""
+    """Raises ValueError for Hydra's own keys where they have no effect, and for inner targets that would be called at once."""
     if isinstance(settings, list):
         for each in settings:
             _check_special(each, name, inside=True)
@@ -135,7 +135,7 @@ def _described(hint: Any) -> str:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value out of a YAML file fits a type hint; hints that no YAML value has (functions) always do."""
+    """Whether a value out of a YAML file fits a type hint; other hints (functions, for example) are not checked."""
     if isinstance(hint, UnionType):
         return any(_fits(value, each) for each in get_args(hint))
     if get_origin(hint) is list:

@@ -1,4 +1,4 @@
-"""What the config files need before Hydra reads them: the word ``all``, and functions for use in values."""
+"""Registers what the config files use: ``heuristic=all``, and functions for values."""
 
 import hashlib
 import os
@@ -9,11 +9,11 @@ from pathlib import Path
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-NOT_IN_ALL = ("kvpress",)  # needs a package of its own, and to be told which press
+NOT_IN_ALL = ("kvpress",)  # needs the package kvpress and the setting press
 
 
 def register(configs: Path) -> None:
-    """Defines ``heuristic=all`` (every file of that folder that runs as it is) and the resolvers of configs/run.yaml."""
+    """Defines ``heuristic=all`` (every file of that folder but NOT_IN_ALL) and the resolvers of configs/run.yaml."""
     names = sorted(file.stem for file in (configs / "heuristic").glob("*.yaml") if file.stem not in NOT_IN_ALL)
     ConfigStore.instance().store(name="all", group="heuristic", node={"defaults": names})
     OmegaConf.register_new_resolver("short_hash", short_hash, replace=True)
@@ -21,12 +21,12 @@ def register(configs: Path) -> None:
 
 
 def run_id() -> str:
-    """Eight letters that no other run has, of this process or of another: two runs of one second get two folders."""
+    """Eight digits (hexadecimal) that no other run has: two runs started in one second get two folders."""
     return short_hash(f"{os.getpid()} {platform.node()} {time.time_ns()}")
 
 
 def short_hash(text: str) -> str:
-    """Eight letters that stand for a text of any length, so that folders can be named by settings.
+    """The first eight hexadecimal digits of a text's SHA-256, for names of folders.
 
     >>> short_hash("heuristic=claa")
     '9930f8ab'

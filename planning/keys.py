@@ -1,4 +1,4 @@
-"""Keys of units: the SHA-256 of all that decides a result and nothing else, so that equal keys mean equal results."""
+"""Keys of units: the SHA-256 of the fields that decide a result, so that equal keys mean the same work."""
 
 import hashlib
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ COMPUTING = (
     "prefill",
     "evaluation",
     "tasks",  # grades
-)  # folders that decide numbers
+)  # folders whose code decides results
 VERSIONS = ("torch", "transformers")
 
 

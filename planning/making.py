@@ -1,4 +1,4 @@
-"""From a config to a plan; whatever is wrong with the input is found here, before weights are loaded or anything is written."""
+"""Makes a plan from a config. All wrong input is found here, before weights are loaded or anything is written."""
 
 import logging
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def make_plan(config: DictConfig) -> Plan:
         ValueError: with one sentence that says what is wrong, its value and what is allowed.
     """
     settings = run_settings(config)
-    config = resolved(config)  # what all the rest reads, and config.yaml and the keys hold
+    config = resolved(config)  # planning, config.yaml and the keys use resolved values
     config = side_by_side(of_the_chosen(config, CONFIGS))
     evaluation: Evaluation = build(config.evaluation, "evaluation", Evaluation)
     chosen = build_all(config, "heuristic", (Heuristic, Bound))
@@ -121,7 +121,7 @@ def _check_prompt(prompt: Prompt, heuristics: Mapping[str, Heuristic], settings:
 
 
 def _why(heuristic: Heuristic) -> str:
-    """`` (window=64, kernel=7)``: the settings that a shortest prompt follows from."""
+    """`` (window=64, kernel=7)``: the settings that decide the least number of tokens."""
     settings: dict[str, Any] = {name: getattr(heuristic, name, None) for name in ("window", "kernel")}
     given = [f"{name}={value}" for name, value in settings.items() if value is not None]
     return f" ({', '.join(given)})" if given else ""

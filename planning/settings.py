@@ -1,4 +1,4 @@
-"""Settings that belong to no part of a run, with their types; a key that is none of them is refused."""
+"""The settings outside of the config groups (k, seed, universe, ...) and their types; unknown keys are refused."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Plots:
-    """What pictures and the printed table show."""
+    """Which k plots and the printed table show."""
 
     k: float
 
@@ -46,7 +46,7 @@ class Prefill:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The top of a config, without its groups."""
+    """The settings outside of the groups."""
 
     seed: int
     k: list[float]
@@ -61,7 +61,7 @@ class RunSettings:
 
 
 def run_settings(config: DictConfig) -> RunSettings:
-    """The checked top of a config.
+    """The settings outside of the groups, checked.
 
     Raises:
         ValueError: a key that is no setting, a value of the wrong type or out of range, or a group that is empty.
@@ -89,11 +89,11 @@ def run_settings(config: DictConfig) -> RunSettings:
 
 
 def of_the_chosen(config: DictConfig, configs: Path) -> DictConfig:
-    """A copy without the settings that an experiment holds for heuristics of ours that were not chosen.
+    """A copy without an experiment's settings for heuristics of tokenrank that were not chosen.
 
     Args:
         config: of a run.
-        configs: the folder of our configs.
+        configs: the folder of tokenrank's configs.
     """
     copy = config.copy()
     OmegaConf.set_struct(copy, False)

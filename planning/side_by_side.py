@@ -1,4 +1,4 @@
-"""A study: one setting of a heuristic at many values, side by side in one pass, so that their rankings share every prompt."""
+"""Study: one setting of a heuristic at several values, ranked in one pass over the same prompts."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ TEXTS = ("name", "parameter", "label", "scale", "metric")
 
 
 def side_by_side(config: DictConfig) -> DictConfig:
-    """A copy in which every chosen heuristic that has the study's parameter stands once for each of its values.
+    """A copy in which every chosen heuristic that has the study's parameter appears once for each of its values.
 
     ``heuristic.claa`` becomes ``heuristic.claa_n1``, ``heuristic.claa_n2``, ...; heuristics without the parameter (the
-    controls) stay as they are. What is what is written into ``study.points``: name -> heuristic and value. A config
+    controls) stay as they are. ``study.points`` maps each new name to its heuristic and value. A config
     without a study, or whose study is spelled out already (a run's config.yaml), comes back as it is.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Makes the tables and pictures of a run folder from its records, of a run that was killed half-way too.
+"""Makes the tables and plots of a run folder from its records, also of a run that was killed.
 
     python scripts/collect.py FOLDER
 

@@ -1,4 +1,4 @@
-"""Benchmark of token rankings for long-context prefill: heuristics held against an answer-informed oracle.
+"""Benchmark of token rankings for long-context prefill: heuristics compared with an answer-informed oracle.
 
 The folders of this package are links to those at the top of the repository (docs/architecture.md says why); in a wheel they are
 ordinary folders.

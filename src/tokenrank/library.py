@@ -36,7 +36,7 @@ class EngineAnswer:
 
     text: str
     token_ids: tuple[int, ...]  # the end-of-sequence token included, where it was generated
-    kept: tuple[int, ...]  # places in the prompt of the tokens that every layer has seen, ascending
+    kept: tuple[int, ...]  # positions in the prompt of the tokens that every layer has seen, ascending
 
 
 def rank(
@@ -52,7 +52,7 @@ def rank(
     k: Sequence[float] = (5, 10, 20, 40),
     window: int = 8,
 ) -> pd.DataFrame:
-    """Holds the rankings of heuristics against the truth, layer by layer; one generation a prompt serves all.
+    """Compares the rankings of heuristics with the truth, layer by layer; one generation per prompt serves all.
 
     Args:
         model: a decoder of transformers.
@@ -60,7 +60,7 @@ def rank(
         prompts: final texts, tokenised as they are (apply a chat template first), or prompts of a task.
         heuristics: by name; yours or tokenrank's.
         oracle: gives the truth; None: the answer-informed attention oracle.
-        answers: fed in place of generated ones, one a prompt.
+        answers: given to the model in place of generated ones, one per prompt.
         max_new_tokens: of a generated answer to a text; a prompt of a task has its own.
         metrics: names of files in configs/metric.
         k: percent of the universe, for the metrics that take a k.
@@ -120,12 +120,12 @@ def answer(
         tokenizer: the model's.
         prompt: a final text.
         heuristic: ranks the tokens; None: full prefill.
-        keep: percent of the prompt's tokens that stay.
+        keep: keep rate, percent of the prompt's tokens that stay.
         engine: how the kept tokens are run; None: ``Layerwise()`` with a heuristic, ``Full()`` without.
         max_new_tokens: of the answer.
 
     Raises:
-        ValueError: the heuristic cannot drive the engine, or ``keep`` leaves nothing beside the engine's window.
+        ValueError: the heuristic cannot rank for the engine, or ``keep`` leaves nothing beside the engine's window.
     """
     watch(model)
     ids = torch.tensor(encode(tokenizer, prompt))
