@@ -56,6 +56,7 @@ class RunSettings:
     press: str | None
     save_rankings: bool
     texts: bool
+    report: dict[str, Any] | None
     study: dict[str, Any] | None
 
 
