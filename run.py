@@ -62,6 +62,7 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     from tokenrank.planning.making import make_plan
     from tokenrank.planning.naming import names_of
     from tokenrank.planning.replay import replayable
+    from tokenrank.report.evaluation_report import EvaluationReport
     from tokenrank.report.logger import Logger
     from tokenrank.report.report import draw, printed
     from tokenrank.work.collecting import collect
@@ -73,6 +74,8 @@ def run(config: DictConfig, folder: RunFolder) -> None:
         with folder.locked():
             try:
                 logger: Logger = build(config.logger, "logger", Logger)
+                if config.get("report") is not None:  # it is used at the end; what is wrong with it is said now
+                    build(config.report, "report", EvaluationReport)
                 plan = make_plan(config)
                 model = load_model(plan)
             except Exception as error:  # any error of planning and loading is bad input; nothing was written

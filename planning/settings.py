@@ -57,6 +57,7 @@ class RunSettings:
     press: str | None
     save_rankings: bool
     texts: bool
+    report: dict[str, Any] | None
     study: dict[str, Any] | None
 
 

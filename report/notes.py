@@ -7,15 +7,17 @@ from tokenrank.records.run_folder import Tables
 from tokenrank.report.contestant_rows import ACCURACY, RANKING, TTFT, kind, names
 
 
-def notes(tables: Tables, environment: Mapping[str, Any]) -> list[str]:
+def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) -> list[str]:
     """One sentence a line.
 
     Args:
         tables: of the run.
         environment: content of environment.json.
+        ours: the evaluation is ranking, accuracy or ttft, of which more can be said.
     """
-    of_accuracy = _means_over(tables) if kind(tables) == ACCURACY else []
-    return [*of_accuracy, *_failed_everywhere(tables), _failed_prompts(tables), *_half_a_run(tables, environment)]
+    of = kind(tables) if ours else None
+    of_accuracy = _means_over(tables) if of == ACCURACY else []
+    return [*of_accuracy, *_failed_everywhere(tables), _failed_prompts(tables, of), *_half_a_run(tables, environment)]
 
 
 def _means_over(tables: Tables) -> list[str]:
@@ -37,16 +39,17 @@ def _failed_everywhere(tables: Tables) -> list[str]:
     return [f"every run failed, see runs.parquet: {', '.join(silent)}"] if silent else []
 
 
-def _failed_prompts(tables: Tables) -> str:
+def _failed_prompts(tables: Tables, of: str | None) -> str:
     """How many prompts are complete, and how many are not."""
     samples, runs = tables.samples, tables.runs
     lost = set(samples.loc[samples["status"] != "ok", "id"]) | set(runs.loc[runs["status"] != "ok", "sample"])
     failed, whole = len(lost), _prompts(len(samples) - len(lost))
+    nothing = f"{_prompts(failed)} failed, see samples.parquet"
     return {
         RANKING: f"{whole} ranked, {failed} failed",
         ACCURACY: f"{whole} answered by every contestant, {failed} not",
         TTFT: f"{whole} timed with every contestant, {failed} not",
-    }.get(kind(tables) or "", f"{_prompts(failed)} failed, see samples.parquet")
+    }.get(of or "", nothing if tables.metrics.empty else f"{whole} measured, {failed} failed")
 
 
 def _prompts(count: int) -> str:

@@ -1,27 +1,18 @@
 """The report of a run folder: its pictures, published.md and the table for the terminal."""
 
 import logging
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from tokenrank.records.run_folder import RunFolder, Tables
 from tokenrank.records.writing import write_text
-from tokenrank.report.contestant_rows import ACCURACY, RANKING, TTFT, kind
-from tokenrank.report.contestant_tables import accuracy_summary, ttft_summary
+from tokenrank.report.contestant_rows import ACCURACY, kind
 from tokenrank.report.drawing import Pictures, write_picture
-from tokenrank.report.grid import contestant_grids, ranking_grids
-from tokenrank.report.latency import latency_pictures
-from tokenrank.report.layer_pairs import layer_pair_pictures
+from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.notes import notes
-from tokenrank.report.plots import layer_pictures
 from tokenrank.report.published import TASK as LONGBENCH
 from tokenrank.report.published import published_text
-from tokenrank.report.study import study_pictures
-from tokenrank.report.table import summary
-from tokenrank.report.tradeoff import tradeoff_pictures
 
 LOG = logging.getLogger("tokenrank")
 
@@ -41,15 +32,18 @@ def draw(folder: RunFolder, k: float | None = None) -> list[str]:
     """
     folder.environment()  # refuses what is no run folder
     tables, config = folder.tables(), _config(folder)
+    report, k = report_of(tables, config.get("report")), _k(tables, config, k)
+    groups = {} if report is None else report.pictures(tables, k, config.get("study"))
     failures: list[str] = []
-    for group, pictures_of in _groups(tables, config.get("study"), _k(tables, config, k)).items():
+    for group, pictures_of in groups.items():
         try:
             pictures = pictures_of()
         except Exception as error:  # whatever it was: the other pictures are still wanted
             failures.append(_failure(f"plots of {group} were not drawn", error))
             continue
         failures += _write_pictures(folder, pictures)
-    if kind(tables) == ACCURACY and len(tables.metrics) and tables.samples["task"].str.startswith(LONGBENCH).all():
+    of_accuracy = config.get("report") is None and kind(tables) == ACCURACY
+    if of_accuracy and len(tables.metrics) and tables.samples["task"].str.startswith(LONGBENCH).all():
         LOG.info("writing %s", folder.published.name)
         try:
             write_text(folder.published, published_text(tables))
@@ -85,38 +79,10 @@ def printed(folder: RunFolder, k: float | None = None) -> str:
     Raises:
         ValueError: as ``draw``.
     """
-    environment, tables = folder.environment(), folder.tables()
-    of = kind(tables)
-    if of == RANKING:
-        shown = summary(tables, _k(tables, _config(folder), k))
-    elif of == ACCURACY:
-        shown = accuracy_summary(tables)
-    elif of == TTFT:
-        shown = ttft_summary(tables)
-    else:
-        shown = "no prompt could be measured"
-    return "\n".join([shown, *notes(tables, environment)])
-
-
-def _groups(tables: Tables, study: Any, k: float) -> dict[str, Callable[[], Pictures]]:
-    """What belongs to the run: a name for messages -> makes the pictures."""
-    found: dict[str, Callable[[], Pictures]] = {}
-    if kind(tables) == RANKING:
-        found = {
-            "layers": partial(layer_pictures, tables.metrics, k),
-            "layer pairs": partial(layer_pair_pictures, tables, k),
-            "the needle grid": partial(ranking_grids, tables, k),
-        }
-        if study:
-            found["the study"] = partial(study_pictures, tables, study, k)
-    elif kind(tables) == ACCURACY:
-        found = {
-            "accuracy against cost": partial(tradeoff_pictures, tables),
-            "the needle grid": partial(contestant_grids, tables),
-        }
-    elif kind(tables) == TTFT:
-        found = {"time to first token": partial(latency_pictures, tables)}
-    return found
+    environment, tables, config = folder.environment(), folder.tables(), _config(folder)
+    report = report_of(tables, config.get("report"))
+    shown = "no prompt could be measured" if report is None else report.printed(tables, _k(tables, config, k))
+    return "\n".join([shown, *notes(tables, environment, ours=config.get("report") is None)])
 
 
 def _config(folder: RunFolder) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def test_a_picture_that_fails_is_one_line_and_the_others_are_drawn(
         raise ValueError("no such\nlayer")
 
     monkeypatch.setattr("tokenrank.report.plots.heat_map", fails)
-    monkeypatch.setattr("tokenrank.report.report.ranking_grids", fails)
+    monkeypatch.setattr("tokenrank.report.evaluation_report.ranking_grids", fails)
     said = draw(run_folder(tmp_path, a_ranking()))
     assert said == [
         *(

@@ -1,0 +1,125 @@
+"""What is drawn and printed of each evaluation: of ours by what the tables hold, of any other by ``report`` in the config."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from hydra.utils import get_object
+
+from tokenrank.records.run_folder import Tables
+from tokenrank.report.contestant_rows import ACCURACY, RANKING, TTFT, kind
+from tokenrank.report.contestant_tables import accuracy_summary, ttft_summary
+from tokenrank.report.drawing import Pictures
+from tokenrank.report.grid import contestant_grids, ranking_grids
+from tokenrank.report.latency import latency_pictures
+from tokenrank.report.layer_pairs import layer_pair_pictures
+from tokenrank.report.plots import layer_pictures
+from tokenrank.report.study import study_pictures
+from tokenrank.report.table import summary
+from tokenrank.report.tradeoff import tradeoff_pictures
+
+Groups = dict[str, Callable[[], Pictures]]  # a name for messages -> makes the pictures
+
+
+class EvaluationReport(ABC):
+    """Pictures and the printed table of one evaluation. Subclasses are frozen dataclasses; their fields are their config."""
+
+    @abstractmethod
+    def printed(self, tables: Tables, k: float) -> str:
+        """The table for the terminal.
+
+        Args:
+            tables: of the run; something was measured.
+            k: percent; which k is shown of the metrics that have one.
+        """
+
+    def pictures(self, tables: Tables, k: float, study: Any) -> Groups:  # noqa: ARG002
+        """The pictures by group, by default none.
+
+        Args:
+            tables: of the run.
+            k: as for ``printed``.
+            study: that entry of the config, or None.
+        """
+        return {}
+
+
+@dataclass(frozen=True)
+class RankingReport(EvaluationReport):
+    """Of evaluation=ranking."""
+
+    def printed(self, tables: Tables, k: float) -> str:
+        """A line a heuristic."""
+        return summary(tables, k)
+
+    def pictures(self, tables: Tables, k: float, study: Any) -> Groups:
+        """Metrics by layer and between layers, the needle grid, the study."""
+        found: Groups = {
+            "layers": partial(layer_pictures, tables.metrics, k),
+            "layer pairs": partial(layer_pair_pictures, tables, k),
+            "the needle grid": partial(ranking_grids, tables, k),
+        }
+        return found | ({"the study": partial(study_pictures, tables, study, k)} if study else {})
+
+
+@dataclass(frozen=True)
+class AccuracyReport(EvaluationReport):
+    """Of evaluation=accuracy."""
+
+    def printed(self, tables: Tables, k: float) -> str:  # noqa: ARG002
+        """A line a contestant and keep rate."""
+        return accuracy_summary(tables)
+
+    def pictures(self, tables: Tables, k: float, study: Any) -> Groups:  # noqa: ARG002
+        """Accuracy against cost, and the needle grid."""
+        return {
+            "accuracy against cost": partial(tradeoff_pictures, tables),
+            "the needle grid": partial(contestant_grids, tables),
+        }
+
+
+@dataclass(frozen=True)
+class TTFTReport(EvaluationReport):
+    """Of evaluation=ttft."""
+
+    def printed(self, tables: Tables, k: float) -> str:  # noqa: ARG002
+        """A line a prompt length, contestant and keep rate."""
+        return ttft_summary(tables)
+
+    def pictures(self, tables: Tables, k: float, study: Any) -> Groups:  # noqa: ARG002
+        """Time to first token."""
+        return {"time to first token": partial(latency_pictures, tables)}
+
+
+OURS: dict[str, EvaluationReport] = {RANKING: RankingReport(), ACCURACY: AccuracyReport(), TTFT: TTFTReport()}
+
+
+def report_of(tables: Tables, node: Mapping[str, Any] | None) -> EvaluationReport | None:
+    """The report of a run; None where nothing was measured.
+
+    Args:
+        tables: of the run.
+        node: the entry ``report`` of its config: None, or a ``_target_`` with its settings.
+
+    Raises:
+        ValueError: the target cannot be imported, is no EvaluationReport, or refuses its settings.
+    """
+    found = kind(tables)
+    if node is None or found is None:
+        return None if found is None else OURS[found]
+    settings = dict(node)
+    name = settings.pop("_target_", None)
+    try:
+        target: Any = get_object(str(name))
+    except Exception as error:  # importing a module can raise anything
+        raise ValueError(f"report._target_ is {name!r}, which cannot be imported: {error}") from error
+    if not isinstance(target, type) or not issubclass(target, EvaluationReport):
+        raise ValueError(
+            f"report._target_ is {name!r}, must be a subclass of {EvaluationReport.__module__}.EvaluationReport"
+        )
+    try:
+        return target(**settings)
+    except TypeError as error:
+        raise ValueError(f"report: {error}") from error
