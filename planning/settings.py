@@ -81,6 +81,8 @@ def run_settings(config: DictConfig) -> RunSettings:
         raise ValueError(f"answer is {settings.answer!r}, must be {GENERATED} or {REFERENCE}")
     if settings.seed < 0:
         raise ValueError(f"seed is {settings.seed}, must be a whole number, at least 0")
+    if not settings.k:
+        raise ValueError("k is empty, must be a list of percentages, as in k=[10,20]")
     if settings.plots["k"] not in settings.k:
         raise ValueError(f"plots.k is {settings.plots['k']}, must be one of k={settings.k}")
     return settings
@@ -99,6 +101,6 @@ def of_the_chosen(config: DictConfig, configs: Path) -> DictConfig:
     copy.heuristic = {
         name: node
         for name, node in config.heuristic.items()
-        if (OmegaConf.is_dict(node) and "_target_" in node) or not (ours / f"{name}.yaml").is_file()
+        if not OmegaConf.is_dict(node) or "_target_" in node or not (ours / f"{name}.yaml").is_file()
     }
     return copy

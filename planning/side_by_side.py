@@ -4,6 +4,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+SETTINGS = ("name", "parameter", "values", "label", "scale", "metric")
+
 
 def side_by_side(config: DictConfig) -> DictConfig:
     """A copy in which every chosen heuristic that has the study's parameter stands once for each of its values.
@@ -16,7 +18,11 @@ def side_by_side(config: DictConfig) -> DictConfig:
         ValueError: values that are no list of different numbers, or a parameter that no chosen heuristic has.
     """
     study = config.get("study")
-    if not study or study.get("points"):
+    if not study:
+        return config
+    _check_names(study)
+    if "points" in study:
+        _check_points(study, config)
         return config
     _check(study, config)
     copy = config.copy()
@@ -36,12 +42,31 @@ def side_by_side(config: DictConfig) -> DictConfig:
     return copy
 
 
-def _check(study: DictConfig, config: DictConfig) -> None:
-    lacking = [key for key in ("name", "parameter", "values", "label", "scale", "metric") if key not in study]
+def _check_names(study: DictConfig) -> None:
+    lacking = [key for key in SETTINGS if key not in study]
     if lacking:
         raise ValueError(
             f"study lacks {', '.join(lacking)}; configs/experiment/claa_window.yaml shows what it must say"
         )
+    unknown = [str(key) for key in study if key not in (*SETTINGS, "points")]
+    if unknown:
+        raise ValueError(f"study.{unknown[0]} is not a setting; there are {', '.join(SETTINGS)}")
+
+
+def _check_points(study: DictConfig, config: DictConfig) -> None:
+    points: Any = OmegaConf.to_container(study, resolve=True)["points"]  # type: ignore[call-overload,index]
+    sound = isinstance(points, dict) and all(
+        name in config.heuristic and isinstance(point, dict) and point.keys() == {"heuristic", "value"}
+        for name, point in points.items()
+    )
+    if not points or not sound:
+        raise ValueError(
+            f"study.points is {points!r}, must map names of chosen heuristics to heuristic and value: leave it out, it follows "
+            "from the other settings"
+        )
+
+
+def _check(study: DictConfig, config: DictConfig) -> None:
     values = study["values"]
     if not OmegaConf.is_list(values) or not values or any(type(value) not in (int, float) for value in values):
         raise ValueError(f"study.values is {values!r}, must be a list of numbers, as in study.values=[1,2,4]")

@@ -26,3 +26,9 @@ def byte_tokenizer() -> Tokenizer:
 def tokenrank(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """``tokenrank("heuristic=claa", ...)`` is ``python run.py heuristic=claa ...``."""
     return command(monkeypatch, capsys, tmp_path)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs draw nothing, which is most of the time of a small one."""
+    monkeypatch.setattr("tokenrank.report.report.draw", lambda folder: [])
