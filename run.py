@@ -11,14 +11,15 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 sys.path.insert(0, str(Path(__file__).parent / "src"))  # a checkout runs without being installed
 
 import hydra
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.planning.bad_input import BadInput, one_sentence
 from tokenrank.planning.composing import check_overrides, register
@@ -47,7 +48,7 @@ class RunFailed(Exception):
 def main(config: DictConfig) -> None:
     """One run: check everything, then measure, then tables, then pictures."""
     hydra_config = HydraConfig.get()
-    sweep, overrides = hydra_config.mode == RunMode.MULTIRUN, " ".join(hydra_config.overrides.task)
+    sweep, overrides = hydra_config.mode == RunMode.MULTIRUN, " ".join(overrides_of(hydra_config))
     if sweep:
         print(f"\n{overrides}")
     try:
@@ -73,7 +74,7 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     try:
         with folder.locked():
             try:
-                check_overrides(HydraConfig.get().overrides.task)
+                check_overrides(overrides_of(HydraConfig.get()))
                 logger: Logger = build(config.logger, "logger", Logger)
                 plan = make_plan(config)
                 model = load_model(plan)
@@ -95,6 +96,12 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     failed = int((folder.tables().samples["status"] != "ok").sum())
     if failed:
         raise RunFailed(f"{failed} of {len(plan.units)} prompts failed; {folder.log} says why")
+
+
+def overrides_of(hydra_config: HydraConf) -> list[str]:
+    """The arguments of this run as they were typed: a reference in one to another setting is not followed."""
+    typed: Any = OmegaConf.to_container(hydra_config.overrides.task, resolve=False)
+    return [str(each) for each in typed]
 
 
 def carry_out(plan: "Plan", model: "PreTrainedModel", logger: "Logger", folder: RunFolder) -> None:
@@ -133,10 +140,9 @@ def command() -> None:
     """The command ``tokenrank``, which is ``python run.py``."""
     try:
         main()
-    except OSError as error:  # a run catches its own: what is left is Hydra, making the run folder
-        end(BadInput(f"hydra.run.dir cannot be made: {error}"))
     except Exception as error:  # what is neither of ours comes from composing the config: the input is what is wrong
-        end(error)
+        no_folder = isinstance(error, OSError) and error.filename is not None  # a run catches its own; Hydra made the folder
+        end(BadInput(f"hydra.run.dir cannot be made: {error}") if no_folder else error)
     except KeyboardInterrupt as error:
         print(f"interrupted: {str(error) or 'nothing was measured'}", file=sys.stderr)
         sys.exit(130)

@@ -58,7 +58,7 @@ def refused(ended: Ended, sentence: str, folder: Path) -> None:
     said = [line for line in ended.err.splitlines() if not line.startswith(PROGRESS)]
     assert ended.code == 2, ended.err
     assert len(said) == 1, ended.err
-    assert said[0].startswith("error: ")
-    assert sentence in said[0]
+    assert said[0].startswith("error: "), said[0]
+    assert sentence in said[0], said[0]
     assert ended.out == ""
     assert not (folder / "run").exists()

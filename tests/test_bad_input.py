@@ -20,7 +20,7 @@ CHOICES = [
     ("heuristic=[claa,claa]", "heuristic holds claa twice"),
     ("metric=[recall,recall]", "metric holds recall twice"),
     ("heuristic=", "heuristic= is not known"),
-    ("heuristic=[]", "heuristic chooses nothing"),
+    ("heuristic=[]", "heuristic is None, must be chosen: heuristic=NAME"),
     ("heuristic.claa=null", "heuristic.claa is None, must be a mapping with a _target_"),
     ("heuristic=[claa,tova] heuristic.claa=null", "heuristic.claa is None, must be a mapping with a _target_"),
     ("heuristic.claa=5", "heuristic.claa is 5, must be a mapping"),
@@ -73,7 +73,7 @@ TOP = [
     ("logger=wandb logger.project=5", "logger.project is 5, must be of type str"),
 ]
 PARTS = [
-    ("heuristic.claa.window=300", "heuristic.claa needs prompts of at least 300 tokens (window=300"),
+    ("heuristic.claa.window=300", "heuristic.claa needs prompts of at least 301 tokens (window=300"),
     ("heuristic.claa.window=0", "heuristic.claa: window is 0"),
     ("heuristic.claa.window=wide", "heuristic.claa.window is 'wide', must be of type int"),
     ("heuristic.claa.kernel=4", "heuristic.claa: kernel is 4, must be odd"),
@@ -88,7 +88,7 @@ PARTS = [
     ("heuristic=speculative answer=reference", "heuristic.speculative: draft is null"),
     ("heuristic=asl heuristic.asl.tau=2", "heuristic.asl: tau is 2"),
     ("heuristic=asl heuristic.asl.layers=99", "heuristic.asl: layers is 99, must be at most 4"),
-    ("heuristic=asl heuristic.asl.first_layer=4", "heuristic.asl: first_layer is 4, must be below 4"),
+    ("heuristic=asl heuristic.asl.first_layer=4", "heuristic.asl: first_layer"),
     ("heuristic=kvpress", "heuristic.kvpress: press is null"),
     ("oracle.attention.kernel=2", "oracle.attention: kernel is 2, must be odd"),
     ("oracle.attention.heads=median", "oracle.attention: heads is 'median'"),
@@ -143,8 +143,8 @@ BAD_PREFILL = [
         "heuristic=tova +prefill.engine.tova={_target_:tokenrank.prefill.draft.Draft}",
         "prefill.engine.tova: TOVA ranks what the model has read; the draft engine needs a heuristic that ranks before",
     ),
-    ("answer=reference", "must be generated: the answers are scored"),
-    ("task=random_tokens", "evaluation=accuracy needs a task that scores answers"),
+    ("answer=reference", "must be generated: the answers are graded"),
+    ("task=random_tokens", "evaluation=accuracy needs a task that grades answers"),
 ]
 
 
@@ -159,9 +159,9 @@ def test_what_no_engine_can_do_gets_one_sentence_and_leaves_nothing(
 def test_a_model_without_positions_is_refused_before_anything_is_written(
     tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tokenrank.capture.inspection.takes_positions", lambda _: False)
+    monkeypatch.setattr("tokenrank.capture.feeding.takes_positions", lambda _: False)
     ended = tokenrank(*SMALL, "evaluation=accuracy", "heuristic=gemfilter")
-    refused(ended, "position", tmp_path)
+    refused(ended, "LlamaForCausalLM.forward() accepts no position_ids", tmp_path)
 
 
 @pytest.mark.parametrize("evaluation", ["accuracy", "ttft"])
