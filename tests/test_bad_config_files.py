@@ -80,7 +80,7 @@ CALLED = [
     "heuristic.claa.window={{_target_:{}}}",
     "heuristic.claa.window=[{{_target_:{}}}]",
     "+heuristic.claa.extra={{_target_:{},_args_:[1]}}",
-    "metric.recall.measure={{_target_:{}}}",
+    "metric.recall.measure={{_target_:{},_partial_:false}}",
     "heuristic.claa={{_target_:{},_partial_:true}}",
 ]  # fmt: skip
 
