@@ -39,11 +39,14 @@ def build(node: Any, name: str, base: Bases) -> Any:
         raise ValueError(f"{name}._target_ is {settings['_target_']!r}, which cannot be imported: {error}") from error
     _check_target(target, name, base)
     _check_special(settings, name)
+    if dataclasses.is_dataclass(target):
+        _check_known({field.name for field in dataclasses.fields(target) if field.init} | {"_target_"}, settings, name)
     _check_types(target, settings, name)
     try:
         return instantiate(node, _convert_="all")
     except (InstantiationException, ImportError) as error:
-        raise ValueError(f"{name}: {error.__cause__ or error}") from error
+        said = str(error.__cause__ or error)
+        raise ValueError(said if said.startswith(f"{name}.") else f"{name}: {said}") from error
 
 
 @contextmanager
@@ -81,9 +84,7 @@ def check_settings(kind: type, settings: Any, name: str) -> None:
         raise ValueError(f"{name} is {settings!r}, must be a mapping")
     known = {field.name for field in dataclasses.fields(kind)}
     prefix = f"{name}." if name else ""
-    for setting in settings:
-        if setting not in known:
-            raise ValueError(f"{prefix}{setting} is not a setting; there are {', '.join(sorted(known))}")
+    _check_known(known, settings, name)
     for field in dataclasses.fields(kind):
         if field.name not in settings:
             raise ValueError(f"{prefix}{field.name} is missing")
@@ -95,6 +96,13 @@ def _check_target(target: Any, name: str, base: Bases) -> None:
     if not isinstance(target, type) or not issubclass(target, bases):
         wanted = " or ".join(f"{each.__module__}.{each.__qualname__}" for each in bases)
         raise ValueError(f"{name}._target_ is {target!r}, must be a subclass of {wanted}")
+
+
+def _check_known(known: set[str], settings: Mapping[str, Any], name: str) -> None:
+    for setting in settings:
+        if setting not in known:
+            there = ", ".join(sorted(known - {"_target_"})) or "none"
+            raise ValueError(f"{name}.{setting} is not a setting; there are {there}".removeprefix("."))
 
 
 def _check_special(settings: Any, name: str, *, inside: bool = False) -> None:
@@ -127,11 +135,15 @@ def _check_types(target: Any, settings: Any, name: str) -> None:
 
 
 def _described(hint: Any) -> str:
-    """``of type int | null``, ``a list of whole numbers, as in [1,2]``."""
+    """``of type int or null``, ``a list of whole numbers, as in [1,2]``."""
     if get_origin(hint) is list:
         kinds = {int: "whole numbers, as in [1,2]", float: "numbers, as in [1,2.5]", str: "names, as in [a,b]"}
         return f"a list of {kinds.get(get_args(hint)[0], str(hint))}"
-    return f"of type {str(getattr(hint, '__name__', hint)).replace('None', 'null')}"
+    if isinstance(hint, UnionType):
+        return " or ".join(map(_described, get_args(hint)))
+    if get_origin(hint) is dict:
+        return "a mapping"
+    return "null" if hint is NoneType else f"of type {getattr(hint, '__name__', hint)}"
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -4,9 +4,11 @@ import hashlib
 import os
 import platform
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 NOT_IN_ALL = ("kvpress",)  # needs the package kvpress and the setting press
@@ -18,6 +20,17 @@ def register(configs: Path) -> None:
     ConfigStore.instance().store(name="all", group="heuristic", node={"defaults": names})
     OmegaConf.register_new_resolver("short_hash", short_hash, replace=True)
     OmegaConf.register_new_resolver("run_id", run_id, replace=True, use_cache=True)
+
+
+def check_overrides(overrides: Iterable[str]) -> None:
+    """Raises ValueError for a config chosen twice, as in ``heuristic=[claa,claa]``, of which Hydra would make one."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        chosen = override.value()
+        twice = isinstance(chosen, list) and [
+            name for name in chosen if isinstance(name, str) and chosen.count(name) > 1
+        ]
+        if twice:
+            raise ValueError(f"{override.key_or_group} holds {twice[0]} twice")
 
 
 def run_id() -> str:

@@ -18,6 +18,12 @@ from tokenrank.records.schema import FULL, ORACLE, RANDOM
 ANY = "any"  # the engine of heuristics that have no line of their own
 
 
+def build_engines(config: DictConfig) -> None:
+    """Builds every engine of the config: what is wrong with one is found before the model's files are asked for."""
+    for name, node in config.prefill.engine.items():
+        build(node, f"prefill.engine.{name}", Engine)
+
+
 def contestants(
     config: DictConfig, seed: int, heuristics: Mapping[str, Heuristic], layers: ModelLayers, evaluation: Evaluation
 ) -> tuple[Contestant, ...]:

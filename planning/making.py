@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tokenrank.capture.feeding import check_positions
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.evaluation import Evaluation
@@ -17,7 +18,7 @@ from tokenrank.models.pretrained import Pretrained
 from tokenrank.oracle.bound import Bound
 from tokenrank.oracle.oracle import Oracle
 from tokenrank.planning.building import build, build_all, naming
-from tokenrank.planning.contestants import contestants
+from tokenrank.planning.contestants import build_engines, contestants
 from tokenrank.planning.keys import unit_keys
 from tokenrank.planning.settings import RunSettings, of_the_chosen, run_settings
 from tokenrank.planning.side_by_side import side_by_side
@@ -43,9 +44,14 @@ def make_plan(config: DictConfig) -> Plan:
     oracle = _only_oracle(config)
     source: Pretrained = build(config.model, "model", Pretrained)
     task: Task = build(config.task, "task", Task)
+    if evaluation.runs_engines:
+        build_engines(config)
     log.info("reading the tokenizer and the config of %s", source.label)
     tokenizer = source.tokenizer()
-    layers = model_layers(source.skeleton())
+    skeleton = source.skeleton()
+    layers = model_layers(skeleton)
+    if evaluation.runs_engines:
+        check_positions(skeleton)
     for name, each in heuristics.items():
         with naming(f"heuristic.{name}"):
             each.check(tokenizer, settings.answer)

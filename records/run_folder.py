@@ -12,7 +12,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from tokenrank.records.files import sweep_unfinished
+from tokenrank.records.files import PREFIX, sweep_unfinished
 from tokenrank.records.record import Record, read_record, write_record
 from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY, Columns, table
 from tokenrank.records.writing import write_json, write_table, write_tensors, write_text
@@ -156,9 +156,13 @@ class RunFolder:
         """Writes the record of a unit."""
         write_record(self.path / "records" / f"{record.unit}.parquet", record)
 
+    def record_files(self) -> list[Path]:
+        """Files of the records; what a killed process left unfinished is none."""
+        return [file for file in (self.path / "records").glob("*.parquet") if not file.name.startswith(PREFIX)]
+
     def records(self) -> list[Record]:
         """All records, in the order of the plan."""
-        found = [read_record(file) for file in (self.path / "records").glob("*.parquet")]
+        found = [read_record(file) for file in self.record_files()]
         return sorted(found, key=lambda record: record.number)
 
     def write_rankings(self, sample: str, tensors: Mapping[str, Tensor]) -> None:
