@@ -23,3 +23,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(library, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Also the functions that were not imported yet, so that a notebook completes them."""
+    return sorted({*globals(), *__all__})
