@@ -10,9 +10,9 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.reading import read
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
-from tokenrank.evaluation.checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row, reason
 from tokenrank.evaluation.flops_counter import FlopCounts
+from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.oracle.oracle import Answer, AnsweredPrompt
 from tokenrank.prefill.contestant import Contestant

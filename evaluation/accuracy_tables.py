@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tokenrank.evaluation.evaluation import Row
-from tokenrank.evaluation.summaries import contestant_names, over_prompts
+from tokenrank.evaluation.summary_rows import contestant_names, over_prompts
 from tokenrank.metrics.gap_closed import gap_closed
 from tokenrank.records.schema import FULL, ORACLE, RANDOM, SUMMARY, concatenated, table
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tokenrank.evaluation.checks import check_percentages, check_whole
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
 from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.scoring import Ranked, rank
-from tokenrank.evaluation.summaries import layer_pairs, over_layers_of_prompts, over_prompts
+from tokenrank.evaluation.setting_checks import check_percentages, check_whole
+from tokenrank.evaluation.summary_rows import layer_pairs, over_layers_of_prompts, over_prompts
 from tokenrank.records.schema import METRICS, SUMMARY, concatenated
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import pandas as pd
 from transformers import PreTrainedModel
 
 from tokenrank.evaluation.accuracy import check_kept
-from tokenrank.evaluation.checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
-from tokenrank.evaluation.summaries import known, rows_of
+from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
+from tokenrank.evaluation.summary_rows import known, rows_of
 from tokenrank.evaluation.timing import Timed, count, guarded, look_at_memory, time_once, timed_contestants
 from tokenrank.records.schema import FULL, SUMMARY, table
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tokenrank.evaluation.checks import check_percentages
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
+from tokenrank.evaluation.setting_checks import check_percentages
 from tokenrank.planning.building import check_settings
 
 GROUPS = ("model", "task", "heuristic", "oracle", "metric", "prefill", "evaluation", "logger")

@@ -22,7 +22,7 @@ from tokenrank.heuristics.controls import Recency
 from tokenrank.heuristics.gemfilter import GemFilter
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.speculative import Speculative
-from tokenrank.oracle.attention import AttentionOracle
+from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.bound import Bound
 from tokenrank.prefill.engine import Full
 from tokenrank.prefill.layerwise import Layerwise

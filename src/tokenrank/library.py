@@ -15,13 +15,13 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from tokenrank.capture.attention import watch
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
-from tokenrank.evaluation.checks import check_percentages, check_whole
 from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
 from tokenrank.evaluation.scoring import rank as rank_prompt
+from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric, tokens_kept
-from tokenrank.oracle.attention import AttentionOracle
+from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.bound import Bound
 from tokenrank.oracle.oracle import Answer, Oracle
 from tokenrank.planning.building import build, naming
@@ -138,7 +138,8 @@ def answer(
     if heuristic is None:
         if engine is not None and not isinstance(engine, Full):
             raise ValueError(f"heuristic is None, and the engine {engine.kind} needs one")
-        chosen, kept = engine or Full(), tokens
+        chosen: Engine = engine or Full()
+        kept = tokens
     else:
         _prepare(heuristic, model, tokenizer, layers, [asked], GENERATED)
         chosen = (engine or _own_engine(heuristic)).resolved(heuristic, layers)

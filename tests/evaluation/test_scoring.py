@@ -16,7 +16,7 @@ from tokenrank.heuristics.fastkv import FastKV
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.snapkv import SnapKV
 from tokenrank.models.architectures import tiny_of
-from tokenrank.oracle.attention import AttentionOracle
+from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Truth
 from tokenrank.tasks.task import Prompt
 

@@ -13,8 +13,9 @@ from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.planning import keys
 from tokenrank.planning.building import build
-from tokenrank.planning.keys import digest, ids_digest, source_digest, unit_keys
+from tokenrank.planning.keys import source_digest, unit_keys
 from tokenrank.planning.making import resolved
+from tokenrank.records.digests import digest, ids_digest
 from tokenrank.tasks.task import Prompt
 
 PROMPT = Prompt("p", "niah", tuple(range(60)), 4, answers=("12345",), needle=range(5, 9))

@@ -14,7 +14,7 @@ from tokenrank.evaluation.ranking import RankingAgreement
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.models.architectures import ARCHITECTURES, SHAPE
 from tokenrank.models.tiny import Tiny, byte_tokenizer
-from tokenrank.oracle.attention import AttentionOracle
+from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.planning.making import layer_note, make_plan
 
 PROMPTS = {"_target_": "tests.doubles.GivenPrompts"}
@@ -79,7 +79,7 @@ def test_the_given_config_is_left_as_it_was() -> None:
         ("metric", {}, "metric chooses nothing"),
         ("metric__recall__at_k", 1, r"metric\.recall\.at_k is 1, must be of type bool"),
         ("oracle", {}, "oracle chooses nothing"),
-        ("oracle__two", {"_target_": "tokenrank.oracle.attention.AttentionOracle"}, "oracle chooses attention, two, must be one"),
+        ("oracle__two", {"_target_": "tokenrank.oracle.answer_attention.AttentionOracle"}, "oracle chooses attention, two, must be one"),
         ("oracle__attention__layers", "some", r"oracle\.attention: layers is 'some'"),
         ("model__layers", 0, r"model: model\.layers is 0, must be at least 1"),
         ("model__dtype", "float8", r"model: model\.dtype is 'float8'"),

@@ -11,7 +11,7 @@ from tests.plans import plan, records
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.plan import Plan
 from tokenrank.models.tiny import Tiny
-from tokenrank.planning.keys import ids_digest
+from tokenrank.records.digests import ids_digest
 from tokenrank.records.messages import messages_to
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import wilcoxon
 
-from tokenrank.evaluation.summaries import layer_pairs, over_layers_of_prompts, over_prompts
+from tokenrank.evaluation.summary_rows import layer_pairs, over_layers_of_prompts, over_prompts
 from tokenrank.metrics.intervals import bootstrap_means, holm
 from tokenrank.records.schema import MEASURED, METRICS, SUMMARY, table
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokenrank.evaluation.checks import check_percentages, check_whole, refuse_rankings
+from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 
 
 @pytest.mark.parametrize(
