@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: install demo test check conformance bench clean
+.PHONY: install demo test check conformance wheel bench clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -34,8 +34,13 @@ check: install
 conformance: install
 	$(PY) -m pytest -m conformance tests/test_conformance.py
 
+# The wheel in a fresh environment and an unrelated folder; INTERPRETERS="python3.12 python3.13" tries others.
+wheel: install
+	$(PY) scripts/check_wheel.py $(INTERPRETERS)
+
+# LONGBENCH=FOLDER: LongBench's jsonl files with its two template files.
 bench: install
-	$(PY) scripts/bench_overhead.py
+	$(PY) scripts/bench_overhead.py longbench=$(LONGBENCH)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -11,19 +11,26 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 sys.path.insert(0, str(Path(__file__).parent / "src"))  # a checkout runs without being installed
 
 import hydra
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.planning.bad_input import BadInput, one_sentence
-from tokenrank.planning.composing import register
+from tokenrank.planning.composing import check_overrides, register
 from tokenrank.records.messages import log, messages_to, messages_to_terminal
 from tokenrank.records.run_folder import FolderRefused, RunFolder
+
+if TYPE_CHECKING:  # imported where they are used: the first import of transformers takes seconds
+    from transformers import PreTrainedModel
+
+    from tokenrank.evaluation.plan import Plan
+    from tokenrank.report.logger import Logger
 
 CONFIGS = Path(__file__).parent / "configs"  # of the checkout, or of the installed package
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -40,18 +47,17 @@ class RunFailed(Exception):
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="run")
 def main(config: DictConfig) -> None:
     """One run: check everything, then measure, then tables, then pictures."""
-    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    hydra_config = HydraConfig.get()
+    sweep, overrides = hydra_config.mode == RunMode.MULTIRUN, " ".join(overrides_of(hydra_config))
     if sweep:
-        print(f"\n{' '.join(HydraConfig.get().overrides.task)}")
+        print(f"\n{overrides}")
     try:
-        run(config, RunFolder(Path(HydraConfig.get().runtime.output_dir)))
+        run(config, RunFolder(Path(hydra_config.runtime.output_dir)))
     except (BadInput, RunFailed) as error:
         if sweep:
-            print(f"{' '.join(HydraConfig.get().overrides.task)}: {one_sentence(error)}", file=sys.stderr)
+            print(f"{overrides}: {one_sentence(error)}", file=sys.stderr)
             raise  # the other runs of a sweep go on; its exit code is that of the first error
         end(error)
-    except Exception as error:
-        raise RunFailed(f"an error of tokenrank's own, please report it: {type(error).__name__}: {error}") from error
 
 
 def run(config: DictConfig, folder: RunFolder) -> None:
@@ -60,45 +66,70 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     log.info("starting")  # transformers takes seconds to import
     from tokenrank.planning.building import build
     from tokenrank.planning.making import make_plan
-    from tokenrank.planning.naming import names_of
     from tokenrank.planning.replay import replayable
     from tokenrank.report.evaluation_report import EvaluationReport
     from tokenrank.report.logger import Logger
-    from tokenrank.report.report import draw, printed
-    from tokenrank.work.collecting import collect
     from tokenrank.work.environment import environment
     from tokenrank.work.loading import load_model
-    from tokenrank.work.loop import work
+    from tokenrank.work.loop import layer_record
 
     try:
         with folder.locked():
             try:
+                check_overrides(overrides_of(HydraConfig.get()))
                 logger: Logger = build(config.logger, "logger", Logger)
                 if config.get("report") is not None:  # it is used at the end; what is wrong with it is said now
                     build(config.report, "report", EvaluationReport)
                 plan = make_plan(config)
                 model = load_model(plan)
-            except (
-                Exception
-            ) as error:  # whatever preparation raises: nothing was written, and the input is what is wrong
+            except Exception as error:  # whatever it is: nothing was written yet, and the input is what is wrong
                 raise BadInput(one_sentence(error)) from error
-            units = {"units": [unit.name for unit in plan.units]}
-            folder.begin(environment(model.device, config.seed) | units, replayable(plan.config))
+            known = {"layers": layer_record(plan), "units": [unit.name for unit in plan.units]}
+            folder.begin(environment(model.device, plan.config.seed) | known, replayable(plan.config))
             with messages_to(folder.log):
-                work(plan, model, folder)
-                folder.write_tables(collect(plan.evaluation, folder.records()))
-                log.info("drawing the pictures")
-                for failure in draw(folder):
-                    log.warning(failure)
-                print(printed(folder))
-                logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
+                carry_out(plan, model, logger, folder)
     except FolderRefused as error:
         raise BadInput(one_sentence(error)) from error
     except OSError as error:
         raise RunFailed(f"the run broke off: {error}") from error
+    except (BadInput, RunFailed):
+        raise
+    except Exception as error:
+        own = f"an error of tokenrank's own, please report it with {folder.log}"
+        raise RunFailed(f"{own}: {type(error).__name__}: {error}") from error
     failed = int((folder.tables().samples["status"] != "ok").sum())
     if failed:
         raise RunFailed(f"{failed} of {len(plan.units)} prompts failed; {folder.log} says why")
+
+
+def overrides_of(hydra_config: HydraConf) -> list[str]:
+    """The arguments of this run as they were typed: a reference in one to another setting is not followed."""
+    typed: Any = OmegaConf.to_container(hydra_config.overrides.task, resolve=False)
+    return [str(each) for each in typed]
+
+
+def carry_out(plan: "Plan", model: "PreTrainedModel", logger: "Logger", folder: RunFolder) -> None:
+    """Work, collect, report; the traceback of what breaks it off goes to run.log."""
+    from tokenrank.planning.naming import names_of
+    from tokenrank.report.report import draw, printed
+    from tokenrank.work.collecting import collect
+    from tokenrank.work.loop import work
+
+    try:
+        work(plan, model, folder)
+        folder.write_tables(collect(plan.evaluation, folder.records()))
+        log.info("drawing the pictures")
+        for failure in draw(folder):
+            log.warning(failure)
+        print(printed(folder))
+        print(f"tables and plots in {folder.path}")
+        logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
+    except KeyboardInterrupt:
+        done = f"{len(folder.record_files())} of {len(plan.units)} units are done"
+        raise KeyboardInterrupt(f"{done}; python scripts/collect.py {folder.path} makes their tables") from None
+    except Exception as error:
+        log.debug("the run broke off", exc_info=error)  # to run.log alone: the sentence for the terminal follows
+        raise
 
 
 def end(error: BaseException) -> NoReturn:
@@ -113,15 +144,13 @@ def command() -> None:
     """The command ``tokenrank``, which is ``python run.py``."""
     try:
         main()
-    except (
-        Exception
-    ) as error:  # what is neither of ours comes from composing the config, and the input is what is wrong
-        end(error)
-    except KeyboardInterrupt:
-        print(
-            "interrupted: what was measured is in the run folder; scripts/collect.py FOLDER makes its tables",
-            file=sys.stderr,
-        )
+    except Exception as error:  # what is neither of ours comes from composing the config: the input is what is wrong
+        no_folder = (
+            isinstance(error, OSError) and error.filename is not None
+        )  # a run catches its own; Hydra made the folder
+        end(BadInput(f"hydra.run.dir cannot be made: {error}") if no_folder else error)
+    except KeyboardInterrupt as error:
+        print(f"interrupted: {str(error) or 'nothing was measured'}", file=sys.stderr)
         sys.exit(130)
 
 

@@ -15,6 +15,14 @@ def takes_positions(model: PreTrainedModel) -> bool:
     return "position_ids" in inspect.signature(model.forward).parameters
 
 
+def check_positions(model: PreTrainedModel) -> None:
+    """Raises ValueError for a model whose forward() accepts no position_ids; weights are not needed."""
+    if not takes_positions(model):
+        raise ValueError(
+            f"{type(model).__name__}.forward() accepts no position_ids, which a run on some of a prompt's tokens needs"
+        )
+
+
 def input_device(model: PreTrainedModel) -> torch.device:
     """Device of the input embeddings."""
     return next(model.get_input_embeddings().parameters()).device

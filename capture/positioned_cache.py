@@ -10,15 +10,12 @@ from tokenrank.capture.cache import keep_in_cache, reserve_less, reserved_cache
 
 
 class PositionedCache:
-    """Keys and values of the tokens that each layer keeps; each key head of a layer may keep other ones.
-
-    Positions are stored for layers with a sliding window only: elsewhere a decoded token sees all that is held.
-    """
+    """Keys and values of the tokens that each layer keeps, and their positions; each key head of a layer may keep other ones."""
 
     def __init__(self, config: PreTrainedConfig, capacity: int) -> None:
         """Empty, for a model of this config and at most ``capacity`` tokens a layer."""
         self.cache = reserved_cache(config, capacity)
-        self._positions: dict[int, Tensor] = {}  # windowed layer -> (kv_heads or 1, held)
+        self._pieces: dict[int, list[Tensor]] = {}  # layer -> positions, (kv_heads or 1, tokens) each; joined when read
         self._windows: dict[int, int] = {}  # windowed layer -> tokens
 
     def add(self, layer: int, positions: Tensor, window: int | None) -> None:
@@ -29,12 +26,9 @@ class PositionedCache:
             positions: (new tokens,) int64.
             window: the layer's sliding window in tokens, if it has one.
         """
-        if window is None:
-            return
-        held = self._positions.get(layer)
-        new = positions[None]
-        self._positions[layer] = new if held is None else torch.cat([held, new.expand(len(held), -1)], dim=1)
-        self._windows[layer] = window
+        self._pieces.setdefault(layer, []).append(positions[None])
+        if window is not None:
+            self._windows[layer] = window
 
     def keep(self, layer: int, rows: Tensor, positions: Tensor) -> None:
         """Keeps only some tokens of a layer; the attention call under way still sees all.
@@ -45,16 +39,30 @@ class PositionedCache:
             positions: (held,) int64 positions of the tokens held.
         """
         keep_in_cache(self.cache, layer, rows)
-        if layer in self._positions:
-            self._positions[layer] = positions[rows.to(positions.device)]
+        self._pieces[layer] = [positions[rows.to(positions.device)]]
 
     def reserve_less(self, tokens: int) -> None:
         """Lowers the capacity of layers that are still empty by tokens that will not reach them."""
         reserve_less(self.cache, tokens)
 
+    def held(self, layer: int) -> Tensor:
+        """(kv_heads or 1, held) int64 positions of the tokens that a layer holds; 1 row where all key heads hold the same.
+
+        Raises:
+            ValueError: the layer has no attention, or nothing was read yet.
+        """
+        if layer not in self._pieces:
+            known = ", ".join(map(str, sorted(self._pieces))) or "none"
+            raise ValueError(f"layer {layer} holds no tokens; the layers that do: {known}")
+        pieces = self._pieces[layer]
+        if len(pieces) > 1:
+            heads = max(map(len, pieces))
+            pieces[:] = [torch.cat([each.expand(heads, -1) for each in pieces], dim=1)]
+        return pieces[0]
+
     def positions(self, layer: int) -> Tensor | None:
-        """(kv_heads or 1, held) int64 positions of what a windowed layer holds; None for other layers."""
-        return self._positions.get(layer)
+        """``held`` of a windowed layer; None for other layers, of which a decoded token sees all that is held."""
+        return self.held(layer) if layer in self._windows else None
 
     def nbytes(self, last_position: Tensor) -> int:
         """Bytes of the keys and values that a next token can see.
@@ -70,7 +78,7 @@ class PositionedCache:
             heads, held = layer.keys.shape[1:3]
             seen = heads * held
             if number in self._windows:
-                reach = self._positions[number] > last_position + 1 - self._windows[number]
+                reach = self.held(number) > last_position + 1 - self._windows[number]
                 seen = int(reach.expand(heads, -1).sum())
             total += seen * (layer.keys.nbytes + layer.values.nbytes) // (heads * held)
         return total

@@ -17,7 +17,7 @@ from tokenrank.capture.attention import FUSED, watch
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.fed_tokens import FedTokens
-from tokenrank.capture.feeding import input_device, last_logits, takes_positions
+from tokenrank.capture.feeding import check_positions, input_device, last_logits
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.position_masks import PositionMasks
@@ -68,10 +68,7 @@ class PrunedRun:
             ValueError: an empty prompt, or a model that cannot be watched or accepts no positions.
         """
         watch(model)
-        if not takes_positions(model):
-            raise ValueError(
-                f"{type(model).__name__}.forward() accepts no position_ids, which a run on some of a prompt's tokens needs"
-            )
+        check_positions(model)
         self.model, self.device = model, input_device(model)
         self.fed = FedTokens(input_ids.to(self.device), positions)
         self.kept = PositionedCache(model.config, len(input_ids) + answer_tokens)

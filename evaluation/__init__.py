@@ -1,1 +1,1 @@
-"""What a run measures; each one straight function over samples."""
+"""Evaluations (ranking, accuracy, ttft): how a unit is measured, and which tables follow."""

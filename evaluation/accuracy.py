@@ -10,9 +10,9 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.reading import read
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
-from tokenrank.evaluation.checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row, reason
 from tokenrank.evaluation.flops_counter import FlopCounts
+from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.oracle.oracle import Answer, AnsweredPrompt
 from tokenrank.prefill.contestant import Contestant
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Accuracy(Evaluation):
-    """Every contestant answers every prompt at every keep rate; full prefill, the oracle and random stand beside them.
+    """Every contestant answers every prompt at every keep rate; full prefill, the oracle and random are added.
 
     Operations are counted in a prefill of their own, the first time that a contestant reads so many tokens, so that counting
-    slows nothing that is timed.
+    does not affect the times.
     """
 
-    keep: list[float]  # percent of the prompt's tokens that stay
+    keep: list[float]  # keep rates: percent of the prompt's tokens that stay
     save_rankings: bool = False  # must be false
     seed: int = 0  # of the bootstrap
     resamples: int = 10000  # of the bootstrap
@@ -51,7 +51,7 @@ class Accuracy(Evaluation):
         refuse_rankings(self.save_rankings)
 
     def check(self, plan: "Plan") -> None:
-        """Raises ValueError for a task that grades no answers, an answer that is not generated, or keep rates that cannot be."""
+        """Raises ValueError for a task that grades no answers, an answer that is not generated, or keep rates that are too low."""
         if not plan.task.grades_answers:
             raise ValueError("evaluation=accuracy needs a task that grades answers, such as niah, longbench or ruler")
         if plan.answer != "generated":
@@ -112,7 +112,7 @@ class Accuracy(Evaluation):
     def _run(
         self, plan: "Plan", model: PreTrainedModel, prompt: Prompt, contestant: Contestant, rate: float
     ) -> dict[str, Any]:
-        """One answer by one contestant and what it cost, or why there is none."""
+        """One answer by one contestant with its cost, or the error."""
         ids, kept = torch.tensor(prompt.input_ids), tokens_kept(rate, len(prompt.input_ids))
         row = {"engine": contestant.engine.kind, "heuristic": contestant.name, "keep": rate, "kept_tokens": kept}
         job = Job(model, contestant.heuristic, ids, kept, prompt.max_new_tokens)
@@ -126,12 +126,12 @@ class Accuracy(Evaluation):
             answer = done.answer(job.answer_tokens)
             decode_seconds = time.perf_counter() - started
             graded = self._graded(plan, prompt, answer)
-        except Exception as error:  # whatever it was: the other contestants are still worth their run
+        except Exception as error:  # any error is recorded, and the other contestants go on
             return row | {"status": "failed", "error": reason(error)}
         return row | graded | {
             "kept": kept_places,
             "prefill_seconds": seconds,
-            "choosing_seconds": None if job.device.type == "cuda" else done.choosing_seconds,  # there it takes ttft's clock
+            "choosing_seconds": None if job.device.type == "cuda" else done.choosing_seconds,  # a GPU must be synchronised for it, as ttft does
             "decode_seconds": decode_seconds,
             "flops": operations,
             "kv_bytes": kv_bytes,

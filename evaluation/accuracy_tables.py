@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tokenrank.evaluation.evaluation import Row
-from tokenrank.evaluation.summaries import contestant_names, over_prompts
+from tokenrank.evaluation.summary_rows import contestant_names, over_prompts
 from tokenrank.metrics.gap_closed import gap_closed
 from tokenrank.records.schema import FULL, ORACLE, RANDOM, SUMMARY, concatenated, table
 
@@ -16,7 +16,7 @@ RATIOS = {"prefill_seconds": "prefill_ratio", "flops": "flops_ratio", "kv_bytes"
 def costs(run: Mapping[str, Any], full: Mapping[str, Any]) -> Iterator[Row]:
     """Measured values of one run, and its costs as ratios to the full prefill's.
 
-    The oracle's ranking costs a whole answer, so its time is no speed and is left out.
+    The oracle ranks only after a whole answer, so its time is left out.
     """
     whose = {name: run[name] for name in ("engine", "heuristic", "keep")}
     for metric in ("accuracy", "flops", "kv_bytes", "prefill_seconds"):
@@ -38,13 +38,13 @@ def accuracy_summary(measured: pd.DataFrame, keep: list[float], seed: int, resam
         at_each, ["keep", "metric", "statistic"], seed, resamples, lambda group: group["metric"] == "accuracy"
     )
     full = (means["engine"] == FULL) & means["against"].isna()
-    means.loc[full, "keep"] = 100.0  # the same at every keep rate, so said once
+    means.loc[full, "keep"] = 100.0  # the same at every keep rate, so one row
     gaps = table(_gaps(at_each[at_each["metric"] == "accuracy"], seed, resamples), SUMMARY)
     return concatenated([means.drop_duplicates(), gaps], SUMMARY)
 
 
 def at_each_rate(measured: pd.DataFrame, keep: list[float]) -> pd.DataFrame:
-    """The rows by keep rate, those of the full prefill, which knows no keep rate, repeated at each."""
+    """The rows by keep rate; those of the full prefill, which is the same at all, are repeated at each."""
     full = measured["engine"] == FULL
     return pd.concat([measured[full].assign(keep=rate) for rate in keep] + [measured[~full]], ignore_index=True)
 
@@ -62,7 +62,7 @@ def answered_by_all(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gaps(accuracy: pd.DataFrame, seed: int, resamples: int) -> Iterator[Row]:
-    """Rows of ``gap_closed``, where the oracle and random stand beside the contestants."""
+    """Rows of ``gap_closed``, where the oracle and random are among the contestants."""
     for rate, group in accuracy.groupby("keep", sort=False):
         named = group.assign(contestant=contestant_names(group))
         wide = named.pivot(index=["task", "sample"], columns="contestant", values="value")

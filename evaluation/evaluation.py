@@ -1,4 +1,4 @@
-"""What every evaluation says: whether a plan can be measured, how one unit is, and what follows from all of them."""
+"""What every evaluation provides: a check of the plan, the measurement of a unit, and the summary of all units."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -20,23 +20,21 @@ Advance = Callable[[int], object]
 class Measurement:
     """What was measured of one unit."""
 
-    sample: (
-        Row  # what its row of samples.parquet gets beyond the prompt's own facts; ``error`` where a contestant failed
-    )
+    sample: Row  # columns of its row of samples.parquet; ``error`` where a contestant failed
     rows: list[Row]  # as records.schema.MEASURED, without model, task and sample
     runs: list[Row] = field(default_factory=list)  # as records.schema.RUNS, without task and sample
-    rankings: Mapping[str, Tensor] | None = None  # what save_rankings saves
+    rankings: Mapping[str, Tensor] | None = None  # tensors that save_rankings writes
 
 
 class Evaluation(ABC):
     """What a run measures. Its fields are its settings, all of them checked without weights."""
 
-    kind: ClassVar[str]  # what it is called: ranking, accuracy, ttft
+    kind: ClassVar[str]  # its name: ranking, accuracy, ttft
     summary_settings: ClassVar[
         tuple[str, ...]
     ] = ()  # fields that only ``summarize`` reads: records do not depend on them
     runs_engines: ClassVar[bool] = False  # true: contestants are engines at several keep rates
-    adds_controls: ClassVar[bool] = False  # true: the oracle and random stand beside the chosen heuristics
+    adds_controls: ClassVar[bool] = False  # true: the oracle and random are added to the chosen heuristics
 
     def check(self, plan: "Plan") -> None:  # noqa: B027 - planning has checked what most need
         """Raises ValueError, with one sentence, if this plan cannot be measured."""
@@ -58,7 +56,7 @@ class Evaluation(ABC):
 
     @abstractmethod
     def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-        """What follows from all records: rows of summary.parquet.
+        """The rows of summary.parquet, from all records.
 
         Args:
             measured: as records.schema.MEASURED, of all records in the order of the plan.
@@ -70,5 +68,5 @@ class Evaluation(ABC):
 
 
 def reason(error: BaseException) -> str:
-    """What a table says of an error."""
+    """The text of an error in tables."""
     return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Floating-point operations of whatever runs inside a block, counted as they are run."""
+"""Counts the floating-point operations of the matrix products that run inside a block."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ aten = torch.ops.aten
 
 @dataclass
 class Flops:
-    """What a block came to; filled when it ends."""
+    """Operations of a block; set when it ends."""
 
     total: int = 0
 
@@ -25,9 +25,9 @@ class Flops:
 def counted() -> Iterator[Flops]:
     """Counts the matrix products of the block, a multiplication and an addition each as one operation.
 
-    Fused causal attention is counted at the pairs of query and key that it has to look at, (tokens^2 + tokens) / 2; attention with
-    a mask, and the eager one, at all pairs, which they compute. What is no matrix product (norms, softmax, pooling,
-    sorting) is not counted.
+    Fused causal attention counts for (tokens^2 + tokens) / 2 pairs of query and key. Attention with a mask, and eager attention,
+    count for all pairs, because they compute all. Norms, softmax, pooling and sorting are no matrix products and are not
+    counted.
 
     >>> with counted() as flops:
     ...     _ = torch.ones(2, 3) @ torch.ones(3, 4)
@@ -61,7 +61,7 @@ def _attention(place: int, query: Any, key: Any, value: Any, *rest: Any, **named
 
 
 class FlopCounts:
-    """Operations of prefills, which depend on the contestant and on how many tokens it reads and keeps, not on what they say."""
+    """Operations of prefills. They depend on the contestant and on how many tokens it reads and keeps, so each case is counted once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int, int], int] = {}
@@ -72,7 +72,7 @@ class FlopCounts:
         Args:
             name: of the contestant.
             engine: resolved for the model.
-            job: what is read.
+            job: the prompt and the number of kept tokens.
         """
         key = (name, len(job.input_ids), job.kept)
         if key not in self._known:

@@ -1,4 +1,4 @@
-"""From the scores of one prompt to its measured values: every metric of every ranking at every layer."""
+"""Applies every metric to every ranking of one prompt, at every layer."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -49,7 +49,7 @@ def measure(
 
     Args:
         scores: per heuristic (layers, tokens), the tokens of the universe.
-        target: what they are held against, over the same tokens.
+        target: what they are compared with, over the same tokens.
         layers: numbers of the layers.
         metrics: by name.
         percents: of the universe, for the metrics that take a k.

@@ -12,11 +12,11 @@ CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 def start_peak(model: nn.Module) -> None:
-    """Gives free memory back and forgets the highest peak so far."""
+    """Returns free memory to the system and resets the peak."""
     gc.collect()
     for device in _gpus(model):
         torch.cuda.reset_peak_memory_stats(device)
-    with contextlib.suppress(OSError):  # not Linux, or a container that forbids it: then nobody knows
+    with contextlib.suppress(OSError):  # not Linux, or a container that forbids it: the peak is then unknown
         ctypes.CDLL("libc.so.6").malloc_trim(0)
         CLEAR.write_text("5")
 
@@ -24,7 +24,7 @@ def start_peak(model: nn.Module) -> None:
 def peak_bytes(model: nn.Module) -> int | None:
     """Highest memory since ``start_peak``, weights and all that is loaded included.
 
-    Allocated on the model's GPUs, each one's highest added up; else resident in this process (Linux); None where nobody knows.
+    Allocated on the model's GPUs, each one's highest added up; else resident in this process (Linux); None if unknown.
     """
     if gpus := _gpus(model):
         return sum(torch.cuda.max_memory_allocated(device) for device in gpus)

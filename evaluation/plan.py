@@ -1,4 +1,4 @@
-"""What a run will do: everything checked and built, without weights."""
+"""The plan of a run: everything checked and built, without weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ GENERATED, REFERENCE = "generated", "reference"  # where an answer comes from
 
 @dataclass(frozen=True)
 class Unit:
-    """The smallest piece of work that is done or not done: one prompt with all its contestants, which share its pass."""
+    """The smallest piece of work that is done or not done: one prompt with all its heuristics or contestants."""
 
     number: int  # place in the plan, from 0
     prompt: Prompt
@@ -32,7 +32,7 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """Of the unit, and of its record's file: the prompt's id."""
+        """Name of the unit and of its record's file: the prompt's id."""
         return self.prompt.id
 
 
@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def model_name(self) -> str:
-        """What the tables call the model."""
+        """Name of the model in the tables."""
         return self.source.label
 
     @property

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tokenrank.evaluation.checks import check_percentages, check_whole
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
 from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.scoring import Ranked, rank
-from tokenrank.evaluation.summaries import layer_pairs, over_layers_of_prompts, over_prompts
+from tokenrank.evaluation.setting_checks import check_percentages, check_whole
+from tokenrank.evaluation.summary_rows import layer_pairs, over_layers_of_prompts, over_prompts
 from tokenrank.records.schema import METRICS, SUMMARY, concatenated
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ COMPARED = ("mean", "worst")  # statistics over layers in which heuristics are c
 class RankingAgreement(Evaluation):
     """Every metric of every chosen heuristic at every layer."""
 
-    k: list[float]  # percent of the universe that recall, mass, nDCG and needle recall keep
+    k: list[float]  # percent of the universe, for the metrics that take a k
     window: int = 8  # tokens at the prompt's end that are not ranked: the universe is all the others
-    save_rankings: bool = False  # keep the scores themselves
+    save_rankings: bool = False  # write the scores themselves
     seed: int = 0  # of the bootstrap
     resamples: int = 10000  # of the bootstrap
 
@@ -43,7 +43,7 @@ class RankingAgreement(Evaluation):
         check_whole("bootstrap.resamples", self.resamples, 1)
 
     def check(self, plan: "Plan") -> None:
-        """Raises ValueError for a prompt that the universe leaves nothing of, or whose needle it cuts."""
+        """Raises ValueError for a prompt that is not longer than the window, or whose needle the window cuts."""
         for prompt in plan.prompts:
             tokens = len(prompt.input_ids)
             if tokens <= self.window:
@@ -91,7 +91,7 @@ class RankingAgreement(Evaluation):
 
 
 def as_tensors(unit: "Unit", ranked: Ranked) -> Mapping[str, Tensor]:
-    """What ``save_rankings`` saves of a prompt."""
+    """The tensors that ``save_rankings`` writes for a prompt."""
     return {
         "input_ids": torch.tensor(unit.prompt.input_ids),
         "answer_ids": torch.tensor(ranked.answer.token_ids),

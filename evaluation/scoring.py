@@ -1,4 +1,4 @@
-"""One pass over a prompt and its answer, out of which come the scores of every heuristic and the truth."""
+"""Reads a prompt and its answer once, and computes the scores of every heuristic and the truth."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class Ranked:
     seconds: Mapping[str, float]  # of prefill (the heuristics included), decode and oracle
 
     def with_bound(self, names: Sequence[str]) -> "Ranked":
-        """The same with the truth's own ranking under the name that has no scores, and all in the order of ``names``."""
+        """A copy in the order of ``names``; a name without scores is the bound and gets the truth."""
         truth = self.truth.importance.expand(len(self.layers), -1)
         return replace(self, scores={name: self.scores.get(name, truth) for name in names})
 
@@ -46,7 +46,7 @@ def rank(
         prompt: its tokens and the limit of its answer.
         heuristics: by name.
         oracle: gives the truth.
-        answer: fed in place of a generated one.
+        answer: given to the model in place of a generated one.
 
     Raises:
         ValueError: scores of the wrong shape or that are not finite; the message names heuristic, layer and prompt.

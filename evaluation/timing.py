@@ -1,4 +1,4 @@
-"""What is measured of one contestant at one keep rate on one prompt, for evaluation=ttft."""
+"""Measures one contestant at one keep rate on one prompt, for evaluation=ttft."""
 
 import gc
 import time
@@ -19,24 +19,24 @@ from tokenrank.tasks.task import Prompt
 
 @dataclass
 class Timed:
-    """A contestant at a keep rate on one prompt, and what was measured of it."""
+    """A contestant at a keep rate on one prompt, and its measured values."""
 
     contestant: Contestant
-    keep: float  # percent
+    keep: float  # keep rate in percent
     job: Job
     facts: dict[str, float] = field(default_factory=dict)
-    kept: list[int] | None = None  # places in the prompt of the tokens that every layer has seen
+    kept: list[int] | None = None  # positions in the prompt of the tokens that every layer has seen
     seconds: list[float] = field(default_factory=list)  # of the timed rounds
     error: str | None = None
 
     @property
     def heuristic(self) -> str | None:
-        """Who ranks; None: nobody, the full prefill."""
+        """Name of the heuristic; None for the full prefill."""
         return None if self.contestant.heuristic is None else self.contestant.name
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return self.contestant.name
 
     def prefill(self, *, clock: bool = False) -> Prefilled:
@@ -46,7 +46,7 @@ class Timed:
         return self.contestant.engine.prefill(timed)
 
     def runs(self) -> Iterator[Row]:
-        """Rows of runs.parquet: one a timed repeat, or one that says what went wrong."""
+        """Rows of runs.parquet: one a timed repeat, or a single one with the error."""
         whose = {"engine": self.contestant.engine.kind, "heuristic": self.heuristic, "keep": self.keep}
         common = whose | {"kept_tokens": self.job.kept} | self.facts_of_runs()
         if self.error is not None:
@@ -57,7 +57,7 @@ class Timed:
             yield common | kept | {"repeat": repeat, "prefill_seconds": seconds, "status": "ok"}
 
     def facts_of_runs(self) -> dict[str, int]:
-        """Those that have a column in runs.parquet."""
+        """The measured numbers that have a column in runs.parquet."""
         return {name: int(self.facts[name]) for name in ("flops", "kv_bytes", "peak_bytes") if name in self.facts}
 
 
@@ -78,12 +78,12 @@ def timed_contestants(
 
 
 def guarded(each: Timed, measure: Measure, prompt: Prompt) -> None:
-    """One measurement; what it raises is kept in ``each.error``, and what it held is given back."""
+    """Runs one measurement; its error is stored in ``each.error``, and its memory is released."""
     try:
         measure(each, prompt)
     except (MemoryError, torch.OutOfMemoryError) as error:
         each.error = f"out of memory: {' '.join(str(error).split())[:200]}"
-    except Exception as error:  # whatever it was: the other contestants are still worth their time
+    except Exception as error:  # any error is recorded, and the other contestants go on
         each.error = ("out of memory: " if "allocate memory" in str(error) else "") + reason(error)
     if each.error is not None:
         gc.collect()
@@ -99,7 +99,7 @@ def count(each: Timed, prompt: Prompt) -> None:
     each.kept = done.kept.tolist()
     token, started, untimed = done.first_token, time.perf_counter(), min(1, prompt.max_new_tokens - 1)
     for step in range(prompt.max_new_tokens):
-        if step == untimed:  # the first token pays for what starts up
+        if step == untimed:  # the first token includes start-up costs
             started = time.perf_counter()
         token = int(done.decode(token, step).argmax())
     each.facts["decode_tokens_per_second"] = (prompt.max_new_tokens - untimed) / (time.perf_counter() - started)
@@ -122,4 +122,4 @@ def time_once(each: Timed, _prompt: Prompt) -> None:
     started = time.perf_counter()
     done = each.prefill()
     each.seconds.append(time.perf_counter() - started)
-    del done  # after the clock was read: giving memory back is not part of it
+    del done  # after the clock was read: releasing memory is not timed

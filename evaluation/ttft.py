@@ -8,9 +8,9 @@ import pandas as pd
 from transformers import PreTrainedModel
 
 from tokenrank.evaluation.accuracy import check_kept
-from tokenrank.evaluation.checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
-from tokenrank.evaluation.summaries import known, rows_of
+from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
+from tokenrank.evaluation.summary_rows import known, rows_of
 from tokenrank.evaluation.timing import Timed, count, guarded, look_at_memory, time_once, timed_contestants
 from tokenrank.records.schema import FULL, SUMMARY, table
 
@@ -27,11 +27,11 @@ UNTIMED = {-2: count, -1: look_at_memory}  # rounds before the timed ones, which
 class TimeToFirstToken(Evaluation):
     """Seconds from the prompt's tokens to the first answer token on the host, choosing and any draft model included.
 
-    Loading and tokenising are not. Each round runs every contestant once, in an order that moves on by one each round; ratios are
+    Loading and tokenising are not. Each round runs every contestant once, in an order that is rotated by one each round; ratios are
     taken within a round.
     """
 
-    keep: list[float]  # percent of the prompt's tokens that stay
+    keep: list[float]  # keep rates: percent of the prompt's tokens that stay
     repeats: int = 5  # timed rounds
     save_rankings: bool = False  # must be false
 
@@ -52,7 +52,7 @@ class TimeToFirstToken(Evaluation):
         return (len(UNTIMED) + self.repeats) * (1 + (len(plan.contestants) - 1) * len(self.keep))
 
     def measure(self, plan: "Plan", model: PreTrainedModel, unit: "Unit", advance: Advance) -> Measurement:
-        """All rounds of one prompt; a contestant that fails once is left out from then on. Out of memory is recorded so."""
+        """All rounds of one prompt; a contestant that fails (out of memory, for example) is recorded and left out of later rounds."""
         timed = timed_contestants(plan.contestants, model, unit.prompt, self.keep)
         for number in range(-len(UNTIMED), self.repeats):
             turn = number % len(timed)

@@ -1,23 +1,18 @@
 """A causal language model of the Hugging Face hub, of a local folder or of a GGUF file."""
 
-import pickle
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from huggingface_hub import try_to_load_from_cache
-from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.devices import check_device, pick_device
+from tokenrank.models.from_config import DTYPES, built, placed
 from tokenrank.models.hub import hub_answers
+from tokenrank.models.load_errors import advice
 from tokenrank.models.weight_files import file_facts, user_path
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-ATTENTION = ("sdpa", "eager")  # implementations that models are run with
 
 
 @dataclass(frozen=True)
@@ -154,83 +149,4 @@ class Pretrained:
         try:
             return load(place, trust_remote_code=False, **options)
         except Exception as error:  # loaders fail in many ways, struct.error among them; all mean: not loadable
-            raise ValueError(f"the model {self.path or place!r} cannot be loaded: {_advice(error)}") from error
-
-
-def built(config: PreTrainedConfig, device: str, dtype: str, what: str) -> PreTrainedModel:
-    """A model of a config in evaluation mode, with random weights or, on the device ``meta``, none.
-
-    Args:
-        config: of a causal language model.
-        device: where it is made.
-        dtype: one of DTYPES.
-        what: the config's place, for messages.
-
-    Raises:
-        ValueError: the config describes no causal language model, or the device has not the memory.
-    """
-    layers = getattr(config.get_text_config(), "num_hidden_layers", 1)
-    if type(layers) is not int or layers < 1:
-        raise ValueError(f"{what} cannot be built: num_hidden_layers is {layers!r}, must be at least 1")
-    try:
-        with torch.device(device):
-            model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=DTYPES[dtype])  # type: ignore[no-untyped-call]
-    except Exception as error:  # a config can be wrong in as many ways as there are architectures
-        raise ValueError(f"{what} cannot be built: {first_line(error)}") from error
-    return placed(model, None)
-
-
-def placed(model: PreTrainedModel, device: str | None) -> PreTrainedModel:
-    """The model in evaluation mode, on the device; None leaves it where it is.
-
-    Raises:
-        ValueError: it cannot be put there, or its attention is neither sdpa nor eager.
-    """
-    chosen = model.config._attn_implementation
-    if chosen not in ATTENTION:
-        raise ValueError(f"the model's attention is {chosen!r}, must be one of {', '.join(ATTENTION)}")
-    if device is not None:
-        try:
-            model.to(device)  # type: ignore[arg-type]
-        except (AssertionError, RuntimeError) as error:
-            raise ValueError(
-                f"model.device is {device!r}, and the model cannot be put there: {first_line(error)}"
-            ) from error
-    model.train(False)
-    return model
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, with the next one where it ends in a colon; else the error's type."""
-    lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
-    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _advice(error: BaseException) -> str:
-    """What to do about a model that does not load."""
-    causes = list(_causes(error))
-    text = " ".join(map(str, causes))
-    if any(isinstance(each, GatedRepoError) for each in causes):
-        return (
-            "it is gated; accept its licence on its page of the hub, then log in with `hf auth login` or set HF_TOKEN"
-        )
-    if any(isinstance(each, RevisionNotFoundError) for each in causes):
-        return "the hub has the model, but not the branch, tag or commit of model.revision"
-    if any(isinstance(each, RepositoryNotFoundError) for each in causes):
-        return "the hub has no such model, or it is private; check the name, and log in with `hf auth login` if it is yours"
-    if any(isinstance(each, pickle.UnpicklingError) for each in causes) or "weights_only" in text:
-        return "its weights are a pickle that holds more than tensors or is damaged; only tensors are read, use safetensors"
-    if "trust_remote_code" in text:
-        return "it needs custom code of its repository, which is never run here"
-    if "connect" in str(error) or "offline" in str(error).lower() or "local_files_only" in text:
-        return (
-            "the hub cannot be reached and the model is not in the local cache; go online once, "
-            "or set model.path to a local folder or GGUF file"
-        )
-    return f"{first_line(error)} (a folder must hold config.json, tokenizer and weights)"
+            raise ValueError(f"the model {self.path or place!r} cannot be loaded: {advice(error)}") from error

@@ -8,7 +8,9 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.devices import pick_device
-from tokenrank.models.pretrained import Pretrained, built, first_line
+from tokenrank.models.from_config import built
+from tokenrank.models.load_errors import first_line
+from tokenrank.models.pretrained import Pretrained
 from tokenrank.models.tiny import byte_tokenizer
 
 WEIGHTS = ("pretrained", "random")

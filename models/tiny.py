@@ -10,7 +10,8 @@ from transformers import LlamaConfig, PreTrainedConfig, PreTrainedModel, PreTrai
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.devices import pick_device
-from tokenrank.models.pretrained import DTYPES, Pretrained, built, placed
+from tokenrank.models.from_config import DTYPES, built, placed
+from tokenrank.models.pretrained import Pretrained
 
 END = "<|end|>"
 TEMPLATE = (

@@ -1,1 +1,1 @@
-"""From a config to a plan: what will be run, checked without loading weights."""
+"""Makes a plan from a config: what will be run, checked without loading weights."""

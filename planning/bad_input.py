@@ -1,11 +1,13 @@
-"""Bad input: one clear sentence instead of a traceback."""
+"""Errors of bad input as one sentence, without a traceback."""
 
 import difflib
 import re
+import sys
 from pathlib import Path
 
 import yaml
 from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf import MissingMandatoryValue
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -15,7 +17,7 @@ class BadInput(Exception):
 
 
 def one_sentence(error: BaseException) -> str:
-    """The error in one line; for a name that is no config of its group, with the names that come nearest.
+    """The error in one line; for an unknown name of a config, with the most similar ones.
 
     >>> one_sentence(ValueError("window is 0,   must be at least 1"))
     'window is 0, must be at least 1'
@@ -27,11 +29,24 @@ def one_sentence(error: BaseException) -> str:
         options = sorted(file.stem for file in (CONFIGS / missing[1]).parent.glob("*.yaml"))
         return _unknown_name(missing[1], options)
     said = " ".join(str(error).split()) or type(error).__name__
+    if said.startswith("Config group override must be"):
+        return f"{_no_name() or said}: a group takes a file's name or a list of names, as in heuristic=[claa,tova]"
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} is missing and has no default: give it, as in {error.full_key}=VALUE"
     if isinstance(error, OverrideParseException):
+        said = said.split(" See https://")[0]
         return f"{said.removesuffix('.')}; a value with letters such as ü, ~ or = is put in quotes, as in \"task.path='~/a=b.jsonl'\""
+    if isinstance(error, UnicodeDecodeError):
+        return f"a file is not UTF-8 text: {said}"
     if isinstance(error, yaml.YAMLError):
         return f"a config file is not valid YAML: {said}"
     return said
+
+
+def _no_name() -> str:
+    """The argument that gives a group null or a number, which Hydra's message does not name; empty if there is none."""
+    groups = "|".join(folder.name for folder in CONFIGS.iterdir() if folder.is_dir())
+    return next((each for each in sys.argv[1:] if re.fullmatch(rf"({groups})=(null|true|false|[-+.\d]+)", each)), "")
 
 
 def _unknown_name(config: str, options: list[str]) -> str:

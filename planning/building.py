@@ -1,4 +1,4 @@
-"""From a config node to the object it describes, with errors that name the setting."""
+"""Builds the object that a config node describes; errors name the setting."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ Bases = type | tuple[type, ...]
 def build(node: Any, name: str, base: Bases) -> Any:
     """The object that a config node describes.
 
-    A target is imported, and called only if it is a subclass of the group's base: a config cannot call what it likes. Functions
+    A target is imported, and called only if it is a subclass of the group's base: a config cannot call arbitrary functions. Functions
     inside a node (the formulas of a metric) are never called here, as they must be partial.
 
     Args:
@@ -39,16 +39,19 @@ def build(node: Any, name: str, base: Bases) -> Any:
         raise ValueError(f"{name}._target_ is {settings['_target_']!r}, which cannot be imported: {error}") from error
     _check_target(target, name, base)
     _check_special(settings, name)
+    if dataclasses.is_dataclass(target):
+        _check_known({field.name for field in dataclasses.fields(target) if field.init} | {"_target_"}, settings, name)
     _check_types(target, settings, name)
     try:
         return instantiate(node, _convert_="all")
     except (InstantiationException, ImportError) as error:
-        raise ValueError(f"{name}: {error.__cause__ or error}") from error
+        said = str(error.__cause__ or error)
+        raise ValueError(said if said.startswith(f"{name}.") else f"{name}: {said}") from error
 
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Puts the name of a setting in front of the ValueErrors that come out of the block."""
+    """Prefixes the ValueErrors of the block with the name of a setting."""
     try:
         yield
     except ValueError as error:
@@ -81,9 +84,7 @@ def check_settings(kind: type, settings: Any, name: str) -> None:
         raise ValueError(f"{name} is {settings!r}, must be a mapping")
     known = {field.name for field in dataclasses.fields(kind)}
     prefix = f"{name}." if name else ""
-    for setting in settings:
-        if setting not in known:
-            raise ValueError(f"{prefix}{setting} is not a setting; there are {', '.join(sorted(known))}")
+    _check_known(known, settings, name)
     for field in dataclasses.fields(kind):
         if field.name not in settings:
             raise ValueError(f"{prefix}{field.name} is missing")
@@ -97,8 +98,15 @@ def _check_target(target: Any, name: str, base: Bases) -> None:
         raise ValueError(f"{name}._target_ is {target!r}, must be a subclass of {wanted}")
 
 
+def _check_known(known: set[str], settings: Mapping[str, Any], name: str) -> None:
+    for setting in settings:
+        if setting not in known:
+            there = ", ".join(sorted(known - {"_target_"})) or "none"
+            raise ValueError(f"{name}.{setting} is not a setting; there are {there}".removeprefix("."))
+
+
 def _check_special(settings: Any, name: str, *, inside: bool = False) -> None:
-    """Raises ValueError for Hydra's own keys where they mean nothing, and for inner targets that would be called at once."""
+    """Raises ValueError for Hydra's own keys where they have no effect, and for inner targets that would be called at once."""
     if isinstance(settings, list):
         for each in settings:
             _check_special(each, name, inside=True)
@@ -127,15 +135,19 @@ def _check_types(target: Any, settings: Any, name: str) -> None:
 
 
 def _described(hint: Any) -> str:
-    """``of type int | null``, ``a list of whole numbers, as in [1,2]``."""
+    """``of type int or null``, ``a list of whole numbers, as in [1,2]``."""
     if get_origin(hint) is list:
         kinds = {int: "whole numbers, as in [1,2]", float: "numbers, as in [1,2.5]", str: "names, as in [a,b]"}
         return f"a list of {kinds.get(get_args(hint)[0], str(hint))}"
-    return f"of type {str(getattr(hint, '__name__', hint)).replace('None', 'null')}"
+    if isinstance(hint, UnionType):
+        return " or ".join(map(_described, get_args(hint)))
+    if get_origin(hint) is dict:
+        return "a mapping"
+    return "null" if hint is NoneType else f"of type {getattr(hint, '__name__', hint)}"
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value out of a YAML file fits a type hint; hints that no YAML value has (functions) always do."""
+    """Whether a value out of a YAML file fits a type hint; other hints (functions, for example) are not checked."""
     if isinstance(hint, UnionType):
         return any(_fits(value, each) for each in get_args(hint))
     if get_origin(hint) is list:

@@ -1,32 +1,45 @@
-"""What the config files need before Hydra reads them: the word ``all``, and functions for use in values."""
+"""Registers what the config files use: ``heuristic=all``, and functions for values."""
 
 import hashlib
 import os
 import platform
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-NOT_IN_ALL = ("kvpress",)  # needs a package of its own, and to be told which press
+NOT_IN_ALL = ("kvpress",)  # needs the package kvpress and the setting press
 
 
 def register(configs: Path) -> None:
-    """Defines ``heuristic=all`` (every file of that folder that runs as it is) and the resolvers of configs/run.yaml."""
+    """Defines ``heuristic=all`` (every file of that folder but NOT_IN_ALL) and the resolvers of configs/run.yaml."""
     names = sorted(file.stem for file in (configs / "heuristic").glob("*.yaml") if file.stem not in NOT_IN_ALL)
     ConfigStore.instance().store(name="all", group="heuristic", node={"defaults": names})
     OmegaConf.register_new_resolver("short_hash", short_hash, replace=True)
     OmegaConf.register_new_resolver("run_id", run_id, replace=True, use_cache=True)
 
 
+def check_overrides(overrides: Iterable[str]) -> None:
+    """Raises ValueError for a config chosen twice, as in ``heuristic=[claa,claa]``, of which Hydra would make one."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        chosen = override.value()
+        twice = isinstance(chosen, list) and [
+            name for name in chosen if isinstance(name, str) and chosen.count(name) > 1
+        ]
+        if twice:
+            raise ValueError(f"{override.key_or_group} holds {twice[0]} twice")
+
+
 def run_id() -> str:
-    """Eight letters that no other run has, of this process or of another: two runs of one second get two folders."""
+    """Eight digits (hexadecimal) that no other run has: two runs started in one second get two folders."""
     return short_hash(f"{os.getpid()} {platform.node()} {time.time_ns()}")
 
 
 def short_hash(text: str) -> str:
-    """Eight letters that stand for a text of any length, so that folders can be named by settings.
+    """The first eight hexadecimal digits of a text's SHA-256, for names of folders.
 
     >>> short_hash("heuristic=claa")
     '9930f8ab'

@@ -1,4 +1,4 @@
-"""Who runs the prompt on its kept tokens: an engine for every chosen heuristic and for the controls."""
+"""Contestants of a run: an engine for every chosen heuristic and for the controls."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,28 +18,35 @@ from tokenrank.records.schema import FULL, ORACLE, RANDOM
 ANY = "any"  # the engine of heuristics that have no line of their own
 
 
+def build_engines(config: DictConfig) -> None:
+    """Builds every engine of the config: what is wrong with one is found before the model's files are asked for."""
+    for name, node in config.prefill.engine.items():
+        build(node, f"prefill.engine.{name}", Engine)
+
+
 def contestants(
     config: DictConfig, seed: int, heuristics: Mapping[str, Heuristic], layers: ModelLayers, evaluation: Evaluation
 ) -> tuple[Contestant, ...]:
     """The full prefill, then every chosen heuristic with its engine, then the controls where the evaluation adds them.
 
-    What ranks for the oracle is known only after each prompt's answer: until then it ranks nothing.
+    The oracle's scores are known only after each prompt's answer; until then its contestant has none.
 
     Raises:
-        ValueError: a heuristic cannot drive its engine or is called ``full``, or the model lacks the layer to select at.
+        ValueError: a heuristic cannot rank for its engine or is called ``full`` or ``oracle``, or the model lacks the layer to select at.
     """
-    if FULL in heuristics:
-        raise ValueError(f"heuristic.{FULL} has the name of the full prefill: call it something else")
+    for name, whose in ((FULL, "full prefill"), (ORACLE, "oracle's own ranking")):
+        if name in heuristics:
+            raise ValueError(f"heuristic.{name} has the name of the {whose}: call it something else")
     controls: dict[str, Heuristic] = {ORACLE: Precomputed({}), RANDOM: Random(seed)} if evaluation.adds_controls else {}
     chosen = dict(heuristics) | {name: each for name, each in controls.items() if name not in heuristics}
     if not chosen:
-        raise ValueError("heuristic chooses nobody who can rank for an engine: choose one beside the oracle")
+        raise ValueError("no chosen heuristic can rank for an engine: choose one beside the oracle")
     drawn = {name: Contestant(name, _engine(config, name, each, layers), each) for name, each in chosen.items()}
     return (Contestant(FULL, Full(), None), *drawn.values())
 
 
 def _engine(config: DictConfig, name: str, heuristic: Heuristic, layers: ModelLayers) -> Engine:
-    """The engine of a heuristic; a study's point has that of the heuristic it is a point of."""
+    """The engine of a heuristic; all values of a study use the engine of their heuristic."""
     nodes = config.prefill.engine
     points: Any = OmegaConf.select(config, "study.points") or {}
     own = points[name]["heuristic"] if name in points else name

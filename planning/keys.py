@@ -1,4 +1,4 @@
-"""Keys of units: the SHA-256 of all that decides a result and nothing else, so that equal keys mean equal results."""
+"""Keys of units: the SHA-256 of the fields that decide a result, so that equal keys mean the same work."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,7 +23,8 @@ COMPUTING = (
     "metrics",
     "prefill",
     "evaluation",
-)  # folders that decide numbers
+    "tasks",  # grades
+)  # folders whose code decides results
 VERSIONS = ("torch", "transformers")
 
 
@@ -49,9 +50,21 @@ def unit_keys(
     common["evaluation"] = {
         name: value for name, value in common["evaluation"].items() if name not in evaluation.summary_settings
     }
+    if evaluation.adds_controls:
+        common["control_seed"] = config.seed  # of the random control, which is no chosen heuristic
+    if evaluation.runs_engines:  # a point of a study has the engine of its heuristic, whatever it is called
+        points: Any = OmegaConf.select(config, "study.points") or {}
+        common["points"] = {str(name): point["heuristic"] for name, point in points.items()}
     found = []
     for prompt in prompts:
-        fields = common | {"input_ids": ids_digest(prompt.input_ids), "max_new_tokens": prompt.max_new_tokens}
+        needle = None if prompt.needle is None else [prompt.needle.start, prompt.needle.stop]
+        fields = common | {
+            "input_ids": ids_digest(prompt.input_ids),
+            "max_new_tokens": prompt.max_new_tokens,
+            "task": prompt.task,
+            "references": digest({"answers": prompt.answers, "classes": prompt.classes}),  # may be private: not as text
+            "needle": needle,
+        }
         found.append((digest(fields), fields))
     return found
 
@@ -61,6 +74,6 @@ def source_digest() -> str:
     """SHA-256 of the source files that compute results, in the order of their names."""
     total = hashlib.sha256()
     for folder in COMPUTING:
-        for file in sorted((PACKAGE / folder).glob("*.py")):
-            total.update(f"{folder}/{file.name}\0".encode() + file.read_bytes() + b"\0")
+        for file in sorted((PACKAGE / folder).rglob("*.py")):
+            total.update(f"{file.relative_to(PACKAGE).as_posix()}\0".encode() + file.read_bytes() + b"\0")
     return total.hexdigest()

@@ -1,4 +1,4 @@
-"""From a config to a plan; whatever is wrong with the input is found here, before weights are loaded or anything is written."""
+"""Makes a plan from a config. All wrong input is found here, before weights are loaded or anything is written."""
 
 import logging
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tokenrank.capture.feeding import check_positions
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.evaluation import Evaluation
@@ -17,7 +18,7 @@ from tokenrank.models.pretrained import Pretrained
 from tokenrank.oracle.bound import Bound
 from tokenrank.oracle.oracle import Oracle
 from tokenrank.planning.building import build, build_all, naming
-from tokenrank.planning.contestants import contestants
+from tokenrank.planning.contestants import build_engines, contestants
 from tokenrank.planning.keys import unit_keys
 from tokenrank.planning.settings import RunSettings, of_the_chosen, run_settings
 from tokenrank.planning.side_by_side import side_by_side
@@ -34,7 +35,7 @@ def make_plan(config: DictConfig) -> Plan:
         ValueError: with one sentence that says what is wrong, its value and what is allowed.
     """
     settings = run_settings(config)
-    config = resolved(config)  # what all the rest reads, and config.yaml and the keys hold
+    config = resolved(config)  # planning, config.yaml and the keys use resolved values
     config = side_by_side(of_the_chosen(config, CONFIGS))
     evaluation: Evaluation = build(config.evaluation, "evaluation", Evaluation)
     chosen = build_all(config, "heuristic", (Heuristic, Bound))
@@ -43,9 +44,14 @@ def make_plan(config: DictConfig) -> Plan:
     oracle = _only_oracle(config)
     source: Pretrained = build(config.model, "model", Pretrained)
     task: Task = build(config.task, "task", Task)
+    if evaluation.runs_engines:
+        build_engines(config)
     log.info("reading the tokenizer and the config of %s", source.label)
     tokenizer = source.tokenizer()
-    layers = model_layers(source.skeleton())
+    skeleton = source.skeleton()
+    layers = model_layers(skeleton)
+    if evaluation.runs_engines:
+        check_positions(skeleton)
     for name, each in heuristics.items():
         with naming(f"heuristic.{name}"):
             each.check(tokenizer, settings.answer)
@@ -121,7 +127,7 @@ def _check_prompt(prompt: Prompt, heuristics: Mapping[str, Heuristic], settings:
 
 
 def _why(heuristic: Heuristic) -> str:
-    """`` (window=64, kernel=7)``: the settings that a shortest prompt follows from."""
+    """`` (window=64, kernel=7)``: the settings that decide the least number of tokens."""
     settings: dict[str, Any] = {name: getattr(heuristic, name, None) for name in ("window", "kernel")}
     given = [f"{name}={value}" for name, value in settings.items() if value is not None]
     return f" ({', '.join(given)})" if given else ""

@@ -1,4 +1,4 @@
-"""What a run is called where runs of many are kept: group, job type, name and id in experiment trackers."""
+"""Group, job type, name and id of a run in experiment trackers."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ SHOWN = 4  # heuristics that a name spells out
 def names_of(plan: Plan, folder: Path, hydra: HydraConf) -> Names:
     """Group: the sweep's folder, else the experiment. Job type: the evaluation. Name: heuristics, model and task.
 
-    The id is a hash of the config (without the logger's), so that a run has the same one wherever its copies go.
+    The id is a hash of the config (without the logger's), so that all copies of a run have the same one.
     """
     choices = hydra.runtime.choices
     sweep = folder.parent.name if hydra.mode == RunMode.MULTIRUN else None

@@ -16,5 +16,5 @@ hydra:
 
 
 def replayable(config: DictConfig) -> str:
-    """The resolved config as YAML, with what Hydra needs to take it for a primary config; readers ignore those two entries."""
+    """The resolved config as YAML, with the entries ``defaults`` and ``hydra`` that Hydra needs; tokenrank ignores them."""
     return HEAD + OmegaConf.to_yaml(config, resolve=True)

@@ -1,4 +1,4 @@
-"""Settings that belong to no part of a run, with their types; a key that is none of them is refused."""
+"""The settings outside of the config groups (k, seed, universe, ...) and their types; unknown keys are refused."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
+from tokenrank.evaluation.setting_checks import check_percentages
 from tokenrank.planning.building import check_settings
 
 GROUPS = ("model", "task", "heuristic", "oracle", "metric", "prefill", "evaluation", "logger")
@@ -28,7 +29,7 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Plots:
-    """What pictures and the printed table show."""
+    """Which k plots and the printed table show."""
 
     k: float
 
@@ -45,7 +46,7 @@ class Prefill:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The top of a config, without its groups."""
+    """The settings outside of the groups."""
 
     seed: int
     k: list[float]
@@ -61,7 +62,7 @@ class RunSettings:
 
 
 def run_settings(config: DictConfig) -> RunSettings:
-    """The checked top of a config.
+    """The settings outside of the groups, checked.
 
     Raises:
         ValueError: a key that is no setting, a value of the wrong type or out of range, or a group that is empty.
@@ -82,17 +83,18 @@ def run_settings(config: DictConfig) -> RunSettings:
         raise ValueError(f"answer is {settings.answer!r}, must be {GENERATED} or {REFERENCE}")
     if settings.seed < 0:
         raise ValueError(f"seed is {settings.seed}, must be a whole number, at least 0")
+    check_percentages("k", settings.k)
     if settings.plots["k"] not in settings.k:
         raise ValueError(f"plots.k is {settings.plots['k']}, must be one of k={settings.k}")
     return settings
 
 
 def of_the_chosen(config: DictConfig, configs: Path) -> DictConfig:
-    """A copy without the settings that an experiment holds for heuristics of ours that were not chosen.
+    """A copy without an experiment's settings for heuristics of tokenrank that were not chosen.
 
     Args:
         config: of a run.
-        configs: the folder of our configs.
+        configs: the folder of tokenrank's configs.
     """
     copy = config.copy()
     OmegaConf.set_struct(copy, False)
@@ -100,6 +102,6 @@ def of_the_chosen(config: DictConfig, configs: Path) -> DictConfig:
     copy.heuristic = {
         name: node
         for name, node in config.heuristic.items()
-        if (OmegaConf.is_dict(node) and "_target_" in node) or not (ours / f"{name}.yaml").is_file()
+        if not OmegaConf.is_dict(node) or "_target_" in node or not (ours / f"{name}.yaml").is_file()
     }
     return copy

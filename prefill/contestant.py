@@ -8,7 +8,7 @@ from tokenrank.prefill.engine import Engine
 
 @dataclass(frozen=True)
 class Contestant:
-    """An engine, resolved for the model, and the heuristic that ranks for it, under the name that stands in tables."""
+    """An engine, resolved for the model, and the heuristic that ranks for it, under its name in tables."""
 
     name: str
     engine: Engine

@@ -1,1 +1,1 @@
-"""Atomic files: results and caches, and nothing about what is in them."""
+"""The files of a run folder: how they are written, their names, and the columns of every table."""

@@ -1,4 +1,4 @@
-"""Digests that stand in records: of a prompt's token ids, and of the fields of a key."""
+"""SHA-256 digests for records: of a prompt's token ids, and of the fields of a key."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Where messages of a run go: one line each to the terminal, and with full tracebacks to run.log."""
+"""Messages of a run: one line each on the terminal; with time, level and full tracebacks in run.log."""
 
 import logging
 import sys
@@ -12,7 +12,7 @@ log = logging.getLogger("tokenrank")
 
 
 class _Terminal(logging.Handler):
-    """One line a message on stderr, above the progress bar; tracebacks are left to the file."""
+    """One line a message on stderr, above the progress bar; tracebacks go to the file only."""
 
     def emit(self, record: logging.LogRecord) -> None:
         tqdm.write(record.getMessage(), file=sys.stderr)
@@ -28,7 +28,7 @@ def messages_to_terminal() -> None:
 
 @contextmanager
 def messages_to(file: Path) -> Iterator[None]:
-    """While it lasts, messages also go to this file, with time, level and full traceback."""
+    """Inside the block messages also go to this file, with time, level and full traceback."""
     handler = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)

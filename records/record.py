@@ -1,4 +1,4 @@
-"""What one unit of work left: a parquet file of measured values, with everything else as JSON in its header."""
+"""The record of one unit of work: a parquet file of measured values, with everything else as JSON in its header."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,15 +18,13 @@ HEADER = b"tokenrank"
 
 @dataclass(frozen=True)
 class Record:
-    """The outcome of one unit, complete in itself: a run folder with some of its records can be collected and drawn."""
+    """The outcome of one unit. It is complete in itself: tables and plots can be made from some of a run's records."""
 
     unit: str  # name of the unit, and of the record's file
     number: int  # place of the unit in the plan, from 0
     key: str  # SHA-256 of what decided the result
     key_fields: Mapping[str, Any]  # the same, readable
-    sample: Mapping[
-        str, Any
-    ]  # row of samples.parquet: the prompt's facts and texts, seconds, host, device, status, error
+    sample: Mapping[str, Any]  # row of samples.parquet
     layers: Mapping[str, Any]  # numbers of the model's layers: captured, windowed, of
     runs: Sequence[Mapping[str, Any]] = ()  # rows of runs.parquet, with the kept tokens of every contestant
     rows: pd.DataFrame = field(default_factory=lambda: concatenated([], MEASURED))  # values, columns of MEASURED

@@ -1,4 +1,4 @@
-"""A run folder: the names of all its files, whose it is, and who may write into it (results/README.md)."""
+"""A run folder: the names of all its files, a check that a run wrote them, and a lock (results/README.md)."""
 
 import json
 import shutil
@@ -12,12 +12,12 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from tokenrank.records.files import sweep_unfinished
+from tokenrank.records.files import PREFIX, sweep_unfinished
 from tokenrank.records.record import Record, read_record, write_record
 from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY, Columns, table
 from tokenrank.records.writing import write_json, write_table, write_tensors, write_text
 
-FORMAT = "tokenrank run folder 2"  # the entry ``format`` of environment.json: what makes a folder ours
+FORMAT = "tokenrank run folder 2"  # the entry ``format`` of environment.json; it marks a run folder
 MARKER = "environment.json"
 FILES = (
     "config.yaml", "run.log", "metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet", "published.md", "ttft.md",
@@ -33,7 +33,7 @@ class FolderRefused(ValueError):
 
 @dataclass(frozen=True)
 class Tables:
-    """What collecting makes of the records, each as in its file."""
+    """The four tables that are computed from the records, each as in its file."""
 
     metrics: pd.DataFrame
     summary: pd.DataFrame
@@ -43,7 +43,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run. Work writes records, collecting writes tables, reports read; all of them ask here for names."""
+    """The files of one run: work writes records, collecting writes tables, reports read both."""
 
     path: Path
 
@@ -64,7 +64,7 @@ class RunFolder:
 
     @property
     def wandb(self) -> Path:
-        """What Weights & Biases writes."""
+        """The folder of the files that Weights & Biases writes."""
         return self.path / WANDB
 
     @property
@@ -91,7 +91,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """While it lasts, no other run writes into the folder; a folder that is left empty is removed at the end.
+        """Inside the block no other run writes into the folder; a folder that is left empty is removed at the end.
 
         Raises:
             FolderRefused: another run is writing into it, it cannot be written, or it holds files of these names that are not a
@@ -115,7 +115,7 @@ class RunFolder:
                 self.path.rmdir()
 
     def begin(self, environment: Mapping[str, Any], config: str) -> None:
-        """Removes an earlier run of ours, its marker last, then writes environment.json, the marker, and config.yaml."""
+        """Removes an earlier run's files, environment.json last, then writes environment.json and config.yaml."""
         self._remove_earlier_run()
         write_json(self.path / MARKER, {"format": FORMAT} | dict(environment))
         write_text(self.config, config)
@@ -124,7 +124,9 @@ class RunFolder:
         names = [MARKER, *FILES, *FOLDERS, WANDB]
         linked = [name for name in names if (self.path / name).is_symlink()]
         if linked:
-            raise FolderRefused(f"{self.path / linked[0]} is a link, so the run folder is not ours to write into")
+            raise FolderRefused(
+                f"{self.path / linked[0]} is a link, and nothing is written through links: choose another hydra.run.dir"
+            )
         there = [name for name in names if (self.path / name).exists()]
         if not there:
             return
@@ -151,12 +153,16 @@ class RunFolder:
         sweep_unfinished(self.path)
 
     def write_record(self, record: Record) -> None:
-        """Writes what a unit left."""
+        """Writes the record of a unit."""
         write_record(self.path / "records" / f"{record.unit}.parquet", record)
+
+    def record_files(self) -> list[Path]:
+        """Files of the records; what a killed process left unfinished is none."""
+        return [file for file in (self.path / "records").glob("*.parquet") if not file.name.startswith(PREFIX)]
 
     def records(self) -> list[Record]:
         """All records, in the order of the plan."""
-        found = [read_record(file) for file in (self.path / "records").glob("*.parquet")]
+        found = [read_record(file) for file in self.record_files()]
         return sorted(found, key=lambda record: record.number)
 
     def write_rankings(self, sample: str, tensors: Mapping[str, Tensor]) -> None:

@@ -1,11 +1,11 @@
-"""What a run is called in experiment trackers."""
+"""Group, job type, name and id of a run in experiment trackers."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Names:
-    """What a run is called elsewhere, by convention, so that runs find their like."""
+    """What an experiment tracker calls a run."""
 
     group: str | None  # the sweep, else the experiment
     job_type: str  # the evaluation

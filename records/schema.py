@@ -1,11 +1,11 @@
-"""Columns of every table in a run folder, and the names that stand in them (results/README.md explains each)."""
+"""Columns of every table in a run folder, and names used in them (results/README.md explains each)."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
-FULL, ORACLE, RANDOM = "full", "oracle", "random"  # the full prefill's engine; the truth's own ranking; the control
+FULL, ORACLE, RANDOM = "full", "oracle", "random"  # the engine of full prefill; the bound; the control
 
 Columns = dict[str, str]  # name -> pandas dtype
 
@@ -17,7 +17,7 @@ _WHOSE: Columns = {
     "heuristic": "str",
     "keep": "Float64",
 }
-# metrics.parquet: what was measured of single prompts
+# metrics.parquet: measured values of single prompts
 METRICS: Columns = _WHOSE | {
     "layer": "Int64",
     "windowed": "boolean",
@@ -25,9 +25,9 @@ METRICS: Columns = _WHOSE | {
     "k": "Float64",
     "value": "float64",
 }
-# rows of a record: also what was measured between two layers, of which summary.parquet keeps the mean over prompts
+# rows of a record: also values of two layers, of which summary.parquet has the mean over prompts
 MEASURED: Columns = METRICS | {"other_layer": "Int64"}
-# summary.parquet: what is said over the layers of a prompt, and over prompts
+# summary.parquet: statistics over the layers of a prompt, and over prompts
 SUMMARY: Columns = _WHOSE | {
     "layer": "Int64", "other_layer": "Int64", "windowed": "boolean", "metric": "str", "k": "Float64", "statistic": "str",
     "against": "str", "value": "float64", "low": "Float64", "high": "Float64", "p": "Float64", "prompts": "Int64",
@@ -51,8 +51,8 @@ TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a 
 def table(rows: Iterable[Mapping[str, Any]], columns: Columns) -> pd.DataFrame:
     """Rows as a table of these columns and types; what a row lacks is null.
 
-    >>> table([{"id": "a", "tokens": 7}], {"id": "str", "tokens": "Int64", "depth": "Float64"}).to_dict("records")
-    [{'id': 'a', 'tokens': 7, 'depth': <NA>}]
+    >>> table([{"id": "a", "tokens": 7}], {"id": "str", "tokens": "Int64", "depth": "Float64"}).isna().to_dict("records")
+    [{'id': False, 'tokens': False, 'depth': True}]
     """
     return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))
 

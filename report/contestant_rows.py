@@ -11,7 +11,7 @@ import pandas as pd
 from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import FULL, ORACLE, RANDOM
 
-PLACES = {FULL: 0, ORACLE: 1, RANDOM: 3}  # all others stand between the bound and the control
+PLACES = {FULL: 0, ORACLE: 1, RANDOM: 3}  # all others come between the bound and the control
 NAMED_SUBSETS = 3  # more of them are counted, not named
 WHOLE = 100.0  # percent: the keep rate of the full prefill
 TIMES = ("ttft", "ttft_ratio")  # of single prompts they are in summary.parquet: medians of the repeats

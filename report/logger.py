@@ -43,9 +43,9 @@ class WandB(Logger):
     project: str = "tokenrank"
     entity: str | None = None  # user or team; null: the key's own
     texts: bool = False  # also upload prompts, references, answers and errors
-    offline: bool = False  # do not even try the server; `wandb sync` uploads later
+    offline: bool = False  # do not contact the server; `wandb sync` uploads later
     init_timeout: float = 20  # seconds until a server that does not answer counts as unreachable
-    timeout: float = 300  # seconds for all of it
+    timeout: float = 300  # seconds for the whole copy
 
     def __post_init__(self) -> None:
         for name, seconds in (("init_timeout", self.init_timeout), ("timeout", self.timeout)):

@@ -72,12 +72,13 @@ def why_offline(asked_for: bool) -> str | None:
 
 
 def _init(folder: RunFolder, settings: Mapping[str, Any], mode: Any) -> wandb.Run:
-    config = OmegaConf.to_container(OmegaConf.load(folder.config))
+    content: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
+    config = {name: value for name, value in content.items() if name not in ("defaults", "hydra")}  # there for replays
     quiet = wandb.Settings(
         silent=True, console="off", disable_git=True, disable_code=True, disable_job_creation=True,
         init_timeout=settings["init_timeout"],
     )  # fmt: skip
-    return wandb.init(mode=mode, dir=str(folder.path), config=config, settings=quiet, **settings["names"])  # type: ignore[arg-type]
+    return wandb.init(mode=mode, dir=str(folder.path), config=config, settings=quiet, **settings["names"])
 
 
 def per_layer(metrics: pd.DataFrame) -> dict[str, wandb.Table]:

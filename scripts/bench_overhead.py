@@ -1,12 +1,11 @@
-"""What does ranking cost over plain generation? Time and peak memory, in one process, the two interleaved.
+"""Time and peak memory of ranking compared with plain generation, alternating in one process.
 
     python scripts/bench_overhead.py longbench=FOLDER [repeats=5] [lengths=1000,2000,3400] [answer_tokens=128] [OVERRIDES]
 
-Each prompt is a LongBench document (gov_report) cut in the middle to the given length. ``ranked`` is all of it: one
-read and answer, every heuristic at every layer but those that read many queries (MANY_QUERIES), the oracle, every metric. ``plain`` is ``model.generate()`` of the
-same tokens. The end-of-sequence token is switched off for both, so that both produce the same number of tokens.
-Plain
-generation runs through the registered attention function too, without a visitor: one more function call a layer.
+Each prompt is a LongBench document (gov_report) cut in the middle to the given length. ``ranked`` is
+the whole measurement: one read and answer, every heuristic at every layer but those that read many queries (MANY_QUERIES), the
+oracle, every metric. ``plain`` is ``model.generate()`` of the same tokens. The end-of-sequence token is switched off for both, so that both produce the same number
+of tokens. Plain generation runs through the registered attention function too, without a visitor: one more function call a layer.
 Then each heuristic's own share: the seconds in its code, as percent of plain generation; the attention that several of
 them share is counted once, apart. OVERRIDES are those of run.py (model=..., heuristic=...); the default is heuristic=all.
 """

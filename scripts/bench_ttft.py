@@ -1,4 +1,4 @@
-"""Time to first token of Llama-3.1-8B's true shape with random weights, and the table of it for docs/benchmarks/.
+"""Time to first token of Llama-3.1-8B's shape with random weights, and its table for docs/benchmarks.md.
 
     python scripts/bench_ttft.py FOLDER [OVERRIDES of run.py]
 
@@ -44,7 +44,7 @@ def main(folder: Path, overrides: list[str]) -> int:
 
 
 def not_given(overrides: list[str]) -> list[str]:
-    """The settings of WHOLE that the overrides leave; random weights only where the model is still llama3, which has a shape."""
+    """The settings of WHOLE that the overrides do not set; random weights only where the model is still llama3, which has a shape."""
     given = {each.split("=", 1)[0] for each in overrides}
     if "model" in given and "model=llama3" not in overrides:
         given.add("model.weights")

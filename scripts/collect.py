@@ -1,14 +1,16 @@
-"""Makes the tables and pictures of a run folder from its records, of a run that was killed half-way too.
+"""Makes the tables and pictures of a run folder from its records, of a run that was killed half-way too, and prints its table.
 
-    python scripts/collect.py FOLDER
+    python scripts/collect.py RUN_FOLDER
 
-Nothing is measured again. Exit codes: 0; 2 for what is no run folder, or while a run is writing into it.
+Nothing is measured again. Exit codes: 0; 1 if a picture failed; 2 for what is no run folder, or while a run is writing into it.
 """
 
 import sys
 from pathlib import Path
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.planning.building import build
@@ -18,28 +20,40 @@ from tokenrank.report.report import draw, printed
 from tokenrank.work.collecting import collect
 
 
-def main(path: Path) -> None:
-    """Collects, draws and prints one folder.
-
-    Raises:
-        ValueError: it is no run folder, or a record is damaged.
-    """
+def main(path: Path) -> int:
+    """Collects, draws and prints one folder; returns the exit code."""
     folder = RunFolder(path)
-    folder.environment()
-    with folder.locked():
-        evaluation: Evaluation = build(OmegaConf.load(folder.config).evaluation, "evaluation", Evaluation)
-        folder.write_tables(collect(evaluation, folder.records()))
-        for failure in draw(folder):
-            log.warning(failure)
-        print(printed(folder))
+    try:
+        folder.environment()  # refuses what is no run folder
+        with folder.locked():
+            folder.write_tables(collect(_evaluation(folder), folder.records()))
+            failures = draw(folder)
+            print(printed(folder))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for failure in failures:
+        log.warning("warning: %s", failure)
+    print(f"tables and plots in {folder.path}")
+    return 1 if failures else 0
+
+
+def _evaluation(folder: RunFolder) -> Evaluation:
+    try:
+        node = OmegaConf.load(folder.config).evaluation
+        return build(node, "evaluation", Evaluation)  # type: ignore[no-any-return]
+    except (OSError, YAMLError, OmegaConfBaseException, AttributeError) as error:
+        raise ValueError(f"{folder.config} cannot be read: {' '.join(str(error).split())}") from error
+
+
+def command(arguments: list[str]) -> int:
+    """``RUN_FOLDER``."""
+    if len(arguments) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    messages_to_terminal()
+    return main(Path(arguments[0]).expanduser())
 
 
 if __name__ == "__main__":
-    messages_to_terminal()
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    try:
-        main(Path(sys.argv[1]).expanduser())
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(command(sys.argv[1:]))

@@ -10,6 +10,21 @@ from hydra.core.global_hydra import GlobalHydra
 
 ROOT = Path(__file__).parent.parent
 
+SMALL = (
+    "model=tiny",
+    "task.lengths=[300]",
+    "task.depths=[0,50]",
+    "task.max_new_tokens=4",
+    "metric=[recall]",
+    "k=[5,10]",
+)
+PROGRESS = (
+    "starting",
+    "reading the tokenizer and the config of ",
+    "making the prompts",
+    "loading ",
+)  # may precede an error
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -41,3 +56,14 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
     monkeypatch.chdir(tmp_path)
     return call
+
+
+def refused(ended: Ended, sentence: str, folder: Path) -> None:
+    """The run ended with code 2, said the sentence in one line and no table, and left no folder behind."""
+    said = [line for line in ended.err.splitlines() if not line.startswith(PROGRESS)]
+    assert ended.code == 2, ended.err
+    assert len(said) == 1, ended.err
+    assert said[0].startswith("error: "), said[0]
+    assert sentence in said[0], said[0]
+    assert ended.out == ""
+    assert not (folder / "run").exists()

@@ -1,5 +1,6 @@
 """What several test files share: the tiny random model and its tokenizer, built once, and the command."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tests.command import Command, command
+from tests.own_heuristics import write_own_heuristics
 from tokenrank.models.tiny import Tiny
 
 
@@ -26,3 +28,18 @@ def byte_tokenizer() -> Tokenizer:
 def tokenrank(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """``tokenrank("heuristic=claa", ...)`` is ``python run.py heuristic=claa ...``."""
     return command(monkeypatch, capsys, tmp_path)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs draw nothing, which is most of the time of a small one."""
+    monkeypatch.setattr("tokenrank.report.report.draw", lambda folder: [])
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """For ``--config-dir``: a folder with ``heuristic=backwards``, whose class can be imported."""
+    folder = str(write_own_heuristics(tmp_path / "theirs"))
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "outside_heuristics", raising=False)
+    return folder

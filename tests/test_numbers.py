@@ -22,8 +22,8 @@ def near(value: float) -> Any:
     return pytest.approx(value, rel=1e-4, abs=1e-6, nan_ok=True)
 
 
-def fingerprint(answer: str) -> str:
-    return hashlib.sha256(answer.encode()).hexdigest()[:12]
+def fingerprint(answer: Any) -> str:
+    return hashlib.sha256(str(answer).encode()).hexdigest()[:12]
 
 
 def ranking(tokenrank: Command, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""From records to tables: pure, the same records give the same bytes, and half of them give the tables of that half."""
+"""Computes the four tables from records. The same records give the same tables; some of them give the tables of these."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ def collect(evaluation: Evaluation, records: Sequence[Record]) -> Tables:
     """The four tables of a run folder.
 
     Args:
-        evaluation: says what follows from the measured values.
-        records: in the order of the plan; those that are there.
+        evaluation: computes summary.parquet.
+        records: in the order of the plan; units without a record are left out.
     """
     measured = concatenated((record.rows for record in records), MEASURED)
     runs = table((run for record in records for run in record.runs), RUNS)

@@ -1,4 +1,4 @@
-"""What a run ran on, so that its numbers can be read years later."""
+"""Hardware, package versions, commit and command line of a run."""
 
 import platform
 import subprocess
@@ -33,14 +33,14 @@ def environment(device: torch.device, seed: int) -> dict[str, Any]:
 
 
 def device_name(device: torch.device) -> str:
-    """What the GPU, or else the processor, is called."""
+    """Name of the GPU, or else of the processor."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
 
 
 def git_commit(file: Path) -> str | None:
     """The commit of the repository that tracks this file, with ``-dirty`` if files differ from it.
 
-    None where none does: an installed package may lie inside somebody else's repository.
+    None if no repository tracks it: an installed package may lie inside somebody else's repository.
     """
     try:
         tracked = subprocess.run(

@@ -12,10 +12,10 @@ log = logging.getLogger("tokenrank")
 
 
 def load_model(plan: Plan) -> PreTrainedModel:
-    """The model, in evaluation mode, watched, with every heuristic attached to it.
+    """The model, in evaluation mode, ready for capture, with every heuristic attached to it.
 
     Raises:
-        ValueError: it cannot be loaded or watched, its layers are other ones than its config promised, or a heuristic cannot rank
+        ValueError: it cannot be loaded or captured, its layers are not those that its config describes, or a heuristic cannot rank
             its prompts.
     """
     log.info("loading %s", plan.model_name)
@@ -23,7 +23,7 @@ def load_model(plan: Plan) -> PreTrainedModel:
     watch(model)
     found = model_layers(model)
     if found != plan.layers:
-        raise ValueError(f"{plan.model_name} has the attention layers {found}, and its config promised {plan.layers}")
+        raise ValueError(f"{plan.model_name} has the attention layers {found}, but its config describes {plan.layers}")
     for name, each in plan.heuristics.items():
         try:
             each.attach(model)

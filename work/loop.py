@@ -1,4 +1,4 @@
-"""Runs the units of a plan one after the other; each leaves its record as soon as it is done."""
+"""Runs the units of a plan one after the other; the record of each is written as soon as it is done."""
 
 import gc
 import logging
@@ -47,7 +47,7 @@ def run_unit(plan: Plan, model: PreTrainedModel, unit: Unit, advance: Advance) -
         outcome = dict(measurement.sample)
         if "error" in outcome:
             log.error("prompt %s, partly failed: %s", unit.name, outcome["error"])
-    except Exception as error:  # whatever it was: it is recorded, and the other units are still worth their run
+    except Exception as error:  # any error is recorded, and the other units go on
         log.exception("prompt %s failed: %s", unit.name, reason(error))
         outcome = {"error": reason(error)}
         gc.collect()
@@ -76,7 +76,7 @@ def run_unit(plan: Plan, model: PreTrainedModel, unit: Unit, advance: Advance) -
 
 
 def prompt_row(plan: Plan, unit: Unit) -> dict[str, Any]:
-    """What samples.parquet says of a prompt before it is run."""
+    """The columns of samples.parquet that are known before a prompt is run."""
     prompt, needle = unit.prompt, unit.prompt.needle
     return {
         "id": prompt.id,

@@ -1,4 +1,4 @@
-"""Benchmark of token rankings for long-context prefill: heuristics held against an answer-informed oracle.
+"""Benchmark of token rankings for long-context prefill: heuristics compared with an answer-informed oracle.
 
 The folders of this package are links to those at the top of the repository (docs/architecture.md says why); in a wheel they are
 ordinary folders.
@@ -23,3 +23,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(library, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Also the functions that were not imported yet, so that a notebook completes them."""
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 from transformers import AutoConfig
@@ -46,6 +47,18 @@ def test_positions_are_known_of_windowed_layers_and_follow_what_is_kept() -> Non
     kept.keep(1, torch.tensor([[0, 4], [1, 2]]), 2 * torch.arange(5))
     kept.add(1, torch.tensor([9]), 4)
     assert kept.positions(1).tolist() == [[0, 8, 9], [2, 4, 9]]  # type: ignore[union-attr]
+
+
+def test_every_layer_says_which_positions_it_holds() -> None:
+    kept = filled(5, None)
+    kept.keep(1, torch.tensor([[0, 4], [1, 2]]), 2 * torch.arange(5))
+    for layer in (0, 1):
+        for position in (9, 10):
+            kept.add(layer, torch.tensor([position]), None)
+    assert kept.held(0).tolist() == [[0, 2, 4, 6, 8, 9, 10]]
+    assert kept.held(1).tolist() == [[0, 8, 9, 10], [2, 4, 9, 10]]
+    with pytest.raises(ValueError, match="layer 7 holds no tokens; the layers that do: 0, 1"):
+        kept.held(7)
 
 
 def test_bytes_are_those_of_all_that_is_held() -> None:

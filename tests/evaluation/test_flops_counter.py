@@ -1,11 +1,20 @@
 """Operations as they are run, against a formula worked by hand for Llama; pruning counts what it leaves."""
 
+from typing import ClassVar
+
 import pytest
 import torch
-from tokenrank.evaluation.flops import counted
+from torch import Tensor
+from transformers import PreTrainedModel
 
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.pruning import Keep, PrunedRun
+from tokenrank.evaluation.flops_counter import FlopCounts, counted
+from tokenrank.heuristics.claa import CLAA
 from tokenrank.models.architectures import tiny_of
+from tokenrank.prefill.engine import Job
+from tokenrank.prefill.layerwise import Layerwise
 
 HIDDEN, INNER, HEADS, KV_HEADS, DIM, WORDS = 32, 48, 4, 2, 8, 64
 
@@ -44,3 +53,31 @@ def test_a_block_that_computes_nothing_counts_nothing() -> None:
     with counted() as flops:
         pass
     assert flops.total == 0
+
+
+class Noting(CLAA):
+    """Notes what it is asked for."""
+
+    seen: ClassVar[list[int]] = []
+
+    def score(self, layer: AttentionLayer) -> Tensor:
+        self.seen.append(layer.tokens)
+        return super().score(layer)
+
+
+def test_operations_are_counted_once_for_as_many_tokens(tiny_model: PreTrainedModel) -> None:
+    Noting.seen.clear()
+    heuristic = Noting(window=4, n=1)
+    engine = Layerwise(window=4, min_layer=4).resolved(heuristic, ModelLayers(4, tuple(range(4))))
+    counts = FlopCounts()
+
+    def count(name: str, tokens: int, kept: int) -> int:
+        return counts.of(name, engine, Job(tiny_model, heuristic, torch.arange(tokens), kept, answer_tokens=1))
+
+    first = count("claa", 60, 20)
+    assert count("claa", 60, 20) == first
+    assert Noting.seen == [60]
+    assert count("claa", 61, 20) > first
+    assert count("claa", 60, 21) > first
+    count("other", 60, 20)
+    assert Noting.seen == [60, 61, 60, 60]

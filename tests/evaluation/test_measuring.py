@@ -1,23 +1,31 @@
-"""From scores to rows: every metric at every layer and k, its summaries, its chance level, over the universe."""
+"""From scores to rows: every metric at every layer and k, between layers, its chance level, over the universe."""
 
 from functools import partial
+from itertools import combinations
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
+from torch import Tensor
 
-from tokenrank.evaluation.measuring import measure
+from tokenrank.evaluation.measuring import measure, measured_rows
+from tokenrank.evaluation.scoring import Ranked
 from tokenrank.metrics.metric import Metric, Target, no_association, share_kept
 from tokenrank.metrics.needle import needle_recall_at_k
 from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.metrics.recall import recall_at_k
 from tokenrank.metrics.spearman import spearman
-from tokenrank.metrics.summaries import over_layers
+from tokenrank.oracle.oracle import Answer, Truth
+from tokenrank.planning.building import build
+from tokenrank.tasks.task import Prompt
 
+CONFIG = Path(__file__).parents[2] / "configs" / "metric" / "jaccard.yaml"
 DRAW = torch.Generator().manual_seed(0)
-SCORES = {name: torch.rand(3, 40, generator=DRAW) for name in ("a", "b")}
-ORACLE = Ranking(torch.rand(1, 40, generator=DRAW))
-LAYERS = [2, 5, 7]
+TOKENS, LAYERS, PERCENTS = 40, [2, 5, 7], [10, 50]  # 4 and 20 of the tokens
+SCORES = {name: torch.rand(3, TOKENS, generator=DRAW).mul(30).round() for name in ("a", "b")}  # with ties
+TRUTH = Ranking(torch.rand(1, TOKENS, generator=DRAW))
 METRICS = {
     "recall": Metric(recall_at_k, share_kept, at_k=True),
     "spearman": Metric(spearman, no_association, at_k=False),
@@ -25,56 +33,115 @@ METRICS = {
 }
 
 
+def jaccard() -> Metric:
+    built: Metric = build(OmegaConf.select(OmegaConf.load(CONFIG), "jaccard"), "metric.jaccard", Metric)
+    return built
+
+
+def at(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("heuristic", "layer", "other_layer", "metric", "k"))
+
+
 def test_every_row_is_the_metric_itself() -> None:
-    rows = list(measure(SCORES, Target(ORACLE, range(4, 9)), LAYERS, METRICS, [10, 50]))
-    values = {row[:4]: row[4] for row in rows}
-    assert len(values) == len(rows)
+    rows = list(measure(SCORES, Target(TRUTH, range(4, 9)), LAYERS, METRICS, PERCENTS))
+    values = {at(row): row["value"] for row in rows}
+    assert len(values) == len(rows) == 5 + 2 * 3 * 5  # chance; heuristics, layers, metrics and their k
     for name, scores in SCORES.items():
-        for at, layer in enumerate(LAYERS):
-            one = Ranking(scores[at : at + 1])
-            for percent, k in ((10, 4), (50, 20)):
-                assert values[name, layer, "recall", percent] == float(recall_at_k(one, ORACLE, k))
-                found = values[name, layer, "needle_recall", percent]
+        for place, layer in enumerate(LAYERS):
+            one = Ranking(scores[place : place + 1])
+            for percent, k in zip(PERCENTS, (4, 20), strict=True):
+                assert values[name, layer, None, "recall", percent] == float(recall_at_k(one, TRUTH, k))
+                found = values[name, layer, None, "needle_recall", percent]
                 assert found == float(needle_recall_at_k(one, range(4, 9), k))
-            assert values[name, layer, "spearman", None] == pytest.approx(float(spearman(one, ORACLE)))
-        summary = over_layers(spearman(Ranking(scores), ORACLE).numpy()[None], LAYERS)
-        assert {key: values[name, None, f"spearman.{key}", None] for key in summary} == {
-            key: float(each[0]) for key, each in summary.items()
-        }
+            assert values[name, layer, None, "spearman", None] == pytest.approx(float(spearman(one, TRUTH)))
 
 
 def test_chance_rows_belong_to_no_heuristic_and_no_layer() -> None:
-    rows = list(measure(SCORES, Target(ORACLE, None), LAYERS, METRICS, [10]))
-    assert [row for row in rows if row[0] is None] == [
-        (None, None, "recall", 10, 0.1),
-        (None, None, "spearman", None, 0.0),
+    rows = list(measure(SCORES, Target(TRUTH, None), LAYERS, METRICS, [10]))
+    assert [row for row in rows if "heuristic" not in row] == [
+        {"metric": "recall", "k": 10, "value": 0.1},
+        {"metric": "spearman", "k": None, "value": 0.0},
     ]
 
 
 def test_a_metric_that_does_not_apply_gives_no_rows() -> None:
     with_needle, without = (
-        {row[2] for row in measure(SCORES, Target(ORACLE, needle), LAYERS, METRICS, [10])}
+        {row["metric"] for row in measure(SCORES, Target(TRUTH, needle), LAYERS, METRICS, [10])}
         for needle in (range(2), None)
     )
-    assert with_needle - without == {"needle_recall"} | {
-        f"needle_recall.{name}" for name in over_layers(np.ones((1, 1)), [0])
-    }
+    assert with_needle - without == {"needle_recall"}
 
 
 def test_metrics_may_be_partial_functions_as_the_configs_make_them() -> None:
     metric = Metric(partial(recall_at_k), partial(share_kept), at_k=True)
-    assert list(metric.values(Ranking(SCORES["a"]), Target(ORACLE, None), 40)) == [1, 1, 1]
+    rows = list(measure({"a": SCORES["a"]}, Target(TRUTH, None), LAYERS, {"recall": metric}, [100]))
+    assert [row["value"] for row in rows] == [1, 1, 1, 1]
 
 
-def test_windowed_layers_are_summed_up_apart() -> None:
-    spearman_only = {"spearman": METRICS["spearman"]}
-    target, one = Target(ORACLE, None), {"a": SCORES["a"]}
-    rows = {row[:4]: row[4] for row in measure(one, target, LAYERS, spearman_only, [], windowed={5})}
-    values = [rows["a", layer, "spearman", None] for layer in LAYERS]
-    assert rows["a", None, "spearman.mean", None] == pytest.approx((values[0] + values[2]) / 2)
-    assert rows["a", None, "spearman.mean.windowed", None] == pytest.approx(values[1])
-    assert rows["a", None, "spearman.worst_layer.windowed", None] == 5
-    for windowed in ([], LAYERS):  # one kind only: plain names
-        names = {row[2] for row in measure(one, target, LAYERS, spearman_only, [], windowed)}
-        assert "spearman.mean" in names
-        assert not any(name.endswith(".windowed") for name in names)
+def slow_overlap(heuristic: str, percent: float, a: int, b: int) -> float:
+    """The overlap of two layers' best tokens as sets; of equal tokens the earlier one is better."""
+    kept = []
+    for layer in (a, b):
+        row = SCORES[heuristic][LAYERS.index(layer)].tolist()
+        kept.append(set(sorted(range(TOKENS), key=lambda token: (-row[token], token))[: int(TOKENS * percent / 100)]))
+    return len(kept[0] & kept[1]) / len(kept[0] | kept[1])
+
+
+def test_every_two_layers_once_have_the_overlap_of_their_sets() -> None:
+    rows = list(measure(SCORES, Target(TRUTH, None), LAYERS, METRICS | {"jaccard": jaccard()}, PERCENTS))
+    found = {
+        (row["heuristic"], row["k"], row["layer"], row["other_layer"]): row["value"]
+        for row in rows
+        if "other_layer" in row
+    }
+    pairs = [(h, p, a, b) for h in SCORES for p in PERCENTS for a, b in combinations(LAYERS, 2)]
+    assert list(found) == pairs
+    assert list(found.values()) == pytest.approx([slow_overlap(*pair) for pair in pairs])
+    assert {row["metric"] for row in rows if "other_layer" in row} == {"jaccard"}
+
+
+def test_neighbours_agree_with_the_metric_between_a_layer_and_the_one_before() -> None:
+    rows = list(measure(SCORES, Target(TRUTH, None), LAYERS, {"jaccard": jaccard()}, PERCENTS))
+    near = {at(row): row["value"] for row in rows if (row.get("layer"), row.get("other_layer")) in ((2, 5), (5, 7))}
+    own = {
+        (row["heuristic"], row["layer"], row["k"]): row["value"]
+        for row in rows
+        if "layer" in row and "other_layer" not in row
+    }
+    assert {layer for _, layer, _ in own} == {5, 7}  # the first has no neighbour before it
+    assert {(name, other, k): value for (name, _, other, _, k), value in near.items()} == pytest.approx(own)
+
+
+def test_one_layer_has_no_neighbour_and_no_pair() -> None:
+    one = {"a": SCORES["a"][:1]}
+    rows = list(measure(one, Target(TRUTH, None), [2], {"jaccard": jaccard()}, [10]))
+    assert all("heuristic" not in row for row in rows)
+
+
+PROMPT = Prompt("p", "test", tuple(range(TOKENS)), 4, needle=range(4, 9))
+
+
+def ranked(scores: dict[str, Tensor]) -> Ranked:
+    truth = torch.arange(TOKENS, dtype=torch.float32)[None]  # the last tokens matter most
+    return Ranked(Answer((1,), "generated"), Truth(truth), tuple(LAYERS), scores, {})
+
+
+def test_the_last_tokens_do_not_count() -> None:
+    scores = torch.arange(TOKENS, dtype=torch.float32).expand(3, -1).clone()
+    scores[:, -8:] = -1  # wrong only where it does not count
+    rows = list(measured_rows(ranked({"a": scores}), PROMPT, {"recall": METRICS["recall"]}, [25], window=8))
+    assert [row["value"] for row in rows if "heuristic" in row] == [1, 1, 1]
+    assert [row["value"] for row in rows if "heuristic" not in row] == [8 / 32]  # a quarter of the universe of 32
+    all_count = list(measured_rows(ranked({"a": scores}), PROMPT, {"recall": METRICS["recall"]}, [20], window=0))
+    assert [row["value"] for row in all_count if "heuristic" in row] == [0, 0, 0]
+
+
+def test_the_needle_is_the_prompts() -> None:
+    rows = measured_rows(ranked(SCORES), PROMPT, METRICS, [10], window=8)
+    assert "needle_recall" in {row["metric"] for row in rows}
+
+
+def test_rows_say_whether_their_layer_is_windowed() -> None:
+    rows = list(measured_rows(ranked(SCORES), PROMPT, METRICS | {"jaccard": jaccard()}, [10], 8, windowed={5}))
+    assert all(row["windowed"] is (None if "layer" not in row else row["layer"] == 5) for row in rows)
+    assert {row["windowed"] for row in rows} == {None, True, False}

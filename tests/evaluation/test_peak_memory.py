@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tokenrank.evaluation import memory
+from tokenrank.evaluation import peak_memory as memory
 
 MODEL = nn.Linear(1, 1)
 LARGE = 200 * 2**20

@@ -7,20 +7,22 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.reading import read
-from tokenrank.evaluation.scoring import as_tensors, rank
+from tokenrank.evaluation.scoring import rank
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.fastkv import FastKV
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.snapkv import SnapKV
 from tokenrank.models.architectures import tiny_of
-from tokenrank.oracle.attention import AttentionOracle
-from tokenrank.oracle.bound import Bound
+from tokenrank.oracle.answer_attention import AttentionOracle
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Truth
 from tokenrank.tasks.task import Prompt
 
 PROMPT = Prompt("p", "test", tuple((7 * i * i + 3) % 256 for i in range(60)), max_new_tokens=5)
-METHODS: dict[str, Heuristic | Bound] = {"claa": CLAA(), "fastkv": FastKV(), "snapkv": SnapKV(), "oracle": Bound()}
+METHODS: dict[str, Heuristic] = {"claa": CLAA(), "fastkv": FastKV(), "snapkv": SnapKV()}
+NAMES = ["claa", "oracle", "fastkv", "snapkv"]
 
 
 def test_every_layer_gets_the_scores_that_the_heuristic_gives_it_alone(tiny_model: PreTrainedModel) -> None:
@@ -29,7 +31,7 @@ def test_every_layer_gets_the_scores_that_the_heuristic_gives_it_alone(tiny_mode
         tiny_model, torch.tensor(PROMPT.input_ids), lambda layer: alone.append(FastKV().score(layer)), max_new_tokens=1
     )
     ranked = rank(tiny_model, PROMPT, METHODS, AttentionOracle())
-    assert ranked.layers == [0, 1, 2, 3]
+    assert ranked.layers == (0, 1, 2, 3)
     torch.testing.assert_close(ranked.scores["fastkv"], torch.stack(alone))
     assert not torch.equal(ranked.scores["fastkv"], ranked.scores["snapkv"])
 
@@ -41,15 +43,36 @@ def test_what_looks_across_layers_is_combined(tiny_model: PreTrainedModel) -> No
     assert not torch.equal(across, each)
 
 
-def test_the_oracle_control_is_the_oracle_at_every_layer(tiny_model: PreTrainedModel) -> None:
+def test_the_bound_is_the_truth_at_every_layer_and_stands_where_it_was_chosen(tiny_model: PreTrainedModel) -> None:
     ranked = rank(tiny_model, PROMPT, METHODS, AttentionOracle())
-    assert torch.equal(ranked.scores["oracle"], ranked.oracle.expand(4, -1))
+    bound = ranked.with_bound(NAMES)
+    assert list(bound.scores) == NAMES
+    assert ranked.truth.importance.shape == (1, 60)
+    assert torch.equal(bound.scores["oracle"], ranked.truth.importance.expand(4, -1))
+    assert all(torch.equal(bound.scores[name], ranked.scores[name]) for name in METHODS)
+    assert list(ranked.with_bound(["claa"]).scores) == ["claa"]
 
 
 def test_a_per_layer_oracle_has_a_row_a_layer(tiny_model: PreTrainedModel) -> None:
-    ranked = rank(tiny_model, PROMPT, METHODS, AttentionOracle(layers="each"))
-    assert ranked.oracle.shape == (4, 60)
-    assert torch.equal(ranked.scores["oracle"], ranked.oracle)
+    ranked = rank(tiny_model, PROMPT, METHODS, AttentionOracle(layers="each")).with_bound(NAMES)
+    assert ranked.truth.importance.shape == (4, 60)
+    assert torch.equal(ranked.scores["oracle"], ranked.truth.importance)
+
+
+def test_a_given_answer_is_fed_in_place_of_a_generated_one(tiny_model: PreTrainedModel) -> None:
+    generated = rank(tiny_model, PROMPT, METHODS, AttentionOracle())
+    assert (generated.answer.origin, len(generated.answer.token_ids)) == ("generated", 5)
+    again = rank(tiny_model, PROMPT, METHODS, AttentionOracle(), Answer(generated.answer.token_ids, "reference"))
+    assert again.answer.origin == "reference"
+    torch.testing.assert_close(again.truth.importance, generated.truth.importance)
+    other = rank(tiny_model, PROMPT, METHODS, AttentionOracle(), Answer((1, 2, 3), "reference"))
+    assert not torch.allclose(other.truth.importance, generated.truth.importance)
+
+
+def test_every_part_of_the_pass_is_timed(tiny_model: PreTrainedModel) -> None:
+    seconds = rank(tiny_model, PROMPT, METHODS, AttentionOracle()).seconds
+    assert set(seconds) == {"prefill", "decode", "oracle"}
+    assert all(each > 0 for each in seconds.values())
 
 
 def test_the_window_attention_is_computed_once_a_layer(
@@ -93,17 +116,21 @@ def test_scores_of_the_wrong_shape_or_type_are_refused(tiny_model: PreTrainedMod
         rank(tiny_model, PROMPT, {"broken": broken}, AttentionOracle())
 
 
-def test_what_is_saved_is_what_was_ranked(tiny_model: PreTrainedModel) -> None:
-    ranked = rank(tiny_model, PROMPT, METHODS, AttentionOracle())
-    saved = as_tensors(PROMPT, ranked)
-    assert saved["input_ids"].tolist() == list(PROMPT.input_ids)
-    assert torch.equal(saved["heuristic.claa"], ranked.scores["claa"])
-    assert torch.equal(saved["oracle"][None], ranked.oracle)
+class Blind(AttentionOracle):
+    """Gives a truth that cannot be ordered."""
+
+    def truth(self, answered: AnsweredPrompt) -> Truth:
+        return Truth(super().truth(answered).importance * float("nan"))
 
 
-@pytest.mark.parametrize(("architecture", "windowed"), [("llama", set()), ("gemma3", {0, 2}), ("lfm2 (hybrid)", set())])
-def test_windowed_layers_are_told(architecture: str, windowed: set[int]) -> None:
-    short = replace(PROMPT, input_ids=tuple(i % 64 for i in PROMPT.input_ids))
-    ranked = rank(tiny_of(architecture), short, {"fastkv": FastKV()}, AttentionOracle())
-    assert ranked.windowed == windowed
-    assert ranked.layers == ([1] if "hybrid" in architecture else [0, 1, 2])
+def test_a_truth_that_is_not_finite_is_refused(tiny_model: PreTrainedModel) -> None:
+    with pytest.raises(ValueError, match=r"^the oracle, sample p: a score is NaN or infinite, must be finite$"):
+        rank(tiny_model, PROMPT, METHODS, Blind())
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma3", "lfm2 (hybrid)"])
+def test_the_layers_are_those_with_attention(architecture: str) -> None:
+    model, short = tiny_of(architecture), replace(PROMPT, input_ids=tuple(i % 64 for i in PROMPT.input_ids))
+    ranked = rank(model, short, {"fastkv": FastKV()}, AttentionOracle())
+    assert ranked.layers == model_layers(model).attention == ((1,) if "hybrid" in architecture else (0, 1, 2))
+    assert ranked.scores["fastkv"].shape == (len(ranked.layers), 60)

@@ -16,7 +16,7 @@ from transformers import AutoConfig, PreTrainedModel
 
 from tests.models.hub_cache import COMMIT, LOADERS, into_hub_cache, pretrained
 from tokenrank.models.architectures import ARCHITECTURES, tiny_of
-from tokenrank.models.pretrained import ATTENTION, placed
+from tokenrank.models.from_config import ATTENTION, placed
 from tokenrank.models.tiny import Tiny
 
 EIGHT_BITS = GGMLQuantizationType.Q8_0

@@ -1,7 +1,8 @@
 """Errors in one sentence, with the nearest names for a word that is not known."""
 
 from hydra.errors import MissingConfigException
-from tokenrank.evaluation.bad_input import one_sentence
+
+from tokenrank.planning.bad_input import one_sentence
 
 
 def test_several_lines_become_one() -> None:

@@ -1,4 +1,4 @@
-"""Checks that the settings of several evaluations share; each error names the setting as it is typed."""
+"""Checks of settings that several evaluations have; each error names the setting as it is typed."""
 
 from tokenrank.metrics.metric import tokens_kept
 

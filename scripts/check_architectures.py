@@ -1,6 +1,6 @@
 """Prints the table of docs/architectures.md: the deviation of captured attention from the model's own, on tiny random models.
 
-python scripts/architectures.py
+python scripts/check_architectures.py
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""From measured values to what is said over layers and over prompts; pure functions of tables."""
+"""Statistics of measured values over layers and over prompts; pure functions of tables."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -20,7 +20,7 @@ def over_layers_of_prompts(metrics: pd.DataFrame) -> pd.DataFrame:
     """Statistics over the layers of each prompt, for every heuristic, metric and k.
 
     They are over the full-attention layers (``windowed`` false); where a model has windowed layers too, a second set is over
-    those (``windowed`` true). A model of windowed layers only has them under false.
+    those (``windowed`` true). A model with windowed layers only has one set, under false.
 
     Args:
         metrics: as metrics.parquet.
@@ -105,7 +105,7 @@ def rows_of(rows: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 def contestant_names(rows: pd.DataFrame) -> "pd.Series[str]":
-    """Who each row is about: its heuristic, or its engine where nobody ranks."""
+    """The contestant of each row: its heuristic, or its engine if it has none."""
     return rows["heuristic"].fillna(rows["engine"])
 
 
@@ -137,7 +137,7 @@ def _interval(means: Numbers | None, columns: int) -> list[dict[str, float]]:
 
 
 def layer_pairs(measured: pd.DataFrame) -> pd.DataFrame:
-    """Means over prompts of what was measured between two layers, for each heuristic, metric and k."""
+    """Means over prompts of the values of pairs of layers, for each heuristic, metric and k."""
     pairs = measured[measured["other_layer"].notna()]
     if pairs.empty:
         return table([], SUMMARY)

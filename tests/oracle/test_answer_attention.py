@@ -12,7 +12,7 @@ from torch import Tensor
 from tests import slow
 from tests.slow import random_layer
 from tokenrank.capture.layer import AttentionLayer
-from tokenrank.oracle.attention import AttentionOracle
+from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.signals import look_back
 
 TOKENS, ANSWER = 30, 7

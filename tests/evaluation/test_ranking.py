@@ -1,0 +1,123 @@
+"""evaluation=ranking: one pass a prompt gives every value, its summary, its facts, and the scores themselves if asked for."""
+
+from functools import cache
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from tests.plans import plan, records, tables
+from tokenrank.evaluation.ranking import RankingAgreement
+from tokenrank.models.tiny import Tiny
+from tokenrank.records.run_folder import Tables
+from tokenrank.records.schema import METRICS, RUNS, SUMMARY, table
+
+MODEL = Tiny(name="tiny").model()
+
+
+@cache
+def measured() -> Tables:
+    return tables("heuristic=[claa,oracle,recency]", "metric=[recall,jaccard]")
+
+
+def test_every_metric_of_every_ranking_at_every_layer_is_there() -> None:
+    metrics = measured().metrics
+    recall = metrics[(metrics["metric"] == "recall") & metrics["layer"].notna()]
+    assert len(recall) == 2 * 3 * 4 * 2  # prompts, heuristics, layers, k
+    assert (recall.loc[recall["heuristic"] == "oracle", "value"] == 1).all()
+    assert recall["value"].between(0, 1).all()
+    assert (recall["windowed"] == False).all()  # noqa: E712
+    chance = metrics[metrics["heuristic"].isna() & (metrics["metric"] == "recall")]
+    assert set(chance["k"]) == {5, 10}
+    assert chance["layer"].isna().all()
+    assert chance.loc[chance["k"] == 10, "value"].tolist() == pytest.approx([29 / 292] * 2)
+    assert list(metrics) == list(METRICS)
+    assert measured().runs.empty
+
+
+def test_the_summary_is_of_prompts_over_prompts_and_between_layers() -> None:
+    summary = measured().summary
+    assert dict(summary.dtypes) == dict(table([], SUMMARY).dtypes)
+    recall = summary[summary["metric"] == "recall"]
+    assert len(recall[recall["sample"].notna()]) == 2 * 3 * 2 * 6  # prompts, heuristics, k, statistics
+    over_all = recall[recall["sample"].isna()]
+    assert len(over_all[over_all["against"].isna()]) == 3 * 2 * 6
+    pairs = over_all[over_all["against"].notna()]
+    assert set(pairs["statistic"]) == {"mean", "worst"}
+    assert len(pairs) == 3 * 2 * 2  # pairs, k, statistics
+    between = summary[summary["other_layer"].notna()]
+    assert set(between["metric"]) == {"jaccard"}
+    assert len(between) == 3 * 2 * 6  # heuristics, k, pairs of 4 layers
+    assert measured().metrics.columns.isin(["other_layer"]).sum() == 0
+
+
+def test_the_mean_of_a_prompt_is_that_of_its_layers() -> None:
+    metrics, summary = measured().metrics, measured().summary
+    own = metrics[(metrics["metric"] == "recall") & (metrics["heuristic"] == "claa") & (metrics["k"] == 10)]
+    said = summary[
+        (summary["metric"] == "recall") & (summary["heuristic"] == "claa") & (summary["k"] == 10)
+        & (summary["statistic"] == "mean") & summary["against"].isna()
+    ]  # fmt: skip
+    by_prompt = said.dropna(subset=["sample"]).set_index("sample")["value"]
+    assert by_prompt.to_dict() == pytest.approx(own.groupby("sample")["value"].mean().to_dict())
+    assert said.loc[said["sample"].isna(), "value"].tolist() == pytest.approx([by_prompt.mean()])
+
+
+def test_facts_of_a_generated_answer_are_recorded() -> None:
+    for sample in measured().samples.to_dict("records"):
+        assert sample["answer_tokens"] <= 4
+        assert sample["accuracy"] in (0, 1)
+        assert all(sample[f"{part}_seconds"] > 0 for part in ("prefill", "decode", "oracle", "metrics"))
+
+
+def test_a_reference_answer_is_not_graded() -> None:
+    samples = tables("answer=reference").samples
+    assert samples["accuracy"].isna().all()
+    assert [
+        answer in references[0] for answer, references in zip(samples["answer"], samples["references"], strict=True)
+    ] == [True, True]
+
+
+def test_the_seed_of_the_bootstrap_moves_only_intervals() -> None:
+    five = ("task.lengths=[200]", "task.depths=[0,20,40,60,80]", "task.seed=0", "heuristic=[claa,recency]")
+    one, two = (tables(*five, f"seed={seed}", "bootstrap.resamples=20") for seed in (0, 1))
+    pd.testing.assert_frame_equal(one.metrics, two.metrics)
+    intervals = ["low", "high"]
+    pd.testing.assert_frame_equal(one.summary.drop(columns=intervals), two.summary.drop(columns=intervals))
+    assert not one.summary[intervals].equals(two.summary[intervals])
+
+
+def test_what_is_saved_is_what_was_ranked() -> None:
+    made = plan("save_rankings=true", "heuristic=[claa,oracle]", "task.depths=[0]")
+    unit = made.units[0]
+    saved = made.evaluation.measure(made, MODEL, unit, lambda _: None).rankings
+    assert saved is not None
+    assert set(saved) == {"input_ids", "answer_ids", "oracle", "heuristic.claa", "heuristic.oracle"}
+    assert saved["input_ids"].tolist() == list(unit.prompt.input_ids)
+    assert saved["oracle"].shape == (1, 300)
+    assert saved["heuristic.claa"].shape == (4, 300)
+    assert torch.equal(saved["heuristic.oracle"], saved["oracle"].expand(4, -1))
+    assert saved["answer_ids"].dtype == torch.int64
+
+
+def test_rankings_are_kept_only_if_asked_for() -> None:
+    made = plan("heuristic=[claa]", "task.depths=[0]")
+    assert made.evaluation.measure(made, MODEL, made.units[0], lambda _: None).rankings is None
+
+
+def test_the_prompt_is_read_once() -> None:
+    made, read = plan("task.depths=[0]"), list[int]()
+    made.evaluation.measure(made, MODEL, made.units[0], read.append)
+    assert read == [300]
+    assert made.evaluation.rounds(made) == 1
+
+
+def test_no_record_gives_an_empty_summary() -> None:
+    empty: Any = table([], METRICS | {"other_layer": "Int64"})
+    assert RankingAgreement(k=[10]).summarize(empty, table([], RUNS)).empty
+
+
+def test_measuring_again_gives_the_same_values() -> None:
+    made = plan("heuristic=[claa,random]", "task.depths=[0]")
+    pd.testing.assert_frame_equal(records(made)[0].rows, records(made)[0].rows)

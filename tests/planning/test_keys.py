@@ -1,0 +1,169 @@
+"""Keys of units: all that decides a result is in them, and nothing else."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from tests.plans import config
+from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.models.pretrained import Pretrained
+from tokenrank.planning import keys
+from tokenrank.planning.building import build
+from tokenrank.planning.keys import source_digest, unit_keys
+from tokenrank.planning.making import resolved
+from tokenrank.records.digests import digest, ids_digest
+from tokenrank.tasks.task import Prompt
+
+PROMPT = Prompt("p", "niah", tuple(range(60)), 4, answers=("12345",), needle=range(5, 9))
+PRIVATE = "a text of somebody's own"
+
+
+def of(given: DictConfig, prompt: Prompt = PROMPT, answer: str = "generated") -> tuple[str, dict[str, Any]]:
+    """Key and fields of one prompt's unit."""
+    given = resolved(given)
+    evaluation: Evaluation = build(given.evaluation, "evaluation", Evaluation)
+    source: Pretrained = build(given.model, "model", Pretrained)
+    return unit_keys(given, source, [prompt], answer, evaluation)[0]
+
+
+def changed(setting: str, value: object, evaluation: str = "ranking") -> DictConfig:
+    given = config(evaluation=evaluation)
+    OmegaConf.set_struct(given, False)
+    OmegaConf.update(given, setting, value, force_add=True)
+    return given
+
+
+def test_the_same_inputs_give_the_same_key() -> None:
+    assert of(config()) == of(config())
+    assert of(config())[0] == digest(of(config())[1])
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("model.seed", 1),
+        ("model.layers", 2),
+        ("model.dtype", "bfloat16"),
+        ("heuristic.claa.n", 2),
+        ("heuristic.tova", {"_target_": "tokenrank.heuristics.tova.TOVA"}),
+        ("oracle.attention.kernel", 5),
+        ("metric.recall.chance._target_", "tokenrank.metrics.metric.no_association"),
+        ("k", [10]),
+        ("universe.window", 4),
+        ("save_rankings", True),
+    ],
+)
+def test_what_decides_a_result_changes_the_key(setting: str, value: object) -> None:
+    assert of(changed(setting, value))[0] != of(config())[0]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        replace(PROMPT, input_ids=tuple(range(61))),
+        replace(PROMPT, max_new_tokens=5),
+        replace(PROMPT, answers=("54321",)),
+        replace(PROMPT, classes=("yes", "no")),
+        replace(PROMPT, needle=range(5, 10)),
+        replace(PROMPT, needle=None),
+        replace(PROMPT, task="longbench/qasper"),
+    ],
+)
+def test_what_a_prompt_asks_and_how_it_is_graded_changes_the_key(prompt: Prompt) -> None:
+    assert of(config(), prompt)[0] != of(config())[0]
+
+
+def test_where_the_answer_comes_from_changes_the_key() -> None:
+    assert of(config(), answer="reference")[0] != of(config())[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("seed", 1), ("bootstrap.resamples", 7), ("plots.k", 5), ("model.name", "other"), ("texts", False)],
+)
+def test_what_decides_only_tables_and_pictures_does_not_change_the_key(setting: str, value: object) -> None:
+    assert of(changed(setting, value))[0] == of(config())[0]
+
+
+@pytest.mark.parametrize("setting", ["prefill.keep", "prefill.engine.any.min_layer", "prefill.select_layer"])
+def test_prefill_changes_the_key_of_evaluations_that_run_engines(setting: str) -> None:
+    value: object = [30] if setting.endswith("keep") else 2
+    assert of(changed(setting, value))[0] == of(config())[0]
+    for evaluation in ("accuracy", "ttft"):
+        assert of(changed(setting, value, evaluation))[0] != of(config(evaluation=evaluation))[0]
+
+
+def test_the_seed_of_the_random_control_changes_the_key_where_it_is_added() -> None:
+    assert of(changed("seed", 1, "accuracy"))[0] != of(config(evaluation="accuracy"))[0]
+    assert of(changed("seed", 1, "ttft"))[0] == of(config(evaluation="ttft"))[0]
+
+
+def test_the_bootstrap_does_not_change_the_key_of_accuracy() -> None:
+    assert of(changed("bootstrap.resamples", 7, "accuracy"))[0] == of(config(evaluation="accuracy"))[0]
+
+
+def test_the_engine_of_a_studys_point_changes_the_key() -> None:
+    def point(heuristic: str) -> DictConfig:
+        return changed("study", {"points": {"claa_n2": {"heuristic": heuristic, "value": 2}}}, "accuracy")
+
+    assert of(point("claa"))[0] != of(point("gemfilter"))[0]
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], str]]:
+    """Writes a file of a small copy of the sources; returns the digest."""
+    for folder in keys.COMPUTING:
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr(keys, "PACKAGE", tmp_path)
+
+    def write(name: str, content: str) -> str:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+        source_digest.cache_clear()
+        return source_digest()
+
+    yield write
+    source_digest.cache_clear()
+
+
+def test_the_sources_that_compute_change_the_key(sources: Callable[[str, str], str]) -> None:
+    seen = [
+        sources("metrics/recall.py", "one"), sources("metrics/recall.py", "two"), sources("metrics/other.py", "two"),
+        sources("tasks/grading/f1.py", "one"), sources("tasks/grading/f1.py", "two"),
+    ]  # fmt: skip
+    assert len(set(seen)) == len(seen)
+    one = of(config())[0]
+    assert sources("metrics/recall.py", "three") != seen[-1]
+    assert of(config())[0] != one
+
+
+def test_other_files_leave_the_digest_of_the_sources(sources: Callable[[str, str], str]) -> None:
+    before = sources("metrics/recall.py", "one")
+    assert sources("metrics/notes.txt", "one") == sources("report/plots.py", "one") == before
+
+
+def test_every_folder_that_computes_is_there() -> None:
+    assert all(list((keys.PACKAGE / folder).rglob("*.py")) for folder in keys.COMPUTING)
+    assert len(source_digest()) == 64
+
+
+def test_the_fields_are_readable_and_hold_no_text_of_a_prompt() -> None:
+    fields = of(config(), replace(PROMPT, answers=(PRIVATE,)))[1]
+    assert fields["input_ids"] == ids_digest(PROMPT.input_ids)
+    assert fields["model"]["dtype"] == "float32"
+    assert fields["heuristic"]["claa"]["n"] == 4
+    assert set(fields["versions"]) == {"torch", "transformers"}
+    assert PRIVATE not in str(fields)
+
+
+def test_ids_are_told_apart_by_their_borders() -> None:
+    assert ids_digest([1, 12]) != ids_digest([11, 2])
+
+
+def test_what_is_no_number_in_json_has_no_digest() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        digest({"a": float("nan")})

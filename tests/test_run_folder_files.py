@@ -1,0 +1,171 @@
+"""What a run leaves in its folder, and what of another's it leaves alone."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+from safetensors.torch import load_file
+
+from tests.command import SMALL, Command, refused
+from tokenrank.records.record import read_record
+from tokenrank.records.run_folder import FORMAT, RunFolder
+from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY
+
+IDS = ("niah_300_0_0", "niah_300_50_0")
+TABLES = {"metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet"}
+
+
+def test_a_run_folder_holds_what_its_readme_says(tokenrank: Command, tmp_path: Path) -> None:
+    ended = tokenrank(*SMALL, "heuristic=[claa,oracle]", "save_rankings=true")
+    assert ended.code == 0, ended.err
+    run = tmp_path / "run"
+    names = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
+    rankings = {f"rankings/{name}.safetensors" for name in IDS}
+    records = {f"records/{name}.parquet" for name in IDS}
+    drawn = ("recall_at_10_layers", "recall_at_10_heatmap", "recall_at_10_spread", "grid_accuracy")
+    plots = {f"plots/{name}.{end}" for name in drawn for end in ("png", "pdf")}
+    assert names == {"config.yaml", "environment.json", "run.log"} | TABLES | rankings | records | plots
+
+
+def test_the_metrics_table_is_in_long_form(tokenrank: Command, tmp_path: Path, no_pictures: None) -> None:
+    tokenrank(*SMALL, "heuristic=[claa,oracle]")
+    table = pd.read_parquet(tmp_path / "run" / "metrics.parquet")
+    assert list(table) == list(METRICS)
+    ranked = table.dropna(subset=["heuristic"])
+    assert set(ranked["metric"]) == {"recall"}
+    assert len(ranked) == 2 * 2 * 4 * 2  # prompts, heuristics, layers, k
+    assert (ranked.loc[ranked["heuristic"] == "oracle", "value"] == 1).all()
+    assert (ranked["windowed"] == False).all()  # noqa: E712
+    chance = table[table["heuristic"].isna()]
+    assert len(chance) == 2 * 2  # prompts, k
+    assert chance[["layer", "windowed", "engine", "keep"]].isna().all(axis=None)
+
+
+def test_the_summary_says_what_follows_over_layers_and_prompts(
+    tokenrank: Command, tmp_path: Path, no_pictures: None
+) -> None:
+    tokenrank(*SMALL, "heuristic=[claa,oracle]")
+    table = pd.read_parquet(tmp_path / "run" / "summary.parquet")
+    assert list(table) == list(SUMMARY)
+    of_prompts = table[table["sample"].notna() & table["heuristic"].notna()]
+    assert of_prompts["layer"].isna().all()
+    assert set(of_prompts["statistic"]) == {"mean", "std", "worst", "worst_layer", "worst_drop", "neighbour_drop"}
+
+
+def test_the_samples_table_and_the_environment_say_what_ran(
+    tokenrank: Command, tmp_path: Path, no_pictures: None
+) -> None:
+    tokenrank(*SMALL)
+    samples = pd.read_parquet(tmp_path / "run" / "samples.parquet")
+    assert list(samples) == list(SAMPLES)
+    assert list(pd.read_parquet(tmp_path / "run" / "runs.parquet")) == list(RUNS)
+    assert list(samples["id"]) == [*IDS]
+    assert (samples["tokens"] == 300).all()
+    assert list(samples["depth"]) == [0, 50]
+    assert (samples["status"] == "ok").all()
+    assert samples["error"].isna().all()
+    assert (samples[["prefill_seconds", "oracle_seconds", "metrics_seconds", "seconds"]] > 0).all(axis=None)
+    found = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert found["format"] == FORMAT
+    assert found["units"] == [*IDS]
+    assert (found["device"], found["seed"]) == ("cpu", 0)
+    assert found["packages"]["torch"]
+    assert OmegaConf.load(tmp_path / "run" / "config.yaml").heuristic.claa.n == 4
+
+
+def test_a_record_is_a_unit_of_its_own(tokenrank: Command, tmp_path: Path, no_pictures: None) -> None:
+    tokenrank(*SMALL)
+    record = read_record(tmp_path / "run" / "records" / f"{IDS[1]}.parquet")
+    assert (record.unit, record.number) == (IDS[1], 1)
+    assert record.sample["status"] == "ok"
+    metrics = pd.read_parquet(tmp_path / "run" / "metrics.parquet")
+    own = record.rows[[*METRICS]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own, metrics[metrics["sample"] == IDS[1]].reset_index(drop=True))
+
+
+def test_saved_rankings_hold_ids_truth_and_one_row_a_layer(
+    tokenrank: Command, tmp_path: Path, no_pictures: None
+) -> None:
+    tokenrank(*SMALL, "heuristic=[claa,oracle]", "save_rankings=true")
+    saved = load_file(tmp_path / "run" / "rankings" / f"{IDS[1]}.safetensors")
+    assert set(saved) == {"input_ids", "answer_ids", "oracle", "heuristic.claa", "heuristic.oracle"}
+    assert saved["oracle"].shape == (1, 300)
+    assert saved["heuristic.claa"].shape == (4, 300)
+    assert str(saved["heuristic.claa"].dtype) == "torch.float32"
+    assert 1 <= len(saved["answer_ids"]) <= 4
+
+
+def test_a_second_run_in_a_folder_replaces_the_first_and_nothing_else(
+    tokenrank: Command, tmp_path: Path, no_pictures: None
+) -> None:
+    tokenrank(*SMALL, "save_rankings=true")
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    ended = tokenrank(*SMALL, "task.depths=[100]")
+    assert ended.code == 0, ended.err
+    assert not list((tmp_path / "run" / "rankings").glob("*.safetensors"))
+    assert [file.name for file in (tmp_path / "run" / "records").iterdir()] == ["niah_300_100_0.parquet"]
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+    assert list(pd.read_parquet(tmp_path / "run" / "samples.parquet")["id"]) == ["niah_300_100_0"]
+
+
+def test_bad_input_leaves_an_earlier_run_as_it_was(tokenrank: Command, tmp_path: Path, no_pictures: None) -> None:
+    tokenrank(*SMALL)
+    before = {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}
+    assert tokenrank(*SMALL, "universe.window=999").code == 2
+    assert {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()} == before
+
+
+def test_a_folder_of_somebody_elses_other_files_can_be_written_into(
+    tokenrank: Command, tmp_path: Path, no_pictures: None
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    assert tokenrank(*SMALL).code == 0
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.yaml", "mine"),
+        ("environment.json", '{"a": 1}'),
+        ("metrics.parquet", "mine"),
+        ("plots/mine.png", "mine"),
+    ],
+)
+def test_a_folder_that_holds_what_looks_like_ours_is_left_as_it_is(
+    tokenrank: Command, tmp_path: Path, name: str, content: str
+) -> None:
+    file = tmp_path / "theirs" / name
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+    ended = tokenrank(*SMALL, f"hydra.run.dir={tmp_path / 'theirs'}")
+    refused(ended, f"{tmp_path / 'theirs'} holds {name.split('/')[0]}, which no run of this version wrote", tmp_path)
+    assert file.read_text() == content
+    assert [each for each in (tmp_path / "theirs").rglob("*") if each.is_file()] == [file]
+
+
+def test_a_link_in_the_folder_is_not_followed(tokenrank: Command, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "mine.png").write_text("mine")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "plots").symlink_to(tmp_path / "elsewhere")
+    ended = tokenrank(*SMALL, f"hydra.run.dir={tmp_path / 'theirs'}")
+    refused(ended, f"{tmp_path / 'theirs' / 'plots'} is a link", tmp_path)
+    assert (tmp_path / "elsewhere" / "mine.png").read_text() == "mine"
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tokenrank: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "run"):
+        refused(tokenrank(*SMALL, f"hydra.run.dir={place}"), "hydra.run.dir cannot be made: [Errno", tmp_path)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_two_runs_do_not_write_into_one_folder(tokenrank: Command, tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "both").locked():
+        ended = tokenrank(*SMALL, f"hydra.run.dir={tmp_path / 'both'}")
+        refused(ended, f"another run is writing into {tmp_path / 'both'}: choose another hydra.run.dir", tmp_path)
+    assert not (tmp_path / "both").exists()

@@ -1,0 +1,43 @@
+"""The model that is loaded is the one that was planned, and heuristics are set up for it."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.plans import plan
+from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.work.loading import load_model
+
+
+def test_the_model_is_loaded_in_evaluation_mode() -> None:
+    model = load_model(plan())
+    assert model.config.num_hidden_layers == 4
+    assert not model.training
+
+
+@pytest.mark.parametrize(
+    "promised", [ModelLayers(5, (0, 1, 2, 3, 4)), ModelLayers(4, (0, 2)), ModelLayers(4, (0, 1, 2, 3), {1: 8})]
+)
+def test_layers_other_than_promised_are_refused(promised: ModelLayers) -> None:
+    made = replace(plan(), layers=promised)
+    with pytest.raises(
+        ValueError, match=rf"^tiny has the attention layers 0 to 3, and its config promised {promised}$"
+    ):
+        load_model(made)
+
+
+def test_a_heuristic_that_cannot_be_set_up_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(_self: object, _model: object) -> None:
+        raise ValueError("not with this model")
+
+    monkeypatch.setattr("tokenrank.heuristics.claa.CLAA.attach", refuses)
+    with pytest.raises(ValueError, match=r"^heuristic\.claa: not with this model$"):
+        load_model(plan())
+
+
+def test_every_heuristic_is_set_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    attached: list[object] = []
+    monkeypatch.setattr("tokenrank.heuristics.heuristic.Heuristic.attach", lambda self, _model: attached.append(self))
+    made = plan("heuristic=[claa,tova,oracle]")
+    load_model(made)
+    assert attached == list(made.heuristics.values())
