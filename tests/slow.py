@@ -23,8 +23,12 @@ def random_layer(
     draw = torch.Generator().manual_seed(seed)
     queries, keys = (2 * torch.randn(each, tokens, dim, generator=draw) for each in (heads, kv_heads))
     ids = torch.randint(0, 1000, (tokens,), generator=draw)
+    values = torch.randn(kv_heads, tokens, dim, generator=draw)
     return AttentionLayer(
-        **({"index": index, "queries": queries, "keys": keys, "scale": dim**-0.5, "input_ids": ids} | rules)
+        **(
+            {"index": index, "queries": queries, "keys": keys, "values": values, "scale": dim**-0.5, "input_ids": ids}
+            | rules
+        )
     )
 
 

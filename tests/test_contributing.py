@@ -95,7 +95,7 @@ def test_every_recipe_has_as_many_files_as_it_says() -> None:
         assert section.splitlines()[0].endswith(f": {words[count]} files")
         files = [path for path, _ in STEP.findall(section)]
         assert len(files) == section.count("```python") + section.count("```yaml") == count
-        assert all(Path(path).stem.removeprefix("test_") == name for path in files)
+        assert all(Path(path).stem.removeprefix("test_") in (name, f"{name}_table") for path in files)
 
 
 def test_the_heuristic_the_logger_and_the_oracle_run_beside_ours(recipes: Recipes, tmp_path: Path) -> None:

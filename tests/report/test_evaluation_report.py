@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import Command
 from tests.report.contestant_examples import accuracy_tables, as_tables, ttft_tables
 from tests.report.ranking_examples import at_layer, ranked
 from tests.report.run_folders import CONFIG, run_folder
@@ -63,3 +64,10 @@ def test_a_named_report_takes_its_place(tmp_path: Path) -> None:
 def test_what_is_no_report_is_refused(node: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         report_of(RANKED, node)
+
+
+def test_a_run_refuses_it_before_anything_is_written(tokenrank: Command, tmp_path: Path) -> None:
+    ended = tokenrank("model=tiny", "report={_target_: os.getcwd}")
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].startswith("error: report._target_ is <built-in function getcwd>, must be")
+    assert not (tmp_path / "run").exists()
