@@ -78,7 +78,7 @@ def _init(folder: RunFolder, settings: Mapping[str, Any], mode: Any) -> wandb.Ru
         silent=True, console="off", disable_git=True, disable_code=True, disable_job_creation=True,
         init_timeout=settings["init_timeout"],
     )  # fmt: skip
-    return wandb.init(mode=mode, dir=str(folder.path), config=config, settings=quiet, **settings["names"])  # type: ignore[arg-type]
+    return wandb.init(mode=mode, dir=str(folder.path), config=config, settings=quiet, **settings["names"])
 
 
 def per_layer(metrics: pd.DataFrame) -> dict[str, wandb.Table]:
