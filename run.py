@@ -145,9 +145,7 @@ def command() -> None:
     try:
         main()
     except Exception as error:  # what is neither of ours comes from composing the config: the input is what is wrong
-        no_folder = (
-            isinstance(error, OSError) and error.filename is not None
-        )  # a run catches its own; Hydra made the folder
+        no_folder = isinstance(error, OSError) and error.filename is not None  # Hydra makes the run folder
         end(BadInput(f"hydra.run.dir cannot be made: {error}") if no_folder else error)
     except KeyboardInterrupt as error:
         print(f"interrupted: {str(error) or 'nothing was measured'}", file=sys.stderr)

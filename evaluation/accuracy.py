@@ -1,5 +1,6 @@
 """Accuracy and cost of answers generated after pruned prefill, every contestant at every keep rate."""
 
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,6 +24,8 @@ from tokenrank.tasks.task import Prompt
 
 if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan, Unit
+
+log = logging.getLogger("tokenrank")  # what is below INFO goes to run.log alone
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,8 @@ class Accuracy(Evaluation):
             answer = done.answer(job.answer_tokens)
             decode_seconds = time.perf_counter() - started
             graded = self._graded(plan, prompt, answer)
-        except Exception as error:  # any error is recorded, and the other contestants go on
+        except Exception as error:  # whatever it was: the other contestants are still worth their run
+            log.debug("%s at %g %%, prompt %s", contestant.name, rate, prompt.id, exc_info=error)
             return row | {"status": "failed", "error": reason(error)}
         return row | graded | {
             "kept": kept_places,

@@ -1,6 +1,7 @@
 """Measures one contestant at one keep rate on one prompt, for evaluation=ttft."""
 
 import gc
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Job, Prefilled
 from tokenrank.tasks.task import Prompt
+
+log = logging.getLogger("tokenrank")  # what is below INFO goes to run.log alone
 
 
 @dataclass
@@ -82,8 +85,10 @@ def guarded(each: Timed, measure: Measure, prompt: Prompt) -> None:
     try:
         measure(each, prompt)
     except (MemoryError, torch.OutOfMemoryError) as error:
+        log.debug("%s at %g %%, prompt %s", each.label, each.keep, prompt.id, exc_info=error)
         each.error = f"out of memory: {' '.join(str(error).split())[:200]}"
-    except Exception as error:  # any error is recorded, and the other contestants go on
+    except Exception as error:  # whatever it was: the other contestants are still worth their time
+        log.debug("%s at %g %%, prompt %s", each.label, each.keep, prompt.id, exc_info=error)
         each.error = ("out of memory: " if "allocate memory" in str(error) else "") + reason(error)
     if each.error is not None:
         gc.collect()

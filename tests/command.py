@@ -18,12 +18,7 @@ SMALL = (
     "metric=[recall]",
     "k=[5,10]",
 )
-PROGRESS = (
-    "starting",
-    "reading the tokenizer and the config of ",
-    "making the prompts",
-    "loading ",
-)  # may precede an error
+PROGRESS = ("starting", "reading the tokenizer and the config of ", "making the prompts", "loading ")  # before an error
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def test_bad_settings_get_one_sentence_and_leave_nothing(
     tokenrank: Command, tmp_path: Path, setting: str, sentence: str
 ) -> None:
     own = setting.partition(" ")[0].partition("=")[0]
-    before = [each for each in SMALL if not own == "task" or not each.startswith("task.")]
+    before = [each for each in SMALL if own != "task" or not each.startswith("task.")]
     given = [*setting.split()] if setting.startswith("--") else [*before, *setting.split()]
     refused(tokenrank(*given), sentence, tmp_path)
 

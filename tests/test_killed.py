@@ -52,7 +52,9 @@ def blocked_run(evaluation: str, outside: str, folder: Path) -> Iterator[subproc
 
 def rows(table: pd.DataFrame, samples: list[str]) -> pd.DataFrame:
     """Rows of some prompts, without what is measured in seconds or bytes of memory."""
-    timed = [column for column in table if column.endswith("seconds") or column in ("peak_bytes", "kv_bytes", "host")]
+    timed = [
+        column for column in table if str(column).endswith("seconds") or column in ("peak_bytes", "kv_bytes", "host")
+    ]
     found = table[table["sample" if "sample" in table else "id"].isin(samples)].drop(columns=timed)
     if "metric" in found:
         found = found[~found["metric"].isin(MEASURED)]
