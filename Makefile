@@ -30,9 +30,9 @@ check: install
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# Against the outputs of the paper's authors, where they are there (see tests/test_conformance.py).
+# Against the outputs of the paper's authors, where they are there (see tests/test_conformance*.py).
 conformance: install
-	$(PY) -m pytest -m conformance tests/test_conformance.py
+	$(PY) -m pytest -m conformance tests/test_conformance.py tests/test_conformance_prefill.py
 
 bench: install
 	$(PY) scripts/bench_overhead.py
