@@ -30,9 +30,9 @@ check: install
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# Against the outputs of the paper's authors, where they are there (see tests/test_conformance.py).
+# Against the outputs of the paper's authors, where they are there (see tests/test_conformance*.py).
 conformance: install
-	$(PY) -m pytest -m conformance tests/test_conformance.py
+	$(PY) -m pytest -m conformance tests/test_conformance.py tests/test_conformance_prefill.py
 
 # The wheel in a fresh environment and an unrelated folder; INTERPRETERS="python3.12 python3.13" tries others.
 wheel: install
