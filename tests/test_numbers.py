@@ -44,15 +44,16 @@ def test_rankings_and_what_is_said_over_layers_and_prompts(tokenrank: Command, t
     for who, layer, name, k, value in RECORDED["ranking"]["rows"]:
         assert found[who, layer, name, k] == near(value)
     over = summary[summary["sample"].isna() & summary["layer"].isna() & (summary["k"].isna() | (summary["k"] == 10))]
+    whose = zip(over["heuristic"], over["against"], over["metric"], over["statistic"], strict=True)
     said = {
-        (row.heuristic, None if pd.isna(row.against) else row.against, row.metric, row.statistic): row
-        for row in over.itertuples()
+        (heuristic, None if pd.isna(against) else against, metric, statistic): row
+        for (heuristic, against, metric, statistic), row in zip(whose, over.to_dict("records"), strict=True)
     }
     for who, name, value in RECORDED["summary"]:
         heuristic, _, against = who.partition(" - ")
         metric, statistic, *suffix = name.split(".")
         column = {"": "value", "low": "low", "high": "high", "p": "p"}["".join(suffix).removeprefix("difference")]
-        assert getattr(said[heuristic, against or None, metric, statistic], column) == near(value), (who, name)
+        assert said[heuristic, against or None, metric, statistic][column] == near(value), (who, name)
     pairs = summary[summary["layer"].notna() & (summary["k"] == 10)].set_index(["heuristic", "layer", "other_layer"])[
         "value"
     ]
