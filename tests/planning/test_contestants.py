@@ -81,7 +81,7 @@ def test_a_point_of_a_study_has_the_engine_of_its_heuristic() -> None:
         ("prefill.select_layer", 9, r"prefill\.engine\.claa: select_layer is 9"),
         ("prefill.engine.claa.min_layer", 5, r"prefill\.engine\.claa: min_layer is 5, must be at most 4"),
         ("prefill.engine.any.min_layer", -1, r"prefill\.engine\.any: min_layer is -1, must be at least 0$"),
-        ("prefill.engine.any.nonsense", 1, r"prefill\.engine\.any: .*nonsense"),
+        ("prefill.engine.any.nonsense", 1, r"prefill\.engine\.any\.nonsense is not a setting"),
         ("prefill.engine.any", 5, r"prefill\.engine\.any is 5, must be a mapping"),
         (
             "prefill.keep",
@@ -132,5 +132,5 @@ def test_an_engine_that_a_heuristic_cannot_drive_is_named() -> None:
 
 
 def test_timing_the_oracle_alone_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^heuristic chooses nobody who can rank for an engine"):
+    with pytest.raises(ValueError, match=r"^no chosen heuristic can rank for an engine"):
         plan("heuristic=oracle", evaluation="ttft")

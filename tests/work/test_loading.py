@@ -21,7 +21,7 @@ def test_the_model_is_loaded_in_evaluation_mode() -> None:
 def test_layers_other_than_promised_are_refused(promised: ModelLayers) -> None:
     made = replace(plan(), layers=promised)
     with pytest.raises(
-        ValueError, match=rf"^tiny has the attention layers 0 to 3, and its config promised {promised}$"
+        ValueError, match=rf"^tiny has the attention layers 0 to 3, but its config describes {promised}$"
     ):
         load_model(made)
 
