@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.models.devices import pick_device
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.records.digests import digest, ids_digest
 from tokenrank.tasks.task import Prompt
@@ -43,6 +44,7 @@ def unit_keys(
     groups = ("heuristic", "oracle", "metric", "evaluation", *(["prefill"] if evaluation.runs_engines else []))
     common: dict[str, Any] = {
         "model": source.identity(),
+        "device": "spread" if source.device_map else pick_device(source.device).partition(":")[0],  # its kind
         "versions": {name: version(name) for name in VERSIONS},
         "source": source_digest(),
         "answer": answer,

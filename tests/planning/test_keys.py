@@ -77,6 +77,12 @@ def test_what_a_prompt_asks_and_how_it_is_graded_changes_the_key(prompt: Prompt)
     assert of(config(), prompt)[0] != of(config())[0]
 
 
+def test_the_kind_of_device_is_part_of_the_key_and_its_number_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokenrank.planning.keys.pick_device", lambda device: device)
+    kinds = {device: of(changed("model.device", device))[1]["device"] for device in ("cpu", "cuda", "cuda:1")}
+    assert kinds == {"cpu": "cpu", "cuda": "cuda", "cuda:1": "cuda"}
+
+
 def test_where_the_answer_comes_from_changes_the_key() -> None:
     assert of(config(), answer="reference")[0] != of(config())[0]
 
