@@ -48,7 +48,10 @@ class ASL(Heuristic):
     def check_layers(self, layers: ModelLayers) -> None:
         """Raises ValueError if ``layers`` or ``first_layer`` is beyond the model's layers."""
         check_layer_count("layers", self.layers, layers.total)
-        check_layer_count("first_layer + 1", self.first_layer + 1, layers.total)
+        if self.first_layer >= layers.total:
+            raise ValueError(
+                f"first_layer is {self.first_layer}, must be below {layers.total}, the number of layers of the model"
+            )
 
     def least_tokens(self) -> int:
         """More than the window, and at least the kernel."""

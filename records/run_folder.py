@@ -1,5 +1,6 @@
 """A run folder: the names of all its files, a check that a run wrote them, and a lock (results/README.md)."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -109,8 +110,11 @@ class RunFolder:
             self._check_ours()
             yield
         finally:
+            with contextlib.suppress(OSError):  # Windows removes no open file: there it stays
+                (
+                    self.path / LOCK
+                ).unlink()  # while it is held: whoever opened it meanwhile sees that it is gone and opens anew
             lock.release()
-            (self.path / LOCK).unlink(missing_ok=True)
             if not any(self.path.iterdir()):
                 self.path.rmdir()
 

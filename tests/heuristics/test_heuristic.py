@@ -237,7 +237,7 @@ BEYOND: list[tuple[Heuristic, str]] = [
     (CLAA(n=999999), "n is 999999, must be at most 4"),
     (ASL(layers=5), "layers is 5, must be at most 4"),
     (ASL(layers=99), "layers is 99, must be at most 4"),
-    (ASL(first_layer=4), r"first_layer \+ 1 is 5, must be at most 4"),
+    (ASL(first_layer=4), "first_layer is 4, must be below 4"),
 ]
 
 
