@@ -138,7 +138,8 @@ def answer(
     if heuristic is None:
         if engine is not None and not isinstance(engine, Full):
             raise ValueError(f"heuristic is None, and the engine {engine.kind} needs one")
-        chosen, kept = engine or Full(), tokens
+        chosen: Engine = engine or Full()
+        kept = tokens
     else:
         _prepare(heuristic, model, tokenizer, layers, [asked], GENERATED)
         chosen = (engine or _own_engine(heuristic)).resolved(heuristic, layers)
