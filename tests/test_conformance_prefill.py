@@ -11,7 +11,7 @@ into what is kept; ours pools last, as their ranking study does, with kernel 13,
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -72,9 +72,7 @@ class Prepared:
         return engine.prefill(Job(self.model, heuristic, ids, kept, FACTS[sample]["max_new_tokens"]))
 
 
-def ranker(
-    sample: str, method: str, layers: ModelLayers, settings: Mapping[str, Any]
-) -> tuple[Heuristic | None, Engine]:
+def ranker(sample: str, method: str, layers: ModelLayers, settings: dict[str, Any]) -> tuple[Heuristic | None, Engine]:
     """Who ranks and the engine, with the authors' parameters."""
     if method == "oracle":
         scores = torch.from_numpy(theirs(sample)["oracle_scores"]).float()
