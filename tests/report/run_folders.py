@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from tokenrank.records.run_folder import RunFolder, Tables
-from tokenrank.records.writing import write_text
 
 CONFIG = "seed: 7\nmodel:\n  name: tiny\nplots:\n  k: 10\nstudy: null\n"
 
@@ -15,7 +14,6 @@ def run_folder(
 ) -> RunFolder:
     """A folder with config.yaml, environment.json and the tables."""
     folder = RunFolder(path)
-    folder.write_environment(environment or {})
-    write_text(folder.config, config)
+    folder.begin(environment or {}, config)
     folder.write_tables(tables)
     return folder
