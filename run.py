@@ -87,7 +87,7 @@ def run(config: DictConfig, folder: RunFolder) -> None:
             known = {"layers": layer_record(plan), "units": [unit.name for unit in plan.units]}
             folder.begin(environment(model.device, plan.config.seed) | known, replayable(plan.config))
             with messages_to(folder.log):
-                carry_out(plan, model, logger, folder)
+                failed = carry_out(plan, model, logger, folder)
     except FolderRefused as error:
         raise BadInput(one_sentence(error)) from error
     except OSError as error:
@@ -97,7 +97,6 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     except Exception as error:
         own = f"an error of tokenrank's own, please report it with {folder.log}"
         raise RunFailed(f"{own}: {type(error).__name__}: {error}") from error
-    failed = int((folder.tables().samples["status"] != "ok").sum())
     if failed:
         raise RunFailed(f"{failed} of {len(plan.units)} prompts failed; {folder.log} says why")
 
@@ -108,8 +107,8 @@ def overrides_of(hydra_config: HydraConf) -> list[str]:
     return [str(each) for each in typed]
 
 
-def carry_out(plan: "Plan", model: "PreTrainedModel", logger: "Logger", folder: RunFolder) -> None:
-    """Work, collect, report; the traceback of what breaks it off goes to run.log."""
+def carry_out(plan: "Plan", model: "PreTrainedModel", logger: "Logger", folder: RunFolder) -> int:
+    """Work, collect, report; returns how many prompts failed, wholly or in part. The traceback of what breaks it off goes to run.log."""
     from tokenrank.planning.naming import names_of
     from tokenrank.report.report import draw, printed
     from tokenrank.work.collecting import collect
@@ -117,16 +116,20 @@ def carry_out(plan: "Plan", model: "PreTrainedModel", logger: "Logger", folder: 
 
     try:
         work(plan, model, folder)
-        folder.write_tables(collect(plan.evaluation, folder.records()))
+        records, refused = folder.records()
+        for line in refused:
+            log.warning(line)
+        folder.write_tables(collect(plan.evaluation, records))
         log.info("drawing the pictures")
         for failure in draw(folder):
             log.warning(failure)
         print(printed(folder))
         print(f"tables and plots in {folder.path}")
         logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
+        return sum(record.failed for record in records)
     except KeyboardInterrupt:
         done = f"{len(folder.record_files())} of {len(plan.units)} units are done"
-        raise KeyboardInterrupt(f"{done}; python scripts/collect.py {folder.path} makes their tables") from None
+        raise KeyboardInterrupt(f"{done}; python -m tokenrank.collect {folder.path} makes their tables") from None
     except Exception as error:
         log.debug("the run broke off", exc_info=error)  # to run.log alone: the sentence for the terminal follows
         raise

@@ -75,7 +75,8 @@ class FlopCounts:
             job: the prompt and the number of kept tokens.
         """
         key = (name, len(job.input_ids), job.kept)
-        if key not in self._known:
+        of_the_prompt = job.heuristic is not None and job.heuristic.needs.answer  # a draft's answer may end early
+        if of_the_prompt or key not in self._known:
             with counted() as flops:
                 engine.prefill(job)
             self._known[key] = flops.total

@@ -49,7 +49,7 @@ class RankingAgreement(Evaluation):
             if tokens <= self.window:
                 raise ValueError(
                     f"universe.window={self.window} is not below the {tokens} tokens of prompt {prompt.id} of {prompt.task}: "
-                    "set it lower, or leave the prompt out"
+                    "set universe.window lower, or leave the prompt out"
                 )
             if prompt.needle is not None and prompt.needle.stop > tokens - self.window:
                 raise ValueError(
@@ -77,7 +77,7 @@ class RankingAgreement(Evaluation):
             "oracle_seconds": ranked.seconds["oracle"],
             "metrics_seconds": metrics_seconds,
         }
-        return Measurement(sample, rows, rankings=as_tensors(unit, ranked) if self.save_rankings else None)
+        return Measurement(sample, rows, rankings=as_tensors(unit, ranked, plan.texts) if self.save_rankings else None)
 
     def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
         """Statistics over layers, their means over prompts with intervals, comparisons, and overlaps of layer pairs."""
@@ -90,10 +90,8 @@ class RankingAgreement(Evaluation):
         return concatenated([of_prompts, over_all, layer_pairs(measured)], SUMMARY)
 
 
-def as_tensors(unit: "Unit", ranked: Ranked) -> Mapping[str, Tensor]:
-    """The tensors that ``save_rankings`` writes for a prompt."""
-    return {
-        "input_ids": torch.tensor(unit.prompt.input_ids),
-        "answer_ids": torch.tensor(ranked.answer.token_ids),
-        "oracle": ranked.truth.importance,
-    } | {f"heuristic.{name}": rows for name, rows in ranked.scores.items()}
+def as_tensors(unit: "Unit", ranked: Ranked, texts: bool) -> Mapping[str, Tensor]:
+    """The tensors that ``save_rankings`` writes for a prompt; without ``texts`` not its token ids and the answer's."""
+    ids = {"input_ids": torch.tensor(unit.prompt.input_ids), "answer_ids": torch.tensor(ranked.answer.token_ids)}
+    scores = {f"heuristic.{name}": rows for name, rows in ranked.scores.items()}
+    return (ids if texts else {}) | {"oracle": ranked.truth.importance} | scores

@@ -52,8 +52,10 @@ worst = {"min": "worst", "idxmin": "worst layer"}
 print(recall.agg(["mean", *worst], axis=1).rename(columns=worst).astype({"worst layer": int}))
 
 # %% Answer a prompt with 20 % of its tokens, and with all of them.
-print(tokenrank.answer(model, tokenizer, prompts[0], heuristics["mine"], keep=20, max_new_tokens=8).text)
-print(tokenrank.answer(model, tokenizer, prompts[0], max_new_tokens=8).text)
+# The tiny model's answers are noise; take SmolLM2() above to read them.
+some = tokenrank.answer(model, tokenizer, prompts[0], heuristics["mine"], keep=20, max_new_tokens=8)
+whole = tokenrank.answer(model, tokenizer, prompts[0], max_new_tokens=8)
+print(f"{len(some.kept)} of {len(whole.kept)} tokens kept: {some.text!r}, all kept: {whole.text!r}")
 
 # %% Load what the command left: python run.py model=tiny hydra.run.dir=results/tiny
 folder = Path("results/tiny")

@@ -35,6 +35,8 @@ def one_sentence(error: BaseException) -> str:
         return f"{error.full_key} is missing and has no default: give it, as in {error.full_key}=VALUE"
     if isinstance(error, OverrideParseException):
         said = said.split(" See https://")[0]
+        if said.count("[") + said.count("{") > said.count("]") + said.count("}"):
+            return f"{said}; a list is written without blanks, or the whole argument in quotes, as in 'heuristic=[claa,gemfilter]'"
         return f"{said.removesuffix('.')}; a value with letters such as ü, ~ or = is put in quotes, as in \"task.path='~/a=b.jsonl'\""
     if isinstance(error, UnicodeDecodeError):
         return f"a file is not UTF-8 text: {said}"

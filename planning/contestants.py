@@ -37,6 +37,8 @@ def contestants(
     for name, whose in ((FULL, "full prefill"), (ORACLE, "oracle's own ranking")):
         if name in heuristics:
             raise ValueError(f"heuristic.{name} has the name of the {whose}: call it something else")
+    if type(heuristics.get(RANDOM, Random(seed))) is not Random:
+        raise ValueError(f"heuristic.{RANDOM} has the name of the random control: call it something else")
     controls: dict[str, Heuristic] = {ORACLE: Precomputed({}), RANDOM: Random(seed)} if evaluation.adds_controls else {}
     chosen = dict(heuristics) | {name: each for name, each in controls.items() if name not in heuristics}
     if not chosen:

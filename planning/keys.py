@@ -25,8 +25,9 @@ COMPUTING = (
     "prefill",
     "evaluation",
     "tasks",  # grades
+    "models",
 )  # folders whose code decides results
-VERSIONS = ("torch", "transformers")
+VERSIONS = ("torch", "transformers", "numpy")
 
 
 def unit_keys(

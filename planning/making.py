@@ -116,7 +116,7 @@ def _check_prompt(prompt: Prompt, heuristics: Mapping[str, Heuristic], settings:
         if tokens < each.least_tokens():
             raise ValueError(
                 f"heuristic.{name} needs prompts of at least {each.least_tokens()} tokens{_why(each)}, and {of} has {tokens}: "
-                "set it lower, or leave the heuristic or the prompt out"
+                f"set heuristic.{name}.{_setting(each)} lower, or leave the heuristic or the prompt out"
             )
     if prompt.max_new_tokens < 1:
         raise ValueError(f"max_new_tokens of {of} is {prompt.max_new_tokens}, must be at least 1")
@@ -131,3 +131,9 @@ def _why(heuristic: Heuristic) -> str:
     settings: dict[str, Any] = {name: getattr(heuristic, name, None) for name in ("window", "kernel")}
     given = [f"{name}={value}" for name, value in settings.items() if value is not None]
     return f" ({', '.join(given)})" if given else ""
+
+
+def _setting(heuristic: Heuristic) -> str:
+    """The setting that the shortest prompt follows from: the larger of window and kernel."""
+    sizes = {name: getattr(heuristic, name, None) or 0 for name in ("window", "kernel")}
+    return max(sizes, key=lambda name: sizes[name])

@@ -12,6 +12,9 @@ hydra:
   output_subdir: null
   run:
     dir: results/${now:%Y-%m-%d_%H-%M-%S}_${run_id:}
+  sweep:
+    dir: results/${now:%Y-%m-%d_%H-%M-%S.%f}_sweep
+    subdir: ${hydra.job.num}_${short_hash:${hydra.job.override_dirname}}
 """
 
 

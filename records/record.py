@@ -1,5 +1,6 @@
 """The record of one unit of work: a parquet file of measured values, with everything else as JSON in its header."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import pyarrow.parquet
 from tokenrank.records.files import whole_file
 from tokenrank.records.schema import MEASURED, concatenated
 
-HEADER = b"tokenrank"
+HEADER, DIGEST = b"tokenrank", b"tokenrank.sha256"  # entries of the file's schema
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,22 @@ class Record:
         return bool(self.sample["status"] != "ok")
 
 
+def header(record: Record) -> bytes:
+    """All of a record but its rows, as JSON.
+
+    Raises:
+        ValueError: a value is NaN or infinite.
+        TypeError: a value is of a type that JSON does not know.
+    """
+    content = {name: value for name, value in vars(record).items() if name != "rows"}
+    return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass")
+
+
 def write_record(path: Path, record: Record) -> None:
     """Writes the record whole, or not at all; the same record gives the same bytes."""
-    header = {name: value for name, value in vars(record).items() if name != "rows"}
+    written = header(record)
     measured = pyarrow.Table.from_pandas(concatenated([record.rows], MEASURED), preserve_index=False)
-    own = {HEADER: json.dumps(header, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass")}
+    own = {HEADER: written, DIGEST: _digest(written, measured)}
     with whole_file(path) as temporary:
         pyarrow.parquet.write_table(measured.replace_schema_metadata(measured.schema.metadata | own), temporary)
 
@@ -48,11 +60,23 @@ def read_record(path: Path) -> Record:
     """The record of a file.
 
     Raises:
-        ValueError: the file is no record, or is damaged.
+        ValueError: the file is no record, or its content is not what was written.
     """
     try:
         found = pyarrow.parquet.read_table(path)
-        header = json.loads((found.schema.metadata or {})[HEADER].decode("utf-8", "surrogatepass"))
-        return Record(rows=found.to_pandas(), **header)
-    except (OSError, KeyError, ValueError, TypeError) as error:
+        metadata = found.schema.metadata or {}
+        if _digest(metadata[HEADER], found) != metadata[DIGEST]:
+            raise ValueError("its SHA-256 is another one")
+        content = json.loads(metadata[HEADER].decode("utf-8", "surrogatepass"))
+        plain = found.replace_schema_metadata(None).to_pandas()  # pandas' own entry is not covered by the digest
+        return Record(rows=concatenated([plain], MEASURED), **content)
+    except Exception as error:  # a damaged file can be wrong in as many ways as parquet has
         raise ValueError(f"{path} is not a record that can be read ({type(error).__name__}: {error})") from error
+
+
+def _digest(written: bytes, rows: pyarrow.Table) -> bytes:
+    """SHA-256 of the header and of the rows' values, column by column, in hexadecimal digits."""
+    total = hashlib.sha256(written)
+    for name in rows.column_names:
+        total.update(json.dumps([name, rows[name].to_pylist()]).encode())
+    return total.hexdigest().encode()

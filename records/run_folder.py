@@ -111,12 +111,11 @@ class RunFolder:
             yield
         finally:
             with contextlib.suppress(OSError):  # Windows removes no open file: there it stays
-                (
-                    self.path / LOCK
-                ).unlink()  # while it is held: whoever opened it meanwhile sees that it is gone and opens anew
+                (self.path / LOCK).unlink()  # while it is held: who opened it meanwhile sees that it is gone
             lock.release()
-            if not any(self.path.iterdir()):
-                self.path.rmdir()
+            with contextlib.suppress(OSError):  # another run has just come
+                if not any(self.path.iterdir()):
+                    self.path.rmdir()
 
     def begin(self, environment: Mapping[str, Any], config: str) -> None:
         """Removes an earlier run's files, environment.json last, then writes environment.json and config.yaml."""
@@ -143,11 +142,14 @@ class RunFolder:
             ) from error
 
     def _remove_earlier_run(self) -> None:
+        """Removes the files of an earlier run, if there was one; records and rankings only of that run's units."""
+        units = set(self.environment().get("units", [])) if (self.path / MARKER).is_file() else set()
         for name, patterns in FOLDERS.items():
             sweep_unfinished(self.path / name)
             for pattern in patterns:
                 for file in (self.path / name).glob(pattern):
-                    file.unlink()
+                    if name == "plots" or file.stem in units:
+                        file.unlink()
             if (self.path / name).is_dir() and not any((self.path / name).iterdir()):
                 (self.path / name).rmdir()
         shutil.rmtree(self.path / WANDB, ignore_errors=True)
@@ -164,10 +166,20 @@ class RunFolder:
         """Files of the records; what a killed process left unfinished is none."""
         return [file for file in (self.path / "records").glob("*.parquet") if not file.name.startswith(PREFIX)]
 
-    def records(self) -> list[Record]:
-        """All records, in the order of the plan."""
-        found = [read_record(file) for file in self.record_files()]
-        return sorted(found, key=lambda record: record.number)
+    def records(self) -> tuple[list[Record], list[str]]:
+        """The records of this run's units in the order of the plan, and one line for each file that is none of them."""
+        units, found, refused = set(self.environment().get("units", [])), [], []
+        for file in sorted(self.record_files()):
+            try:
+                record = read_record(file)
+                if record.unit != file.stem or record.unit not in units:
+                    raise ValueError(
+                        f"{file} is the record of {record.unit!r}, which is no unit of this run or another file's"
+                    )
+                found.append(record)
+            except ValueError as error:
+                refused.append(f"left out: {error}")
+        return sorted(found, key=lambda record: record.number), refused
 
     def write_rankings(self, sample: str, tensors: Mapping[str, Tensor]) -> None:
         """Writes the scores of one prompt."""
@@ -186,7 +198,7 @@ class RunFolder:
     def _table(self, name: str, columns: Columns) -> pd.DataFrame:
         file = self.path / f"{name}.parquet"
         if not file.is_file():
-            raise ValueError(f"{self.path} has no {file.name}: collect its records first (scripts/collect.py)")
+            raise ValueError(f"{self.path} has no {file.name}: collect its records first (python -m tokenrank.collect)")
         try:
             found = pd.read_parquet(file)
         except (OSError, ValueError) as error:

@@ -81,7 +81,13 @@ def printed(folder: RunFolder, k: float | None = None) -> str:
     """
     environment, tables, config = folder.environment(), folder.tables(), _config(folder)
     report = report_of(tables, config.get("report"))
-    shown = "no prompt could be measured" if report is None else report.printed(tables, _k(tables, config, k))
+    shown = "no prompt could be measured"
+    if report is not None:
+        k = _k(tables, config, k)
+        try:
+            shown = report.printed(tables, k)
+        except Exception as error:  # the report may be somebody's own
+            shown = _failure("the table was not printed", error)
     return "\n".join([shown, *notes(tables, environment, ours=config.get("report") is None)])
 
 

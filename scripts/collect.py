@@ -1,8 +1,8 @@
 """Makes the tables and pictures of a run folder from its records, of a run that was killed half-way too, and prints its table.
 
-    python scripts/collect.py RUN_FOLDER
+    python scripts/collect.py RUN_FOLDER           (installed: python -m tokenrank.collect RUN_FOLDER)
 
-Nothing is measured again. Exit codes: 0; 1 if a picture failed; 2 for what is no run folder, or while a run is writing into it.
+Nothing is measured again. Exit codes: 0; 1 if a picture failed or a record cannot be read, which is named and left out; 2 for what is no run folder, or while a run is writing into it.
 """
 
 import sys
@@ -26,8 +26,9 @@ def main(path: Path) -> int:
     try:
         folder.environment()  # refuses what is no run folder
         with folder.locked():
-            folder.write_tables(collect(_evaluation(folder), folder.records()))
-            failures = draw(folder)
+            records, refused = folder.records()
+            folder.write_tables(collect(_evaluation(folder), records))
+            failures = refused + draw(folder)
             print(printed(folder))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -44,7 +44,7 @@ class Page:
         if needed > self.length:
             raise ValueError(
                 f"task.lengths holds {self.length}, and {self.kind} needs at least {needed} tokens with this model's "
-                "tokenizer"
+                f"tokenizer: raise task.lengths, or leave {self.kind} out of task.kind"
             )
 
 

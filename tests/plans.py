@@ -68,6 +68,7 @@ def tables(*overrides: str, evaluation: str = "ranking") -> Tables:
 def written(folder: Path, found: list[Record]) -> RunFolder:
     """A folder with these records."""
     run = RunFolder(folder)
+    run.begin({"units": [each.unit for each in found]}, "")
     for each in found:
         run.write_record(each)
     return run

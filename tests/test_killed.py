@@ -97,7 +97,7 @@ def test_ctrl_c_says_how_much_is_done_and_how_to_collect_it(tmp_path: Path, outs
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    said = f"interrupted: 2 of 4 units are done; python scripts/collect.py {folder} makes their tables"
+    said = f"interrupted: 2 of 4 units are done; python -m tokenrank.collect {folder} makes their tables"
     assert err.splitlines()[-1] == said
     assert len(list((folder / "records").iterdir())) == 2
     assert not (folder / ".tokenrank.lock").exists()

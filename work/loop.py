@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from tokenrank.evaluation.evaluation import Advance, Measurement, reason
 from tokenrank.evaluation.plan import Plan, Unit
 from tokenrank.records.digests import ids_digest
-from tokenrank.records.record import Record
+from tokenrank.records.record import Record, header
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import MEASURED, table
 from tokenrank.work.environment import device_name
@@ -30,49 +30,52 @@ def work(plan: Plan, model: PreTrainedModel, folder: RunFolder) -> None:
             bar.set_description(f"{unit.number} of {len(plan.units)} prompts")
             before = bar.n
             record, measurement = run_unit(plan, model, unit, bar.update)
-            if measurement is not None and measurement.rankings is not None:
+            if measurement.rankings is not None:
                 folder.write_rankings(unit.name, measurement.rankings)
             folder.write_record(record)
             bar.update(before + len(unit.prompt.input_ids) * rounds - bar.n)
         bar.set_description(f"{len(plan.units)} of {len(plan.units)} prompts")
 
 
-def run_unit(plan: Plan, model: PreTrainedModel, unit: Unit, advance: Advance) -> tuple[Record, Measurement | None]:
-    """The record of one unit, and what was measured of it (None where it failed)."""
+def run_unit(plan: Plan, model: PreTrainedModel, unit: Unit, advance: Advance) -> tuple[Record, Measurement]:
+    """The record of one unit and what was measured; of a unit that fails, or whose values no file can hold, the reason."""
     started = time.perf_counter()
-    measurement: Measurement | None = None
-    outcome: dict[str, Any]
     try:
         measurement = plan.evaluation.measure(plan, model, unit, advance)
-        outcome = dict(measurement.sample)
-        if "error" in outcome:
-            log.error("prompt %s, partly failed: %s", unit.name, outcome["error"])
+        record = record_of(plan, model, unit, measurement, time.perf_counter() - started)
+        header(record)  # refuses values that JSON does not know
+        if record.failed:
+            log.error("prompt %s, partly failed: %s", unit.name, measurement.sample["error"])
     except Exception as error:  # any error is recorded, and the other units go on
         log.exception("prompt %s failed: %s", unit.name, reason(error))
-        outcome = {"error": reason(error)}
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-    outcome |= {
-        "status": "failed" if "error" in outcome else "ok",
-        "seconds": time.perf_counter() - started,
+        measurement = Measurement({"error": reason(error)}, [])
+        record = record_of(plan, model, unit, measurement, time.perf_counter() - started)
+    return record, measurement
+
+
+def record_of(plan: Plan, model: PreTrainedModel, unit: Unit, measurement: Measurement, seconds: float) -> Record:
+    """The record of a unit: what was measured, with the prompt's facts, host and device."""
+    outcome = measurement.sample | {
+        "status": "failed" if "error" in measurement.sample else "ok",
+        "seconds": seconds,
         "host": platform.node(),
         "device": device_name(model.device),
         "key": unit.key,
     }
-    rows, runs = (measurement.rows, measurement.runs) if measurement else ([], [])
     whose = {"task": unit.prompt.task, "sample": unit.prompt.id}
-    record = Record(
+    return Record(
         unit=unit.name,
         number=unit.number,
         key=unit.key,
         key_fields=unit.key_fields,
         sample=_without_texts(plan, prompt_row(plan, unit) | outcome),
         layers=layer_record(plan),
-        runs=[_without_texts(plan, whose | run) for run in runs],
-        rows=table(({"model": plan.model_name} | whose | row for row in rows), MEASURED),
+        runs=[_without_texts(plan, whose | run) for run in measurement.runs],
+        rows=table(({"model": plan.model_name} | whose | row for row in measurement.rows), MEASURED),
     )
-    return record, measurement
 
 
 def prompt_row(plan: Plan, unit: Unit) -> dict[str, Any]:

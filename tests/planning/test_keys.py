@@ -162,7 +162,7 @@ def test_the_fields_are_readable_and_hold_no_text_of_a_prompt() -> None:
     assert fields["input_ids"] == ids_digest(PROMPT.input_ids)
     assert fields["model"]["dtype"] == "float32"
     assert fields["heuristic"]["claa"]["n"] == 4
-    assert set(fields["versions"]) == {"torch", "transformers"}
+    assert set(fields["versions"]) == {"torch", "transformers", "numpy"}
     assert PRIVATE not in str(fields)
 
 

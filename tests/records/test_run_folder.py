@@ -127,10 +127,33 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path: Path) -> No
 
 
 def test_records_come_in_the_order_of_the_plan(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
+    folder = with_records(tmp_path)
+    found, refused = folder.records()
+    assert [each.unit for each in found] == ["z", "a", "m"]
+    assert refused == []
+
+
+def with_records(path: Path) -> RunFolder:
+    """A run of three units, all of them done."""
+    folder = RunFolder(path)
+    folder.begin({"units": ["z", "a", "m"]}, "")
     for number, unit in enumerate(("z", "a", "m")):
         folder.write_record(record(unit=unit, number=number))
-    assert [each.unit for each in folder.records()] == ["z", "a", "m"]
+    return folder
+
+
+def test_a_record_that_is_damaged_copied_or_of_another_run_is_named_and_left_out(tmp_path: Path) -> None:
+    folder = with_records(tmp_path)
+    place = tmp_path / "records"
+    (place / "copy.parquet").write_bytes((place / "a.parquet").read_bytes())
+    folder.write_record(record(unit="b", number=9))
+    (place / "z.parquet").write_bytes(b"half")
+    found, refused = folder.records()
+    assert [each.unit for each in found] == ["a", "m"]
+    assert len(refused) == 3
+    for line, file in zip(refused, ("b.parquet", "copy.parquet", "z.parquet"), strict=True):
+        assert line.startswith("left out: ")
+        assert file in line
 
 
 def test_tables_are_read_back_with_their_columns(tmp_path: Path) -> None:

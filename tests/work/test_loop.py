@@ -24,9 +24,10 @@ FAILS = ("+heuristic.fails._target_=tests.doubles.Fails", "task.lengths=[300,340
 def worked(made: Plan, folder: Path) -> list[Record]:
     run = RunFolder(folder)
     folder.mkdir(exist_ok=True)
+    run.begin({"units": [unit.name for unit in made.units]}, "")
     with messages_to(run.log):
         work(made, MODEL, run)
-    return run.records()
+    return run.records()[0]
 
 
 def test_a_prompt_that_fails_leaves_a_record_with_its_reason_and_the_others_go_on(tmp_path: Path) -> None:
@@ -120,16 +121,18 @@ def test_a_record_is_there_as_soon_as_its_unit_is_done(tmp_path: Path, monkeypat
     measure, seen = type(made.evaluation).measure, list[list[str]]()
 
     def interrupted(*arguments: object) -> object:
-        seen.append([record.unit for record in run.records()])
+        seen.append([record.unit for record in run.records()[0]])
         if len(seen) == 2:
             raise KeyboardInterrupt
         return measure(*arguments)  # type: ignore[arg-type]
 
+    run.path.mkdir()
+    run.begin({"units": [unit.name for unit in made.units]}, "")
     monkeypatch.setattr(type(made.evaluation), "measure", interrupted)
     with pytest.raises(KeyboardInterrupt):
         work(made, MODEL, run)
     assert seen == [[], ["niah_300_0_0"]]
-    assert [record.unit for record in run.records()] == ["niah_300_0_0"]
+    assert [record.unit for record in run.records()[0]] == ["niah_300_0_0"]
 
 
 def test_the_same_plan_gives_the_same_rows_and_keys(tmp_path: Path) -> None:
