@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from filelock import FileLock, Timeout
 from torch import Tensor
 
 from tokenrank.records.files import PREFIX, sweep_unfinished
 from tokenrank.records.record import Record, read_record, write_record
-from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY, Columns, table
-from tokenrank.records.writing import write_json, write_table, write_tensors, write_text
+from tokenrank.records.tables import Tables, read_tables, write_tables
+from tokenrank.records.writing import write_json, write_tensors, write_text
 
 FORMAT = "tokenrank run folder 2"  # the entry ``format`` of environment.json; it marks a run folder
 MARKER = "environment.json"
@@ -30,16 +29,6 @@ LOCK = ".tokenrank.lock"
 
 class FolderRefused(ValueError):
     """A folder that may not be written into: another run is writing, or it holds files that are not a run's."""
-
-
-@dataclass(frozen=True)
-class Tables:
-    """The four tables that are computed from the records, each as in its file."""
-
-    metrics: pd.DataFrame
-    summary: pd.DataFrame
-    samples: pd.DataFrame
-    runs: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -187,23 +176,8 @@ class RunFolder:
 
     def write_tables(self, tables: Tables) -> None:
         """Writes the four tables."""
-        for name, content in vars(tables).items():
-            write_table(self.path / f"{name}.parquet", content)
+        write_tables(self.path, tables)
 
     def tables(self) -> Tables:
         """The four tables; raises ValueError where one is missing or lacks a column."""
-        schemas = {"metrics": METRICS, "summary": SUMMARY, "samples": SAMPLES, "runs": RUNS}
-        return Tables(**{name: self._table(name, columns) for name, columns in schemas.items()})
-
-    def _table(self, name: str, columns: Columns) -> pd.DataFrame:
-        file = self.path / f"{name}.parquet"
-        if not file.is_file():
-            raise ValueError(f"{self.path} has no {file.name}: collect its records first (python -m tokenrank.collect)")
-        try:
-            found = pd.read_parquet(file)
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{file} cannot be read: {error}") from error
-        missing = [column for column in columns if column not in found]
-        if missing:
-            raise ValueError(f"{file} lacks the column {missing[0]!r}")
-        return found if len(found) else table([], columns)
+        return read_tables(self.path)

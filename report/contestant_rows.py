@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import FULL, ORACLE, RANDOM
+from tokenrank.records.tables import Tables
 
 PLACES = {FULL: 0, ORACLE: 1, RANDOM: 3}  # all others come between the bound and the control
 NAMED_SUBSETS = 3  # more of them are counted, not named

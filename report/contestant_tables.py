@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import FULL, ORACLE
+from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import (
     answered,
     contestants,

@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.utils import get_object
 
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import ACCURACY, RANKING, TTFT, kind
 from tokenrank.report.contestant_tables import accuracy_summary, ttft_summary
 from tokenrank.report.drawing import Pictures

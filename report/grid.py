@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import FULL
+from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import in_order, names
 from tokenrank.report.contestant_rows import origin as contestant_origin
 from tokenrank.report.drawing import INK, Pictures, file_name

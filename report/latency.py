@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import FULL
+from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import contestants, keep_rates, lengths, models, of_samples
 from tokenrank.report.contestant_style import Style, styles
 from tokenrank.report.contestant_tables import without_oracle

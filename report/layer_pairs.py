@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import Pictures, file_name, layer_ticks
 from tokenrank.report.panels import SHARE, colour_bar, panels
 from tokenrank.report.ranking_rows import at, chance, label, windowed_layers

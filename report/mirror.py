@@ -18,8 +18,9 @@ import pandas as pd
 import wandb
 from omegaconf import OmegaConf
 
-from tokenrank.records.run_folder import RunFolder, Tables
+from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import TEXTS
+from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import RANKING, kind, names
 from tokenrank.report.ranking_rows import at, chance, label, metric_names, over_layers
 

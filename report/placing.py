@@ -167,8 +167,7 @@ def _box(place: Points, size: Points, centred: bool = False) -> Points:
 
 def _overlap(box: Points, other: Points) -> float:
     """Square pixels that both boxes cover."""
-    sides = np.minimum(box[1], other[1]) - np.maximum(box[0], other[0])
-    return float(sides.prod()) if (sides > 0).all() else 0.0
+    return float(np.clip(np.minimum(box[1], other[1]) - np.maximum(box[0], other[0]), 0, None).prod())
 
 
 def _inside(points: Points, box: Points) -> int:

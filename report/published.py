@@ -6,8 +6,8 @@ Source: McDanel, Li, Khaitan 2026, https://arxiv.org/abs/2602.16054.
 import numpy as np
 import pandas as pd
 
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import FULL
+from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import WHOLE, contestants, in_order, keep_rates, models, names
 
 SOURCE = "[McDanel, Li, Khaitan 2026](https://arxiv.org/abs/2602.16054)"

@@ -5,7 +5,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from tokenrank.records.run_folder import RunFolder, Tables
+from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.tables import Tables
 from tokenrank.records.writing import write_text
 from tokenrank.report.contestant_rows import ACCURACY, kind
 from tokenrank.report.drawing import Pictures, write_picture

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import ORACLE
+from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import ACCENT, BAND, INK, REFERENCE, Pictures, file_name, plain_axes
 from tokenrank.report.ranking_rows import chance, label, origin, over_layers
 

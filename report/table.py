@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.ranking_rows import chance, label, metric_names, over_layers, over_prompts
 
 WIDTH = len(" (-0.000)")

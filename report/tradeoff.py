@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import FULL, ORACLE, RANDOM
+from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import absent, contestants, keep_rates, origin, over_all
 from tokenrank.report.contestant_style import Style, styles
 from tokenrank.report.drawing import INK, Pictures, plain_axes

@@ -13,7 +13,8 @@ from tokenrank.models.tiny import Tiny
 from tokenrank.planning.composing import register
 from tokenrank.planning.making import make_plan
 from tokenrank.records.record import Record
-from tokenrank.records.run_folder import RunFolder, Tables
+from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.tables import Tables
 from tokenrank.work.collecting import collect
 from tokenrank.work.loading import load_model
 from tokenrank.work.loop import run_unit

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.records.record import Record
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import MEASURED, METRICS, RUNS, SAMPLES, concatenated, table
+from tokenrank.records.tables import Tables
 
 
 def collect(evaluation: Evaluation, records: Sequence[Record]) -> Tables:

@@ -8,30 +8,35 @@ from typing import Any
 
 import pandas as pd
 import torch
-from omegaconf import OmegaConf
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tokenrank.capture.attention import watch
-from tokenrank.capture.inspection import model_layers
-from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
 from tokenrank.evaluation.scoring import rank as rank_prompt
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.metrics.metric import Metric, tokens_kept
+from tokenrank.library_inputs import (
+    answers_of,
+    check_length,
+    default_engine,
+    layers_of,
+    metric_named,
+    name_of,
+    prepare,
+    prompts_of,
+    several,
+)
+from tokenrank.metrics.metric import tokens_kept
 from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.bound import Bound
-from tokenrank.oracle.oracle import Answer, Oracle
-from tokenrank.planning.building import build, naming
+from tokenrank.oracle.oracle import Oracle
+from tokenrank.planning.building import naming
 from tokenrank.prefill.engine import Engine, Full, Job
-from tokenrank.records.run_folder import RunFolder, Tables
+from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import MEASURED, METRICS, table
-from tokenrank.tasks.task import Prompt, check_ids
-from tokenrank.tasks.tokens import encode, final_text, tokens_of
-
-CONFIGS = Path(__file__).parent / "configs"
+from tokenrank.records.tables import Tables
+from tokenrank.tasks.task import Prompt
 
 
 @dataclass(frozen=True)
@@ -85,20 +90,20 @@ def rank(
         raise ValueError(f"heuristics is {heuristics!r}, must be a mapping with at least one, as in {{'claa': CLAA()}}")
     check_percentages("k", list(k))
     check_whole("window", window, 0)
-    asked = _prompts(tokenizer, prompts, max_new_tokens, chat_template=chat_template)
-    fed = _answers(tokenizer, asked, answers)
-    formulas = {name: _metric(name) for name in _several(metrics)}
-    layers = _layers(model)
+    asked = prompts_of(tokenizer, prompts, max_new_tokens, chat_template=chat_template)
+    fed = answers_of(tokenizer, asked, answers)
+    formulas = {name: metric_named(name) for name in several(metrics)}
+    layers = layers_of(model)
     rankers = {name: each for name, each in heuristics.items() if not isinstance(each, Bound)}
     for name, heuristic in rankers.items():
         with naming(f"heuristic {name}"):
-            _prepare(heuristic, model, tokenizer, layers, asked, GENERATED if answers is None else REFERENCE)
+            prepare(heuristic, model, tokenizer, layers, asked, GENERATED if answers is None else REFERENCE)
     for prompt in asked:
-        _check_length(prompt, window + 1, f"window={window}")
+        check_length(prompt, window + 1, f"window={window}")
     rows: list[dict[str, Any]] = []
     for prompt, given in zip(asked, fed, strict=True):
         ranked = rank_prompt(model, prompt, rankers, oracle or AttentionOracle(), given).with_bound(list(heuristics))
-        whose = {"model": _name(model), "task": prompt.task, "sample": prompt.id}
+        whose = {"model": name_of(model), "task": prompt.task, "sample": prompt.id}
         rows += [whose | row for row in measured_rows(ranked, prompt, formulas, list(k), window, layers.windowed)]
     measured = table(rows, MEASURED)
     return measured.loc[measured["other_layer"].isna(), list(METRICS)].reset_index(drop=True)
@@ -133,16 +138,16 @@ def answer(
     """
     if not 0 < keep <= 100:
         raise ValueError(f"keep is {keep:g}, must be above 0 and at most 100 percent")
-    (asked,) = _prompts(tokenizer, prompt, max_new_tokens, chat_template=chat_template)
-    layers, tokens = _layers(model), len(asked.input_ids)
+    (asked,) = prompts_of(tokenizer, prompt, max_new_tokens, chat_template=chat_template)
+    layers, tokens = layers_of(model), len(asked.input_ids)
     if heuristic is None:
         if engine is not None and not isinstance(engine, Full):
             raise ValueError(f"heuristic is None, and the engine {engine.kind} needs one")
         chosen: Engine = engine or Full()
         kept = tokens
     else:
-        _prepare(heuristic, model, tokenizer, layers, [asked], GENERATED)
-        chosen = (engine or _own_engine(heuristic)).resolved(heuristic, layers)
+        prepare(heuristic, model, tokenizer, layers, [asked], GENERATED)
+        chosen = (engine or default_engine(heuristic)).resolved(heuristic, layers)
         kept = tokens_kept(keep, tokens)
     if kept <= chosen.window:
         raise ValueError(
@@ -163,96 +168,3 @@ def load(folder: str | os.PathLike[str]) -> Tables:
     found = RunFolder(Path(folder).expanduser())
     found.environment()
     return found.tables()
-
-
-def _several(names: str | Sequence[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
-
-
-def _prompts(
-    tokenizer: Tokenizer, prompts: str | Prompt | Sequence[str | Prompt], max_new_tokens: int, *, chat_template: bool
-) -> list[Prompt]:
-    """Texts as prompts, and those of a task as they are."""
-    each = [prompts] if isinstance(prompts, str | Prompt) else list(prompts)
-    if not each:
-        raise ValueError("prompts is empty, must hold at least one")
-    check_whole("max_new_tokens", max_new_tokens, 1)
-    found = []
-    for number, prompt in enumerate(each):
-        if isinstance(prompt, Prompt):
-            found.append(prompt)
-            continue
-        if not isinstance(prompt, str):
-            raise ValueError(f"prompts holds {prompt!r}, must be texts or prompts of a task")
-        ids = encode(tokenizer, final_text(tokenizer, prompt, as_chat=chat_template))
-        found.append(Prompt(f"prompt_{number}", "prompts", tuple(ids), max_new_tokens))
-    check_ids(found)
-    for prompt in found:
-        _check_length(prompt, 1, "a prompt")
-    return found
-
-
-def _answers(
-    tokenizer: Tokenizer, prompts: Sequence[Prompt], answers: str | Sequence[str] | None
-) -> Sequence[Answer | None]:
-    """The first ``max_new_tokens`` tokens of the given answers, as ``answer=reference`` does; None where there are none."""
-    if answers is None:
-        return [None] * len(prompts)
-    texts = _several(answers)
-    if len(texts) != len(prompts):
-        raise ValueError(f"answers holds {len(texts)}, must be one for each of the {len(prompts)} prompts")
-    ids = [tuple(tokens_of(tokenizer, text)) for text in texts]
-    if not all(ids):
-        raise ValueError(f"the answer to {prompts[ids.index(())].id} is empty, must be a text of at least one token")
-    return [Answer(each[: prompt.max_new_tokens], REFERENCE) for each, prompt in zip(ids, prompts, strict=True)]
-
-
-def _layers(model: PreTrainedModel) -> ModelLayers:
-    watch(model)
-    return model_layers(model)
-
-
-def _prepare(
-    heuristic: Heuristic,
-    model: PreTrainedModel,
-    tokenizer: Tokenizer,
-    layers: ModelLayers,
-    prompts: Sequence[Prompt],
-    origin: str,
-) -> None:
-    """Raises ValueError if the heuristic cannot rank these prompts of this model; sets it up for the model."""
-    if not isinstance(heuristic, Heuristic):
-        raise ValueError(f"{heuristic!r} is no heuristic, must be an instance of a subclass of Heuristic, as CLAA()")
-    heuristic.check(tokenizer, origin)
-    heuristic.check_layers(layers)
-    for prompt in prompts:
-        _check_length(prompt, heuristic.least_tokens(), type(heuristic).__name__)
-    heuristic.attach(model)
-
-
-def _own_engine(heuristic: Heuristic) -> Engine:
-    """The engine that the command's default settings give a heuristic of ours, or any other."""
-    config = OmegaConf.create({"prefill": OmegaConf.load(CONFIGS / "prefill" / "default.yaml")})
-    name = type(heuristic).__module__.removeprefix("tokenrank.heuristics.")
-    name = name if name in config.prefill.engine else "any"
-    built: Engine = build(config.prefill.engine[name], f"prefill.engine.{name}", Engine)
-    return built
-
-
-def _metric(name: str) -> Metric:
-    file = CONFIGS / "metric" / f"{name}.yaml"
-    if not file.is_file() or name == "all":
-        known = sorted(each.stem for each in file.parent.glob("*.yaml") if each.stem != "all")
-        raise ValueError(f"metrics holds {name!r}, must be some of {', '.join(known)}")
-    built: Metric = build(OmegaConf.select(OmegaConf.load(file), name), f"metric.{name}", Metric)
-    return built
-
-
-def _name(model: PreTrainedModel) -> str:
-    """The last part of the path that the model was loaded from, else its class."""
-    return Path(getattr(model, "name_or_path", "") or "").name or type(model).__name__
-
-
-def _check_length(prompt: Prompt, least: int, whose: str) -> None:
-    if len(prompt.input_ids) < least:
-        raise ValueError(f"{prompt.id} has {len(prompt.input_ids)} tokens, and {whose} needs at least {least}")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.plans import composed, plan, records, tables
 from tokenrank.planning.making import make_plan
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.work.collecting import collect
 
 GRID = ("task.lengths=[300,340]", "task.depths=[0,100]")

@@ -10,8 +10,8 @@ import torch
 from tests.plans import plan, records, tables
 from tokenrank.evaluation.ranking import RankingAgreement
 from tokenrank.models.tiny import Tiny
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import METRICS, RUNS, SUMMARY, table
+from tokenrank.records.tables import Tables
 
 MODEL = Tiny(name="tiny").model()
 

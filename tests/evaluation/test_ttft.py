@@ -10,8 +10,8 @@ import pytest
 from tests.plans import composed, plan, records, tables
 from tokenrank.evaluation.ttft import TimeToFirstToken, quartiles
 from tokenrank.planning.making import make_plan
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import MEASURED, RUNS, SUMMARY, table
+from tokenrank.records.tables import Tables
 from tokenrank.work.collecting import collect
 from tokenrank.work.loading import load_model
 from tokenrank.work.loop import run_unit

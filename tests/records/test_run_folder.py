@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.records.test_record import record
-from tokenrank.records.run_folder import FILES, FOLDERS, MARKER, RunFolder, Tables
+from tokenrank.records.run_folder import FILES, FOLDERS, MARKER, RunFolder
 from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY, table
+from tokenrank.records.tables import Tables
 
 
 def run(path: Path) -> RunFolder:

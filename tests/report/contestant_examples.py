@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import FULL, METRICS, RUNS, SAMPLES, SUMMARY, table
+from tokenrank.records.tables import Tables
 
 RATES = (10.0, 20.0, 40.0)
 # contestant -> accuracy at 10, 20, 40 %; prefill_ratio at 10 %; kv_ratio minus the keep rate

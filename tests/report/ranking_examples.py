@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY, table
+from tokenrank.records.tables import Tables
 
 Row = dict[str, Any]
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenrank.records.run_folder import RunFolder, Tables
+from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.tables import Tables
 
 CONFIG = "seed: 7\nmodel:\n  name: tiny\nplots:\n  k: 10\nstudy: null\n"
 

@@ -9,7 +9,7 @@ from tests.command import Command
 from tests.report.contestant_examples import accuracy_tables, as_tables, ttft_tables
 from tests.report.ranking_examples import at_layer, ranked
 from tests.report.run_folders import CONFIG, run_folder
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.evaluation_report import (
     AccuracyReport,
     EvaluationReport,

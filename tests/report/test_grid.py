@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from tests.report.contestant_examples import as_tables, value_row, whose
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tests.report.test_plots import colours, course, panels
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import SAMPLES
+from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import write_picture
 from tokenrank.report.grid import blank_cells, contestant_grids, grid, grid_panels, ranking_grids
 

@@ -18,7 +18,7 @@ from tests.report.contestant_examples import (
     with_copy,
     without,
 )
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import write_picture
 from tokenrank.report.latency import latency_pictures, ttft_against_length, ttft_ratio_against_flops
 

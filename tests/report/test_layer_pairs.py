@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 from tests.report.ranking_examples import at_layer, of_pair, ranked
 from tests.report.test_plots import colours, course, made_up, panels
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import write_picture
 from tokenrank.report.layer_pairs import layer_against_layer, layer_matrices, layer_pair_pictures
 

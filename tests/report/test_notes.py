@@ -6,8 +6,8 @@ import pytest
 
 from tests.report.contestant_examples import accuracy_tables, as_tables, ttft_tables, whose
 from tests.report.ranking_examples import at_layer, ranked
-from tokenrank.records.run_folder import Tables
 from tokenrank.records.schema import RUNS, table
+from tokenrank.records.tables import Tables
 from tokenrank.report.notes import notes
 
 RANKED = ranked([at_layer("a", "claa", 0, "recall", 10.0, 0.5)], samples=[{"id": "a", "status": "ok"}])

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 
 from tests.report.ranking_examples import at_layer, of_prompt, ranked
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import write_picture
 from tokenrank.report.plots import heat_map, layer_curves, layer_pictures, spread_over_layers
 from tokenrank.report.ranking_rows import by_layer, chance

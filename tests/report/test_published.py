@@ -3,7 +3,7 @@
 import pytest
 
 from tests.report.contestant_examples import RATES, Row, accuracy_tables, as_tables, value_row, whose, without
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.published import PUBLISHED, beside_published, published_text
 
 # task -> the accuracies of its prompts

@@ -9,7 +9,7 @@ import pytest
 from tests.report.contestant_examples import accuracy_tables, as_tables, renamed, ttft_tables
 from tests.report.ranking_examples import at_layer, of_pair, of_prompt, ranked
 from tests.report.run_folders import CONFIG, run_folder
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.report import draw, printed
 
 HOSTILE = "a$b$_c\\d"

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import write_picture
 from tokenrank.report.study import per_value, study_curves, study_pictures
 

@@ -1,7 +1,7 @@
 """The printed table: its numbers worked by hand, best first, chance last, and what it says where there is nothing."""
 
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.table import summary
 
 # heuristic, sample -> recall of its two layers at 10 %

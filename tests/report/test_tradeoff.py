@@ -23,7 +23,7 @@ from tests.report.contestant_examples import (
     ttft_tables,
     without,
 )
-from tokenrank.records.run_folder import Tables
+from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_style import KNOWN
 from tokenrank.report.drawing import write_picture
 from tokenrank.report.tradeoff import tradeoff, tradeoff_pictures

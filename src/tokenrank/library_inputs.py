@@ -1,0 +1,120 @@
+"""Input of the library: texts as prompts, given answers, metrics and engines by name; each checked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from tokenrank.capture.attention import watch
+from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.evaluation.plan import REFERENCE
+from tokenrank.evaluation.setting_checks import check_whole
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.metrics.metric import Metric
+from tokenrank.oracle.oracle import Answer
+from tokenrank.planning.building import build
+from tokenrank.prefill.engine import Engine
+from tokenrank.tasks.task import Prompt, check_ids
+from tokenrank.tasks.tokens import encode, final_text, tokens_of
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+def several(names: str | Sequence[str]) -> list[str]:
+    """One name or several, as a list."""
+    return [names] if isinstance(names, str) else list(names)
+
+
+def prompts_of(
+    tokenizer: Tokenizer, prompts: str | Prompt | Sequence[str | Prompt], max_new_tokens: int, *, chat_template: bool
+) -> list[Prompt]:
+    """Texts as prompts, and those of a task as they are."""
+    each = [prompts] if isinstance(prompts, str | Prompt) else list(prompts)
+    if not each:
+        raise ValueError("prompts is empty, must hold at least one")
+    check_whole("max_new_tokens", max_new_tokens, 1)
+    found = []
+    for number, prompt in enumerate(each):
+        if isinstance(prompt, Prompt):
+            found.append(prompt)
+            continue
+        if not isinstance(prompt, str):
+            raise ValueError(f"prompts holds {prompt!r}, must be texts or prompts of a task")
+        ids = encode(tokenizer, final_text(tokenizer, prompt, as_chat=chat_template))
+        found.append(Prompt(f"prompt_{number}", "prompts", tuple(ids), max_new_tokens))
+    check_ids(found)
+    for prompt in found:
+        check_length(prompt, 1, "a prompt")
+    return found
+
+
+def answers_of(
+    tokenizer: Tokenizer, prompts: Sequence[Prompt], answers: str | Sequence[str] | None
+) -> Sequence[Answer | None]:
+    """The first ``max_new_tokens`` tokens of the given answers, as ``answer=reference`` does; None where there are none."""
+    if answers is None:
+        return [None] * len(prompts)
+    texts = several(answers)
+    if len(texts) != len(prompts):
+        raise ValueError(f"answers holds {len(texts)}, must be one for each of the {len(prompts)} prompts")
+    ids = [tuple(tokens_of(tokenizer, text)) for text in texts]
+    if not all(ids):
+        raise ValueError(f"the answer to {prompts[ids.index(())].id} is empty, must be a text of at least one token")
+    return [Answer(each[: prompt.max_new_tokens], REFERENCE) for each, prompt in zip(ids, prompts, strict=True)]
+
+
+def layers_of(model: PreTrainedModel) -> ModelLayers:
+    """The layers of a model, which is watched from now on."""
+    watch(model)
+    return model_layers(model)
+
+
+def prepare(
+    heuristic: Heuristic,
+    model: PreTrainedModel,
+    tokenizer: Tokenizer,
+    layers: ModelLayers,
+    prompts: Sequence[Prompt],
+    origin: str,
+) -> None:
+    """Raises ValueError if the heuristic cannot rank these prompts of this model; sets it up for the model."""
+    if not isinstance(heuristic, Heuristic):
+        raise ValueError(f"{heuristic!r} is no heuristic, must be an instance of a subclass of Heuristic, as CLAA()")
+    heuristic.check(tokenizer, origin)
+    heuristic.check_layers(layers)
+    for prompt in prompts:
+        check_length(prompt, heuristic.least_tokens(), type(heuristic).__name__)
+    heuristic.attach(model)
+
+
+def default_engine(heuristic: Heuristic) -> Engine:
+    """The engine that the command's default settings give a heuristic of ours, or any other."""
+    config = OmegaConf.create({"prefill": OmegaConf.load(CONFIGS / "prefill" / "default.yaml")})
+    name = type(heuristic).__module__.removeprefix("tokenrank.heuristics.")
+    name = name if name in config.prefill.engine else "any"
+    built: Engine = build(config.prefill.engine[name], f"prefill.engine.{name}", Engine)
+    return built
+
+
+def metric_named(name: str) -> Metric:
+    """The metric of a file in configs/metric; raises ValueError for a name that is none."""
+    file = CONFIGS / "metric" / f"{name}.yaml"
+    if not file.is_file() or name == "all":
+        known = sorted(each.stem for each in file.parent.glob("*.yaml") if each.stem != "all")
+        raise ValueError(f"metrics holds {name!r}, must be some of {', '.join(known)}")
+    built: Metric = build(OmegaConf.select(OmegaConf.load(file), name), f"metric.{name}", Metric)
+    return built
+
+
+def name_of(model: PreTrainedModel) -> str:
+    """The last part of the path that the model was loaded from, else its class."""
+    return Path(getattr(model, "name_or_path", "") or "").name or type(model).__name__
+
+
+def check_length(prompt: Prompt, least: int, whose: str) -> None:
+    """Raises ValueError unless the prompt has at least ``least`` tokens."""
+    if len(prompt.input_ids) < least:
+        raise ValueError(f"{prompt.id} has {len(prompt.input_ids)} tokens, and {whose} needs at least {least}")
