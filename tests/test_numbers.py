@@ -14,6 +14,7 @@ import pytest
 from tests.command import Command
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "numbers" / "before_the_plan.json").read_text())
+pytestmark = pytest.mark.usefixtures("no_pictures")
 PROMPTS = ("model=tiny", "task.lengths=[300,400]")
 ENGINES = ("heuristic=[claa,fastkv,gemfilter,speculative]", "prefill.keep=[10,40]")
 
