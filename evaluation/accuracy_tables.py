@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from tokenrank.evaluation.evaluation import Row
-from tokenrank.evaluation.summary_rows import contestant_names, over_prompts
+from tokenrank.evaluation.summary_rows import over_prompts
 from tokenrank.metrics.gap_closed import gap_closed
-from tokenrank.records.schema import FULL, ORACLE, RANDOM, SUMMARY, concatenated, table
+from tokenrank.records.schema import FULL, ORACLE, RANDOM, SUMMARY, concatenated, contestant_names, table
 
 RATIOS = {"prefill_seconds": "prefill_ratio", "flops": "flops_ratio", "kv_bytes": "kv_ratio"}
 

@@ -14,6 +14,7 @@ from tokenrank.models.pretrained import Pretrained
 from tokenrank.oracle.oracle import Answer, Oracle
 from tokenrank.prefill.contestant import Contestant
 from tokenrank.tasks.task import Prompt, Task
+from tokenrank.tasks.tokens import tokens_of
 
 if TYPE_CHECKING:
     from tokenrank.evaluation.evaluation import Evaluation
@@ -73,5 +74,5 @@ class Plan:
         """The first ``max_new_tokens`` tokens of the first reference answer where the run asks for it, else None."""
         if self.answer == GENERATED:
             return None
-        ids: list[int] = self.tokenizer(prompt.answers[0], add_special_tokens=False)["input_ids"]
+        ids = tokens_of(self.tokenizer, prompt.answers[0])
         return Answer(tuple(ids[: prompt.max_new_tokens]), REFERENCE)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tokenrank.metrics.intervals import LEVEL, Numbers, bootstrap_means, holm, wilcoxon_p
 from tokenrank.metrics.summaries import over_layers
-from tokenrank.records.schema import SUMMARY, concatenated, table
+from tokenrank.records.schema import SUMMARY, concatenated, contestant_names, table
 
 OF_PROMPT = ["model", "task", "sample", "heuristic", "metric", "k"]
 WHOSE = ["model", "engine", "heuristic", "keep"]
@@ -102,11 +102,6 @@ def known(row: Mapping[Any, Any]) -> dict[str, Any]:
 def rows_of(rows: pd.DataFrame) -> list[dict[Any, Any]]:
     """The rows as mappings."""
     return rows.to_dict("records")
-
-
-def contestant_names(rows: pd.DataFrame) -> "pd.Series[str]":
-    """The contestant of each row: its heuristic, or its engine if it has none."""
-    return rows["heuristic"].fillna(rows["engine"])
 
 
 def _said(

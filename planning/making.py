@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -114,9 +113,12 @@ def _check_prompt(prompt: Prompt, heuristics: Mapping[str, Heuristic], settings:
         raise ValueError(f"{of} is empty, at least one token is needed")
     for name, each in heuristics.items():
         if tokens < each.least_tokens():
+            sizes = _sizes(each)
+            because = f" ({', '.join(f'{size}={value}' for size, value in sizes.items())})" if sizes else ""
+            lower = f"set heuristic.{name}.{max(sizes, key=lambda size: sizes[size])} lower, or " if sizes else ""
             raise ValueError(
-                f"heuristic.{name} needs prompts of at least {each.least_tokens()} tokens{_why(each)}, and {of} has {tokens}: "
-                f"set heuristic.{name}.{_setting(each)} lower, or leave the heuristic or the prompt out"
+                f"heuristic.{name} needs prompts of at least {each.least_tokens()} tokens{because}, and {of} has {tokens}: "
+                f"{lower}leave the heuristic or the prompt out"
             )
     if prompt.max_new_tokens < 1:
         raise ValueError(f"max_new_tokens of {of} is {prompt.max_new_tokens}, must be at least 1")
@@ -126,14 +128,7 @@ def _check_prompt(prompt: Prompt, heuristics: Mapping[str, Heuristic], settings:
         )
 
 
-def _why(heuristic: Heuristic) -> str:
-    """`` (window=64, kernel=7)``: the settings that decide the least number of tokens."""
-    settings: dict[str, Any] = {name: getattr(heuristic, name, None) for name in ("window", "kernel")}
-    given = [f"{name}={value}" for name, value in settings.items() if value is not None]
-    return f" ({', '.join(given)})" if given else ""
-
-
-def _setting(heuristic: Heuristic) -> str:
-    """The setting that the shortest prompt follows from: the larger of window and kernel."""
-    sizes = {name: getattr(heuristic, name, None) or 0 for name in ("window", "kernel")}
-    return max(sizes, key=lambda name: sizes[name])
+def _sizes(heuristic: Heuristic) -> dict[str, int]:
+    """The settings that decide the least number of tokens, those that the heuristic has."""
+    given = {name: getattr(heuristic, name, None) for name in ("window", "kernel")}
+    return {name: value for name, value in given.items() if value is not None}

@@ -63,3 +63,8 @@ def concatenated(tables: Iterable[pd.DataFrame], columns: Columns) -> pd.DataFra
     if not found:
         return table([], columns)
     return pd.concat(found, ignore_index=True).reindex(columns=list(columns)).astype(dict(columns))
+
+
+def contestant_names(rows: pd.DataFrame) -> "pd.Series[str]":
+    """The contestant of each row: its heuristic, or its engine where nobody ranks."""
+    return rows["heuristic"].fillna(rows["engine"])

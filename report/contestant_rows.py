@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from tokenrank.records.schema import FULL, ORACLE, RANDOM
+from tokenrank.records.schema import FULL, ORACLE, RANDOM, contestant_names
 from tokenrank.records.tables import Tables
 
 PLACES = {FULL: 0, ORACLE: 1, RANDOM: 3}  # all others come between the bound and the control
@@ -30,14 +30,9 @@ def kind(tables: Tables) -> str | None:
     return None
 
 
-def names(table: pd.DataFrame) -> "pd.Series[str]":
-    """The contestant of each row."""
-    return table["heuristic"].fillna(table["engine"])
-
-
 def contestants(tables: Tables) -> list[str]:
     """Names of the contestants that have a value: full first, the oracle second, the others as in the table, random last."""
-    return in_order(pd.concat([names(tables.metrics), names(tables.summary)]).dropna().unique())
+    return in_order(pd.concat([contestant_names(tables.metrics), contestant_names(tables.summary)]).dropna().unique())
 
 
 def in_order(named: Iterable[str]) -> list[str]:
@@ -47,7 +42,7 @@ def in_order(named: Iterable[str]) -> list[str]:
 
 def keep_rates(tables: Tables) -> list[float]:
     """Percent, ascending, of all but the full prefill; 100 where only that was measured."""
-    pruned = tables.metrics[names(tables.metrics) != FULL]
+    pruned = tables.metrics[contestant_names(tables.metrics) != FULL]
     return sorted({float(keep) for keep in pruned["keep"].dropna()}) or [WHOLE]
 
 
@@ -86,7 +81,7 @@ def _of_samples(tables: Tables, metric: str) -> pd.DataFrame:
 
 def _placed(tables: Tables, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with their contestant; those of the full prefill that hold at any keep rate once for each."""
-    rows = rows.assign(contestant=names(rows), keep=rows["keep"].astype(float))
+    rows = rows.assign(contestant=contestant_names(rows), keep=rows["keep"].astype(float))
     full = rows["contestant"] == FULL
     if "statistic" in rows:
         full &= rows["statistic"] != "gap_closed"  # which depends on the keep rate, as the oracle and random do

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from tokenrank.records.schema import FULL, ORACLE
+from tokenrank.records.schema import FULL, ORACLE, contestant_names
 from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import (
     answered,
@@ -12,7 +12,6 @@ from tokenrank.report.contestant_rows import (
     keep_rates,
     lengths,
     models,
-    names,
     of_sample,
     origin,
     over_all,
@@ -68,7 +67,7 @@ def _accuracy(name: str, value: Mapping[str, float]) -> dict[str, str]:
 
 def without_oracle(tables: Tables) -> Tables:
     """The tables without the oracle, whose time is no speed: it needs the answer first."""
-    metrics, summary = (table[names(table) != ORACLE] for table in (tables.metrics, tables.summary))
+    metrics, summary = (table[contestant_names(table) != ORACLE] for table in (tables.metrics, tables.summary))
     return Tables(metrics, summary, tables.samples, tables.runs)
 
 

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tokenrank.records.schema import FULL
+from tokenrank.records.schema import FULL, contestant_names
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_rows import in_order, names
+from tokenrank.report.contestant_rows import in_order
 from tokenrank.report.contestant_rows import origin as contestant_origin
 from tokenrank.report.drawing import INK, Pictures, file_name
 from tokenrank.report.panels import SHARE, colour_bar, panels
@@ -76,7 +76,7 @@ def contestant_grids(tables: Tables) -> Pictures:
         tables: of a run of evaluation=accuracy.
     """
     cells = _with_depth(tables.samples)
-    runs = tables.runs.assign(contestant=names(tables.runs))
+    runs = tables.runs.assign(contestant=contestant_names(tables.runs))
     runs = runs[runs["sample"].isin(cells.index) & runs["accuracy"].notna()]
     whole, pruned = runs[runs["contestant"] == FULL], runs[runs["contestant"] != FULL]
     return {

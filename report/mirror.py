@@ -19,9 +19,9 @@ import wandb
 from omegaconf import OmegaConf
 
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.records.schema import TEXTS
+from tokenrank.records.schema import TEXTS, contestant_names
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_rows import RANKING, kind, names
+from tokenrank.report.contestant_rows import RANKING, kind
 from tokenrank.report.ranking_rows import at, chance, label, metric_names, over_layers
 
 FILES = ("metrics.parquet", "summary.parquet")  # of the artifact; they hold no texts
@@ -122,7 +122,7 @@ def summary_metrics(tables: Tables, k: float) -> dict[str, float]:
 def _of_contestants(tables: Tables) -> dict[str, float]:
     medians = tables.summary[tables.summary["sample"].notna() & (tables.summary["statistic"] == "median")]
     rows = pd.concat([tables.metrics, medians], ignore_index=True)
-    rows = rows.assign(contestant=names(rows))
+    rows = rows.assign(contestant=contestant_names(rows))
     means = rows.groupby(["contestant", "metric", "keep"], sort=False)["value"].mean().reset_index()
     return {f"{row['contestant']}/{row['metric']}@{row['keep']:g}": row["value"] for row in means.to_dict("records")}
 

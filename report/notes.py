@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tokenrank.records.schema import contestant_names
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_rows import ACCURACY, RANKING, TTFT, kind, names
+from tokenrank.report.contestant_rows import ACCURACY, RANKING, TTFT, kind
 
 
 def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) -> list[str]:
@@ -34,7 +35,7 @@ def _means_over(tables: Tables) -> list[str]:
 
 def _failed_everywhere(tables: Tables) -> list[str]:
     """Contestants without any result."""
-    runs = tables.runs.assign(contestant=names(tables.runs))
+    runs = tables.runs.assign(contestant=contestant_names(tables.runs))
     silent = sorted(set(runs["contestant"]) - set(runs.loc[runs["status"] == "ok", "contestant"]))
     return [f"every run failed, see runs.parquet: {', '.join(silent)}"] if silent else []
 

@@ -6,9 +6,9 @@ Source: McDanel, Li, Khaitan 2026, https://arxiv.org/abs/2602.16054.
 import numpy as np
 import pandas as pd
 
-from tokenrank.records.schema import FULL
+from tokenrank.records.schema import FULL, contestant_names
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_rows import WHOLE, contestants, in_order, keep_rates, models, names
+from tokenrank.report.contestant_rows import WHOLE, contestants, in_order, keep_rates, models
 
 SOURCE = "[McDanel, Li, Khaitan 2026](https://arxiv.org/abs/2602.16054)"
 MODEL = "Llama-3.1-8B-Instruct"
@@ -59,7 +59,7 @@ def beside_published(tables: Tables) -> pd.DataFrame:
 
 def _accuracies(tables: Tables) -> pd.DataFrame:
     rows = tables.metrics[tables.metrics["metric"] == "accuracy"].dropna(subset=["value"])
-    return rows.assign(contestant=names(rows), keep=rows["keep"].astype(float))
+    return rows.assign(contestant=contestant_names(rows), keep=rows["keep"].astype(float))
 
 
 def _ours(tables: Tables) -> pd.DataFrame:

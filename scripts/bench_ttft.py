@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.schema import contestant_names
 from tokenrank.records.writing import write_text
-from tokenrank.report.contestant_rows import names
 from tokenrank.report.contestant_tables import ttft_summary
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +56,7 @@ def document(folder: RunFolder, overrides: list[str]) -> str:
     found, tables = folder.environment(), folder.tables()
     packages, commit = found["packages"], found["git_commit"]
     lost = tables.runs[tables.runs["status"] == "failed"]
-    lost = lost.assign(contestant=names(lost))
+    lost = lost.assign(contestant=contestant_names(lost))
     failures = "".join(
         f"\n- {row.sample}, {row.contestant} at {row.keep:g} %: {row.error}" for row in lost.itertuples()
     )

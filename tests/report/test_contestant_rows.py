@@ -13,7 +13,7 @@ from tests.report.contestant_examples import (
     whose,
     without,
 )
-from tokenrank.records.schema import SAMPLES, table
+from tokenrank.records.schema import SAMPLES, contestant_names, table
 from tokenrank.report.contestant_rows import (
     absent,
     answered,
@@ -21,7 +21,6 @@ from tokenrank.report.contestant_rows import (
     keep_rates,
     kind,
     lengths,
-    names,
     of_sample,
     of_samples,
     origin,
@@ -32,7 +31,7 @@ from tokenrank.report.contestant_rows import (
 def test_a_contestant_is_named_after_its_heuristic_or_else_its_engine() -> None:
     rows = as_tables([value_row("niah", "s", name, "accuracy", 10.0, 0.5) for name in ("claa", "full")]).metrics
     assert rows["engine"].tolist() == ["layerwise", "full"]
-    assert names(rows).tolist() == ["claa", "full"]
+    assert contestant_names(rows).tolist() == ["claa", "full"]
 
 
 def test_full_is_first_the_oracle_second_and_random_last_the_others_as_in_the_table() -> None:
