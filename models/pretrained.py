@@ -1,6 +1,6 @@
 """A causal language model of the Hugging Face hub, of a local folder or of a GGUF file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ class Pretrained:
     dtype: str = "float32"
     device: str = "auto"
     device_map: str | None = None  # "auto" spreads the layers over all devices; then ``device`` is not used
+    template: dict[str, Any] | None = field(
+        default=None, kw_only=True, hash=False
+    )  # arguments of its chat template, for the task
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:

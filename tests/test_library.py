@@ -26,8 +26,9 @@ from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.bound import Bound
 from tokenrank.prefill.engine import Full
 from tokenrank.prefill.layerwise import Layerwise
+from tokenrank.tasks.chat import chat
 from tokenrank.tasks.task import Prompt
-from tokenrank.tasks.tokens import chat, encode
+from tokenrank.tasks.tokens import encode
 
 TEXTS = [" ".join(f"Room {n} holds {n * n % 97} chairs." for n in range(first, first + 12)) for first in (3, 40)]
 NUMBERS = ["heuristic", "layer", "metric", "k", "value"]

@@ -1,7 +1,8 @@
 """Input of the library: texts as prompts, given answers, metrics and engines by name; each checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 from transformers import PreTrainedModel
@@ -17,8 +18,9 @@ from tokenrank.metrics.metric import Metric
 from tokenrank.oracle.oracle import Answer
 from tokenrank.planning.building import build
 from tokenrank.prefill.engine import Engine
+from tokenrank.tasks.chat import Chat, final_text
 from tokenrank.tasks.task import Prompt, check_ids
-from tokenrank.tasks.tokens import encode, final_text, tokens_of
+from tokenrank.tasks.tokens import encode, final_ids, tokens_of
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -29,9 +31,15 @@ def several(names: str | Sequence[str]) -> list[str]:
 
 
 def prompts_of(
-    tokenizer: Tokenizer, prompts: str | Prompt | Sequence[str | Prompt], max_new_tokens: int, *, chat_template: bool
+    tokenizer: Tokenizer,
+    prompts: str | Prompt | Sequence[str | Prompt],
+    max_new_tokens: int,
+    *,
+    chat_template: bool,
+    template: Mapping[str, Any] | None,
 ) -> list[Prompt]:
     """Texts as prompts, and those of a task as they are."""
+    chat = Chat(template or {})
     each = [prompts] if isinstance(prompts, str | Prompt) else list(prompts)
     if not each:
         raise ValueError("prompts is empty, must hold at least one")
@@ -43,7 +51,11 @@ def prompts_of(
             continue
         if not isinstance(prompt, str):
             raise ValueError(f"prompts holds {prompt!r}, must be texts or prompts of a task")
-        ids = encode(tokenizer, final_text(tokenizer, prompt, as_chat=chat_template))
+        ids = (
+            final_ids(tokenizer, final_text(tokenizer, prompt, chat=chat))
+            if chat_template
+            else encode(tokenizer, prompt)
+        )
         found.append(Prompt(f"prompt_{number}", "prompts", tuple(ids), max_new_tokens))
     check_ids(found)
     for prompt in found:
