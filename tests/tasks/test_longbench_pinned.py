@@ -48,7 +48,7 @@ class Answer:
 def github(commits: dict[str, dict[str, str]]) -> Any:
     """GitHub's API for the repository: {commit: {path: text}}. The id of a tree is its commit and its path."""
 
-    def get(url: str, **_: Any) -> Answer:
+    def get(url: str, **options: Any) -> Answer:
         assert url.startswith("https://api.github.com/repos/THUDM/LongBench/")
         path, _, ref = url.partition("?ref=")
         if ref:

@@ -7,12 +7,9 @@ import pytest
 from tokenizers import processors
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tests.tasks.tokenizers_of_kinds import KINDS, legacy_llama, qwen3
 from tokenrank.models.tiny import byte_tokenizer as new_byte_tokenizer
-from tokenrank.tasks.chat import Chat, final_text
 from tokenrank.tasks.niah import NEEDLE, OWNERS, QUESTION, TASK, NeedleInAHaystack
 from tokenrank.tasks.task import Prompt
-from tokenrank.tasks.tokens import final_ids
 
 LENGTHS, DEPTHS = [400, 1000, 1001], [0.0, 33.3, 50.0, 75.0, 100.0]
 READS = 8192  # tokens
@@ -60,46 +57,6 @@ def test_a_token_that_opens_the_text_counts_as_well() -> None:
         assert len(prompt.input_ids) in LENGTHS
         assert (prompt.input_ids[0], prompt.input_ids.count(start)) == (start, 1)
         assert text(tokenizer, prompt, slice(place(prompt).start, place(prompt).stop)).startswith(" The code number")
-
-
-@pytest.mark.parametrize("chat_template", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
-def test_special_tokens_stand_where_the_template_or_the_tokenizer_puts_them(kind: str, chat_template: bool) -> None:
-    """The control tokens of a prompt are those of a short message: none lies between head, haystack, needle and question."""
-    tokenizer = KINDS[kind]()
-    chat = Chat() if chat_template else None
-    control = set(tokenizer.added_tokens_decoder)
-    wanted = [token for token in final_ids(tokenizer, final_text(tokenizer, "Why?", chat=chat)) if token in control]
-    (prompt,) = grid(lengths=[400], depths=[50], chat_template=chat_template).prompts(tokenizer, READS)
-    assert [token for token in prompt.input_ids if token in control] == wanted
-    (value,) = prompt.answers
-    assert value in str(tokenizer.decode(list(prompt.input_ids)))
-
-
-@pytest.mark.parametrize("scheme", ["prepend", "first", "always"])
-def test_a_tokenizer_that_puts_a_space_in_front_of_texts_doubles_none(scheme: str) -> None:
-    tokenizer = legacy_llama(scheme)
-    for prompt in grid(lengths=[700], chat_template=False).prompts(tokenizer, READS):
-        assert len(prompt.input_ids) == 700
-        assert "  " not in str(tokenizer.decode(list(prompt.input_ids), skip_special_tokens=True))
-        assert text(tokenizer, prompt, slice(place(prompt).start, place(prompt).stop)).startswith(
-            "The code number of the"
-        )
-
-
-def test_arguments_and_date_reach_the_chat_template() -> None:
-    tokenizer = qwen3()
-    (plain,) = grid(lengths=[400], depths=[50]).prompts(tokenizer, READS)
-    (off,) = grid(lengths=[400], depths=[50], template={"enable_thinking": False}).prompts(tokenizer, READS)
-    assert text(tokenizer, off).endswith("<think>\n\n</think>\n\n")
-    assert not text(tokenizer, plain).endswith("<think>\n\n</think>\n\n")
-    with pytest.raises(ValueError, match="sets thinking, which it does not read; it reads enable_thinking"):
-        grid(template={"thinking": False}).prompts(tokenizer, READS)
-    tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }}|{{ messages[0]['content'] }}"
-    (dated,) = grid(lengths=[400], depths=[50], date="2020-02-03").prompts(tokenizer, READS)
-    assert text(tokenizer, dated).startswith("03 Feb 2020|Read")
-    with pytest.raises(ValueError, match=r"task\.date is 'today', must be a day"):
-        grid(date="today")
 
 
 def test_the_needles_tokens_are_the_needle(byte_tokenizer: Tokenizer) -> None:
