@@ -28,9 +28,11 @@ class Chat:
 
     def __post_init__(self) -> None:
         try:
-            date.fromisoformat(self.date)
+            written = date.fromisoformat(self.date).isoformat()
         except ValueError:
-            raise ValueError(f"task.date is {self.date!r}, must be a day as in {DATE}") from None
+            written = ""
+        if written != self.date:  # ISO 8601 has other forms: 20240726, 2024-W30-5
+            raise ValueError(f"task.date is {self.date!r}, must be a day as in {DATE}")
 
     def pieces(self, tokenizer: Tokenizer, message: str) -> tuple[Piece, ...]:
         """The rendered template as text of the template and the user's message, with the assistant's generation prompt.
@@ -42,19 +44,19 @@ class Chat:
         """
         if not tokenizer.chat_template:
             raise ValueError("the model has no chat template: choose one that has, or set chat_template to false")
-        failure = None
-        for wrapped in (lambda text: text, lambda text: [{"type": "text", "text": text}]):
-            try:
-                pieces = self._located(tokenizer, message, wrapped)
-            except _Refused as error:
-                failure = failure or error
-                continue
-            if pieces:
-                return pieces
-        raise failure or ValueError(
+        failure = ValueError(
             "the model's chat template leaves the user's message out or changes it, as a text and as a list of parts: "
             "set chat_template to false, or write the template's text into prompts of your own"
         )
+        for wrapped in (_as_text, _as_parts):
+            try:
+                pieces = self._located(tokenizer, message, wrapped)
+            except _Refused as error:
+                failure = error if wrapped is _as_text else failure
+                continue
+            if pieces:
+                return pieces
+        raise failure
 
     def _located(self, tokenizer: Tokenizer, message: str, wrapped: Callable[[str], Any]) -> tuple[Piece, ...]:
         """The pieces; none where the template does not hold the message as it is, but for blanks at its ends."""
@@ -78,8 +80,6 @@ class Chat:
                 if "strftime_now" in reads and _apply(tokenizer, turns, chat_template=CLOCK) != self.date:
                     raise ValueError("it has a clock, which this version of transformers does not let us set")
                 return _apply(tokenizer, turns, **dated | dict(self.arguments))
-        except _Refused:
-            raise
         except Exception as error:  # the template is a program of the model's authors
             said = " ".join(str(error).split()) or type(error).__name__
             raise _Refused(f"the model's chat template cannot be applied: {said}") from error
@@ -113,6 +113,14 @@ def final_text(tokenizer: Tokenizer, message: str, *, chat: Chat | None, opening
     if chat is None:
         return FinalText((Piece(f"{message}\n{opening}" if opening else message),), bare=True)
     return FinalText((*chat.pieces(tokenizer, message), Piece(opening)), bare=False)
+
+
+def _as_text(message: str) -> str:
+    return message
+
+
+def _as_parts(message: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": message}]
 
 
 def _printed(content: Any, text: str) -> bool:

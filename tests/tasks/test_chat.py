@@ -66,6 +66,7 @@ def test_a_template_that_wants_parts_gets_parts() -> None:
         "Hello.",
         "{{ messages[0]['content'] | upper }}",
         "{% if messages[0]['content'] is string %}lost{% else %}{{ messages[0]['content'] }}{% endif %}",
+        "{% if messages[0]['content'] is string %}lost{% else %}{{ raise_exception('no list') }}{% endif %}",
         "{% if messages[0]['content'] is string %}lost{% else %}{{ messages[0]['content'] | tojson }}{% endif %}",
     ],
 )
@@ -150,7 +151,7 @@ def test_a_clock_that_cannot_be_set_is_refused(monkeypatch: pytest.MonkeyPatch) 
         Chat().pieces(with_template(CLOCK), "a")
 
 
-@pytest.mark.parametrize("day", ["26 Jul 2024", "2024-13-01", ""])
+@pytest.mark.parametrize("day", ["26 Jul 2024", "2024-13-01", "20240726", "2024-W30-5", ""])
 def test_a_date_that_is_none_is_refused(day: str) -> None:
     with pytest.raises(ValueError, match=rf"task\.date is '{day}', must be a day as in 2024-07-26"):
         Chat(date=day)
