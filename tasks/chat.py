@@ -30,7 +30,7 @@ class Chat:
         try:
             written = date.fromisoformat(self.date).isoformat()
         except ValueError:
-            written = ""
+            written = None
         if written != self.date:  # ISO 8601 has other forms: 20240726, 2024-W30-5
             raise ValueError(f"task.date is {self.date!r}, must be a day as in {DATE}")
 
