@@ -15,8 +15,11 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
-Visitor = Callable[[nn.Module, Tensor, Tensor, Tensor, dict[str, Any]], None]  # module, query, key, value, rules
-Masker = Callable[[nn.Module, Tensor, Tensor, Tensor | None, dict[str, Any]], Tensor | None]  # the model's mask -> ours
+from tokenrank.capture.model_masks import noted
+from tokenrank.capture.rules import AttentionRules, rules_of
+
+Visitor = Callable[[nn.Module, Tensor, Tensor, Tensor, AttentionRules], None]  # module, query, key, value, rules
+Masker = Callable[[nn.Module, Tensor, Tensor, AttentionRules], Tensor | None]  # module, query, key, rules -> mask
 Attention = Callable[..., tuple[Tensor, Tensor | None]]
 
 FUSED = "tokenrank_fused"  # a name with "flash", "/" or the fused kernel's own name in it would be parsed
@@ -73,10 +76,12 @@ def _watched(delegate: Callable[[nn.Module], Attention]) -> Attention:
         mask_by: Masker | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
-        if on_attention is not None:
-            on_attention(module, query, key, value, kwargs)
-        if mask_by is not None:
-            attention_mask = mask_by(module, query, key, attention_mask, kwargs)
+        if on_attention is not None or mask_by is not None:
+            rules = rules_of(module, attention_mask, kwargs)
+            if on_attention is not None:
+                on_attention(module, query, key, value, rules)
+            if mask_by is not None:
+                attention_mask = mask_by(module, query, key, rules)
         return delegate(module)(module, query, key, value, attention_mask, dropout=dropout, **kwargs)
 
     return attention
@@ -89,6 +94,6 @@ def _eager_attention_of(module: nn.Module) -> Attention:
 
 
 AttentionInterface.register(FUSED, _watched(lambda _: sdpa_attention_forward))
-AttentionMaskInterface.register(FUSED, sdpa_mask)
+AttentionMaskInterface.register(FUSED, noted(sdpa_mask))
 AttentionInterface.register(EAGER, _watched(_eager_attention_of))
-AttentionMaskInterface.register(EAGER, eager_mask)
+AttentionMaskInterface.register(EAGER, noted(eager_mask))

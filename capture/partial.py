@@ -1,17 +1,17 @@
 """A prefill that stops at one layer."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tokenrank.capture.attention import watch
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.feeding import input_device, last_logits
+from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.rules import AttentionRules
 
 
 class _Stop(Exception):
@@ -38,11 +38,11 @@ def read_up_to(
     Raises:
         ValueError: the model has no such attention layer, or cannot be captured (see ``watch``).
     """
-    watch(model)
+    model_layers(model)
     device = input_device(model)
     ids, calls = input_ids.to(device), ModuleCalls()
 
-    def seen(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: dict[str, Any]) -> None:
+    def seen(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: AttentionRules) -> None:
         layer = captured_layer(ids, module, query, key, value, rules, needs=needs, call=calls.take(module, value))
         visit(layer)
         if layer.index == last:

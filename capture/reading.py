@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tokenrank.capture.attention import Visitor, watch
+from tokenrank.capture.attention import Visitor
 from tokenrank.capture.cache import reserved_cache
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.feeding import end_tokens, greedy, input_device, last_logits
+from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.rules import AttentionRules
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class _Recorder:
         self.layers: dict[int, AttentionLayer] = {}  # rules and prompt keys; of the queries only the last one
         self.queries: dict[int, list[Tensor]] = {}  # (heads, new tokens, dim) each
 
-    def prefill(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: dict[str, Any]) -> None:
+    def prefill(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: AttentionRules) -> None:
         call = self.calls.take(module, value)
         layer = captured_layer(self.input_ids, module, query, key, value, rules, needs=self.needs, call=call)
         self.visit(layer)
@@ -94,7 +96,7 @@ def read(
         max_new_tokens = len(answer_ids)
     if max_new_tokens < 1:
         raise ValueError(f"the answer's length is {max_new_tokens} tokens, must be at least 1")
-    watch(model)
+    model_layers(model)
     device = input_device(model)
     recorder = _Recorder(input_ids.to(device), visit, needs)
     limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, needs.look_ahead + 1)
