@@ -13,7 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 from transformers.masking_utils import sdpa_mask
+
+from tokenrank.capture.rules import AttentionRules
 
 MaskMaker = Callable[..., Tensor | None]
 ROWS_BEYOND = 3  # how many windows long the compared rows are
@@ -104,32 +107,31 @@ def visible(queries: Tensor, keys: Tensor, window: int | None) -> Tensor:
 class MaskCheck:
     """Compares masks with the rules of their layers; on a GPU the comparison is waited for once, at the end."""
 
-    def __init__(self, model: str, *, fused: bool) -> None:
-        """``model``: its name, for the message. ``fused``: its attention function is the fused one."""
-        self._model, self._fused = model, fused
+    def __init__(self, model: PreTrainedModel) -> None:
+        """Nothing is compared yet; ``model`` is watched (see ``capture.attention.watch``)."""
+        self._model, self._fused = type(model).__name__, "eager" not in str(model.config._attn_implementation)
         self._layers: list[int] = []
         self._wrong: list[Tensor] = []  # () bool each
 
-    def add(self, layer: int, mask: Tensor | None, queries: int, keys: int, window: int | None) -> None:
-        """Compares the rows of the first, the middle and the last query.
+    def add(self, layer: int, query: Tensor, key: Tensor, rules: AttentionRules) -> None:
+        """Compares the rows of the first, the middle and the last query with what the rules imply.
 
         Args:
             layer: its number.
-            mask: as the layer gives it to the attention function.
-            queries: number of queries, the last of which stands at the last key.
-            keys: number of keys, at positions 0, 1, 2, ...
-            window: the layer's sliding window in tokens, by its rules.
+            query: (1, heads, queries, dim); the last query stands at the last key.
+            key: (1, kv_heads, keys, dim), at positions 0, 1, 2, ...
+            rules: of the call, with the mask.
         """
+        mask, window, queries, keys = rules.mask, rules.sliding_window, query.shape[2], key.shape[2]
         if mask is None:
             if not self._is_right_without(queries, keys, window):
                 self._note(layer, torch.tensor(True))
             return None
-        rows = torch.tensor(sorted({0, queries // 2, queries - 1}), device=mask.device)
-        given = mask[0, :, rows, :keys] if mask.shape[2] > 1 or queries == 1 else None
-        if given is None or given.shape[-1] < keys:
+        if mask.shape[2] != queries or mask.shape[3] < keys:
             return self._note(layer, torch.tensor(True))
-        positions = torch.arange(keys, device=mask.device)
-        wanted = visible(rows + keys - queries, positions, window)
+        rows = torch.tensor(sorted({0, queries // 2, queries - 1}), device=mask.device)
+        given = mask[0][:, rows, :keys]  # (heads or 1, rows, keys)
+        wanted = visible(rows + keys - queries, torch.arange(keys, device=mask.device), window)
         if given.dtype == torch.bool:
             return self._note(layer, (given != wanted).any())
         hidden = given <= torch.finfo(given.dtype).min / 2

@@ -10,6 +10,7 @@ from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.feeding import input_device, last_logits
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.rules import AttentionRules
 
@@ -40,10 +41,11 @@ def read_up_to(
     """
     model_layers(model)
     device = input_device(model)
-    ids, calls = input_ids.to(device), ModuleCalls()
+    ids, calls, masks = input_ids.to(device), ModuleCalls(), MaskCheck(model)
 
     def seen(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: AttentionRules) -> None:
         layer = captured_layer(ids, module, query, key, value, rules, needs=needs, call=calls.take(module, value))
+        masks.add(layer.index, query, key, rules)
         visit(layer)
         if layer.index == last:
             raise _Stop
@@ -52,5 +54,5 @@ def read_up_to(
         with calls.recorded(model, needs):
             last_logits(model, ids, torch.arange(len(ids), device=device), None, on_attention=seen)
     except _Stop:
-        return
+        return masks.finish()
     raise ValueError(f"{type(model).__name__} has no attention layer {last}")

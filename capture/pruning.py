@@ -19,6 +19,7 @@ from tokenrank.capture.fed_tokens import FedTokens
 from tokenrank.capture.feeding import check_positions, input_device, last_logits
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.position_masks import PositionMasks
 from tokenrank.capture.positioned_cache import PositionedCache
@@ -91,11 +92,13 @@ class PrunedRun:
         Raises:
             ValueError: the visitor keeps a token that it dropped at an earlier layer.
         """
-        calls, asking = ModuleCalls(), visit is not None
+        calls, asking, masks = ModuleCalls(), visit is not None, MaskCheck(self.model)
 
         def seen(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: AttentionRules) -> None:
             nonlocal asking
             call = calls.take(module, value)
+            if not self.fed.gaps:  # with gaps the masks are ours
+                masks.add(_number(module), query, key, rules)
             self.kept.add(_number(module), self.fed.positions, rules.sliding_window)
             if visit is None or not asking:
                 return
@@ -116,7 +119,9 @@ class PrunedRun:
 
         ids, positions, cache = self.fed.all_ids, self.fed.all_positions, self.kept.cache
         with self.fed.fed_to(decoder_layers(self.model), self._dropped), calls.recorded(self.model, needs):
-            return last_logits(self.model, ids, positions, cache, on_attention=seen, mask_by=mask_by)
+            logits = last_logits(self.model, ids, positions, cache, on_attention=seen, mask_by=mask_by)
+        masks.finish()
+        return logits
 
     @torch.inference_mode()
     def decode(self, token: int, position: int) -> Tensor:
