@@ -62,8 +62,21 @@ def watch(model: PreTrainedModel) -> None:
     model.set_attn_implementation(ROUTES[implementation])
 
 
-def _watched(delegate: Callable[[nn.Module], Attention]) -> Attention:
-    """The attention function ``delegate(module)``, before which the visitor is called, if there is one."""
+def own_function(route: str, module: nn.Module) -> Attention:
+    """The attention function that a module's own implementation calls.
+
+    Args:
+        route: FUSED or EAGER.
+        module: an attention module. The eager function is that of its own file: architectures differ in it (soft-cap, sinks).
+    """
+    if route == FUSED:
+        return sdpa_attention_forward
+    attention: Attention = vars(sys.modules[type(module).__module__])["eager_attention_forward"]
+    return attention
+
+
+def _watched(route: str) -> Attention:
+    """The route's attention function, before which the visitor is called, if there is one."""
 
     def attention(
         module: nn.Module,
@@ -82,18 +95,12 @@ def _watched(delegate: Callable[[nn.Module], Attention]) -> Attention:
                 on_attention(module, query, key, value, rules)
             if mask_by is not None:
                 attention_mask = mask_by(module, query, key, rules)
-        return delegate(module)(module, query, key, value, attention_mask, dropout=dropout, **kwargs)
+        return own_function(route, module)(module, query, key, value, attention_mask, dropout=dropout, **kwargs)
 
     return attention
 
 
-def _eager_attention_of(module: nn.Module) -> Attention:
-    """The eager attention function of the module's own file: architectures differ in it (soft-cap, sinks)."""
-    attention: Attention = vars(sys.modules[type(module).__module__])["eager_attention_forward"]
-    return attention
-
-
-AttentionInterface.register(FUSED, _watched(lambda _: sdpa_attention_forward))
+AttentionInterface.register(FUSED, _watched(FUSED))
 AttentionMaskInterface.register(FUSED, noted(sdpa_mask))
-AttentionInterface.register(EAGER, _watched(_eager_attention_of))
+AttentionInterface.register(EAGER, _watched(EAGER))
 AttentionMaskInterface.register(EAGER, noted(eager_mask))
