@@ -17,6 +17,7 @@ from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.rules import AttentionRules
 
+LOOKED = "tokenrank_looked"  # attribute of a model that passed: for prompts of up to so many tokens
 SHORT = 24  # tokens of the first look
 BEYOND = 8  # tokens of the second look beyond the longest window or top-k that the prompts pass
 REACH = re.compile("window|top_?k|chunk|block|local|stride")  # settings of a config that may limit what a query sees
@@ -28,7 +29,7 @@ def look(model: PreTrainedModel, tokens: int) -> None:
     """Reads random tokens with and without a visitor, once few and, where the config limits what a query sees, once many.
 
     The cost is that of four prefills of SHORT tokens and, for a model with windows or a top-k below ``tokens``, of four more a little
-    longer than the longest of these.
+    longer than the longest of these. A model that has passed is not looked at again for prompts that are no longer.
 
     Args:
         model: a loaded decoder of transformers.
@@ -39,11 +40,14 @@ def look(model: PreTrainedModel, tokens: int) -> None:
             or a layer's attention is not what its queries, keys and rules give.
     """
     layers = model_layers(model)
+    if tokens <= getattr(model, LOOKED, 0):
+        return
     tokens = max(tokens, 2)  # a prompt and a token after it
     short = min(SHORT, tokens)
     beyond = [reach + BEYOND for reach in (*layers.windows.values(), *_reaches(model)) if reach < tokens]
     for length in sorted({short, max(short, min(max(beyond, default=0), tokens))}):
         _look_at(model, _random_ids(model, length))
+    setattr(model, LOOKED, tokens)
 
 
 @torch.inference_mode()

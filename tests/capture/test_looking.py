@@ -55,6 +55,14 @@ def test_the_second_look_is_longer_than_what_limits_a_query(
     assert lengths_seen(model, tokens) == lengths - {1}
 
 
+def test_a_model_that_has_passed_is_looked_at_again_for_longer_prompts_only() -> None:
+    model = tiny_of("mistral (window)")
+    assert lengths_seen(model, 12)
+    assert not lengths_seen(model, 12)
+    assert not lengths_seen(model, 7)
+    assert lengths_seen(model, 40)
+
+
 def disturbed(model: PreTrainedModel, name: str) -> PreTrainedModel:
     """The model, whose first layer gives more while the attention's name is this one."""
 
