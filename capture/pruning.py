@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tokenrank.capture.attention import FUSED, watch
+from tokenrank.capture.cache import cached_heads
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.fed_tokens import FedTokens
@@ -33,7 +34,7 @@ class Keep:
     given holds only these: token number i of that layer has the place ``onward[i]``, by the ``onward`` that was returned last.
     """
 
-    cached: Tensor | None = None  # (kv_heads, kept) int64 places, ascending: of this layer's keys and values; None: all
+    cached: Tensor | None = None  # (PrunedRun.cached_heads, kept) int64 places, ascending: of this layer's cache; None: all
     onward: Tensor | None = (
         None  # (kept,) int64 places, ascending, with the last token: for the later layers; None: all that are left
     )
@@ -135,6 +136,10 @@ class PrunedRun:
         self._last_position = now
         ids = torch.tensor([token], device=self.device)
         return last_logits(self.model, ids, now, self.kept.cache, on_attention=seen, mask_by=mask_by)
+
+    def cached_heads(self, layer: int) -> int:
+        """Heads of a layer's cache, for the visitor that is called at this layer: its key heads, or 1 with latent attention (MLA)."""
+        return cached_heads(self.kept.cache, layer)
 
     def kv_bytes(self) -> int:
         """Bytes of keys and values held; of a windowed layer only those that the next token can still see."""
