@@ -9,6 +9,7 @@ from torch import Tensor, nn
 TOKEN_AXES = {
     "position_embeddings": -2,  # (1, tokens, dim), alone or as cosines and sines; of several layer types in a dict
     "position_ids": -1,  # (1, tokens), or (kinds of position, 1, tokens)
+    "attention_scaling": -2,  # (1, 1, tokens, 1): a factor of each query
     "cache_position": -1,  # (tokens,)
     "input_ids": -1,  # (1, tokens)
     "per_layer_input": 1,  # (1, tokens, dim)

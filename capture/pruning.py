@@ -23,6 +23,7 @@ from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.position_masks import PositionMasks
 from tokenrank.capture.positioned_cache import PositionedCache
+from tokenrank.capture.rope_lengths import check_answer_position, restarts_after
 from tokenrank.capture.stopwatch import Stopwatch
 
 
@@ -76,6 +77,7 @@ class PrunedRun:
         self.masks = PositionMasks(fused=model.config._attn_implementation == FUSED)
         self.choosing = Stopwatch(self.device, exact=clock)  # seconds spent in the visitor and on what it drops
         self._last_position = self.fed.all_positions[-1:]
+        self._read = int(self._last_position) + 1 if restarts_after(model) is not None else 0
 
     @torch.inference_mode()
     def prefill(self, visit: Visit | None = None, needs: Needs = NOTHING) -> Tensor:
@@ -122,7 +124,12 @@ class PrunedRun:
 
     @torch.inference_mode()
     def decode(self, token: int, position: int) -> Tensor:
-        """Feeds one token of the answer at its position; returns the (vocabulary,) logits of the next."""
+        """Feeds one token of the answer at its position; returns the (vocabulary,) logits of the next.
+
+        Raises:
+            ValueError: there is no room for it, or it cannot be followed (``check_answer_position``).
+        """
+        check_answer_position(self.model, self._read, position)
         now = torch.tensor([position], device=self.device)
 
         def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: dict[str, Any]) -> None:

@@ -42,6 +42,7 @@ KNOWN: list[tuple[str, Tensor]] = [
     ("position_embeddings", numbered(1, WHOLE, WHOLE, axis=-2)),
     ("position_embeddings", numbered(1, 1, WHOLE, 5, axis=-2)),
     ("position_embeddings", numbered(1, WHOLE, 3, axis=-2).to(torch.complex64)),
+    ("attention_scaling", numbered(1, 1, WHOLE, 1, axis=-2)),
     ("position_ids", numbered(1, WHOLE, axis=-1)),
     ("position_ids", numbered(3, 1, WHOLE, axis=-1)),
     ("position_ids", numbered(WHOLE, 1, WHOLE, axis=-1)),
