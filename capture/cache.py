@@ -88,14 +88,15 @@ def keep_in_cache(cache: Cache, layer: int, rows: Tensor) -> None:
         raise ValueError(
             f"tokens are kept for {len(rows)} heads of layer {layer}, must be for the {cached_heads(cache, layer)} that are cached"
         )
-    if not isinstance(held, _ReservedLayer | LinearAttentionLayer):
+    reserved = type(held) is _ReservedLayer
+    if not reserved and not isinstance(held, LinearAttentionLayer):
         raise ValueError(
             f"layer {layer} is cached in a {type(held).__name__}, of which it is not known how to keep some tokens only: "
             "use an engine that compresses no cache"
         )
     heads = torch.arange(len(rows), device=rows.device)[:, None]
     keys, values = (states[:, heads, rows] for states in (held.keys, held.values))
-    if isinstance(held, _ReservedLayer):
+    if reserved:
         held.hold(keys, values)
     else:  # a layer that is more than attention: transformers' own, which grows by copying; its states are not per token
         held.keys, held.values = keys, values
@@ -123,5 +124,5 @@ def _keeping_all(layer: Any, capacity: int) -> Any:
     if type(layer) in (DynamicLayer, DynamicSlidingWindowLayer):
         return _ReservedLayer(capacity)
     if type(layer) is LinearAttentionAndSlidingWindowAttentionLayer:
-        return LinearAttentionAndFullAttentionLayer(layer.number_of_states)  # type: ignore[no-untyped-call]
+        return LinearAttentionAndFullAttentionLayer(layer.number_of_states)
     return layer

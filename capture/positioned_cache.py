@@ -15,7 +15,7 @@ class PositionedCache:
     def __init__(self, config: PreTrainedConfig, capacity: int) -> None:
         """Empty, for a model of this config and at most ``capacity`` tokens a layer."""
         self.cache = reserved_cache(config, capacity)
-        self._pieces: dict[int, list[Tensor]] = {}  # layer -> positions, (cached heads or 1, tokens) each; joined when read
+        self._pieces: dict[int, list[Tensor]] = {}  # layer -> positions, (heads or 1, tokens) each; joined when read
         self._windows: dict[int, int] = {}  # windowed layer -> tokens
 
     def add(self, layer: int, positions: Tensor, window: int | None) -> None:

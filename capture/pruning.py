@@ -35,7 +35,7 @@ class Keep:
     given holds only these: token number i of that layer has the place ``onward[i]``, by the ``onward`` that was returned last.
     """
 
-    cached: Tensor | None = None  # (PrunedRun.cached_heads, kept) int64 places, ascending: of this layer's cache; None: all
+    cached: Tensor | None = None  # (cached heads, kept) int64 places, ascending: of this layer's cache; None: all
     onward: Tensor | None = (
         None  # (kept,) int64 places, ascending, with the last token: for the later layers; None: all that are left
     )

@@ -5,6 +5,7 @@ the cache keep the frequencies with which they were read.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor
@@ -71,7 +72,8 @@ def check_answer_position(model: PreTrainedModel, read: int, position: int) -> N
 def restarts_after(model: PreTrainedModel) -> int | None:
     """The number of tokens after which ``generate()`` reads all of them again with other rotary factors; None: it never does."""
     original = getattr(model.config.get_text_config(decoder=True), "original_max_position_embeddings", None)
-    overrides = type(model).prepare_inputs_for_generation is not GenerationMixin.prepare_inputs_for_generation
+    common = GenerationMixin.prepare_inputs_for_generation
+    overrides = getattr(type(model), "prepare_inputs_for_generation", common) is not common
     long = any(each.get("rope_type") == LONG for _, each in rope_parameters(model.config))
     return int(original) if long and overrides and original is not None else None
 
@@ -99,7 +101,7 @@ def in_passes(model: PreTrainedModel, ids: Tensor, start: int) -> Iterator[tuple
         first = min(max(last - start, 0), len(ids))
         cuts |= set(range(first, len(ids))) if every else {first}
     ends = sorted(cuts)
-    for begin, end in zip(ends, ends[1:], strict=False):
+    for begin, end in pairwise(ends):
         yield ids[begin:end], start + begin
 
 

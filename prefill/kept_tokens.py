@@ -57,8 +57,10 @@ def of_cached_heads(scores: Tensor, heads: int) -> Tensor:
     tensor([[1.5000, 2.0000]])
     """
     if len(scores) % heads:
-        raise ValueError(f"there are scores of {len(scores)} key heads, must be a multiple of the {heads} that are cached")
-    return scores if len(scores) == heads else scores.unflatten(0, (heads, -1)).mean(dim=1)
+        raise ValueError(
+            f"there are scores of {len(scores)} key heads, must be a multiple of the {heads} that are cached"
+        )
+    return scores if len(scores) == heads else scores.view(heads, -1, scores.shape[1]).mean(dim=1)
 
 
 def refuse_nan(scores: Sequence[Tensor], window: int) -> None:

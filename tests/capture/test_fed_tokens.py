@@ -24,7 +24,12 @@ class Layer(nn.Module):
         self, hidden_states: Tensor, position_embeddings: tuple[Tensor, Tensor], attention_mask: Tensor, flag: bool
     ) -> Tensor:
         """One more."""
-        self.seen = {"states": hidden_states, "rotary": position_embeddings, "mask": attention_mask, "ids": self.fed.ids}
+        self.seen = {
+            "states": hidden_states,
+            "rotary": position_embeddings,
+            "mask": attention_mask,
+            "ids": self.fed.ids,
+        }
         self.seen |= {"positions": self.fed.positions, "flag": flag}
         if self.places is not None:
             self.fed.drop_all_but(torch.tensor(self.places))

@@ -24,7 +24,7 @@ class Layer(nn.Module):
         raise NotImplementedError
 
 
-def without(*given: Any, rows: list[int] | None = PLACES, **named: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def without(*given: Any, rows: Any = PLACES, **named: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of a layer that processes PLACES of a prompt of WHOLE tokens; the layer before has processed all."""
     chosen = None if rows is None else torch.tensor(rows)
     return thinned(Layer(), given, named, whole=WHOLE, places=torch.tensor(PLACES), rows=chosen)

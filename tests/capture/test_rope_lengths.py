@@ -192,7 +192,9 @@ def test_lengths_at_which_an_answer_may_be_refused_are_known_before(name: str) -
     model = fresh(name)
     assert restarts_after(model) == (SHORT if name in RESTARTING else None)
     cases = [(36, 5), (36, 6), (40, 1), (40, 2), (41, 8)]
-    assert [may_restart(model, *case) for case in cases] == [name in RESTARTING and case in cases[1:4:2] for case in cases]
+    assert [may_restart(model, *case) for case in cases] == [
+        name in RESTARTING and case in cases[1:4:2] for case in cases
+    ]
 
 
 def engine_run(model: PreTrainedModel, engine: str, tokens: int, kept: int) -> Prefilled:
@@ -213,7 +215,7 @@ def test_the_restart_engine_reads_its_tokens_as_a_prompt_of_their_own(name: str,
 
 @pytest.mark.parametrize("name", RESTARTING)
 def test_the_restart_engine_refuses_only_answers_that_cross_from_the_kept_tokens(name: str) -> None:
-    answer, logits = generated(name, prompt(60)[engine_run(used(name), "restart", 60, 12).kept])
+    _, logits = generated(name, prompt(60)[engine_run(used(name), "restart", 60, 12).kept])
     done = engine_run(used(name), "restart", 60, 12)
     assert torch.allclose(decoded(done.run, done.logits, 12)[1], logits, atol=1e-4)
     done = engine_run(used(name), "restart", 60, 36)
@@ -240,7 +242,11 @@ def test_the_largest_position_decides_with_gaps_too(name: str, tokens: int) -> N
     run = PrunedRun(model, prompt(tokens), answer_tokens=1)
     found = run.prefill(lambda layer: Keep(onward=torch.tensor(kept) if layer.index == 0 else None))
     model = used(name)
-    assert torch.allclose(found, masked_logits(fresh(name), prompt(tokens), [0], Hidden(tokens, {0: kept}, {})), atol=1e-4)
+    assert torch.allclose(
+        found, masked_logits(fresh(name), prompt(tokens), [0], Hidden(tokens, {0: kept}, {})), atol=1e-4
+    )
     places = torch.tensor(kept)
     found = PrunedRun(model, prompt(tokens)[places], answer_tokens=1, positions=places).prefill()
-    assert torch.allclose(found, masked_logits(fresh(name), prompt(tokens), [0], Hidden(tokens, {-1: kept}, {})), atol=1e-4)
+    assert torch.allclose(
+        found, masked_logits(fresh(name), prompt(tokens), [0], Hidden(tokens, {-1: kept}, {})), atol=1e-4
+    )

@@ -70,7 +70,7 @@ def hidden_by(name: str, heuristic: Heuristic, kept: int, select: int, min_layer
     def visit(layer: Any) -> None:
         rows.append(heuristic.score(layer))
         if min_layer <= layer.index <= select:
-            cached[layer.index] = [slow_best(sum(heuristic.score_heads(layer)) / HEADS, kept)] * HEADS
+            cached[layer.index] = [slow_best(heuristic.score_heads(layer).sum(dim=0) / HEADS, kept)] * HEADS
 
     read(latent(name), prompt(), visit, max_new_tokens=1, needs=heuristic.needs)
     ranking = heuristic.combine(torch.stack(rows[: select + 1]))[-1]
