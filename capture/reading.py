@@ -17,6 +17,7 @@ from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.rope_lengths import check_answer_position, in_passes
 from tokenrank.capture.rules import AttentionRules
 
 
@@ -88,13 +89,14 @@ def read(
         input_ids: (tokens,) int64, on any device; at least one token.
         visit: called once per attention layer, in order.
         max_new_tokens: the answer ends after this many tokens, or with an end-of-sequence token, which is part of it.
-        answer_ids: if given, the answer is not generated but these tokens are fed (teacher forcing), in one pass.
+        answer_ids: if given, the answer is not generated but these tokens are fed (teacher forcing), in one pass where the
+            model's rotary frequencies do not depend on the length.
         needs: what ``visit`` reads of a layer beyond queries and keys. At least ``needs.look_ahead`` tokens of a generated answer
             are fed, even beyond ``max_new_tokens``, unless it ends before.
 
     Raises:
         ValueError: an empty prompt, ``max_new_tokens`` or an answer below one token, a model that cannot be captured (see
-            ``watch``), or one without any attention layer.
+            ``watch``), one without any attention layer, or an answer that cannot be followed (``check_answer_position``).
     """
     if len(input_ids) == 0:
         raise ValueError("the prompt is empty, at least one token is needed")
@@ -110,6 +112,7 @@ def read(
     cache = reserved_cache(model.config, len(input_ids) + limit)
 
     def feed(ids: Tensor, start: int, on_attention: Visitor) -> int:
+        check_answer_position(model, len(input_ids), start + len(ids) - 1)
         positions = torch.arange(start, start + len(ids), device=device)
         return int(last_logits(model, ids.to(device), positions, cache, on_attention=on_attention).argmax())
 
@@ -124,8 +127,8 @@ def read(
         answer = greedy(decode, token, len(input_ids), limit, end_tokens(model))
     else:
         answer = list(answer_ids)
-        if len(answer) > 1:
-            decode(torch.tensor(answer[:-1]), len(input_ids))
+        for ids, start in in_passes(model, torch.tensor(answer[:-1]), len(input_ids)):
+            decode(ids, start)
     finished = time.perf_counter()
     masks.finish()
     ahead, answer = recorder.answer_layers(), answer[:max_new_tokens]

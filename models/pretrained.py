@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from tokenrank.models.devices import check_device, pick_device
 from tokenrank.models.from_config import DTYPES, built, placed
 from tokenrank.models.hub import hub_answers
+from tokenrank.models.lengths import check_asked, check_table, readable_tokens
 from tokenrank.models.load_errors import advice
 from tokenrank.models.weight_files import file_facts, user_path
 
@@ -30,8 +31,10 @@ class Pretrained:
     dtype: str = "float32"
     device: str = "auto"
     device_map: str | None = None  # "auto" spreads the layers over all devices; then ``device`` is not used
+    max_tokens: int | None = None  # the model reads, prompt and answer together; None: what its config says
 
     def __post_init__(self) -> None:
+        check_asked(self.max_tokens)
         if self.dtype not in DTYPES:
             raise ValueError(f"model.dtype is {self.dtype!r}, must be one of {', '.join(DTYPES)}")
         if self.device_map is None:
@@ -54,12 +57,16 @@ class Pretrained:
         """
         return self._load(AutoTokenizer.from_pretrained)  # type: ignore[no-any-return]
 
-    def max_tokens(self) -> int:
-        """The model's maximum of positions, for prompt and answer together."""
-        positions = getattr(self.config().get_text_config(), "max_position_embeddings", None)
-        if type(positions) is not int or positions < 1:
-            raise ValueError(f"the config of the model {self.path!r} has max_position_embeddings {positions!r}")
-        return positions
+    def readable_tokens(self) -> int:
+        """The tokens that the model reads, prompt and answer together: ``max_tokens``, else what its config says.
+
+        Raises:
+            ValueError: as for the tokenizer; the config says nothing; or the model's table of positions is shorter.
+        """
+        if self.max_tokens is None:
+            return readable_tokens(self.config(), f"the model {self.path!r}")
+        check_table(self.skeleton(), self.max_tokens)
+        return self.max_tokens
 
     def config(self) -> PreTrainedConfig:
         """The model's config, with the attention implementation left to transformers: sdpa, else eager.
