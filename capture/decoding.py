@@ -11,6 +11,10 @@ from transformers import LogitsProcessorList, PreTrainedModel
 from tokenrank.capture.feeding import end_tokens, input_device
 
 NO_TOKEN = float("-inf")
+OTHER_RULES = (
+    "num_beams", "num_beam_groups", "constraints", "force_words_ids", "penalty_alpha", "dola_layers", "stop_strings",
+    "max_time", "token_healing",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,9 @@ class Decoding:
             not_first: tokens that the answer may not begin with.
 
         Raises:
-            ValueError: the generation config holds a value that transformers refuses.
+            ValueError: the generation config holds a value that transformers refuses, or asks for other than greedy decoding.
         """
+        refuse_other_rules(model)
         own = cls(frozenset(end_tokens(model)) | frozenset(ends), frozenset(not_first), processed=True)
         return cls(own.ends, own.not_first, bool(own.processors(model, torch.zeros(1, dtype=torch.long), limit=1)))
 
@@ -78,6 +83,21 @@ class Decoding:
         return AnswerSoFar(self, self.processors(model, context, limit), context)
 
 
+def refuse_other_rules(model: PreTrainedModel) -> None:
+    """Raises ValueError for a generation config with which ``generate(do_sample=False)`` is not greedy, or ends by other rules."""
+    config: Any = getattr(model, "generation_config", None)
+    for name in OTHER_RULES:
+        value = getattr(config, name, None)
+        if value and not (value == 1 and name in ("num_beams", "num_beam_groups")):
+            raise ValueError(
+                f"the model's generation_config has {name} {value!r}, must be null: answers are decoded greedily"
+            )
+    if getattr(config, "cache_implementation", None) == "quantized":
+        raise ValueError(
+            "the model's generation_config has cache_implementation 'quantized', must be null: keys and values are not rounded here"
+        )
+
+
 class AnswerSoFar:
     """A greedy answer, one token a step."""
 
@@ -107,9 +127,7 @@ class AnswerSoFar:
         where = f"answer token {len(self.tokens)}"
         refuse_not_finite(largest, where, logits.dtype)
         if scores is not logits and not chosen > NO_TOKEN:
-            raise ValueError(
-                f"{where}: the generation config's logits processors leave no token, their best is {chosen}"
-            )
+            raise ValueError(f"{where}: the rules of decoding leave no token, the largest score is {chosen}")
         self.tokens.append(token)
         return token
 

@@ -5,6 +5,7 @@ import logging
 from transformers import PreTrainedModel
 
 from tokenrank.capture.attention import watch
+from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.inspection import model_layers
 from tokenrank.evaluation.plan import Plan
 
@@ -15,12 +16,13 @@ def load_model(plan: Plan) -> PreTrainedModel:
     """The model, in evaluation mode, ready for capture, with every heuristic attached to it.
 
     Raises:
-        ValueError: it cannot be loaded or captured, its layers are not those that its config describes, or a heuristic cannot rank
+        ValueError: it cannot be loaded or captured, its answers are not to be decoded greedily, its layers are not those that its config describes, or a heuristic cannot rank
             its prompts.
     """
     log.info("loading %s", plan.model_name)
     model = plan.source.model()
     watch(model)
+    Decoding.of(model)
     found = model_layers(model)
     if found != plan.layers:
         raise ValueError(f"{plan.model_name} has the attention layers {found}, but its config describes {plan.layers}")
