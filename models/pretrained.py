@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufCo
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.devices import check_device, pick_device
+from tokenrank.models.fitting_weights import check_weights_fit
 from tokenrank.models.from_config import DTYPES, built, placed
 from tokenrank.models.hub import hub_answers
 from tokenrank.models.load_errors import advice
@@ -100,7 +101,8 @@ class Pretrained:
         """The model, in evaluation mode, on its device.
 
         Raises:
-            ValueError: as for the tokenizer, or this machine has no such device, or not the memory.
+            ValueError: as for the tokenizer, the weights are not those of the config (see ``check_weights_fit``), or this machine
+                has no such device, or not the memory.
         """
         device = pick_device(self.device) if self.device_map is None else None
         options: dict[str, Any] = {"dtype": DTYPES[self.dtype], "weights_only": True, "config": self.config()}
@@ -109,8 +111,7 @@ class Pretrained:
         if self._is_gguf():
             options["quantization_config"] = GgufConfig(dequantize=True)
         model, report = self._load(AutoModelForCausalLM.from_pretrained, output_loading_info=True, **options)
-        if report["missing_keys"]:  # transformers would fill the gap with random numbers
-            raise ValueError(f"the model {self.path!r} cannot be loaded: it lacks {min(report['missing_keys'])}")
+        check_weights_fit(report, model.config, self.path or str(self.folder()))
         return placed(model, device)
 
     def _is_gguf(self) -> bool:
