@@ -1,5 +1,6 @@
 """evaluation=accuracy: every contestant answers every prompt at every keep rate; what fails is recorded and the others go on."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -143,6 +144,18 @@ def test_a_contestant_that_answers_nothing_takes_nothing_from_the_others() -> No
     assert set(means["prompts"]) == {2}
     assert "fails" not in set(means["heuristic"])
     assert "claa" in set(means["heuristic"])
+
+
+def test_every_contestants_answer_follows_the_rules_of_the_prompt() -> None:
+    made = plan("task.depths=[0]", "prefill.keep=[20]", evaluation="accuracy")
+    (unit,) = made.units
+    (letter,) = made.tokenizer("A")["input_ids"]
+    begins = replace(unit.prompt, not_first_ids=tuple(token for token in range(257) if token != letter))
+    runs = records(replace(made, units=(replace(unit, prompt=begins),)))[0].runs
+    assert [run["answer"][0] for run in runs] == ["A"] * 6
+    ended = replace(unit.prompt, stop_ids=tuple(range(256)))
+    alone = records(replace(made, units=(replace(unit, prompt=ended),)))[0].runs
+    assert [run["answer_tokens"] for run in alone] == [1] * 6
 
 
 def test_without_the_full_prefill_the_prompt_fails(monkeypatch: pytest.MonkeyPatch) -> None:
