@@ -68,7 +68,9 @@ class Decoding:
                 config, input_ids_seq_length=len(prompt), encoder_input_ids=prompt[None], device=prompt.device
             )
         except Exception as error:  # transformers checks the settings in many ways
-            raise ValueError(f"the model's generation_config cannot be applied: {error}") from error
+            raise ValueError(
+                f"the model's generation_config cannot be applied: {' '.join(str(error).split())}"
+            ) from error
         return made
 
     def begin(self, model: PreTrainedModel, prompt: Tensor, limit: int) -> "AnswerSoFar":

@@ -14,6 +14,7 @@ from tokenrank.capture.reading import read
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row, reason
 from tokenrank.evaluation.flops_counter import FlopCounts
+from tokenrank.evaluation.scoring import check_finite
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.oracle.oracle import Answer, AnsweredPrompt
@@ -106,6 +107,7 @@ class Accuracy(Evaluation):
         truth = plan.oracle.truth(AnsweredPrompt(model, ids, answer, reading.answer_layers)).importance
         oracle_seconds = time.perf_counter() - started
         numbers = [layer.index for layer in reading.answer_layers]
+        check_finite(truth, "the oracle", numbers, prompt.id)
         rows = Precomputed(dict(zip(numbers, truth.expand(len(numbers), -1), strict=True)))
         run = self._graded(plan, prompt, answer.token_ids) | {
             "engine": Full.kind, "heuristic": None, "keep": 100.0, "kept_tokens": len(ids), "prefill_seconds": seconds,

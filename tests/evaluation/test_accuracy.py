@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from tests.plans import composed, plan, records, tables
+from tokenrank.oracle.oracle import Truth
 from tokenrank.planning.making import make_plan
 from tokenrank.records.tables import Tables
 from tokenrank.work.collecting import collect
@@ -169,6 +171,15 @@ def test_without_the_full_prefill_the_prompt_fails(monkeypatch: pytest.MonkeyPat
     assert set(found.samples["error"]) == {"RuntimeError: no prefill"}
     assert found.runs.empty
     assert found.summary.empty
+
+
+def test_without_a_finite_truth_the_prompt_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plan("task.depths=[0]", evaluation="accuracy")
+    truth = Truth(torch.full((1, 300), float("inf")))
+    monkeypatch.setattr(type(made.oracle), "truth", lambda *_: truth)
+    found = collect(made.evaluation, records(made))
+    (said,) = found.samples["error"]
+    assert said == "ValueError: the oracle, sample niah_300_0_0: a score is NaN or infinite, must be finite"
 
 
 def test_progress_is_told_once_a_contestant_and_keep_rate() -> None:
