@@ -105,6 +105,13 @@ def test_answer_gives_the_answers_of_the_command(
     assert not heuristics
 
 
+def test_answer_follows_the_rules_of_the_prompt(tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer) -> None:
+    prompt = Prompt("a", "test", tuple(range(60)), 6)
+    plain = library.answer(tiny_model, byte_tokenizer, prompt).token_ids
+    banned = Prompt("a", "test", tuple(range(60)), 6, not_first_ids=(plain[0],))
+    assert library.answer(tiny_model, byte_tokenizer, banned).token_ids[0] != plain[0]
+
+
 def test_a_heuristic_of_ones_own_may_read_values(tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer) -> None:
     mine = {"mine": ValueNorm(), "claa": CLAA()}
     found = library.rank(tiny_model, byte_tokenizer, TEXTS[0], mine, max_new_tokens=4, k=[10], metrics=["recall"])

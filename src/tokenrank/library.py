@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.capture.decoding import Decoding
 from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
 from tokenrank.evaluation.scoring import rank as rank_prompt
@@ -161,7 +162,8 @@ def answer(
             f"keep is {keep:g}, which leaves {kept} of {tokens} tokens, must leave more than the engine's window of {chosen.window}"
         )
     ids = torch.tensor(asked.input_ids)
-    done = chosen.prefill(Job(model, heuristic, ids, kept, asked.max_new_tokens))
+    decoding = Decoding.of(model, ends=asked.stop_ids, not_first=asked.not_first_ids)
+    done = chosen.prefill(Job(model, heuristic, ids, kept, asked.max_new_tokens, decoding=decoding))
     found = done.answer(asked.max_new_tokens)
     return EngineAnswer(str(tokenizer.decode(found, skip_special_tokens=True)), tuple(found), tuple(done.kept.tolist()))
 

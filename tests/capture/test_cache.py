@@ -112,7 +112,8 @@ def test_a_sliding_window_layer_keeps_all_its_tokens() -> None:
 
 def filled(kind: str) -> Cache:
     """Two key heads of five tokens in a layer of this kind."""
-    config = PreTrainedConfig(num_hidden_layers=1, layer_types=[kind], sliding_window=3)
+    settings: dict[str, Any] = {"num_hidden_layers": 1, "layer_types": [kind], "sliding_window": 3}
+    config = PreTrainedConfig(**settings)
     cache = reserved_cache(config, capacity=9)
     cache.update(states(5, 0), states(5, 1), 0)
     return cache
