@@ -83,7 +83,7 @@ def test_what_is_right_comes_back_with_its_types() -> None:
 def test_an_experiment_applies_to_the_heuristics_that_are_chosen_and_leaves_the_config_as_it_was() -> None:
     given = composed("experiment=paper_rankings", "heuristic=claa")
     before = OmegaConf.to_yaml(given)
-    assert set(given.heuristic) == {"fastkv", "claa", "gemfilter"}
+    assert set(given.heuristic) == {"fastkv", "claa", "gemfilter", "speculative"}
     assert set(of_the_chosen(given, CONFIGS).heuristic) == {"claa"}
     assert OmegaConf.to_yaml(given) == before
 
