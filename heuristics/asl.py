@@ -108,5 +108,5 @@ class ASL(Heuristic):
     def _instability(self, order: Tensor) -> Tensor:
         """() variance of a token's rank over layers, mean over the best tokens of each; ``order`` (layers, tokens), best first."""
         tokens = order.shape[1]
-        best = order[:, : max(1, int(tokens * self.top / 100))].unique()
+        best = torch.unique(order[:, : max(1, int(tokens * self.top / 100))])
         return order.argsort(dim=1)[:, best].double().var(dim=0).mean()

@@ -52,4 +52,4 @@ def chunk_means(scores: Tensor, chunk: int) -> Tensor:
     """
     if chunk < 1:
         raise ValueError(f"chunk is {chunk}, must be at least 1 token")
-    return torch.cat([each.mean().expand(len(each)) for each in scores.split(chunk)]) if chunk > 1 else scores
+    return torch.cat([each.mean().expand(len(each)) for each in torch.split(scores, chunk)]) if chunk > 1 else scores

@@ -54,7 +54,7 @@ def test_score_is_that_of_the_slow_version(last_query: bool, queries: range, smo
         slow_score(layers, range(0 if last_query else 1, 4), 5, last=last).tolist(), abs=1e-6
     )
     for change in ({"look_ahead": 4}, {"last_query": not last_query}, {"kernel": 3}, {"chunk": 8}):
-        other = replace(method, **change).from_answer(layers)  # type: ignore[arg-type]
+        other = replace(method, **change).from_answer(layers)
         assert other.tolist() != pytest.approx(wanted.tolist(), abs=1e-4)
     assert slow_score(layers, queries, 5, last=not last).tolist() != pytest.approx(wanted.tolist(), abs=1e-4)
 
