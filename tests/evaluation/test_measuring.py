@@ -169,7 +169,7 @@ def test_a_metric_that_fails_leaves_the_others_their_values() -> None:
 
 
 def test_what_fails_for_several_rankings_is_said_once() -> None:
-    def never(*_: Any) -> float:
+    def never(*_: Any) -> Tensor:
         raise ValueError("no truth")
 
     failures = MetricFailures()
@@ -187,8 +187,8 @@ def test_what_fails_for_several_rankings_is_said_once() -> None:
 def test_a_chance_level_that_fails_is_named_too() -> None:
     failures = MetricFailures()
     negative = Target(Ranking(-TRUTH.scores), None)
-    mass = build(OmegaConf.load(CONFIG.parent / "ndcg.yaml")["ndcg"], "metric.ndcg", Metric)
-    assert list(measure({"a": SCORES["a"]}, negative, LAYERS, {"ndcg": mass}, [10], failures)) == []
+    ndcg = build(OmegaConf.select(OmegaConf.load(CONFIG.parent / "ndcg.yaml"), "ndcg"), "metric.ndcg", Metric)
+    assert list(measure({"a": SCORES["a"]}, negative, LAYERS, {"ndcg": ndcg}, [10], failures)) == []
     assert failures.text().startswith("metric ndcg of chance, a: ValueError: importance goes down to -")
 
 

@@ -18,8 +18,12 @@ from tokenrank.planning.building import build
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "metric"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "all")
-TRUTHS = {1: [[2.0]], 2: [[1, 3], [3, 1], [2, 2]], 3: [[1, 2, 4], [4, 1, 2], [1, 1, 3], [3, 1, 1], [2, 2, 2]]}
-CASES = [
+TRUTHS: dict[int, list[list[float]]] = {
+    1: [[2.0]],
+    2: [[1, 3], [3, 1], [2, 2]],
+    3: [[1, 2, 4], [4, 1, 2], [1, 1, 3], [3, 1, 1], [2, 2, 2]],
+}
+CASES: list[tuple[list[float], list[float], int]] = [
     (list(scores), list(truth), k)
     for tokens, truths in TRUTHS.items()
     for scores in itertools.product(range(tokens), repeat=tokens)  # every order and every tie
@@ -31,7 +35,7 @@ P = 0.99  # of rbo.yaml
 
 @cache
 def metric(name: str) -> Metric:
-    built: Metric = build(OmegaConf.load(CONFIGS / f"{name}.yaml")[name], f"metric.{name}", Metric)
+    built: Metric = build(OmegaConf.select(OmegaConf.load(CONFIGS / f"{name}.yaml"), name), f"metric.{name}", Metric)
     return built
 
 
@@ -104,7 +108,8 @@ def test_few_tokens_and_all_their_ties(name: str) -> None:
 def test_the_mean_over_all_orders_is_the_chance_level(name: str, tokens: int) -> None:
     """All orders of untied scores are equally likely for a random ranking."""
     orders = torch.tensor(list(itertools.permutations(range(tokens)))).float()
-    for truth, k in itertools.product(TRUTHS[tokens], range(1, tokens + 1)):
+    cases = [(truth, k) for truth in TRUTHS[tokens] for k in range(1, tokens + 1)]
+    for truth, k in cases:
         target = Target(Ranking(torch.tensor([truth]).float()), needle=range(1))
         share = k if metric(name).at_k else None
         found = metric(name).values(Ranking(orders), target, share).mean()
