@@ -28,8 +28,8 @@ class ASL(Heuristic):
     ``first_layer`` is a number of the source's models (10 of 32 layers) and does not follow the depth of the model. A model
     with no layer after it never has stable ranks.
 
-    Source: Taniguchi et al. 2026, https://arxiv.org/abs/2601.07667. The value of ``top`` is ours: with it the stable layers of
-    ten prompts of SmolLM2 are those of the authors' code (none; 9 with first_layer 7).
+    Source: Taniguchi et al. 2026, https://arxiv.org/abs/2601.07667. The value of ``top`` is ours: with it ten prompts of
+    SmolLM2 have no stable layer, and layer 9 with first_layer 7, as is reported of the authors' code.
     """
 
     tau: float = 0.3  # above 0, at most 1; of the instability at first_layer

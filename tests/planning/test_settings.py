@@ -26,7 +26,7 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
         ("plots.l", 20, r"plots\.l is not a setting; there are k$"),
         ("answer", "other", r"answer is 'other', must be generated or reference$"),
         ("study", 5, r"study is 5, must be a mapping or null"),
-        ("press", 5, r"press is 5, must be of type str or null$"),
+        ("press", 5, r"press is 5, must be of type str or a list of names, as in \[a,b\] or null$"),
         ("universe", 8, r"universe is 8, must be a mapping"),
         ("universe.window", 1.5, r"universe\.window is 1\.5, must be of type int$"),
         ("bootstrap.resamples", None, r"bootstrap\.resamples is None, must be of type int$"),
