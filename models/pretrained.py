@@ -1,5 +1,6 @@
 """A causal language model of the Hugging Face hub, of a local folder or of a GGUF file."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.devices import check_device, pick_device
 from tokenrank.models.from_config import DTYPES, built, placed
+from tokenrank.models.gguf_files import follow_file
+from tokenrank.models.gguf_tensors import check_all_tensors_are_read
 from tokenrank.models.hub import hub_answers
 from tokenrank.models.lengths import check_asked, check_table, readable_tokens
 from tokenrank.models.load_errors import advice
@@ -76,6 +79,8 @@ class Pretrained:
         """
         config: PreTrainedConfig = self._load(AutoConfig.from_pretrained)
         config._attn_implementation = None
+        if self._is_gguf():
+            self._of_file(follow_file, config)
         return config
 
     def skeleton(self) -> PreTrainedModel:
@@ -118,7 +123,16 @@ class Pretrained:
         model, report = self._load(AutoModelForCausalLM.from_pretrained, output_loading_info=True, **options)
         if report["missing_keys"]:  # transformers would fill the gap with random numbers
             raise ValueError(f"the model {self.path!r} cannot be loaded: it lacks {min(report['missing_keys'])}")
+        if self._is_gguf():
+            self._of_file(check_all_tensors_are_read, model)
         return placed(model, device)
+
+    def _of_file(self, check: Callable[[Any, Path], None], made: Any) -> None:
+        """Holds what was made of a GGUF file against the file."""
+        try:
+            check(made, user_path("model.path", self.folder()))
+        except ValueError as error:
+            raise ValueError(f"the model {self.path!r} cannot be loaded: {error}") from error
 
     def _is_gguf(self) -> bool:
         return self.folder().endswith(".gguf")
