@@ -4,18 +4,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tokenrank.capture.attention import Visitor, watch
+from tokenrank.capture.attention import Visitor
 from tokenrank.capture.cache import reserved_cache
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.feeding import end_tokens, greedy, input_device, last_logits
+from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.rules import AttentionRules
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,18 @@ class Reading:
 class _Recorder:
     """Turns the attention calls of one prompt and its answer into layers."""
 
-    def __init__(self, input_ids: Tensor, visit: Callable[[AttentionLayer], None], needs: Needs) -> None:
-        self.input_ids, self.visit, self.needs = input_ids, visit, needs
+    def __init__(
+        self, input_ids: Tensor, visit: Callable[[AttentionLayer], None], needs: Needs, masks: MaskCheck
+    ) -> None:
+        self.input_ids, self.visit, self.needs, self.masks = input_ids, visit, needs, masks
         self.calls = ModuleCalls()
         self.layers: dict[int, AttentionLayer] = {}  # rules and prompt keys; of the queries only the last one
         self.queries: dict[int, list[Tensor]] = {}  # (heads, new tokens, dim) each
 
-    def prefill(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: dict[str, Any]) -> None:
+    def prefill(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: AttentionRules) -> None:
         call = self.calls.take(module, value)
         layer = captured_layer(self.input_ids, module, query, key, value, rules, needs=self.needs, call=call)
+        self.masks.add(layer.index, query, key, rules)
         self.visit(layer)
         last = query[0, :, -1:].clone()  # a view would keep all queries alive
         self.layers[layer.index] = replace(
@@ -50,8 +55,11 @@ class _Recorder:
         )
         self.queries[layer.index] = [last]
 
-    def decode(self, module: nn.Module, query: Tensor, *_: Any) -> None:
-        self.queries[int(module.layer_idx)].append(query[0])  # type: ignore[arg-type]
+    def decode(self, module: nn.Module, query: Tensor, key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
+        layer = int(module.layer_idx)  # type: ignore[arg-type]
+        if len(self.queries[layer]) == 1:  # the first step: later ones have masks of the same kind
+            self.masks.add(layer, query, key, rules)
+        self.queries[layer].append(query[0])
 
     def answer_layers(self) -> list[AttentionLayer]:
         """The layers in order, each with one query per answer token."""
@@ -94,9 +102,10 @@ def read(
         max_new_tokens = len(answer_ids)
     if max_new_tokens < 1:
         raise ValueError(f"the answer's length is {max_new_tokens} tokens, must be at least 1")
-    watch(model)
+    model_layers(model)
     device = input_device(model)
-    recorder = _Recorder(input_ids.to(device), visit, needs)
+    masks = MaskCheck(model)
+    recorder = _Recorder(input_ids.to(device), visit, needs, masks)
     limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, needs.look_ahead + 1)
     cache = reserved_cache(model.config, len(input_ids) + limit)
 
@@ -118,6 +127,7 @@ def read(
         if len(answer) > 1:
             decode(torch.tensor(answer[:-1]), len(input_ids))
     finished = time.perf_counter()
+    masks.finish()
     ahead, answer = recorder.answer_layers(), answer[:max_new_tokens]
     layers = [replace(layer, queries=layer.queries[:, : len(answer)]) for layer in ahead]
     return Reading(torch.tensor(answer), layers, ahead, first_token - started, finished - first_token)

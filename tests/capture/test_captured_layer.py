@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.rules import AttentionRules
 
 TOKENS = 7
 
@@ -24,13 +25,13 @@ class Attention(nn.Module):
 
 def layer_of(needs: Needs = NOTHING, **rules: Any) -> AttentionLayer:
     query, key, value = torch.randn(1, 4, TOKENS, 8), torch.randn(1, 2, TOKENS, 8), torch.randn(1, 2, TOKENS, 12)
-    given: dict[str, Any] = {"scaling": 0.5} | rules
+    given = AttentionRules(scaling=0.5, **rules)
     return captured_layer(torch.arange(TOKENS), Attention(), query, key, value, given, needs=needs)
 
 
 def test_the_rules_of_the_call_arrive_in_the_layer() -> None:
     sinks = torch.ones(4)
-    layer = layer_of(softcap=3.0, sliding_window=5, s_aux=sinks, other="ignored")
+    layer = layer_of(softcap=3.0, sliding_window=5, sinks=sinks)
     assert (layer.index, layer.scale, layer.softcap, layer.sliding_window) == (4, 0.5, 3.0, 5)
     assert layer.sinks is sinks
     plain = layer_of()

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tokenrank.capture.attention import watch
+from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.rules import AttentionRules
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Hidden:
 @torch.inference_mode()
 def masked_logits(model: PreTrainedModel, ids: Tensor, answer: list[int], hidden: Hidden) -> Tensor:
     """(answer tokens, vocabulary): what the model says at the prompt's end and after each answer token but the last."""
-    watch(model)
+    model_layers(model)
     whole = torch.cat([ids, torch.tensor(answer[:-1], dtype=torch.int64)])
     eager = "eager" in str(model.config._attn_implementation)
 
-    def mask_by(module: nn.Module, query: Tensor, key: Tensor, _given: Any, rules: dict[str, Any]) -> Tensor:
+    def mask_by(module: nn.Module, query: Tensor, key: Tensor, rules: AttentionRules) -> Tensor:
         group, layer = query.shape[1] // key.shape[1], int(module.layer_idx)  # type: ignore[arg-type]
-        window, size = rules.get("sliding_window"), len(whole)
+        window, size = rules.sliding_window, len(whole)
         rows = [
             [[hidden.sees(layer, head // group, q, k, window) for k in range(size)] for q in range(size)]
             for head in range(query.shape[1])
