@@ -1,10 +1,13 @@
 """Finds the attention layers of a model and their windows by running one token through it, with or without weights."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental import _config as meta_settings
+from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
 
 from tokenrank.capture.attention import watch
@@ -16,6 +19,7 @@ from tokenrank.capture.rules import WINDOW, AttentionRules
 
 KNOWN = "tokenrank_layers"  # attribute of a model that was inspected: its ModelLayers
 META_EXPERTS = "batched_mm"  # the experts of a mixture as plain matrix products, which need no numbers
+UNREAD: dict[Any, Any] = {Tensor.item: 0, Tensor.__bool__: False, Tensor.__contains__: False}
 
 
 def model_layers(model: PreTrainedModel) -> ModelLayers:
@@ -80,9 +84,20 @@ def _inspected(model: PreTrainedModel) -> ModelLayers:
     )
 
 
+class _Unread(TorchFunctionMode):
+    """Within the block a number that is read of a tensor without numbers is 0: models look for padding, or for the longest position."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function in UNREAD and args[0].is_meta:
+            return UNREAD[function]
+        if function is Tensor.__getitem__ and isinstance(args[1], Tensor) and args[1].is_meta and not args[1].dim():
+            args = args[0], 0
+        return function(*args, **(kwargs or {}))
+
+
 @contextmanager
 def _runnable(model: PreTrainedModel, *, without_weights: bool) -> Iterator[None]:
-    """Within the block a model on the meta device can run: its experts are called in a way that reads no number.
+    """Within the block a model on the meta device can run: its experts are called in a way that reads no number, and what is read is 0.
 
     Raises:
         ValueError: the forward pass fails in the block, for whatever reason.
@@ -92,7 +107,8 @@ def _runnable(model: PreTrainedModel, *, without_weights: bool) -> Iterator[None
     if mixture:
         model.set_experts_implementation(META_EXPERTS)
     try:
-        yield
+        with _Unread() if without_weights else nullcontext(), meta_settings.patch(meta_nonzero_assume_all_nonzero=without_weights):
+            yield
     except ValueError:  # a sentence already
         raise
     except Exception as error:

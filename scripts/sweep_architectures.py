@@ -39,7 +39,7 @@ def main() -> int:
     found: dict[str, list[Row]] = {}
     chosen = arguments.model_types or list(MODEL_TYPES)
     limits = {"workers": arguments.workers, "seconds": SECONDS, "gigabytes": GIGABYTES}
-    for model_type, rows in in_processes(rows_of, chosen, **limits):
+    for model_type, rows in in_processes(partial(rows_of, plain=arguments.plain), chosen, **limits):
         if isinstance(rows, str):
             rows = [Row(model_type, "", MODEL_TYPES[model_type], Verdict(TRACEBACK, rows))]
         found[model_type] = rows
@@ -56,6 +56,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model_types", nargs="*", metavar="MODEL_TYPE", choices=[[], *MODEL_TYPES], help="default: all")
+    parser.add_argument("--plain", action="store_true", help="without the variants of a class")
     parser.add_argument("--workers", type=int, default=2, help="processes at a time")
     parser.add_argument("--table", metavar="FILE", help="where the tables go")
     return parser.parse_args()

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from tests.sweep.truths import Said, generated, said
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.looking import look
 from tokenrank.capture.reading import read
 
 PROMPT, ANSWER = 40, 6  # tokens
@@ -29,6 +30,7 @@ def before_a_run(skeleton: PreTrainedModel, model: PreTrainedModel) -> str:
         model: the same model, loaded.
     """
     planned, loaded = model_layers(skeleton), model_layers(model)
+    look(model, PROMPT + ANSWER)
     return "" if planned == loaded else f"the layers are {planned} without weights, {loaded} with them"
 
 

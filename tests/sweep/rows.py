@@ -13,16 +13,13 @@ from tests.sweep.variants import ACTING, layer_variants, rope_variants
 from tests.sweep.verdicts import EXACT, NOT_MADE, Row, Verdict, judge
 
 
-def rows_of(model_type: str) -> list[Row]:
-    """The row of a class as such, then those of its variants."""
-    return list(_rows(model_type))
-
-
-def _rows(model_type: str) -> Iterator[Row]:
+def rows_of(model_type: str, *, plain: bool = False) -> list[Row]:
+    """The row of a class as such, then those of its variants, unless ``plain``."""
     first = row_of(model_type)
-    yield first
-    if first.reading.word == NOT_MADE:
-        return
+    return [first] if plain or first.reading.word == NOT_MADE else [first, *_variants(model_type)]
+
+
+def _variants(model_type: str) -> Iterator[Row]:
     plain = tiny_model(model_type)
     for name, settings in layer_variants(plain.config).items():
         yield row_of(model_type, name, **settings)
