@@ -128,6 +128,7 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
             "layers_block_type": ["linear_attention", "full_attention", "linear_attention"],
             **{"mamba_num_heads": 4, "mamba_head_dim": 16, "ssm_state_size": 8, "n_groups": 1, "chunk_size": 8},
             "use_mamba_kernels": False,
+            "time_step_min": 1e-6,  # transformers clamps at it in a prompt and not in decoding
         },
     ),
     "falcon_h1 (hybrid)": (
