@@ -1,13 +1,14 @@
-"""Feeding tokens to a model, and greedy decoding."""
+"""Feeding tokens to a model; which tokens end an answer."""
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
+
+from tokenrank.capture.rope_lengths import forget_lengths
 
 
 def takes_positions(model: PreTrainedModel) -> bool:
@@ -41,31 +42,13 @@ def last_logits(model: PreTrainedModel, ids: Tensor, positions: Tensor, cache: C
     Returns:
         (vocabulary,)
     """
+    forget_lengths(model)
     named = {"position_ids": positions[None]} if takes_positions(model) else {}
     output = model(
         input_ids=ids[None], past_key_values=cache, use_cache=cache is not None, logits_to_keep=1, **named, **watchers
     )
     logits: Tensor = output.logits[0, -1]
     return logits
-
-
-def greedy(feed: Callable[[Tensor, int], int], first: int, start: int, limit: int, ends: set[int]) -> list[int]:
-    """A greedy answer, decoded token by token.
-
-    Args:
-        feed: (ids, position of the first) -> the next token.
-        first: the answer's first token.
-        start: its position.
-        limit: tokens of the answer at most, at least 1.
-        ends: tokens that end the answer.
-
-    Returns:
-        The answer's tokens, the one that ended it included; the last token is never fed.
-    """
-    answer = [first]
-    while len(answer) < limit and answer[-1] not in ends:
-        answer.append(feed(torch.tensor(answer[-1:]), start + len(answer) - 1))
-    return answer
 
 
 def end_tokens(model: PreTrainedModel) -> set[int]:

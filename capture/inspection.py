@@ -1,25 +1,23 @@
 """Finds the attention layers of a model and their windows by running one token through it, with or without weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental import _config as meta_settings
-from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
+from transformers.cache_utils import DynamicCache, DynamicSlidingWindowLayer
 
 from tokenrank.capture.attention import watch
 from tokenrank.capture.cache import reserved_cache
 from tokenrank.capture.feeding import input_device, last_logits
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.model_masks import noting_masks
-from tokenrank.capture.rules import WINDOW, AttentionRules
+from tokenrank.capture.rules import WINDOW, AttentionRules, NotCaptured, layer_number
+from tokenrank.capture.without_numbers import numbers_made_up
 
 KNOWN = "tokenrank_layers"  # attribute of a model that was inspected: its ModelLayers
 META_EXPERTS = "batched_mm"  # the experts of a mixture as plain matrix products, which need no numbers
-UNREAD: dict[Any, Any] = {Tensor.item: 0, Tensor.__bool__: False, Tensor.__contains__: False}
 
 
 def model_layers(model: PreTrainedModel) -> ModelLayers:
@@ -53,11 +51,11 @@ def _inspected(model: PreTrainedModel) -> ModelLayers:
     windows: dict[int, int] = {}
 
     def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
-        layer = int(module.layer_idx)  # type: ignore[arg-type]
+        layer = layer_number(module)
         calls[layer] = calls.get(layer, 0) + 1
         made = next((each for each in masks if each.is_of(rules.mask)), None)
         if made is not None and not made.is_causal_and_windowed():
-            raise ValueError(
+            raise NotCaptured(
                 f"layer {layer} of {name} has a mask that is more than causality and a sliding window, "
                 "so attention cannot be computed from queries and keys alone"
             )
@@ -66,38 +64,48 @@ def _inspected(model: PreTrainedModel) -> ModelLayers:
         if window is not None:
             windows[layer] = window
 
+    total = getattr(model.config.get_text_config(decoder=True), "num_hidden_layers", None)
+    if type(total) is not int:
+        raise NotCaptured(
+            f"the config of {name} has num_hidden_layers {total!r}, must say how many decoder layers there are"
+        )
     token = torch.zeros(1, dtype=torch.int64, device=input_device(model))
     with noting_masks() as masks, _runnable(model, without_weights=token.is_meta):
         last_logits(model, token, token, reserved_cache(model.config, capacity=1), on_attention=seen)
     if not calls:
-        raise ValueError(f"no attention layer of {name} was captured")
+        raise NotCaptured(
+            f"no attention layer of {name} was captured: it has none, or computes attention outside transformers' attention interface"
+        )
     often = [layer for layer, times in sorted(calls.items()) if times > 1]
     if often:
-        raise ValueError(
+        raise NotCaptured(
             f"{name} calls attention {calls[often[0]]} times under the layer number {often[0]}, "
             "and only layers with one call each can be ranked"
         )
+    _check_cache(model, sorted(set(calls) - set(windows)))
     return ModelLayers(
-        total=model.config.get_text_config(decoder=True).num_hidden_layers,
+        total=total,
         attention=tuple(sorted(calls)),
         windows=dict(sorted(windows.items())),
     )
 
 
-class _Unread(TorchFunctionMode):
-    """Within the block a number that is read of a tensor without numbers is 0: models look for padding, or for the longest position."""
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if function in UNREAD and args[0].is_meta:
-            return UNREAD[function]
-        if function is Tensor.__getitem__ and isinstance(args[1], Tensor) and args[1].is_meta and not args[1].dim():
-            args = args[0], 0
-        return function(*args, **(kwargs or {}))
+def _check_cache(model: PreTrainedModel, whole: Sequence[int]) -> None:
+    """Raises NotCaptured if ``generate()`` would drop keys in one of these layers, whose masks hide none."""
+    layers = DynamicCache(config=model.config.get_text_config(decoder=True)).layers
+    dropping = [
+        layer for layer in whole if layer < len(layers) and isinstance(layers[layer], DynamicSlidingWindowLayer)
+    ]
+    if dropping:
+        raise NotCaptured(
+            f"{type(model).__name__} forgets keys beyond its sliding window when it decodes, but its masks do not hide them from the "
+            f"prompt (layers {', '.join(map(str, dropping))}), so an answer sees other tokens than rankings do"
+        )
 
 
 @contextmanager
 def _runnable(model: PreTrainedModel, *, without_weights: bool) -> Iterator[None]:
-    """Within the block a model on the meta device can run: its experts are called in a way that reads no number, and what is read is 0.
+    """Within the block a model on the meta device can run: its experts are called in a way that reads no number.
 
     Raises:
         ValueError: the forward pass fails in the block, for whatever reason.
@@ -107,9 +115,9 @@ def _runnable(model: PreTrainedModel, *, without_weights: bool) -> Iterator[None
     if mixture:
         model.set_experts_implementation(META_EXPERTS)
     try:
-        with _Unread() if without_weights else nullcontext(), meta_settings.patch(meta_nonzero_assume_all_nonzero=without_weights):
+        with numbers_made_up() if without_weights else nullcontext():
             yield
-    except ValueError:  # a sentence already
+    except NotCaptured:
         raise
     except Exception as error:
         how, advice = ("inspected without weights", ": load it first") if without_weights else ("run on one token", "")

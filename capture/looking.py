@@ -15,7 +15,7 @@ from tokenrank.capture.captured_layer import captured_layer
 from tokenrank.capture.feeding import input_device, last_logits, takes_positions
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_masks import MaskCheck
-from tokenrank.capture.rules import AttentionRules
+from tokenrank.capture.rules import AttentionRules, NotCaptured
 
 LOOKED = "tokenrank_looked"  # attribute of a model that passed: for prompts of up to so many tokens
 SHORT = 24  # tokens of the first look
@@ -64,7 +64,7 @@ def _look_at(model: PreTrainedModel, ids: Tensor) -> None:
 
 
 def _refuse(model: PreTrainedModel, tokens: int, when: str, found: Tensor, plain: Tensor) -> None:
-    raise ValueError(
+    raise NotCaptured(
         f"{type(model).__name__} answers differently {when}: after {tokens} tokens a logit differs by "
         f"{float((found - plain).abs().max()):.2g} of {float(plain.abs().max()):.2g}, so its rankings would not be those of the model"
     )
@@ -111,7 +111,7 @@ def _compared(model: PreTrainedModel, ids: Tensor, masks: MaskCheck) -> Visitor:
         theirs = _own_output(route, module, query, key, value, rules)[:, -rows.shape[1] :]
         furthest, largest = float((ours - theirs).abs().max()), float(values.abs().max())
         if furthest > TOLERANCE * largest:
-            raise ValueError(
+            raise NotCaptured(
                 f"attention in layer {layer.index} of {name} is more than its queries, keys and known rules: its output differs "
                 f"from what they give by {furthest:.2g} of {largest:.2g}, so it cannot be ranked"
             )

@@ -12,11 +12,13 @@ from transformers import PreTrainedModel
 from tokenrank.capture.attention import Visitor
 from tokenrank.capture.cache import reserved_cache
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
-from tokenrank.capture.feeding import end_tokens, greedy, input_device, last_logits
+from tokenrank.capture.decoding import Decoding, check_finite_logits, greedy
+from tokenrank.capture.feeding import input_device, last_logits
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.rope_lengths import check_answer_position, in_passes
 from tokenrank.capture.rules import AttentionRules
 
 
@@ -77,6 +79,7 @@ def read(
     max_new_tokens: int,
     answer_ids: Sequence[int] | None = None,
     needs: Needs = NOTHING,
+    decoding: Decoding | None = None,
 ) -> Reading:
     """One prefill of the prompt, then its greedy answer; ``visit`` is called with each attention layer of the prefill.
 
@@ -88,13 +91,17 @@ def read(
         input_ids: (tokens,) int64, on any device; at least one token.
         visit: called once per attention layer, in order.
         max_new_tokens: the answer ends after this many tokens, or with an end-of-sequence token, which is part of it.
-        answer_ids: if given, the answer is not generated but these tokens are fed (teacher forcing), in one pass.
+        answer_ids: if given, the answer is not generated but these tokens are fed (teacher forcing), in one pass where the
+            model's rotary frequencies do not depend on the length.
         needs: what ``visit`` reads of a layer beyond queries and keys. At least ``needs.look_ahead`` tokens of a generated answer
             are fed, even beyond ``max_new_tokens``, unless it ends before.
+        decoding: rules of a generated answer; None: the model's own.
 
     Raises:
         ValueError: an empty prompt, ``max_new_tokens`` or an answer below one token, a model that cannot be captured (see
-            ``watch``), or one without any attention layer.
+            ``watch``), one without any attention layer, an answer that cannot be followed (``check_answer_position``), or
+            logits that are not finite: those of every token of a generated answer, those of the first and the last token of a
+            given one.
     """
     if len(input_ids) == 0:
         raise ValueError("the prompt is empty, at least one token is needed")
@@ -109,23 +116,28 @@ def read(
     limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, needs.look_ahead + 1)
     cache = reserved_cache(model.config, len(input_ids) + limit)
 
-    def feed(ids: Tensor, start: int, on_attention: Visitor) -> int:
+    def feed(ids: Tensor, start: int, on_attention: Visitor) -> Tensor:
+        check_answer_position(model, len(input_ids), start + len(ids) - 1)
         positions = torch.arange(start, start + len(ids), device=device)
-        return int(last_logits(model, ids.to(device), positions, cache, on_attention=on_attention).argmax())
+        return last_logits(model, ids.to(device), positions, cache, on_attention=on_attention)
 
+    rules = None if answer_ids is not None else decoding or Decoding.of(model)
     started = time.perf_counter()
     with recorder.calls.recorded(model, needs):
-        token = feed(input_ids, 0, recorder.prefill)
+        logits = feed(input_ids, 0, recorder.prefill)
     if not recorder.layers:
         raise ValueError(f"no attention layer of {type(model).__name__} was captured")
+    check_finite_logits(logits, "answer token 0")  # waits for the device: the time ends here
     first_token = time.perf_counter()
     decode = partial(feed, on_attention=recorder.decode)
-    if answer_ids is None:
-        answer = greedy(decode, token, len(input_ids), limit, end_tokens(model))
+    if rules is not None:
+        begun = rules.begin(model, input_ids, max_new_tokens)
+        answer = greedy(decode, begun, logits, len(input_ids), limit)
     else:
-        answer = list(answer_ids)
-        if len(answer) > 1:
-            decode(torch.tensor(answer[:-1]), len(input_ids))
+        answer = list(answer_ids or ())
+        for ids, start in in_passes(model, torch.tensor(answer[:-1]), len(input_ids)):
+            logits = decode(ids, start)
+        check_finite_logits(logits, f"answer token {len(answer) - 1}")
     finished = time.perf_counter()
     masks.finish()
     ahead, answer = recorder.answer_layers(), answer[:max_new_tokens]

@@ -9,10 +9,12 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufCo
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.devices import check_device, pick_device
+from tokenrank.models.fitting_weights import check_weights_fit
 from tokenrank.models.from_config import DTYPES, built, placed
 from tokenrank.models.hub import hub_answers
+from tokenrank.models.lengths import check_asked, check_table, readable_tokens
 from tokenrank.models.load_errors import advice
-from tokenrank.models.weight_files import file_facts, user_path
+from tokenrank.models.weight_files import check_hub_files, file_facts, user_path
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,10 @@ class Pretrained:
     dtype: str = "float32"
     device: str = "auto"
     device_map: str | None = None  # "auto" spreads the layers over all devices; then ``device`` is not used
+    max_tokens: int | None = None  # the model reads, prompt and answer together; None: what its config says
 
     def __post_init__(self) -> None:
+        check_asked(self.max_tokens)
         if self.dtype not in DTYPES:
             raise ValueError(f"model.dtype is {self.dtype!r}, must be one of {', '.join(DTYPES)}")
         if self.device_map is None:
@@ -54,12 +58,16 @@ class Pretrained:
         """
         return self._load(AutoTokenizer.from_pretrained)  # type: ignore[no-any-return]
 
-    def max_tokens(self) -> int:
-        """The model's maximum of positions, for prompt and answer together."""
-        positions = getattr(self.config().get_text_config(), "max_position_embeddings", None)
-        if type(positions) is not int or positions < 1:
-            raise ValueError(f"the config of the model {self.path!r} has max_position_embeddings {positions!r}")
-        return positions
+    def readable_tokens(self) -> int:
+        """The tokens that the model reads, prompt and answer together: ``max_tokens``, else what its config says.
+
+        Raises:
+            ValueError: as for the tokenizer; the config says nothing; or the model's table of positions is shorter.
+        """
+        if self.max_tokens is None:
+            return readable_tokens(self.config(), f"the model {self.path!r}")
+        check_table(self.skeleton(), self.max_tokens)
+        return self.max_tokens
 
     def config(self) -> PreTrainedConfig:
         """The model's config, with the attention implementation left to transformers: sdpa, else eager.
@@ -92,15 +100,17 @@ class Pretrained:
         if local is not None:
             return {"source": "files", "files": file_facts(local), "dtype": self.dtype}
         self.config()  # the cache now knows the commit that the hub names, if the hub can be reached
-        cached = try_to_load_from_cache(self.path, "config.json", revision=self.revision)
-        commit = Path(cached).parent.name if isinstance(cached, str) else None
+        snapshot = self._snapshot()
+        commit = None if snapshot is None else snapshot.name
         return {"source": "hub", "id": self.path, "commit": commit, "dtype": self.dtype}
 
     def model(self) -> PreTrainedModel:
         """The model, in evaluation mode, on its device.
 
         Raises:
-            ValueError: as for the tokenizer, or this machine has no such device, or not the memory.
+            ValueError: as for the tokenizer, the weights are not those of the config (see ``check_weights_fit``), or not
+                those of the hub (see ``check_hub_files``), or this machine
+                has no such device, or not the memory.
         """
         device = pick_device(self.device) if self.device_map is None else None
         options: dict[str, Any] = {"dtype": DTYPES[self.dtype], "weights_only": True, "config": self.config()}
@@ -109,9 +119,17 @@ class Pretrained:
         if self._is_gguf():
             options["quantization_config"] = GgufConfig(dequantize=True)
         model, report = self._load(AutoModelForCausalLM.from_pretrained, output_loading_info=True, **options)
-        if report["missing_keys"]:  # transformers would fill the gap with random numbers
-            raise ValueError(f"the model {self.path!r} cannot be loaded: it lacks {min(report['missing_keys'])}")
+        if (snapshot := self._snapshot()) is not None:
+            check_hub_files(snapshot)
+        check_weights_fit(report, model.config, self.path or str(self.folder()))
         return placed(model, device)
+
+    def _snapshot(self) -> Path | None:
+        """Folder of the commit in the hub's cache; None for a local path, or if nothing is cached."""
+        if self._local() is not None:
+            return None
+        cached = try_to_load_from_cache(self.path, "config.json", revision=self.revision)
+        return Path(cached).parent if isinstance(cached, str) else None
 
     def _is_gguf(self) -> bool:
         return self.folder().endswith(".gguf")

@@ -64,6 +64,8 @@ def unit_keys(
         fields = common | {
             "input_ids": ids_digest(prompt.input_ids),
             "max_new_tokens": prompt.max_new_tokens,
+            "stop_ids": list(prompt.stop_ids),
+            "not_first_ids": list(prompt.not_first_ids),
             "task": prompt.task,
             "references": digest({"answers": prompt.answers, "classes": prompt.classes}),  # may be private: not as text
             "needle": needle,

@@ -1,14 +1,16 @@
 """Makes a plan from a config. All wrong input is found here, before weights are loaded or anything is written."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
+from transformers import PreTrainedModel
 
 from tokenrank.capture.feeding import check_positions
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.capture.rope_lengths import may_restart, restarts_after
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.plan import GENERATED, REFERENCE, Plan, Unit
 from tokenrank.heuristics.heuristic import Heuristic
@@ -56,7 +58,7 @@ def make_plan(config: DictConfig) -> Plan:
             each.check(tokenizer, settings.answer)
             each.check_layers(layers)
     log.info("making the prompts")
-    prompts = task.prompts(tokenizer, source.max_tokens())
+    prompts = task.prompts(tokenizer, source.readable_tokens())
     check_ids(prompts)
     for prompt in prompts:
         _check_prompt(prompt, heuristics, settings)
@@ -78,8 +80,9 @@ def make_plan(config: DictConfig) -> Plan:
         texts=settings.texts,
     )
     evaluation.check(plan)
-    if note := layer_note(layers):
-        log.info(note)
+    for note in (layer_note(layers), length_note(skeleton, prompts)):
+        if note:
+            log.info(note)
     return plan
 
 
@@ -97,6 +100,17 @@ def layer_note(layers: ModelLayers) -> str | None:
         return None
     have = "has attention and is ranked" if ranked == 1 else "have attention and are ranked"
     return f"note: {ranked} of {layers.total} layers {have}: {', '.join(map(str, layers.attention))}"
+
+
+def length_note(skeleton: PreTrainedModel, prompts: Sequence[Prompt]) -> str | None:
+    """One sentence where answers of full length would be refused on the way (``check_answer_position``); else None."""
+    long = [each for each in prompts if may_restart(skeleton, len(each.input_ids), each.max_new_tokens)]
+    if not long:
+        return None
+    return (
+        f"note: {len(long)} of {len(prompts)} prompts have at most {restarts_after(skeleton)} tokens, and their answers can go beyond, "
+        "where the model's rope factors change: such a prompt fails if its answer does"
+    )
 
 
 def _only_oracle(config: DictConfig) -> Oracle:

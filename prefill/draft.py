@@ -39,4 +39,4 @@ class Draft(Engine):
             refuse_nan([scores], self.window)
         ids = job.input_ids.to(device)[places]
         run = PrunedRun(job.model, ids, answer_tokens=job.answer_tokens, positions=places)
-        return finished(run, run.prefill(), places, len(job.input_ids), choosing.seconds)
+        return finished(job, run, run.prefill(), places, len(job.input_ids), choosing.seconds)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -22,6 +23,7 @@ from tokenrank.heuristics.controls import Recency
 from tokenrank.heuristics.gemfilter import GemFilter
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.speculative import Speculative
+from tokenrank.models.architectures import tiny_of
 from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.bound import Bound
 from tokenrank.prefill.engine import Full
@@ -103,6 +105,13 @@ def test_answer_gives_the_answers_of_the_command(
     assert not heuristics
 
 
+def test_answer_follows_the_rules_of_the_prompt(tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer) -> None:
+    prompt = Prompt("a", "test", tuple(range(60)), 6)
+    plain = library.answer(tiny_model, byte_tokenizer, prompt).token_ids
+    banned = Prompt("a", "test", tuple(range(60)), 6, not_first_ids=(plain[0],))
+    assert library.answer(tiny_model, byte_tokenizer, banned).token_ids[0] != plain[0]
+
+
 def test_a_heuristic_of_ones_own_may_read_values(tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer) -> None:
     mine = {"mine": ValueNorm(), "claa": CLAA()}
     found = library.rank(tiny_model, byte_tokenizer, TEXTS[0], mine, max_new_tokens=4, k=[10], metrics=["recall"])
@@ -164,6 +173,16 @@ def test_a_chat_prompt_is_the_template_s_text(tiny_model: PreTrainedModel, byte_
         ({"answers": ["a", "b"]}, "answers holds 2, must be one for each of the 1 prompts"),
         ({"answers": ""}, "the answer to prompt_0 is empty, must be a text of at least one token"),
         ({"max_new_tokens": 0}, "max_new_tokens is 0, must be a whole number, at least 1"),
+        ({"prompts": "a" * 8192}, "prompt_0 has 8192 tokens and its answer up to 64, and the model reads 8192 in all"),
+        (
+            {"max_tokens": 363},
+            "prompt_0 has 300 tokens and its answer up to 64, and the model reads 363 in all: shorten one",
+        ),
+        (
+            {"max_tokens": 302, "answers": "two"},
+            "prompt_0 has 300 tokens and its answer up to 3, and the model reads 302",
+        ),
+        ({"max_tokens": 0}, "max_tokens is 0, must be null or at least 1 token"),
     ],
 )
 def test_what_rank_cannot_do_is_said_in_one_sentence(
@@ -184,6 +203,8 @@ def test_what_rank_cannot_do_is_said_in_one_sentence(
         ({"engine": Layerwise(select_layer=9)}, "select_layer is 9, must be an attention layer of the model: 0 to 3"),
         ({"heuristic": Speculative(), "engine": Layerwise()}, "Speculative has no ranking of a layer's own"),
         ({"prompt": "a" * 8}, "prompt_0 has 8 tokens, and CLAA needs at least 9"),
+        ({"prompt": "a" * 8129}, "prompt_0 has 8129 tokens and its answer up to 64, and the model reads 8192 in all"),
+        ({"max_tokens": 300}, "prompt_0 has 300 tokens and its answer up to 64, and the model reads 300 in all"),
     ],
 )
 def test_what_answer_cannot_do_is_said_in_one_sentence(
@@ -193,6 +214,21 @@ def test_what_answer_cannot_do_is_said_in_one_sentence(
     with pytest.raises(ValueError, match=re.escape(said)) as error:
         library.answer(tiny_model, byte_tokenizer, **arguments)  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
+
+
+def test_the_longest_prompts_that_the_model_reads_are_answered(
+    tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer
+) -> None:
+    """Up to what the config says, up to what is given instead, and beyond it only where the model has no table."""
+    asked: Any = {"engine": Full(), "max_new_tokens": 4}
+    assert len(library.answer(tiny_model, byte_tokenizer, "a" * 296, max_tokens=300, **asked).kept) == 296
+    short = tiny_of("llama")  # reads 128 tokens
+    given = Prompt("p", "prompts", tuple(n % 64 for n in range(140)), 4)
+    with pytest.raises(ValueError, match="p has 140 tokens and its answer up to 4, and the model reads 128 in all"):
+        library.answer(short, byte_tokenizer, given, engine=Full())
+    assert len(library.answer(short, byte_tokenizer, given, engine=Full(), max_tokens=144).kept) == 140
+    with pytest.raises(ValueError, match="max_tokens is 144, must be at most 128: GPT2LMHeadModel has a table"):
+        library.answer(tiny_of("gpt2"), byte_tokenizer, given, engine=Full(), max_tokens=144)
 
 
 def test_full_prefill_may_be_named(tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer) -> None:

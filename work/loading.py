@@ -4,6 +4,7 @@ import logging
 
 from transformers import PreTrainedModel
 
+from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.looking import look
 from tokenrank.evaluation.plan import Plan
@@ -15,11 +16,12 @@ def load_model(plan: Plan) -> PreTrainedModel:
     """The model, in evaluation mode, ready for capture, with every heuristic attached to it.
 
     Raises:
-        ValueError: it cannot be loaded or captured exactly (see ``look``), its layers are not those that its config describes, or a
-            heuristic cannot rank its prompts.
+        ValueError: it cannot be loaded or captured exactly (see ``look``), its generation config is not greedy (see ``Decoding.of``),
+            its layers are not those that its config describes, or a heuristic cannot rank its prompts.
     """
     log.info("loading %s", plan.model_name)
     model = plan.source.model()
+    Decoding.of(model)
     found = model_layers(model)
     if found != plan.layers:
         raise ValueError(f"{plan.model_name} has the attention layers {found}, but its config describes {plan.layers}")

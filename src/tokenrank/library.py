@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.capture.decoding import Decoding
 from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
 from tokenrank.evaluation.scoring import rank as rank_prompt
@@ -19,6 +20,7 @@ from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.library_inputs import (
     answers_of,
     check_length,
+    check_readable,
     default_engine,
     layers_of,
     metric_named,
@@ -61,6 +63,7 @@ def rank(
     metrics: str | Sequence[str] = ("recall", "spearman"),
     k: Sequence[float] = (5, 10, 20, 40),
     window: int = 8,
+    max_tokens: int | None = None,
 ) -> pd.DataFrame:
     """Compares the rankings of heuristics with the oracle's, layer by layer; one generation per prompt serves all of them.
 
@@ -78,6 +81,7 @@ def rank(
         metrics: names of files in configs/metric.
         k: percent of the ranked tokens, for the metrics that take a k.
         window: tokens at the prompt's end that are not ranked.
+        max_tokens: the model reads, prompt and answer together; None: what its config says.
 
     Returns:
         The columns of metrics.parquet: one row per prompt, heuristic, layer, metric and k; rows without a heuristic are the chance
@@ -92,6 +96,7 @@ def rank(
     check_whole("window", window, 0)
     asked = prompts_of(tokenizer, prompts, max_new_tokens, chat_template=chat_template)
     fed = answers_of(tokenizer, asked, answers)
+    check_readable(model, asked, fed, max_tokens)
     formulas = {name: metric_named(name) for name in several(metrics)}
     layers = layers_of(model)
     rankers = {name: each for name, each in heuristics.items() if not isinstance(each, Bound)}
@@ -119,6 +124,7 @@ def answer(
     engine: Engine | None = None,
     chat_template: bool = False,
     max_new_tokens: int = 64,
+    max_tokens: int | None = None,
 ) -> EngineAnswer:
     """Answers a prompt after pruned prefill.
 
@@ -131,6 +137,7 @@ def answer(
         engine: how the kept tokens are run; None: the heuristic's own in configs/prefill/default.yaml, as the command uses.
         chat_template: the text is a message of a user, to which the model's chat template is applied; otherwise it is final.
         max_new_tokens: of the answer to a text; a prompt of a task has its own.
+        max_tokens: the model reads, prompt and answer together; None: what its config says.
 
     Raises:
         ValueError: with one sentence, for example where the heuristic cannot rank for the engine, or ``keep`` leaves nothing but
@@ -139,6 +146,7 @@ def answer(
     if not 0 < keep <= 100:
         raise ValueError(f"keep is {keep:g}, must be above 0 and at most 100 percent")
     (asked,) = prompts_of(tokenizer, prompt, max_new_tokens, chat_template=chat_template)
+    check_readable(model, [asked], [None], max_tokens)
     layers, tokens = layers_of(model), len(asked.input_ids)
     if heuristic is None:
         if engine is not None and not isinstance(engine, Full):
@@ -154,7 +162,8 @@ def answer(
             f"keep is {keep:g}, which leaves {kept} of {tokens} tokens, must leave more than the engine's window of {chosen.window}"
         )
     ids = torch.tensor(asked.input_ids)
-    done = chosen.prefill(Job(model, heuristic, ids, kept, asked.max_new_tokens))
+    decoding = Decoding.of(model, ends=asked.stop_ids, not_first=asked.not_first_ids)
+    done = chosen.prefill(Job(model, heuristic, ids, kept, asked.max_new_tokens, decoding=decoding))
     found = done.answer(asked.max_new_tokens)
     return EngineAnswer(str(tokenizer.decode(found, skip_special_tokens=True)), tuple(found), tuple(done.kept.tolist()))
 

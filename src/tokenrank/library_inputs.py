@@ -14,6 +14,7 @@ from tokenrank.evaluation.plan import REFERENCE
 from tokenrank.evaluation.setting_checks import check_whole
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric
+from tokenrank.models.lengths import check_asked, check_table, readable_tokens
 from tokenrank.oracle.oracle import Answer
 from tokenrank.planning.building import build
 from tokenrank.prefill.engine import Engine
@@ -64,6 +65,31 @@ def answers_of(
     if not all(ids):
         raise ValueError(f"the answer to {prompts[ids.index(())].id} is empty, must be a text of at least one token")
     return [Answer(each[: prompt.max_new_tokens], REFERENCE) for each, prompt in zip(ids, prompts, strict=True)]
+
+
+def check_readable(
+    model: PreTrainedModel, prompts: Sequence[Prompt], answers: Sequence[Answer | None], max_tokens: int | None
+) -> None:
+    """Raises ValueError if a prompt and its answer are together longer than what the model reads, as the command's tasks do.
+
+    Args:
+        model: a decoder of transformers.
+        prompts: with the length that their answers may have.
+        answers: given ones; None: it is generated.
+        max_tokens: what the model reads; None: what its config says.
+    """
+    check_asked(max_tokens, "max_tokens")
+    if max_tokens is None:
+        max_tokens = readable_tokens(model.config, type(model).__name__, "max_tokens")
+    else:
+        check_table(model, max_tokens, "max_tokens")
+    for prompt, given in zip(prompts, answers, strict=True):
+        tokens, more = len(prompt.input_ids), prompt.max_new_tokens if given is None else len(given.token_ids)
+        if tokens + more > max_tokens:
+            raise ValueError(
+                f"{prompt.id} has {tokens} tokens and its answer up to {more}, and the model reads {max_tokens} in all: shorten "
+                "one of them, or give max_tokens if the model reads more"
+            )
 
 
 def layers_of(model: PreTrainedModel) -> ModelLayers:

