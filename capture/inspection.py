@@ -1,7 +1,7 @@
 """Finds the attention layers of a model and their windows by running one token through it, with or without weights."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from tokenrank.capture.feeding import input_device, last_logits
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.model_masks import noting_masks
 from tokenrank.capture.rules import WINDOW, AttentionRules, NotCaptured, layer_number
+from tokenrank.capture.without_numbers import numbers_made_up
 
 KNOWN = "tokenrank_layers"  # attribute of a model that was inspected: its ModelLayers
 META_EXPERTS = "batched_mm"  # the experts of a mixture as plain matrix products, which need no numbers
@@ -114,7 +115,8 @@ def _runnable(model: PreTrainedModel, *, without_weights: bool) -> Iterator[None
     if mixture:
         model.set_experts_implementation(META_EXPERTS)
     try:
-        yield
+        with numbers_made_up() if without_weights else nullcontext():
+            yield
     except NotCaptured:
         raise
     except Exception as error:

@@ -81,7 +81,7 @@ def test_the_way_of_calling_experts_is_put_back() -> None:
 
 def test_a_forward_pass_that_needs_numbers_says_so_and_works_with_weights() -> None:
     def look(_: object, arguments: tuple[Tensor, ...]) -> None:
-        bool(arguments[0].sum() > 0)
+        arguments[0].sum().tolist()
 
     model, loaded = without_weights("llama"), tiny_of("llama")
     for each in (model, loaded):
@@ -89,6 +89,14 @@ def test_a_forward_pass_that_needs_numbers_says_so_and_works_with_weights() -> N
     with pytest.raises(ValueError, match=r"LlamaForCausalLM cannot be inspected without weights .*: load it first"):
         model_layers(model)
     assert model_layers(loaded).attention == (0, 1, 2)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "opt", "dbrx"])
+def test_looks_for_padding_and_for_chosen_experts_need_no_weights(architecture: str) -> None:
+    """gpt2 asks whether a token is the padding; the experts of dbrx are counted."""
+    model, loaded = without_weights(architecture), tiny_of(architecture)
+    model.config.pad_token_id = 0
+    assert model_layers(model) == model_layers(loaded) == ModelLayers(3, (0, 1, 2))
 
 
 def test_a_model_that_cannot_be_watched_is_refused_without_weights_too() -> None:
