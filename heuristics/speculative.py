@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.looking import look
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.heuristic import Heuristic
@@ -40,7 +41,9 @@ class Speculative(Heuristic):
     draft: str | None = None  # hub id, local folder or GGUF file of another model; null: the model itself
     look_ahead: int = 8  # answer tokens, K: so many queries are read
     last_query: bool = True  # whether the last prompt token's query, which predicts the first answer token, is read
-    extra_query: bool = False  # true: the last prompt token's query is read beside the K; false: it is the first of the K
+    extra_query: bool = (
+        False  # true: the last prompt token's query is read beside the K; false: it is the first of the K
+    )
     kernel: int = 13  # tokens, odd
     smoothed: str = "heads"  # heads: each head's attention, before the maximum; scores: the mean over queries
     chunk: int | None = 32  # consecutive tokens that share their mean score; null or 1: single tokens
@@ -118,5 +121,10 @@ class Speculative(Heuristic):
         return self._source.model()
 
     def _ahead(self, model: PreTrainedModel, input_ids: Tensor) -> list[AttentionLayer]:
-        """Layers of the first tokens of an answer, as many as have queries that are read."""
+        """Layers of the first tokens of an answer, as many as have queries that are read.
+
+        Raises:
+            ValueError: the model cannot be captured exactly (see ``look``).
+        """
+        look(model, len(input_ids) + self._answer_tokens)
         return read(model, input_ids, lambda _: None, max_new_tokens=self._answer_tokens).answer_layers

@@ -100,7 +100,7 @@ def rank(
     fed = answers_of(tokenizer, asked, answers)
     check_readable(model, asked, fed, max_tokens)
     formulas = {name: metric_named(name) for name in several(metrics)}
-    layers = layers_of(model)
+    layers = layers_of(model, asked)
     rankers = {name: each for name, each in heuristics.items() if not isinstance(each, Bound)}
     for name, heuristic in rankers.items():
         with naming(f"heuristic {name}"):
@@ -151,7 +151,7 @@ def answer(
         raise ValueError(f"keep is {keep:g}, must be above 0 and at most 100 percent")
     (asked,) = prompts_of(tokenizer, prompt, max_new_tokens, chat_template=chat_template, template=template)
     check_readable(model, [asked], [None], max_tokens)
-    layers, tokens = layers_of(model), len(asked.input_ids)
+    layers, tokens = layers_of(model, [asked]), len(asked.input_ids)
     if heuristic is None:
         if engine is not None and not isinstance(engine, Full):
             raise ValueError(f"heuristic is None, and the engine {engine.kind} needs one")

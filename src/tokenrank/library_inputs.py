@@ -8,8 +8,8 @@ from omegaconf import OmegaConf
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tokenrank.capture.attention import watch
 from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.looking import look
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.plan import REFERENCE
 from tokenrank.evaluation.setting_checks import check_whole
@@ -104,10 +104,11 @@ def check_readable(
             )
 
 
-def layers_of(model: PreTrainedModel) -> ModelLayers:
-    """The layers of a model, which is watched from now on."""
-    watch(model)
-    return model_layers(model)
+def layers_of(model: PreTrainedModel, prompts: Sequence[Prompt]) -> ModelLayers:
+    """The layers of a model that is to read these prompts; raises ValueError if it cannot be captured exactly (see ``look``)."""
+    layers = model_layers(model)
+    look(model, max(len(prompt.input_ids) + prompt.max_new_tokens for prompt in prompts))
+    return layers
 
 
 def prepare(

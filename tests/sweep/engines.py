@@ -68,7 +68,9 @@ def engine_fault(name: str, model: PreTrainedModel, eager: PreTrainedModel, ids:
 
 def _only_attention(model: PreTrainedModel) -> bool:
     """Whether no layer remembers anything but keys and values, so that masking a token is the same as removing it."""
-    return all(type(each) in (DynamicLayer, DynamicSlidingWindowLayer) for each in DynamicCache(config=model.config).layers)
+    return all(
+        type(each) in (DynamicLayer, DynamicSlidingWindowLayer) for each in DynamicCache(config=model.config).layers
+    )
 
 
 def _answered(done: Prefilled) -> tuple[list[int], Tensor]:
@@ -86,7 +88,9 @@ def _best(scores: Tensor) -> list[int]:
     return sorted([*before, *range(tokens - WINDOW, tokens)])
 
 
-def _layerwise(model: PreTrainedModel, ids: Tensor, heuristic: Heuristic, select: int) -> tuple[list[int], dict[int, list[list[int]]]]:
+def _layerwise(
+    model: PreTrainedModel, ids: Tensor, heuristic: Heuristic, select: int
+) -> tuple[list[int], dict[int, list[list[int]]]]:
     """What the layerwise engine should keep, from the layers of an ordinary reading."""
     rows: list[Tensor] = []
     cached: dict[int, list[list[int]]] = {}

@@ -8,7 +8,10 @@ from tests.sweep.overrides import EVERY_OTHER
 from tests.sweep.readings import ANSWER, PROMPT
 
 Fields = dict[str, Any]
-BELOW, BETWEEN = PROMPT * 3 // 5, PROMPT + ANSWER // 2  # original lengths, in tokens: passed by the prompt, by the answer
+BELOW, BETWEEN = (
+    PROMPT * 3 // 5,
+    PROMPT + ANSWER // 2,
+)  # original lengths, in tokens: passed by the prompt, by the answer
 ROPE: dict[str, tuple[Fields, int]] = {  # name -> rope parameters, original length
     "linear": ({"rope_type": "linear", "factor": 4.0}, 512),
     "yarn": ({"rope_type": "yarn", "factor": 4.0}, BELOW),
