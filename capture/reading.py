@@ -16,6 +16,7 @@ from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.feeding import end_tokens, greedy, input_device, last_logits
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.position_tables import check_in_table, position_table
 from tokenrank.capture.rope_lengths import check_answer_position, in_passes
 
 
@@ -88,7 +89,8 @@ def read(
 
     Raises:
         ValueError: an empty prompt, ``max_new_tokens`` or an answer below one token, a model that cannot be captured (see
-            ``watch``), one without any attention layer, or an answer that cannot be followed (``check_answer_position``).
+            ``watch``), one without any attention layer, or an answer that cannot be followed
+            (``check_answer_position``, ``check_in_table``).
     """
     if len(input_ids) == 0:
         raise ValueError("the prompt is empty, at least one token is needed")
@@ -100,10 +102,11 @@ def read(
     device = input_device(model)
     recorder = _Recorder(input_ids.to(device), visit, needs)
     limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, needs.look_ahead + 1)
-    cache = reserved_cache(model.config, len(input_ids) + limit)
+    cache, table = reserved_cache(model.config, len(input_ids) + limit), position_table(model)
 
     def feed(ids: Tensor, start: int, on_attention: Visitor) -> int:
         check_answer_position(model, len(input_ids), start + len(ids) - 1)
+        check_in_table(model, table, start + len(ids))
         positions = torch.arange(start, start + len(ids), device=device)
         return int(last_logits(model, ids.to(device), positions, cache, on_attention=on_attention).argmax())
 
