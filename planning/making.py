@@ -109,8 +109,8 @@ def length_note(skeleton: PreTrainedModel, prompts: Sequence[Prompt]) -> str | N
     if not long:
         return None
     return (
-        f"note: {len(long)} of {len(prompts)} prompts have at most {restarts_after(skeleton)} tokens, and their answers can go beyond, "
-        "where the model's rope factors change: such a prompt fails if its answer does"
+        f"note: the answers to {len(long)} of {len(prompts)} prompts can go beyond {restarts_after(skeleton)} tokens, where the model's "
+        "rope factors change: such a prompt fails if its answer does so"
     )
 
 
