@@ -5,7 +5,15 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import PreTrainedConfig
-from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
+from transformers.cache_utils import (
+    Cache,
+    DynamicCache,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+    LinearAttentionAndFullAttentionLayer,
+    LinearAttentionAndSlidingWindowAttentionLayer,
+    LinearAttentionLayer,
+)
 
 
 class _ReservedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
@@ -49,20 +57,48 @@ class _ReservedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.update(keys, values)
 
 
+def cached_heads(cache: Cache, layer: int) -> int:
+    """Heads of the keys and values that a layer's cache holds.
+
+    They are fewer than the key heads of the attention call where the model caches something from which these are made: latent
+    attention (MLA) caches one latent head for all of them.
+
+    Raises:
+        ValueError: the layer holds nothing.
+    """
+    held: Any = cache.layers[layer]
+    if getattr(held, "keys", None) is None:
+        raise ValueError(f"the cache holds nothing of layer {layer}, so it cannot be compressed")
+    return int(held.keys.shape[1])
+
+
 def keep_in_cache(cache: Cache, layer: int, rows: Tensor) -> None:
-    """Keeps only these tokens in a layer's cache, per key head; the attention call under way still sees all.
+    """Keeps only these tokens in a layer's cache, per head of the cache; the attention call under way still sees all.
 
     Args:
         cache: of one prompt.
         layer: number of the layer; it must hold tokens.
-        rows: (kv_heads, kept) int64, ascending: the kept tokens' numbers among those held.
+        rows: (cached_heads, kept) int64, ascending: the kept tokens' numbers among those held.
+
+    Raises:
+        ValueError: there are rows for another number of heads, or the layer caches more for each token than keys and values.
     """
     held: Any = cache.layers[layer]
+    if len(rows) != cached_heads(cache, layer):
+        raise ValueError(
+            f"tokens are kept for {len(rows)} heads of layer {layer}, must be for the {cached_heads(cache, layer)} that are cached"
+        )
+    reserved = type(held) is _ReservedLayer
+    if not reserved and not isinstance(held, LinearAttentionLayer):
+        raise ValueError(
+            f"layer {layer} is cached in a {type(held).__name__}, of which it is not known how to keep some tokens only: "
+            "use an engine that compresses no cache"
+        )
     heads = torch.arange(len(rows), device=rows.device)[:, None]
     keys, values = (states[:, heads, rows] for states in (held.keys, held.values))
-    if type(held) is _ReservedLayer:
+    if reserved:
         held.hold(keys, values)
-    else:  # a layer that is more than attention: transformers' own, which grows by copying
+    else:  # a layer that is more than attention: transformers' own, which grows by copying; its states are not per token
         held.keys, held.values = keys, values
 
 
@@ -80,6 +116,13 @@ def reserved_cache(config: PreTrainedConfig, capacity: int) -> Cache:
     keep all their tokens too, so that the oracle can read any of them (the model's mask still hides what is outside the
     window). Layers that are more than attention (linear attention, state spaces) keep transformers' own cache.
     """
-    own = DynamicCache(config=config)
-    ordinary = (DynamicLayer, DynamicSlidingWindowLayer)
-    return Cache(layers=[_ReservedLayer(capacity) if type(layer) in ordinary else layer for layer in own.layers])
+    return Cache(layers=[_keeping_all(layer, capacity) for layer in DynamicCache(config=config).layers])
+
+
+def _keeping_all(layer: Any, capacity: int) -> Any:
+    """A layer of transformers' own cache, or what is used in its place."""
+    if type(layer) in (DynamicLayer, DynamicSlidingWindowLayer):
+        return _ReservedLayer(capacity)
+    if type(layer) is LinearAttentionAndSlidingWindowAttentionLayer:
+        return LinearAttentionAndFullAttentionLayer(layer.number_of_states)
+    return layer

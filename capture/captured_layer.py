@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tokenrank.capture.layer import AttentionCall, AttentionLayer
 from tokenrank.capture.needs import NOTHING, Needs
-from tokenrank.capture.rules import AttentionRules
+from tokenrank.capture.rules import AttentionRules, NotCaptured, layer_number
 
 
 class ModuleCalls:
@@ -64,9 +64,18 @@ def captured_layer(
         needs: what is read of the layer beyond queries and keys.
         call: of the module, if it was recorded.
         positions: (tokens,) of the tokens, if they are not 0, 1, 2, ...
+
+    Raises:
+        NotCaptured: the module has no layer number, or there is not one query and one key for each token.
     """
+    index = layer_number(module)
+    if query.shape[2] != len(input_ids) or key.shape[2] != len(input_ids):
+        raise NotCaptured(
+            f"layer {index} has {query.shape[2]} queries and {key.shape[2]} keys for {len(input_ids)} tokens, must have as many: "
+            "its attention is not to single tokens"
+        )
     return AttentionLayer(
-        index=int(module.layer_idx),  # type: ignore[arg-type]
+        index=index,
         queries=query[0],
         keys=key[0],  # a view of the cache, so it costs nothing to keep
         scale=rules.scaling,

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tokenrank.capture.layer_arguments import thinned
+
 
 class FedTokens:
     """A prompt's tokens; of them, those that the layer under way processes.
@@ -67,16 +69,21 @@ class FedTokens:
         Args:
             layers: the decoder layers, in order.
             dropped: called with the number of tokens that went, where a layer is given fewer than the one before it.
+
+        Raises:
+            ValueError: after a drop, a layer is given a tensor that is not known by name (see ``layer_arguments``).
         """
 
-        def before(_layer: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        def before(layer: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
             rows = None
             if self._next is not None:
                 before_drop = len(self.ids)
                 (self._places, rows), self._next, self.gaps = self._next, None, True
                 self.ids, self.positions = self.all_ids[self._places], self.all_positions[self._places]
                 dropped(before_drop - len(self.ids))
-            return None if self._places is None else self._thinned(given, named, rows)
+            if self._places is None:
+                return None
+            return thinned(layer, given, named, whole=len(self.all_ids), places=self._places, rows=rows)
 
         handles = [layer.register_forward_pre_hook(before, with_kwargs=True) for layer in layers]
         handles.append(layers[-1].register_forward_hook(self._padded))
@@ -85,34 +92,6 @@ class FedTokens:
         finally:
             for handle in handles:
                 handle.remove()
-
-    def _thinned(
-        self, given: tuple[Any, ...], named: dict[str, Any], rows: Tensor | None
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """A layer's arguments without the dropped tokens.
-
-        The hidden states come from the layer before, without the tokens dropped earlier; all else that holds something for each
-        token comes from the model, for the whole prompt.
-        """
-        whole = len(self.all_ids)
-
-        def of_states(value: Any) -> Any:
-            if rows is not None and value.shape[1] < whole:
-                return value[:, rows.to(value.device)]
-            return of_prompt(value)
-
-        def of_prompt(value: Any) -> Any:
-            if isinstance(value, tuple):
-                return tuple(map(of_prompt, value))
-            if self._places is None or not isinstance(value, Tensor) or value.dim() not in (2, 3):
-                return value  # masks, which have four axes, are replaced in the attention function
-            return value[:, self._places.to(value.device)] if value.shape[1] == whole else value
-
-        states = {name: of_states(value) for name, value in named.items() if name == "hidden_states"}
-        others = {name: of_prompt(value) for name, value in named.items() if name != "hidden_states"}
-        if states or not given:
-            return tuple(map(of_prompt, given)), others | states
-        return (of_states(given[0]), *map(of_prompt, given[1:])), others
 
     def _padded(self, _layer: nn.Module, _given: Any, output: Any) -> Any:
         """The last layer's output with empty rows in front, as some models insist on the prompt's length. Only its end is read."""

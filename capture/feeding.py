@@ -8,6 +8,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
+from tokenrank.capture.rope_lengths import forget_lengths
+
 
 def takes_positions(model: PreTrainedModel) -> bool:
     """Whether the model's forward() accepts position_ids."""
@@ -40,6 +42,7 @@ def last_logits(model: PreTrainedModel, ids: Tensor, positions: Tensor, cache: C
     Returns:
         (vocabulary,)
     """
+    forget_lengths(model)
     named = {"position_ids": positions[None]} if takes_positions(model) else {}
     output = model(
         input_ids=ids[None], past_key_values=cache, use_cache=cache is not None, logits_to_keep=1, **named, **watchers

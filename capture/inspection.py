@@ -1,18 +1,20 @@
 """Finds the attention layers of a model and their windows by running one token through it, with or without weights."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.cache_utils import DynamicCache, DynamicSlidingWindowLayer
 
 from tokenrank.capture.attention import watch
 from tokenrank.capture.cache import reserved_cache
 from tokenrank.capture.feeding import input_device, last_logits
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.model_masks import noting_masks
-from tokenrank.capture.rules import WINDOW, AttentionRules
+from tokenrank.capture.rules import WINDOW, AttentionRules, NotCaptured, layer_number
+from tokenrank.capture.without_numbers import numbers_made_up
 
 KNOWN = "tokenrank_layers"  # attribute of a model that was inspected: its ModelLayers
 META_EXPERTS = "batched_mm"  # the experts of a mixture as plain matrix products, which need no numbers
@@ -49,11 +51,11 @@ def _inspected(model: PreTrainedModel) -> ModelLayers:
     windows: dict[int, int] = {}
 
     def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
-        layer = int(module.layer_idx)  # type: ignore[arg-type]
+        layer = layer_number(module)
         calls[layer] = calls.get(layer, 0) + 1
         made = next((each for each in masks if each.is_of(rules.mask)), None)
         if made is not None and not made.is_causal_and_windowed():
-            raise ValueError(
+            raise NotCaptured(
                 f"layer {layer} of {name} has a mask that is more than causality and a sliding window, "
                 "so attention cannot be computed from queries and keys alone"
             )
@@ -62,22 +64,43 @@ def _inspected(model: PreTrainedModel) -> ModelLayers:
         if window is not None:
             windows[layer] = window
 
+    total = getattr(model.config.get_text_config(decoder=True), "num_hidden_layers", None)
+    if type(total) is not int:
+        raise NotCaptured(
+            f"the config of {name} has num_hidden_layers {total!r}, must say how many decoder layers there are"
+        )
     token = torch.zeros(1, dtype=torch.int64, device=input_device(model))
     with noting_masks() as masks, _runnable(model, without_weights=token.is_meta):
         last_logits(model, token, token, reserved_cache(model.config, capacity=1), on_attention=seen)
     if not calls:
-        raise ValueError(f"no attention layer of {name} was captured")
+        raise NotCaptured(
+            f"no attention layer of {name} was captured: it has none, or computes attention outside transformers' attention interface"
+        )
     often = [layer for layer, times in sorted(calls.items()) if times > 1]
     if often:
-        raise ValueError(
+        raise NotCaptured(
             f"{name} calls attention {calls[often[0]]} times under the layer number {often[0]}, "
             "and only layers with one call each can be ranked"
         )
+    _check_cache(model, sorted(set(calls) - set(windows)))
     return ModelLayers(
-        total=model.config.get_text_config(decoder=True).num_hidden_layers,
+        total=total,
         attention=tuple(sorted(calls)),
         windows=dict(sorted(windows.items())),
     )
+
+
+def _check_cache(model: PreTrainedModel, whole: Sequence[int]) -> None:
+    """Raises NotCaptured if ``generate()`` would drop keys in one of these layers, whose masks hide none."""
+    layers = DynamicCache(config=model.config.get_text_config(decoder=True)).layers
+    dropping = [
+        layer for layer in whole if layer < len(layers) and isinstance(layers[layer], DynamicSlidingWindowLayer)
+    ]
+    if dropping:
+        raise NotCaptured(
+            f"{type(model).__name__} forgets keys beyond its sliding window when it decodes, but its masks do not hide them from the "
+            f"prompt (layers {', '.join(map(str, dropping))}), so an answer sees other tokens than rankings do"
+        )
 
 
 @contextmanager
@@ -92,8 +115,9 @@ def _runnable(model: PreTrainedModel, *, without_weights: bool) -> Iterator[None
     if mixture:
         model.set_experts_implementation(META_EXPERTS)
     try:
-        yield
-    except ValueError:  # a sentence already
+        with numbers_made_up() if without_weights else nullcontext():
+            yield
+    except NotCaptured:
         raise
     except Exception as error:
         how, advice = ("inspected without weights", ": load it first") if without_weights else ("run on one token", "")

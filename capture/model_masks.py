@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.masking_utils import sdpa_mask
 
-from tokenrank.capture.rules import AttentionRules
+from tokenrank.capture.rules import AttentionRules, NotCaptured
 
 MaskMaker = Callable[..., Tensor | None]
 ROWS_BEYOND = 3  # how many windows long the compared rows are
@@ -144,7 +144,7 @@ class MaskCheck:
         wrong = torch.stack([each.to(self._wrong[0].device) for each in self._wrong]).tolist()
         layers = sorted({layer for layer, bad in zip(self._layers, wrong, strict=True) if bad})
         if layers:
-            raise ValueError(
+            raise NotCaptured(
                 f"{self._model} gives its attention function a mask that is more than causality and a sliding window "
                 f"(layers {', '.join(map(str, layers))}), so attention cannot be computed from queries and keys alone"
             )

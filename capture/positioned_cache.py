@@ -15,7 +15,7 @@ class PositionedCache:
     def __init__(self, config: PreTrainedConfig, capacity: int) -> None:
         """Empty, for a model of this config and at most ``capacity`` tokens a layer."""
         self.cache = reserved_cache(config, capacity)
-        self._pieces: dict[int, list[Tensor]] = {}  # layer -> positions, (kv_heads or 1, tokens) each; joined when read
+        self._pieces: dict[int, list[Tensor]] = {}  # layer -> positions, (heads or 1, tokens) each; joined when read
         self._windows: dict[int, int] = {}  # windowed layer -> tokens
 
     def add(self, layer: int, positions: Tensor, window: int | None) -> None:
@@ -35,7 +35,7 @@ class PositionedCache:
 
         Args:
             layer: its number; it must hold tokens.
-            rows: (kv_heads, kept) int64, ascending: the kept tokens' numbers among those held.
+            rows: (cached heads, kept) int64, ascending: the kept tokens' numbers among those held.
             positions: (held,) int64 positions of the tokens held.
         """
         keep_in_cache(self.cache, layer, rows)
@@ -46,7 +46,7 @@ class PositionedCache:
         reserve_less(self.cache, tokens)
 
     def held(self, layer: int) -> Tensor:
-        """(kv_heads or 1, held) int64 positions of the tokens that a layer holds; 1 row where all key heads hold the same.
+        """(cached heads or 1, held) int64 positions of the tokens that a layer holds; 1 row where all heads hold the same.
 
         Raises:
             ValueError: the layer has no attention, or nothing was read yet.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tokenrank.capture.attention import FUSED
+from tokenrank.capture.cache import cached_heads
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.fed_tokens import FedTokens
@@ -23,6 +24,7 @@ from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.position_masks import PositionMasks
 from tokenrank.capture.positioned_cache import PositionedCache
+from tokenrank.capture.rope_lengths import check_answer_position, restarts_after
 from tokenrank.capture.rules import AttentionRules
 from tokenrank.capture.stopwatch import Stopwatch
 
@@ -35,7 +37,7 @@ class Keep:
     given holds only these: token number i of that layer has the place ``onward[i]``, by the ``onward`` that was returned last.
     """
 
-    cached: Tensor | None = None  # (kv_heads, kept) int64 places, ascending: of this layer's keys and values; None: all
+    cached: Tensor | None = None  # (cached heads, kept) int64 places, ascending: of this layer's cache; None: all
     onward: Tensor | None = (
         None  # (kept,) int64 places, ascending, with the last token: for the later layers; None: all that are left
     )
@@ -77,6 +79,7 @@ class PrunedRun:
         self.masks = PositionMasks(fused=model.config._attn_implementation == FUSED)
         self.choosing = Stopwatch(self.device, exact=clock)  # seconds spent in the visitor and on what it drops
         self._last_position = self.fed.all_positions[-1:]
+        self._read = int(self._last_position) + 1 if restarts_after(model) is not None else 0
 
     @torch.inference_mode()
     def prefill(self, visit: Visit | None = None, needs: Needs = NOTHING) -> Tensor:
@@ -125,7 +128,12 @@ class PrunedRun:
 
     @torch.inference_mode()
     def decode(self, token: int, position: int) -> Tensor:
-        """Feeds one token of the answer at its position; returns the (vocabulary,) logits of the next."""
+        """Feeds one token of the answer at its position; returns the (vocabulary,) logits of the next.
+
+        Raises:
+            ValueError: there is no room for it, or it cannot be followed (``check_answer_position``).
+        """
+        check_answer_position(self.model, self._read, position)
         now = torch.tensor([position], device=self.device)
 
         def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
@@ -137,6 +145,10 @@ class PrunedRun:
         self._last_position = now
         ids = torch.tensor([token], device=self.device)
         return last_logits(self.model, ids, now, self.kept.cache, on_attention=seen, mask_by=mask_by)
+
+    def cached_heads(self, layer: int) -> int:
+        """Heads of a layer's cache, for the visitor that is called at this layer: its key heads, or 1 with latent attention (MLA)."""
+        return cached_heads(self.kept.cache, layer)
 
     def kv_bytes(self) -> int:
         """Bytes of keys and values held; of a windowed layer only those that the next token can still see."""

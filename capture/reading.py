@@ -18,6 +18,7 @@ from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.rope_lengths import check_answer_position, in_passes
 from tokenrank.capture.rules import AttentionRules
 
 
@@ -90,15 +91,17 @@ def read(
         input_ids: (tokens,) int64, on any device; at least one token.
         visit: called once per attention layer, in order.
         max_new_tokens: the answer ends after this many tokens, or with an end-of-sequence token, which is part of it.
-        answer_ids: if given, the answer is not generated but these tokens are fed (teacher forcing), in one pass.
+        answer_ids: if given, the answer is not generated but these tokens are fed (teacher forcing), in one pass where the
+            model's rotary frequencies do not depend on the length.
         needs: what ``visit`` reads of a layer beyond queries and keys. At least ``needs.look_ahead`` tokens of a generated answer
             are fed, even beyond ``max_new_tokens``, unless it ends before.
         decoding: rules of a generated answer; None: the model's own.
 
     Raises:
         ValueError: an empty prompt, ``max_new_tokens`` or an answer below one token, a model that cannot be captured (see
-            ``watch``), one without any attention layer, or logits that are not finite: those of every token of a generated
-            answer, those of the first and the last token of a given one.
+            ``watch``), one without any attention layer, an answer that cannot be followed (``check_answer_position``), or
+            logits that are not finite: those of every token of a generated answer, those of the first and the last token of a
+            given one.
     """
     if len(input_ids) == 0:
         raise ValueError("the prompt is empty, at least one token is needed")
@@ -114,6 +117,7 @@ def read(
     cache = reserved_cache(model.config, len(input_ids) + limit)
 
     def feed(ids: Tensor, start: int, on_attention: Visitor) -> Tensor:
+        check_answer_position(model, len(input_ids), start + len(ids) - 1)
         positions = torch.arange(start, start + len(ids), device=device)
         return last_logits(model, ids.to(device), positions, cache, on_attention=on_attention)
 
@@ -131,9 +135,9 @@ def read(
         answer = greedy(decode, begun, logits, len(input_ids), limit)
     else:
         answer = list(answer_ids or ())
-        if len(answer) > 1:
-            logits = decode(torch.tensor(answer[:-1]), len(input_ids))
-            check_finite_logits(logits, f"answer token {len(answer) - 1}")
+        for ids, start in in_passes(model, torch.tensor(answer[:-1]), len(input_ids)):
+            logits = decode(ids, start)
+        check_finite_logits(logits, f"answer token {len(answer) - 1}")
     finished = time.perf_counter()
     masks.finish()
     ahead, answer = recorder.answer_layers(), answer[:max_new_tokens]

@@ -10,6 +10,10 @@ WITHOUT_EFFECT = ("position_ids", "use_cache", "dropout")  # arguments that neit
 WINDOW = "tokenrank_window"  # attribute of an attention module: the window that its mask alone has, found by inspection
 
 
+class NotCaptured(ValueError):
+    """A model's attention is more than capture computes; the message is one sentence that says what."""
+
+
 @dataclass(frozen=True)
 class AttentionRules:
     """What decides a layer's attention, beside its queries and keys."""
@@ -23,6 +27,21 @@ class AttentionRules:
     )
 
 
+def layer_number(module: nn.Module) -> int:
+    """The number of the decoder layer that an attention module belongs to.
+
+    Raises:
+        NotCaptured: the module has none.
+    """
+    number = getattr(module, "layer_idx", None)
+    if type(number) is not int or number < 0:
+        raise NotCaptured(
+            f"{type(module).__name__} has the layer number {number!r}, must be from 0 on: only attention modules of one decoder layer "
+            "each can be ranked"
+        )
+    return number
+
+
 def rules_of(module: nn.Module, mask: Tensor | None, arguments: dict[str, Any]) -> AttentionRules:
     """The rules of a call of the attention function.
 
@@ -32,7 +51,7 @@ def rules_of(module: nn.Module, mask: Tensor | None, arguments: dict[str, Any]) 
         arguments: all others of the call, by name.
 
     Raises:
-        ValueError: an argument is not known, so that its effect would be missed, or the attention is not causal.
+        NotCaptured: an argument is not known, so that its effect would be missed, or the attention is not causal.
     """
     name = type(module).__name__
     for argument, value in arguments.items():
@@ -40,14 +59,14 @@ def rules_of(module: nn.Module, mask: Tensor | None, arguments: dict[str, Any]) 
             continue
         if argument == "is_causal":  # true
             continue
-        raise ValueError(
+        raise NotCaptured(
             f"{name} gives its attention function {argument}, whose effect on attention is not known here, "
             f"so its layers cannot be captured; known are {', '.join(READ)}"
         )
     if arguments.get("is_causal", getattr(module, "is_causal", True)) is False:
-        raise ValueError(f"{name} is bidirectional (is_causal is false), and only causal attention can be captured")
+        raise NotCaptured(f"{name} is bidirectional (is_causal is false), and only causal attention can be captured")
     if arguments.get("scaling") is None:
-        raise ValueError(f"{name} gives its attention function no scaling, so its layers cannot be captured")
+        raise NotCaptured(f"{name} gives its attention function no scaling, so its layers cannot be captured")
     return AttentionRules(
         scaling=float(arguments["scaling"]),
         softcap=arguments.get("softcap"),

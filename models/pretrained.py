@@ -1,6 +1,7 @@
 """A causal language model of the Hugging Face hub, of a local folder or of a GGUF file."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from tokenrank.models.devices import check_device, pick_device
 from tokenrank.models.fitting_weights import check_weights_fit
 from tokenrank.models.from_config import DTYPES, built, placed
+from tokenrank.models.gguf_files import follow_file
+from tokenrank.models.gguf_tensors import check_all_tensors_are_read
 from tokenrank.models.hub import hub_answers
+from tokenrank.models.lengths import check_asked, check_table, readable_tokens
 from tokenrank.models.load_errors import advice
 from tokenrank.models.weight_files import check_hub_files, file_facts, user_path
 
@@ -31,8 +35,11 @@ class Pretrained:
     dtype: str = "float32"
     device: str = "auto"
     device_map: str | None = None  # "auto" spreads the layers over all devices; then ``device`` is not used
+    max_tokens: int | None = None  # the model reads, prompt and answer together; None: what its config says
+    template: dict[str, Any] | None = field(default=None, kw_only=True, hash=False)  # arguments of the chat template
 
     def __post_init__(self) -> None:
+        check_asked(self.max_tokens)
         if self.dtype not in DTYPES:
             raise ValueError(f"model.dtype is {self.dtype!r}, must be one of {', '.join(DTYPES)}")
         if self.device_map is None:
@@ -55,12 +62,16 @@ class Pretrained:
         """
         return self._load(AutoTokenizer.from_pretrained)  # type: ignore[no-any-return]
 
-    def max_tokens(self) -> int:
-        """The model's maximum of positions, for prompt and answer together."""
-        positions = getattr(self.config().get_text_config(), "max_position_embeddings", None)
-        if type(positions) is not int or positions < 1:
-            raise ValueError(f"the config of the model {self.path!r} has max_position_embeddings {positions!r}")
-        return positions
+    def readable_tokens(self) -> int:
+        """The tokens that the model reads, prompt and answer together: ``max_tokens``, else what its config says.
+
+        Raises:
+            ValueError: as for the tokenizer; the config says nothing; or the model's table of positions is shorter.
+        """
+        if self.max_tokens is None:
+            return readable_tokens(self.config(), f"the model {self.path!r}")
+        check_table(self.skeleton(), self.max_tokens)
+        return self.max_tokens
 
     def config(self) -> PreTrainedConfig:
         """The model's config, with the attention implementation left to transformers: sdpa, else eager.
@@ -70,6 +81,8 @@ class Pretrained:
         """
         config: PreTrainedConfig = self._load(AutoConfig.from_pretrained)
         config._attn_implementation = None
+        if self._is_gguf():
+            self._of_file(follow_file, config)
         return config
 
     def skeleton(self) -> PreTrainedModel:
@@ -115,6 +128,8 @@ class Pretrained:
         if (snapshot := self._snapshot()) is not None:
             check_hub_files(snapshot)
         check_weights_fit(report, model.config, self.path or str(self.folder()))
+        if self._is_gguf():
+            self._of_file(check_all_tensors_are_read, model)
         return placed(model, device)
 
     def _snapshot(self) -> Path | None:
@@ -123,6 +138,13 @@ class Pretrained:
             return None
         cached = try_to_load_from_cache(self.path, "config.json", revision=self.revision)
         return Path(cached).parent if isinstance(cached, str) else None
+
+    def _of_file(self, check: Callable[[Any, Path], None], made: Any) -> None:
+        """Holds what was made of a GGUF file against the file."""
+        try:
+            check(made, user_path("model.path", self.folder()))
+        except ValueError as error:
+            raise ValueError(f"the model {self.path!r} cannot be loaded: {error}") from error
 
     def _is_gguf(self) -> bool:
         return self.folder().endswith(".gguf")

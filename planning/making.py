@@ -1,14 +1,16 @@
 """Makes a plan from a config. All wrong input is found here, before weights are loaded or anything is written."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
+from transformers import PreTrainedModel
 
 from tokenrank.capture.feeding import check_positions
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.capture.rope_lengths import may_restart, restarts_after
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.plan import GENERATED, REFERENCE, Plan, Unit
 from tokenrank.heuristics.heuristic import Heuristic
@@ -19,6 +21,7 @@ from tokenrank.oracle.oracle import Oracle
 from tokenrank.planning.building import build, build_all, naming
 from tokenrank.planning.contestants import build_engines, contestants
 from tokenrank.planning.keys import unit_keys
+from tokenrank.planning.presses import each_press
 from tokenrank.planning.settings import RunSettings, of_the_chosen, run_settings
 from tokenrank.planning.side_by_side import side_by_side
 from tokenrank.tasks.task import Prompt, Task, check_ids
@@ -35,7 +38,7 @@ def make_plan(config: DictConfig) -> Plan:
     """
     settings = run_settings(config)
     config = resolved(config)  # planning, config.yaml and the keys use resolved values
-    config = side_by_side(of_the_chosen(config, CONFIGS))
+    config = side_by_side(each_press(of_the_chosen(config, CONFIGS)))
     evaluation: Evaluation = build(config.evaluation, "evaluation", Evaluation)
     chosen = build_all(config, "heuristic", (Heuristic, Bound))
     heuristics: dict[str, Heuristic] = {name: each for name, each in chosen.items() if type(each) is not Bound}
@@ -56,7 +59,7 @@ def make_plan(config: DictConfig) -> Plan:
             each.check(tokenizer, settings.answer)
             each.check_layers(layers)
     log.info("making the prompts")
-    prompts = task.prompts(tokenizer, source.max_tokens())
+    prompts = task.prompts(tokenizer, source.readable_tokens())
     check_ids(prompts)
     for prompt in prompts:
         _check_prompt(prompt, heuristics, settings)
@@ -78,8 +81,9 @@ def make_plan(config: DictConfig) -> Plan:
         texts=settings.texts,
     )
     evaluation.check(plan)
-    if note := layer_note(layers):
-        log.info(note)
+    for note in (layer_note(layers), length_note(skeleton, prompts)):
+        if note:
+            log.info(note)
     return plan
 
 
@@ -97,6 +101,17 @@ def layer_note(layers: ModelLayers) -> str | None:
         return None
     have = "has attention and is ranked" if ranked == 1 else "have attention and are ranked"
     return f"note: {ranked} of {layers.total} layers {have}: {', '.join(map(str, layers.attention))}"
+
+
+def length_note(skeleton: PreTrainedModel, prompts: Sequence[Prompt]) -> str | None:
+    """One sentence where answers of full length would be refused on the way (``check_answer_position``); else None."""
+    long = [each for each in prompts if may_restart(skeleton, len(each.input_ids), each.max_new_tokens)]
+    if not long:
+        return None
+    return (
+        f"note: {len(long)} of {len(prompts)} prompts have at most {restarts_after(skeleton)} tokens, and their answers can go beyond, "
+        "where the model's rope factors change: such a prompt fails if its answer does"
+    )
 
 
 def _only_oracle(config: DictConfig) -> Oracle:

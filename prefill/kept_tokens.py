@@ -13,7 +13,7 @@ def best_and_window(scores: Tensor, tokens: int, kept: int, window: int) -> Tens
         scores: (..., tokens), higher = keep; those of the window are not read. NaNs are not checked here; call ``refuse_nan``.
         tokens: of the prompt.
         kept: tokens kept in all, above ``window`` and at most all.
-        window: tokens at the end of the prompt that are always kept.
+        window: tokens at the end of the prompt that are always kept; 0 for none.
 
     Returns:
         (..., kept) int64, ascending.
@@ -34,6 +34,33 @@ def best_and_window(scores: Tensor, tokens: int, kept: int, window: int) -> Tens
     best = before.argsort(dim=-1, descending=True, stable=True)[..., : kept - window].sort(dim=-1).values
     last = torch.arange(tokens - window, tokens, device=scores.device).expand(*scores.shape[:-1], window)
     return torch.cat([best, last], dim=-1)
+
+
+def of_cached_heads(scores: Tensor, heads: int) -> Tensor:
+    """Scores of the heads of a cache: the mean over the key heads that each of them serves, in consecutive groups.
+
+    Where a cache head is one key head, as in most models, these are the scores. Latent attention (MLA) caches one head for all
+    key heads, so a token can only stay for all of them or for none; the mean counts each of them alike, as the sum or mean over
+    the query heads of one key head does in FastKV and SnapKV.
+
+    Args:
+        scores: (key heads, tokens).
+        heads: of the cache; divide the key heads.
+
+    Returns:
+        (heads, tokens).
+
+    Raises:
+        ValueError: ``heads`` does not divide the key heads.
+
+    >>> of_cached_heads(torch.tensor([[1.0, 0.0], [2.0, 4.0]]), heads=1)
+    tensor([[1.5000, 2.0000]])
+    """
+    if len(scores) % heads:
+        raise ValueError(
+            f"there are scores of {len(scores)} key heads, must be a multiple of the {heads} that are cached"
+        )
+    return scores if len(scores) == heads else scores.view(heads, -1, scores.shape[1]).mean(dim=1)
 
 
 def refuse_nan(scores: Sequence[Tensor], window: int) -> None:

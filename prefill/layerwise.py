@@ -11,7 +11,7 @@ from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.pruning import Keep, PrunedRun
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.prefill.engine import Engine, Job, Prefilled, finished, resolved_layer
-from tokenrank.prefill.kept_tokens import best_and_window, refuse_nan
+from tokenrank.prefill.kept_tokens import best_and_window, of_cached_heads, refuse_nan
 from tokenrank.prefill.select_layer import first_layer_read, resolve_select_layer
 
 
@@ -69,7 +69,9 @@ class Layerwise(Engine):
         def visit(layer: AttentionLayer) -> Keep:
             if layer.index >= self.first_scored:
                 rows.append(heuristic.score(layer).to(run.device))
-            cached = best(heuristic.score_heads(layer), layer) if layer.index >= self.min_layer else None
+            cached = None
+            if layer.index >= self.min_layer:
+                cached = best(of_cached_heads(heuristic.score_heads(layer), run.cached_heads(layer.index)), layer)
             if layer.index != select_layer:
                 return Keep(cached)
             onward.append(best(heuristic.combine(torch.stack(rows))[-1], layer))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -22,12 +23,16 @@ from tokenrank.heuristics.controls import Recency
 from tokenrank.heuristics.gemfilter import GemFilter
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.speculative import Speculative
+from tokenrank.library_inputs import prompts_of
+from tokenrank.models.architectures import tiny_of
+from tokenrank.models.tiny import byte_tokenizer as own_tokenizer
 from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.bound import Bound
 from tokenrank.prefill.engine import Full
 from tokenrank.prefill.layerwise import Layerwise
+from tokenrank.tasks.chat import chat
 from tokenrank.tasks.task import Prompt
-from tokenrank.tasks.tokens import chat, encode
+from tokenrank.tasks.tokens import encode
 
 TEXTS = [" ".join(f"Room {n} holds {n * n % 97} chairs." for n in range(first, first + 12)) for first in (3, 40)]
 NUMBERS = ["heuristic", "layer", "metric", "k", "value"]
@@ -150,6 +155,24 @@ def test_a_chat_prompt_is_the_template_s_text(tiny_model: PreTrainedModel, byte_
     pd.testing.assert_frame_equal(as_chat, as_text)
 
 
+def test_arguments_reach_the_template_and_names_of_control_tokens_in_messages_are_text(
+    tiny_model: PreTrainedModel,
+) -> None:
+    tokenizer, mine = own_tokenizer(), {"claa": CLAA()}
+    tokenizer.chat_template = f"{tokenizer.chat_template}{{% if no_thinking %}}<none>{{% endif %}}"
+    given = {"no_thinking": True}
+    as_chat = library.rank(
+        tiny_model, tokenizer, "How many?", mine, chat_template=True, template=given, max_new_tokens=4
+    )
+    as_text = library.rank(tiny_model, tokenizer, f"{chat(tokenizer, 'How many?')}<none>", mine, max_new_tokens=4)
+    pd.testing.assert_frame_equal(as_chat, as_text)
+    with pytest.raises(ValueError, match="sets thinking, which it does not read; it reads no_thinking"):
+        library.answer(tiny_model, tokenizer, "a", chat_template=True, template={"thinking": False})
+    (named,) = prompts_of(tokenizer, "It says <|end|>.", 4, chat_template=True, template=None)
+    (final,) = prompts_of(tokenizer, "It says <|end|>.", 4, chat_template=False, template=None)
+    assert (256 in named.input_ids, 256 in final.input_ids) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -171,6 +194,16 @@ def test_a_chat_prompt_is_the_template_s_text(tiny_model: PreTrainedModel, byte_
         ({"answers": ["a", "b"]}, "answers holds 2, must be one for each of the 1 prompts"),
         ({"answers": ""}, "the answer to prompt_0 is empty, must be a text of at least one token"),
         ({"max_new_tokens": 0}, "max_new_tokens is 0, must be a whole number, at least 1"),
+        ({"prompts": "a" * 8192}, "prompt_0 has 8192 tokens and its answer up to 64, and the model reads 8192 in all"),
+        (
+            {"max_tokens": 363},
+            "prompt_0 has 300 tokens and its answer up to 64, and the model reads 363 in all: shorten one",
+        ),
+        (
+            {"max_tokens": 302, "answers": "two"},
+            "prompt_0 has 300 tokens and its answer up to 3, and the model reads 302",
+        ),
+        ({"max_tokens": 0}, "max_tokens is 0, must be null or at least 1 token"),
     ],
 )
 def test_what_rank_cannot_do_is_said_in_one_sentence(
@@ -191,6 +224,8 @@ def test_what_rank_cannot_do_is_said_in_one_sentence(
         ({"engine": Layerwise(select_layer=9)}, "select_layer is 9, must be an attention layer of the model: 0 to 3"),
         ({"heuristic": Speculative(), "engine": Layerwise()}, "Speculative has no ranking of a layer's own"),
         ({"prompt": "a" * 8}, "prompt_0 has 8 tokens, and CLAA needs at least 9"),
+        ({"prompt": "a" * 8129}, "prompt_0 has 8129 tokens and its answer up to 64, and the model reads 8192 in all"),
+        ({"max_tokens": 300}, "prompt_0 has 300 tokens and its answer up to 64, and the model reads 300 in all"),
     ],
 )
 def test_what_answer_cannot_do_is_said_in_one_sentence(
@@ -200,6 +235,21 @@ def test_what_answer_cannot_do_is_said_in_one_sentence(
     with pytest.raises(ValueError, match=re.escape(said)) as error:
         library.answer(tiny_model, byte_tokenizer, **arguments)  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
+
+
+def test_the_longest_prompts_that_the_model_reads_are_answered(
+    tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer
+) -> None:
+    """Up to what the config says, up to what is given instead, and beyond it only where the model has no table."""
+    asked: Any = {"engine": Full(), "max_new_tokens": 4}
+    assert len(library.answer(tiny_model, byte_tokenizer, "a" * 296, max_tokens=300, **asked).kept) == 296
+    short = tiny_of("llama")  # reads 128 tokens
+    given = Prompt("p", "prompts", tuple(n % 64 for n in range(140)), 4)
+    with pytest.raises(ValueError, match="p has 140 tokens and its answer up to 4, and the model reads 128 in all"):
+        library.answer(short, byte_tokenizer, given, engine=Full())
+    assert len(library.answer(short, byte_tokenizer, given, engine=Full(), max_tokens=144).kept) == 140
+    with pytest.raises(ValueError, match="max_tokens is 144, must be at most 128: GPT2LMHeadModel has a table"):
+        library.answer(tiny_of("gpt2"), byte_tokenizer, given, engine=Full(), max_tokens=144)
 
 
 def test_full_prefill_may_be_named(tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer) -> None:

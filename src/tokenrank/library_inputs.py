@@ -1,24 +1,27 @@
 """Input of the library: texts as prompts, given answers, metrics and engines by name; each checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tokenrank.capture.attention import watch
 from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.looking import look
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.plan import REFERENCE
 from tokenrank.evaluation.setting_checks import check_whole
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric
+from tokenrank.models.lengths import check_asked, check_table, readable_tokens
 from tokenrank.oracle.oracle import Answer
 from tokenrank.planning.building import build
 from tokenrank.prefill.engine import Engine
+from tokenrank.tasks.chat import Chat, final_text
 from tokenrank.tasks.task import Prompt, check_ids
-from tokenrank.tasks.tokens import encode, final_text, tokens_of
+from tokenrank.tasks.tokens import encode, final_ids, tokens_of
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -29,9 +32,15 @@ def several(names: str | Sequence[str]) -> list[str]:
 
 
 def prompts_of(
-    tokenizer: Tokenizer, prompts: str | Prompt | Sequence[str | Prompt], max_new_tokens: int, *, chat_template: bool
+    tokenizer: Tokenizer,
+    prompts: str | Prompt | Sequence[str | Prompt],
+    max_new_tokens: int,
+    *,
+    chat_template: bool,
+    template: Mapping[str, Any] | None,
 ) -> list[Prompt]:
     """Texts as prompts, and those of a task as they are."""
+    chat = Chat(template or {})
     each = [prompts] if isinstance(prompts, str | Prompt) else list(prompts)
     if not each:
         raise ValueError("prompts is empty, must hold at least one")
@@ -43,7 +52,11 @@ def prompts_of(
             continue
         if not isinstance(prompt, str):
             raise ValueError(f"prompts holds {prompt!r}, must be texts or prompts of a task")
-        ids = encode(tokenizer, final_text(tokenizer, prompt, as_chat=chat_template))
+        ids = (
+            final_ids(tokenizer, final_text(tokenizer, prompt, chat=chat))
+            if chat_template
+            else encode(tokenizer, prompt)
+        )
         found.append(Prompt(f"prompt_{number}", "prompts", tuple(ids), max_new_tokens))
     check_ids(found)
     for prompt in found:
@@ -66,10 +79,36 @@ def answers_of(
     return [Answer(each[: prompt.max_new_tokens], REFERENCE) for each, prompt in zip(ids, prompts, strict=True)]
 
 
-def layers_of(model: PreTrainedModel) -> ModelLayers:
-    """The layers of a model, which is watched from now on."""
-    watch(model)
-    return model_layers(model)
+def check_readable(
+    model: PreTrainedModel, prompts: Sequence[Prompt], answers: Sequence[Answer | None], max_tokens: int | None
+) -> None:
+    """Raises ValueError if a prompt and its answer are together longer than what the model reads, as the command's tasks do.
+
+    Args:
+        model: a decoder of transformers.
+        prompts: with the length that their answers may have.
+        answers: given ones; None: it is generated.
+        max_tokens: what the model reads; None: what its config says.
+    """
+    check_asked(max_tokens, "max_tokens")
+    if max_tokens is None:
+        max_tokens = readable_tokens(model.config, type(model).__name__, "max_tokens")
+    else:
+        check_table(model, max_tokens, "max_tokens")
+    for prompt, given in zip(prompts, answers, strict=True):
+        tokens, more = len(prompt.input_ids), prompt.max_new_tokens if given is None else len(given.token_ids)
+        if tokens + more > max_tokens:
+            raise ValueError(
+                f"{prompt.id} has {tokens} tokens and its answer up to {more}, and the model reads {max_tokens} in all: shorten "
+                "one of them, or give max_tokens if the model reads more"
+            )
+
+
+def layers_of(model: PreTrainedModel, prompts: Sequence[Prompt]) -> ModelLayers:
+    """The layers of a model that is to read these prompts; raises ValueError if it cannot be captured exactly (see ``look``)."""
+    layers = model_layers(model)
+    look(model, max(len(prompt.input_ids) + prompt.max_new_tokens for prompt in prompts))
+    return layers
 
 
 def prepare(

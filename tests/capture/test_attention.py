@@ -27,6 +27,8 @@ RULES = [
     *((name, "sliding_window") for name in WINDOWED),
     ("gemma2", "softcap"),
     ("gpt_oss", "sinks"),
+    ("granite_swa (window)", "sinks"),
+    ("mimo_v2_flash (window)", "sinks"),
 ]
 
 

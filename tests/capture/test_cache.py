@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
-from transformers.cache_utils import Cache, DynamicCache
+from transformers.cache_utils import Cache, DynamicCache, DynamicIndexedLayer
 
-from tokenrank.capture.cache import reserved_cache
+from tokenrank.capture.cache import cached_heads, keep_in_cache, reserved_cache
 
 
 def states(tokens: int, seed: int) -> Tensor:
@@ -108,3 +108,41 @@ def test_a_sliding_window_layer_keeps_all_its_tokens() -> None:
     layers: list[Any] = list(cache.layers)
     assert [layer.get_seq_length() for layer in layers] == [34, 34]
     assert [layer.keys.shape[-2] for layer in layers] == [34, 34]  # transformers' own would keep 7
+
+
+def filled(kind: str) -> Cache:
+    """Two key heads of five tokens in a layer of this kind."""
+    settings: dict[str, Any] = {"num_hidden_layers": 1, "layer_types": [kind], "sliding_window": 3}
+    config = PreTrainedConfig(**settings)
+    cache = reserved_cache(config, capacity=9)
+    cache.update(states(5, 0), states(5, 1), 0)
+    return cache
+
+
+@pytest.mark.parametrize("kind", ["full_attention", "sliding_attention", "hybrid", "hybrid_sliding"])
+def test_layers_of_every_kind_hold_all_and_keep_what_they_are_told(kind: str) -> None:
+    """Transformers' own windowed layers would hold two of the five tokens."""
+    cache, rows = filled(kind), torch.tensor([[0, 2, 4], [1, 2, 3]])
+    assert cached_heads(cache, 0) == 2
+    keep_in_cache(cache, 0, rows)
+    keys, values = cache.update(states(1, 2), states(1, 3), 0)
+    for held, given, new in ((keys, states(5, 0), states(1, 2)), (values, states(5, 1), states(1, 3))):
+        wanted = torch.stack([given[0, head, rows[head]] for head in range(2)])[None]
+        assert torch.equal(held, torch.cat([wanted, new], dim=2))
+
+
+def test_a_layer_that_caches_more_for_each_token_is_refused() -> None:
+    """An indexer's keys would stay behind as many as before."""
+    cache = filled("indexed_attention")
+    assert isinstance(cache.layers[0], DynamicIndexedLayer)
+    with pytest.raises(
+        ValueError, match="layer 0 is cached in a DynamicIndexedLayer, of which it is not known how to keep"
+    ):
+        keep_in_cache(cache, 0, torch.tensor([[0], [1]]))
+
+
+def test_tokens_for_another_number_of_heads_and_empty_layers_are_refused() -> None:
+    with pytest.raises(ValueError, match="kept for 4 heads of layer 0, must be for the 2 that are cached"):
+        keep_in_cache(filled("full_attention"), 0, torch.zeros(4, 1, dtype=torch.int64))
+    with pytest.raises(ValueError, match="the cache holds nothing of layer 1"):
+        cached_heads(reserved_cache(llama(2), capacity=5), 1)

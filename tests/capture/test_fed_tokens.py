@@ -20,9 +20,16 @@ class Layer(nn.Module):
         self.fed, self.places = fed, places
         self.seen: dict[str, Any] = {}
 
-    def forward(self, hidden_states: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor, flag: bool) -> Tensor:
+    def forward(
+        self, hidden_states: Tensor, position_embeddings: tuple[Tensor, Tensor], attention_mask: Tensor, flag: bool
+    ) -> Tensor:
         """One more."""
-        self.seen = {"states": hidden_states, "rotary": rotary, "mask": mask, "ids": self.fed.ids}
+        self.seen = {
+            "states": hidden_states,
+            "rotary": position_embeddings,
+            "mask": attention_mask,
+            "ids": self.fed.ids,
+        }
         self.seen |= {"positions": self.fed.positions, "flag": flag}
         if self.places is not None:
             self.fed.drop_all_but(torch.tensor(self.places))
@@ -37,11 +44,11 @@ def run(
     layers = nn.ModuleList([Layer(fed, places) for places in drops])
     told: list[int] = []
     states = torch.arange(TOKENS, dtype=torch.float32)[None, :, None].expand(1, TOKENS, 3)
-    rotary = (torch.arange(TOKENS)[None], torch.arange(TOKENS)[None, :, None])
+    rotary = (torch.arange(TOKENS)[None, :, None], torch.arange(TOKENS)[None, :, None] + 30)
     mask = torch.zeros(1, 1, TOKENS, TOKENS)
     with fed.fed_to(layers, told.append):
         for layer in layers:
-            given: dict[str, Any] = {"rotary": rotary, "mask": mask, "flag": True}
+            given: dict[str, Any] = {"position_embeddings": rotary, "attention_mask": mask, "flag": True}
             states = layer(hidden_states=states, **given) if by_name else layer(states, **given)
     assert not any(layer._forward_pre_hooks or layer._forward_hooks for layer in layers)
     return [layer for layer in layers if isinstance(layer, Layer)], told, states
@@ -54,8 +61,8 @@ def test_each_layer_is_given_what_the_drops_before_it_left(by_name: bool) -> Non
     left = [everything, everything, [1, 3, 4, 6, 7], [1, 3, 4, 6, 7], [3, 7]]
     for number, (layer, places) in enumerate(zip(layers, left, strict=True)):
         assert layer.seen["states"][0, :, 0].tolist() == [place + number for place in places]
-        assert layer.seen["rotary"][0][0].tolist() == places
-        assert layer.seen["rotary"][1][0, :, 0].tolist() == places
+        assert layer.seen["rotary"][0][0, :, 0].tolist() == places
+        assert layer.seen["rotary"][1][0, :, 0].tolist() == [place + 30 for place in places]
         assert layer.seen["ids"].tolist() == [place + 50 for place in places]
         assert layer.seen["positions"].tolist() == places
         assert layer.seen["mask"].shape == (1, 1, TOKENS, TOKENS)  # replaced elsewhere
@@ -94,10 +101,10 @@ def test_a_drop_makes_gaps_from_the_next_layer_on() -> None:
     layers = nn.ModuleList([Layer(fed, [1, 7]), Layer(fed, None)])
     for layer in layers:
         layer.register_forward_hook(lambda *_: noted.append(fed.gaps))
-    states, rotary = torch.zeros(1, TOKENS, 3), (torch.zeros(1, TOKENS), torch.zeros(1, TOKENS, 1))
+    states, rotary = torch.zeros(1, TOKENS, 3), (torch.zeros(1, TOKENS, 1), torch.zeros(1, TOKENS, 1))
     with fed.fed_to(layers, lambda _: None):
         for layer in layers:
-            states = layer(states, rotary=rotary, mask=torch.zeros(1, 1, 1, 1), flag=False)
+            states = layer(states, position_embeddings=rotary, attention_mask=torch.zeros(1, 1, 1, 1), flag=False)
     assert noted == [False, True]
 
 

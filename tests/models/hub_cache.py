@@ -13,7 +13,7 @@ import pytest
 
 from tokenrank.models.pretrained import Pretrained
 
-LOADERS = ["tokenizer", "max_tokens", "model"]
+LOADERS = ["tokenizer", "readable_tokens", "model"]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

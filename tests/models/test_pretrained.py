@@ -116,7 +116,7 @@ def test_tokenizer_and_length_come_from_the_folder(saved: Path) -> None:
     source = pretrained(saved)
     assert source.tokenizer()("größer")["input_ids"] == Tiny(name="tiny").tokenizer()("größer")["input_ids"]
     assert source.tokenizer().chat_template == Tiny(name="tiny").tokenizer().chat_template
-    assert source.max_tokens() == 8192
+    assert source.readable_tokens() == 8192
 
 
 @pytest.mark.parametrize("quantised", [False, True])
@@ -130,7 +130,7 @@ def test_a_gguf_file_loads(tmp_path: Path, tiny_model: PreTrainedModel, quantise
     for mine, yours in zip(model.parameters(), tiny_model.parameters(), strict=True):
         step = yours.detach().abs().max().item() / 127  # of eight bits
         torch.testing.assert_close(mine.cpu(), yours.cpu(), rtol=0, atol=step)
-    assert source.max_tokens() == 8192
+    assert source.readable_tokens() == 8192
     ids = list(source.tokenizer()("größe ab")["input_ids"])
     assert ids == [*Tiny(name="tiny").tokenizer()("größe ")["input_ids"], 256]
 
@@ -139,14 +139,14 @@ def test_a_path_may_start_at_home_or_here(saved: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("HOME", str(saved.parent))
     monkeypatch.chdir(saved.parent)
     for path in ("~/tiny", "./tiny", "tiny"):
-        assert pretrained(path).max_tokens() == 8192
+        assert pretrained(path).readable_tokens() == 8192
 
 
 def test_a_hub_id_loads_from_the_cache_without_network(saved: Path, hub: Path, tiny_model: PreTrainedModel) -> None:
     into_hub_cache(saved, hub, "me/tiny")
     source = pretrained("me/tiny")
     assert same_weights(source.model(), tiny_model)
-    assert source.max_tokens() == 8192
+    assert source.readable_tokens() == 8192
     assert source.tokenizer()("größer")["input_ids"] == Tiny(name="tiny").tokenizer()("größer")["input_ids"]
 
 
@@ -269,7 +269,7 @@ def test_a_folder_without_weights_or_tokenizer_is_refused(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     for file in folder.glob("tokenizer*"):
         file.unlink()
-    assert pretrained(folder).max_tokens() == 8192
+    assert pretrained(folder).readable_tokens() == 8192
     for load in ("model", "tokenizer"):
         with pytest.raises(ValueError, match="cannot be loaded: "):
             getattr(pretrained(folder), load)()
@@ -359,8 +359,10 @@ def test_a_skeleton_of_no_language_model_is_refused(tmp_path: Path) -> None:
     AutoConfig.for_model("vit").save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"cannot be built: Unrecognized configuration class"):
         pretrained(tmp_path).skeleton()
-    with pytest.raises(ValueError, match=r"has max_position_embeddings None"):
-        pretrained(tmp_path).max_tokens()
+    with pytest.raises(
+        ValueError, match=r"does not say how many tokens .*max_position_embeddings is None.*: set model.max_tokens"
+    ):
+        pretrained(tmp_path).readable_tokens()
 
 
 def test_the_identity_of_a_folder_follows_its_files_not_its_place(saved: Path, folder: Path) -> None:

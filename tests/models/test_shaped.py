@@ -36,7 +36,7 @@ def test_random_weights_have_the_shape_and_the_dtype_and_come_out_the_same() -> 
     assert first.dtype == torch.bfloat16
     assert first.config.num_hidden_layers == 2
     assert not first.training
-    assert source.max_tokens() == 999
+    assert source.readable_tokens() == 999
     assert source.label == "Model-8B (random weights)"
     assert source.tokenizer().decode(source.tokenizer()("é")["input_ids"]) == "é"
 

@@ -93,7 +93,7 @@ def test_a_given_path_skips_the_wheel(tmp_path: Path, commands: list[list[str]])
     assert source.folder() == str(tmp_path / "tiny")
     assert source.model().config.num_hidden_layers == tiny.layers
     assert source.tokenizer()("a")["input_ids"] == tiny.tokenizer()("a")["input_ids"]
-    assert source.max_tokens() == tiny.max_tokens()
+    assert source.readable_tokens() == tiny.readable_tokens()
     assert commands == []
 
 

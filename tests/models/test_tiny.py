@@ -60,7 +60,7 @@ def test_the_fields_are_the_models_shape() -> None:
 
 
 def test_it_reads_as_many_tokens_as_the_default_model(tiny_model: PreTrainedModel) -> None:
-    assert Tiny(name="tiny").max_tokens() == tiny_model.config.max_position_embeddings == 8192
+    assert Tiny(name="tiny").readable_tokens() == tiny_model.config.max_position_embeddings == 8192
 
 
 @pytest.mark.parametrize("text", [*TEXTS, any_text(500)])
@@ -93,7 +93,7 @@ def test_with_a_path_it_is_the_model_that_lies_there(tmp_path: Path) -> None:
     loaded = Tiny(name="tiny", path=str(tmp_path), device="cpu")
     assert torch.equal(weights(loaded.model()), weights(other.model()))
     assert loaded.tokenizer()("größer")["input_ids"] == other.tokenizer()("größer")["input_ids"]
-    assert loaded.max_tokens() == 8192
+    assert loaded.readable_tokens() == 8192
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])

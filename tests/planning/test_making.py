@@ -162,6 +162,24 @@ def test_a_hybrid_says_once_which_layers_it_ranks(tmp_path: Path, caplog: pytest
     assert notes == ["note: 1 of 3 layers has attention and is ranked: 1"]
 
 
+@pytest.mark.parametrize(("original", "prompts"), [(303, 0), (302, 2), (300, 2), (299, 0)])
+def test_answers_that_may_change_the_rope_factors_are_announced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, original: int, prompts: int
+) -> None:
+    """Two prompts of 300 tokens with answers of up to four, of which three are fed: to tokens 301, 302 and 303."""
+    factors = {"short_factor": [1.0] * 4, "long_factor": [3.0] * 4, "rope_type": "longrope", "rope_theta": 1e4}
+    reads = {"vocab_size": 257, "max_position_embeddings": 512, "original_max_position_embeddings": original}
+    made = AutoConfig.for_model("phi3", **(SHAPE | {"sliding_window": None, "rope_parameters": factors} | reads))
+    made.save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    with caplog.at_level("INFO", "tokenrank"):
+        make_plan(changed(model__path=str(tmp_path), heuristic__claa__n=1))
+    notes = [each.getMessage() for each in caplog.records if "note" in each.getMessage()]
+    assert len(notes) == bool(prompts)
+    if prompts:
+        assert f"note: 2 of 2 prompts have at most {original} tokens, and their answers can go beyond" in notes[0]
+
+
 def test_a_model_that_ranks_all_its_layers_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "tokenrank"):
         plan()

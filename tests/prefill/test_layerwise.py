@@ -110,7 +110,7 @@ def test_a_hybrids_later_layers_read_the_kept_tokens_as_if_there_were_no_others(
                 for name, value in given.items() if name not in ("position_ids", "past_key_values", "use_cache")}  # fmt: skip
         output = layers[2](states[:, done.kept], **rest)  # type: ignore[index]
         hidden = output[0] if isinstance(output, tuple) else output
-        names = ("norm", "final_layernorm", "embedding_norm")
+        names = ("norm", "norm_f", "final_layernorm", "embedding_norm")
         norm = next(getattr(model.base_model, name) for name in names if hasattr(model.base_model, name))
         wanted = model.get_output_embeddings()(norm(hidden[:, -1]))[0]
     scale = getattr(model.config, "lm_head_multiplier", 1) / getattr(model.config, "logits_scaling", 1)
