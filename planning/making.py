@@ -64,7 +64,7 @@ def make_plan(config: DictConfig) -> Plan:
     for prompt in prompts:
         _check_prompt(prompt, heuristics, settings)
     engines = contestants(config, settings.seed, heuristics, layers, evaluation) if evaluation.runs_engines else ()
-    keys = unit_keys(config, source, prompts, settings.answer, evaluation)
+    keys = unit_keys(config, source, heuristics, prompts, settings.answer, evaluation)
     plan = Plan(
         config=config,
         source=source,
