@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
-from tests.prefill.slow import Hidden, masked_logits
+from tests.prefill.slow import Hidden, cache_heads, for_all_key_heads, masked_logits
 from tests.sweep.truths import generated
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.inspection import model_layers
@@ -54,7 +54,7 @@ def engine_fault(name: str, model: PreTrainedModel, eager: PreTrainedModel, ids:
     else:
         assert isinstance(engine, Layerwise)
         select = engine.select_layer if engine.select_layer is not None else -1
-        places, cached = _layerwise(model, ids, heuristic, select)
+        places, cached = _layerwise(model, eager, ids, heuristic, select)
     if done.kept.tolist() != places:
         return f"kept are {done.kept.tolist()}, must be {places}"
     if _only_attention(model):
@@ -86,15 +86,18 @@ def _best(scores: Tensor) -> list[int]:
     return sorted([*before, *range(tokens - WINDOW, tokens)])
 
 
-def _layerwise(model: PreTrainedModel, ids: Tensor, heuristic: Heuristic, select: int) -> tuple[list[int], dict[int, list[list[int]]]]:
+def _layerwise(
+    model: PreTrainedModel, eager: PreTrainedModel, ids: Tensor, heuristic: Heuristic, select: int) -> tuple[list[int], dict[int, list[list[int]]]]:
     """What the layerwise engine should keep, from the layers of an ordinary reading."""
     rows: list[Tensor] = []
     cached: dict[int, list[list[int]]] = {}
+    heads = cache_heads(eager)
 
     def visit(layer: Any) -> None:
         if layer.index <= select:
             rows.append(heuristic.score(layer))
-            cached[layer.index] = [_best(row) for row in heuristic.score_heads(layer)]
+            scores = for_all_key_heads(heuristic.score_heads(layer), heads[layer.index])
+            cached[layer.index] = [_best(row) for row in scores]
 
     read(model, ids, visit, max_new_tokens=1, needs=heuristic.needs)
     return _best(heuristic.combine(torch.stack(rows))[-1]), cached
