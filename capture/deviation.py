@@ -46,7 +46,9 @@ def with_sinks(eager: PreTrainedModel, ids: Tensor, rows: list[Tensor], *, one_b
     if len(layers) != len(rows) or not all(torch.allclose(each.sum(-1), torch.ones(())) for each in rows):
         return rows
     splits = tuple(range(len(ids) - one_by_one, len(ids)))
-    return [each * _left(eager, layer, ids.tensor_split(splits), each) for layer, each in zip(layers, rows, strict=True)]
+    return [
+        each * _left(eager, layer, ids.tensor_split(splits), each) for layer, each in zip(layers, rows, strict=True)
+    ]
 
 
 def _left(eager: PreTrainedModel, layer: Any, passes: Sequence[Tensor], rows: Tensor) -> Tensor:

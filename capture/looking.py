@@ -17,7 +17,7 @@ from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.rules import AttentionRules, NotCaptured
 
-LOOKED = "tokenrank_looked"  # attribute of a model that passed: for prompts of up to so many tokens
+LOOKED = "tokenrank_looked"  # attribute of a model that passed: the tokens of the longest look
 SHORT = 24  # tokens of the first look
 BEYOND = 8  # tokens of the second look beyond the longest window or top-k that the prompts pass
 REACH = re.compile("window|top_?k|chunk|block|local|stride")  # settings of a config that may limit what a query sees
@@ -29,7 +29,7 @@ def look(model: PreTrainedModel, tokens: int) -> None:
     """Reads random tokens with and without a visitor, once few and, where the config limits what a query sees, once many.
 
     The cost is that of four prefills of SHORT tokens and, for a model with windows or a top-k below ``tokens``, of four more a little
-    longer than the longest of these. A model that has passed is not looked at again for prompts that are no longer.
+    longer than the longest of these. A model that has passed is looked at again only if a longer look is needed.
 
     Args:
         model: a loaded decoder of transformers.
@@ -40,14 +40,15 @@ def look(model: PreTrainedModel, tokens: int) -> None:
             or a layer's attention is not what its queries, keys and rules give.
     """
     layers = model_layers(model)
-    if tokens <= getattr(model, LOOKED, 0):
-        return
     tokens = max(tokens, 2)  # a prompt and a token after it
     short = min(SHORT, tokens)
     beyond = [reach + BEYOND for reach in (*layers.windows.values(), *_reaches(model)) if reach < tokens]
-    for length in sorted({short, max(short, min(max(beyond, default=0), tokens))}):
+    longest = max(short, min(max(beyond, default=0), tokens))
+    if longest <= getattr(model, LOOKED, 0):
+        return
+    for length in sorted({short, longest}):
         _look_at(model, _random_ids(model, length))
-    setattr(model, LOOKED, tokens)
+    setattr(model, LOOKED, longest)
 
 
 @torch.inference_mode()

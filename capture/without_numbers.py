@@ -23,7 +23,7 @@ def numbers_made_up() -> Iterator[None]:
 
 
 class _MadeUp(TorchFunctionMode):
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function in UNREAD and args[0].is_meta:
             return UNREAD[function]
         if function is Tensor.__getitem__ and isinstance(args[1], Tensor) and args[1].is_meta and not args[1].dim():

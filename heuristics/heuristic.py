@@ -33,7 +33,7 @@ class Heuristic(ABC):
                 shared with other heuristics: do not modify them.
 
         Returns:
-            (tokens,) finite float32, higher = keep. Tokens that the method always keeps get the maximum of the row.
+            (tokens,) finite float32, higher = keep. The tokens of ``always_kept`` get the maximum of the row.
         """
 
     def score_heads(self, layer: AttentionLayer) -> Tensor:
@@ -45,6 +45,13 @@ class Heuristic(ABC):
             (kv_heads, tokens) finite float32, higher = keep.
         """
         return self.score(layer).expand(layer.kv_heads, -1)
+
+    def always_kept(self, tokens: int) -> Sequence[int]:  # noqa: ARG002
+        """Numbers of the tokens that the method always keeps of a prompt of so many; by default none.
+
+        ``score``, ``score_heads`` and ``combine`` give each of them the maximum of its row.
+        """
+        return ()
 
     def from_answer(self, layers: Sequence[AttentionLayer]) -> Tensor:  # noqa: ARG002
         """Scores of a method that ranks after an answer (``needs.answer``); the same for all layers.

@@ -24,7 +24,14 @@ EVERY_OTHER = ["sliding_attention", "full_attention", "sliding_attention"]
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
 STATES = {"mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8, "mamba_chunk_size": 8}
 LATENT = {  # keys and values from one latent vector a token
-    **{"num_key_value_heads": 4, "head_dim": 4, "kv_lora_rank": 16, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 12},
+    **{
+        "num_key_value_heads": 4,
+        "head_dim": 4,
+        "kv_lora_rank": 16,
+        "qk_nope_head_dim": 8,
+        "qk_rope_head_dim": 4,
+        "v_head_dim": 12,
+    },
     **{"q_lora_rank": 16, "n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16},
     **{"first_k_dense_replace": 1, "n_shared_experts": 1, "n_group": 1, "topk_group": 1},
 }

@@ -1,6 +1,7 @@
 """A causal language model of the Hugging Face hub, of a local folder or of a GGUF file."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from tokenrank.models.devices import check_device, pick_device
 from tokenrank.models.fitting_weights import check_weights_fit
 from tokenrank.models.from_config import DTYPES, built, placed
+from tokenrank.models.gguf_files import follow_file
+from tokenrank.models.gguf_tensors import check_all_tensors_are_read
 from tokenrank.models.hub import hub_answers
 from tokenrank.models.lengths import check_asked, check_table, readable_tokens
 from tokenrank.models.load_errors import advice
@@ -33,6 +36,7 @@ class Pretrained:
     device: str = "auto"
     device_map: str | None = None  # "auto" spreads the layers over all devices; then ``device`` is not used
     max_tokens: int | None = None  # the model reads, prompt and answer together; None: what its config says
+    template: dict[str, Any] | None = field(default=None, kw_only=True, hash=False)  # arguments of the chat template
 
     def __post_init__(self) -> None:
         check_asked(self.max_tokens)
@@ -77,6 +81,8 @@ class Pretrained:
         """
         config: PreTrainedConfig = self._load(AutoConfig.from_pretrained)
         config._attn_implementation = None
+        if self._is_gguf():
+            self._of_file(follow_file, config)
         return config
 
     def skeleton(self) -> PreTrainedModel:
@@ -122,6 +128,8 @@ class Pretrained:
         if (snapshot := self._snapshot()) is not None:
             check_hub_files(snapshot)
         check_weights_fit(report, model.config, self.path or str(self.folder()))
+        if self._is_gguf():
+            self._of_file(check_all_tensors_are_read, model)
         return placed(model, device)
 
     def _snapshot(self) -> Path | None:
@@ -130,6 +138,13 @@ class Pretrained:
             return None
         cached = try_to_load_from_cache(self.path, "config.json", revision=self.revision)
         return Path(cached).parent if isinstance(cached, str) else None
+
+    def _of_file(self, check: Callable[[Any, Path], None], made: Any) -> None:
+        """Holds what was made of a GGUF file against the file."""
+        try:
+            check(made, user_path("model.path", self.folder()))
+        except ValueError as error:
+            raise ValueError(f"the model {self.path!r} cannot be loaded: {error}") from error
 
     def _is_gguf(self) -> bool:
         return self.folder().endswith(".gguf")

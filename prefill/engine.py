@@ -91,12 +91,14 @@ class Engine(ABC):
     """A way to run a prompt on some of its tokens. Its fields are its config; a heuristic ranks the tokens."""
 
     kind: ClassVar[str]  # the engine's name in tables
+    least_window: ClassVar[int] = 1  # the answer is read from the prompt's last token, so it is kept
 
     window: int = 8  # tokens at the end of the prompt that are always kept
 
     def __post_init__(self) -> None:
-        if self.window < 1:
-            raise ValueError(f"window is {self.window}, must be at least 1 token: the answer is read from the last one")
+        if self.window < self.least_window:
+            least = "1 token: the answer is read from the last one" if self.least_window else "0"
+            raise ValueError(f"window is {self.window}, must be at least {least}")
 
     def resolved(self, heuristic: Heuristic, layers: ModelLayers) -> Self:  # noqa: ARG002
         """The same engine with every null setting filled in, for this heuristic and a model with these layers.

@@ -20,7 +20,12 @@ def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) 
     """
     of = kind(tables) if ours else None
     of_accuracy = _means_over(tables) if of == ACCURACY else []
-    return [*of_accuracy, *_failed_everywhere(tables), _failed_prompts(tables, of), *_half_a_run(tables, environment)]
+    failed = [
+        *_failed_everywhere(tables),
+        *(_failed_metrics(tables) if of == RANKING else []),
+        _failed_prompts(tables, of),
+    ]
+    return [*of_accuracy, *failed, *_half_a_run(tables, environment)]
 
 
 def _means_over(tables: Tables) -> list[str]:
@@ -66,10 +71,25 @@ def _failed_everywhere(tables: Tables) -> list[str]:
     return [f"every run failed, see runs.parquet: {', '.join(silent)}"] if silent else []
 
 
+def _failed_metrics(tables: Tables) -> list[str]:
+    """Which metrics failed on prompts that were ranked, and why; the first of the sentences where prompts differ."""
+    lost = tables.samples[_ranked_in_part(tables)]
+    if lost.empty:
+        return []
+    return [f"{_prompts(len(lost))} without some values, see samples.parquet: {lost['error'].iloc[0]}"]
+
+
+def _ranked_in_part(tables: Tables) -> pd.Series:
+    """Whether some metrics of a prompt failed and others did not, for each row of the samples."""
+    return (tables.samples["status"] != "ok") & tables.samples["id"].isin(set(tables.metrics["sample"]))
+
+
 def _failed_prompts(tables: Tables, of: str | None) -> str:
     """How many prompts are complete, and how many are not."""
     samples, runs = tables.samples, tables.runs
     lost = set(samples.loc[samples["status"] != "ok", "id"]) | set(runs.loc[runs["status"] != "ok", "sample"])
+    if of == RANKING:
+        lost -= set(samples.loc[_ranked_in_part(tables), "id"])
     failed, whole = len(lost), _prompts(len(samples) - len(lost))
     nothing = f"{_prompts(failed)} failed, see samples.parquet"
     return {

@@ -25,7 +25,7 @@ from tests.sweep.building import MODEL_TYPES
 from tests.sweep.pool import in_processes
 from tests.sweep.rows import rows_of
 from tests.sweep.table import tables
-from tests.sweep.verdicts import NOT_MADE, TRACEBACK, Row, Verdict
+from tests.sweep.verdicts import TRACEBACK, Row, Verdict
 
 SECONDS, GIGABYTES = 120, 16  # of a class, at most
 
@@ -47,7 +47,9 @@ def main() -> int:
             print(_printed(row), flush=True)
     rows = [row for model_type in chosen for row in found[model_type]]
     bad = [row for row in rows if row.bad]
-    print(f"{len(chosen)} classes, {len(rows)} rows, {len(bad)} of them wrong or with an error (transformers {transformers.__version__})")
+    print(
+        f"{len(chosen)} classes, {len(rows)} rows, {len(bad)} of them wrong or with an error (transformers {transformers.__version__})"
+    )
     if arguments.table:
         Path(arguments.table).write_text(tables(rows) + "\n", encoding="utf-8")
     return int(bool(bad))

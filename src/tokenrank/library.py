@@ -59,6 +59,7 @@ def rank(
     *,
     answers: str | Sequence[str] | None = None,
     chat_template: bool = False,
+    template: Mapping[str, Any] | None = None,
     max_new_tokens: int = 64,
     metrics: str | Sequence[str] = ("recall", "spearman"),
     k: Sequence[float] = (5, 10, 20, 40),
@@ -77,6 +78,7 @@ def rank(
         oracle: gives the truth; None: ``AttentionOracle()``.
         answers: texts, one per prompt, used instead of answers that the model generates.
         chat_template: texts are messages of a user, to which the model's chat template is applied; otherwise they are final.
+        template: arguments of the chat template, as ``{"enable_thinking": False}``.
         max_new_tokens: of the answer to a text; a prompt of a task has its own.
         metrics: names of files in configs/metric.
         k: percent of the ranked tokens, for the metrics that take a k.
@@ -94,11 +96,11 @@ def rank(
         raise ValueError(f"heuristics is {heuristics!r}, must be a mapping with at least one, as in {{'claa': CLAA()}}")
     check_percentages("k", list(k))
     check_whole("window", window, 0)
-    asked = prompts_of(tokenizer, prompts, max_new_tokens, chat_template=chat_template)
+    asked = prompts_of(tokenizer, prompts, max_new_tokens, chat_template=chat_template, template=template)
     fed = answers_of(tokenizer, asked, answers)
     check_readable(model, asked, fed, max_tokens)
     formulas = {name: metric_named(name) for name in several(metrics)}
-    layers = layers_of(model)
+    layers = layers_of(model, asked)
     rankers = {name: each for name, each in heuristics.items() if not isinstance(each, Bound)}
     for name, heuristic in rankers.items():
         with naming(f"heuristic {name}"):
@@ -123,6 +125,7 @@ def answer(
     keep: float = 20,
     engine: Engine | None = None,
     chat_template: bool = False,
+    template: Mapping[str, Any] | None = None,
     max_new_tokens: int = 64,
     max_tokens: int | None = None,
 ) -> EngineAnswer:
@@ -136,6 +139,7 @@ def answer(
         keep: percent of the prompt's tokens that are kept.
         engine: how the kept tokens are run; None: the heuristic's own in configs/prefill/default.yaml, as the command uses.
         chat_template: the text is a message of a user, to which the model's chat template is applied; otherwise it is final.
+        template: arguments of the chat template, as ``{"enable_thinking": False}``.
         max_new_tokens: of the answer to a text; a prompt of a task has its own.
         max_tokens: the model reads, prompt and answer together; None: what its config says.
 
@@ -145,9 +149,9 @@ def answer(
     """
     if not 0 < keep <= 100:
         raise ValueError(f"keep is {keep:g}, must be above 0 and at most 100 percent")
-    (asked,) = prompts_of(tokenizer, prompt, max_new_tokens, chat_template=chat_template)
+    (asked,) = prompts_of(tokenizer, prompt, max_new_tokens, chat_template=chat_template, template=template)
     check_readable(model, [asked], [None], max_tokens)
-    layers, tokens = layers_of(model), len(asked.input_ids)
+    layers, tokens = layers_of(model, [asked]), len(asked.input_ids)
     if heuristic is None:
         if engine is not None and not isinstance(engine, Full):
             raise ValueError(f"heuristic is None, and the engine {engine.kind} needs one")

@@ -58,6 +58,14 @@ def test_with_a_setting_of_the_generation_config_the_answer_is_generates_own(nam
     assert read(model, prompt(), lambda _: None, max_new_tokens=ANSWER).answer_ids.tolist() == wanted
 
 
+@pytest.mark.parametrize("penalty", [1.0, 1.3, 3.0])
+def test_logits_of_half_precision_are_processed_in_float32_as_generate_does(penalty: float) -> None:
+    model = with_settings(repetition_penalty=penalty).to(torch.bfloat16)  # type: ignore[arg-type]
+    wanted = generated(model)
+    assert read(model, prompt(), lambda _: None, max_new_tokens=ANSWER).answer_ids.tolist() == wanted
+    assert prefilled(model, "full", TOKENS).answer(ANSWER) == wanted
+
+
 @pytest.mark.parametrize("name", NOT_APPLIED)
 def test_settings_that_change_no_greedy_answer_change_ours_neither(name: str) -> None:
     model = with_settings(**NOT_APPLIED[name])

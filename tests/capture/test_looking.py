@@ -55,12 +55,13 @@ def test_the_second_look_is_longer_than_what_limits_a_query(
     assert lengths_seen(model, tokens) == lengths - {1}
 
 
-def test_a_model_that_has_passed_is_looked_at_again_for_longer_prompts_only() -> None:
+def test_a_model_that_has_passed_is_looked_at_again_only_if_a_longer_look_is_needed() -> None:
     model = tiny_of("mistral (window)")
     assert lengths_seen(model, 12)
     assert not lengths_seen(model, 12)
     assert not lengths_seen(model, 7)
     assert lengths_seen(model, 40)
+    assert not lengths_seen(model, 100)  # no further window is passed
 
 
 def disturbed(model: PreTrainedModel, name: str) -> PreTrainedModel:

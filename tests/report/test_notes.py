@@ -66,6 +66,15 @@ def test_prompts_without_a_grade_are_counted_apart() -> None:
     assert notes(ungraded, {})[0].startswith("accuracy is over 0 of these 12 prompts")
 
 
+def test_prompts_that_lack_a_metric_are_ranked_and_the_metric_is_named() -> None:
+    rows = [at_layer("a", "claa", 0, "recall", 10.0, 0.5), at_layer("b", "claa", 0, "recall", 10.0, 0.5)]
+    why = "metric kendall of claa: ZeroDivisionError: division by zero"
+    samples = [{"id": "a", "status": "failed", "error": why}, {"id": "b", "status": "ok"}]
+    found = ranked(rows, samples=[*samples, {"id": "c", "status": "failed", "error": "no room"}])
+    said = [f"1 prompt without some values, see samples.parquet: {why}", "2 prompts ranked, 1 failed"]
+    assert notes(found, {}) == said
+
+
 @pytest.mark.parametrize(("units", "said"), [(60, ["half a run: 12 of 60 units are done"]), (12, []), (None, [])])
 def test_a_run_that_is_not_finished_says_so(units: int | None, said: list[str]) -> None:
     environment = {} if units is None else {"units": [f"unit {number}" for number in range(units)]}

@@ -7,9 +7,7 @@ Fields = dict[str, Any]
 _ASSISTANT: Fields = {"hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": 0, "num_kv_shared_layers": 4}
 _QSA: Fields = {"indexer_kv_heads": 1, "indexer_compress_ratio": 4, "layer_types": None}
 
-EVERY_OTHER: Fields = {
-    "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"]
-}
+EVERY_OTHER: Fields = {"layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"]}
 
 OVERRIDES: dict[str, Fields] = {
     "bamba": {"attn_layer_indices": [1, 3]},
@@ -52,7 +50,11 @@ OVERRIDES: dict[str, Fields] = {
     "reformer": {"axial_pos_embds": False, "local_attn_chunk_length": 8, "lsh_attn_chunk_length": 8},
     "xlstm": {"hidden_size": 128, "qk_dim_factor": 1.0, "chunk_size": 64},
     "xmod": {"default_language": "en_XX"},
-    "zamba": {"attention_hidden_size": 64, "attention_head_dim": 16, "layers_block_type": ["linear_attention", "hybrid", "linear_attention", "hybrid"]},
+    "zamba": {
+        "attention_hidden_size": 64,
+        "attention_head_dim": 16,
+        "layers_block_type": ["linear_attention", "hybrid", "linear_attention", "hybrid"],
+    },
     "zamba2": {"layers_block_type": ["linear_attention", "hybrid", "linear_attention", "hybrid"]},
     "zaya": {"num_experts_per_tok": 1, "layer_types": ["hybrid", "hybrid_sliding", "hybrid", "hybrid_sliding"]},
 }

@@ -14,7 +14,9 @@ from tokenrank.capture.reading import read
 
 PROMPT, ANSWER = 40, 6  # tokens
 TOLERANCE = 1e-4  # of an attention weight
-EVEN = 1.2 / PROMPT  # no weight of a prompt's last query above this: attention is too even for the check to mean anything
+EVEN = (
+    1.2 / PROMPT
+)  # no weight of a prompt's last query above this: attention is too even for the check to mean anything
 
 
 def prompt(tokens: int = PROMPT) -> Tensor:

@@ -1,6 +1,7 @@
 """All rows of a decoder class: its tiny config, its variants, its scaled positions."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -62,7 +63,8 @@ def row_of(model_type: str, variant: str = "", **settings: Any) -> Row:
         row.reading = judge(reading)
     if row.reading.word == EXACT and not variant.startswith(SAME_FOR_ALL_LENGTHS):
         for name in ENGINES:
-            row.engines[name] = judge(lambda name=name: engine_fault(name, model, eager, prompt()))
+            fresh = tiny_model(model_type, "eager", **settings)
+            row.engines[name] = judge(partial(engine_fault, name, model, fresh, prompt(), by_hand=bool(variant)))
     if not variant:
         row.acting = _acting(model_type, plain)
     return row

@@ -50,7 +50,9 @@ def said(eager: PreTrainedModel, ids: Tensor, answer_tokens: int, numbers: Seque
         for place in range(len(numbers))
     ]
     answer = output.sequences[0, len(ids) :]
-    return Said(answer.tolist(), prompt, with_sinks(eager, torch.cat([ids, answer[:-1]]), ahead, one_by_one=answer_tokens - 1))
+    return Said(
+        answer.tolist(), prompt, with_sinks(eager, torch.cat([ids, answer[:-1]]), ahead, one_by_one=answer_tokens - 1)
+    )
 
 
 def _output(model: PreTrainedModel, ids: Tensor, answer_tokens: int, **settings: Any) -> Any:

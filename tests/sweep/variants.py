@@ -8,7 +8,10 @@ from tests.sweep.overrides import EVERY_OTHER
 from tests.sweep.readings import ANSWER, PROMPT
 
 Fields = dict[str, Any]
-BELOW, BETWEEN = PROMPT * 3 // 5, PROMPT + ANSWER // 2  # original lengths, in tokens: passed by the prompt, by the answer
+BELOW, BETWEEN = (
+    PROMPT * 3 // 5,
+    PROMPT + ANSWER // 2,
+)  # original lengths, in tokens: passed by the prompt, by the answer
 ROPE: dict[str, tuple[Fields, int]] = {  # name -> rope parameters, original length
     "linear": ({"rope_type": "linear", "factor": 4.0}, 512),
     "yarn": ({"rope_type": "yarn", "factor": 4.0}, BELOW),
@@ -52,6 +55,8 @@ def rope_variants(model: PreTrainedModel) -> dict[str, Fields]:
     for name, (scaling, length) in ROPE.items():
         scaled = scaling if name == "linear" else scaling | {"original_max_position_embeddings": length}
         found[name] = {"rope_parameters": _scaled(own, scaled, pairs)}
+        if text.model_type == "phimoe" and scaling["rope_type"] == "longrope":
+            found[name]["rope_parameters"] |= {"short_mscale": 1.0, "long_mscale": 1.2}
         if scaling["rope_type"] == "dynamic":  # goes by this
             found[name]["max_position_embeddings"] = length
         if hasattr(text, "original_max_position_embeddings"):  # phi3 goes by this in generate()

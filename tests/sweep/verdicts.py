@@ -29,7 +29,9 @@ class Row:
     class_name: str
     reading: Verdict  # of attention and answer
     engines: dict[str, Verdict] = field(default_factory=dict)  # where the reading is exact
-    acting: dict[str, bool] = field(default_factory=dict)  # windows and top-k of the config -> whether they change logits
+    acting: dict[str, bool] = field(
+        default_factory=dict
+    )  # windows and top-k of the config -> whether they change logits
     deviation: float = float("nan")  # largest difference of an attention weight
 
     @property
