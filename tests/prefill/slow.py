@@ -34,6 +34,26 @@ class Hidden:
 
 
 @torch.inference_mode()
+def cache_heads(model: PreTrainedModel) -> list[int]:
+    """Heads that the model's own cache has in each layer; fewer than key heads with latent attention."""
+    caches: Any = model(input_ids=torch.tensor([[3, 4]]), use_cache=True).past_key_values
+    caches = getattr(caches, "self_attention_cache", caches)
+    return [0 if getattr(layer, "keys", None) is None else int(layer.keys.shape[1]) for layer in caches.layers]
+
+
+def for_all_key_heads(scores: Tensor, heads: int) -> list[Tensor]:
+    """Scores of each key head, where a token stays for all key heads of a cache's head or for none: the mean of these.
+
+    Args:
+        scores: (key heads, tokens).
+        heads: of the cache.
+    """
+    size = len(scores) // heads
+    groups = [scores[first : first + size].sum(dim=0) / size for first in range(0, len(scores), size)]
+    return [group for group in groups for _ in range(size)]
+
+
+@torch.inference_mode()
 def masked_logits(model: PreTrainedModel, ids: Tensor, answer: list[int], hidden: Hidden) -> Tensor:
     """(answer tokens, vocabulary): what the model says at the prompt's end and after each answer token but the last."""
     model_layers(model)

@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
-from tests.prefill.slow import Hidden, masked_logits
+from tests.prefill.slow import Hidden, cache_heads, for_all_key_heads, masked_logits
 from tests.sweep.truths import generated
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.inspection import model_layers
@@ -18,13 +18,14 @@ from tokenrank.heuristics.gemfilter import GemFilter
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.speculative import Speculative
 from tokenrank.prefill.draft import Draft
-from tokenrank.prefill.engine import Engine, Job, Prefilled
+from tokenrank.prefill.engine import Engine, Full, Job, Prefilled
 from tokenrank.prefill.layerwise import Layerwise
 from tokenrank.prefill.restart import Restart
 
 KEPT, ANSWER, WINDOW = 12, 4, 4
 TOLERANCE = 1e-3  # of a logit
 ENGINES: dict[str, tuple[Engine, Heuristic]] = {
+    "full": (Full(), FastKV(window=WINDOW)),
     "claa": (Layerwise(window=WINDOW), CLAA(window=WINDOW, n=2)),
     "fastkv": (Layerwise(window=WINDOW), FastKV(window=WINDOW)),
     "gemfilter": (Restart(window=WINDOW), GemFilter()),
@@ -32,7 +33,7 @@ ENGINES: dict[str, tuple[Engine, Heuristic]] = {
 }
 
 
-def engine_fault(name: str, model: PreTrainedModel, eager: PreTrainedModel, ids: Tensor) -> str:
+def engine_fault(name: str, model: PreTrainedModel, eager: PreTrainedModel, ids: Tensor, *, by_hand: bool) -> str:
     """What is wrong with an engine's answer; nothing if it is that of the slow version.
 
     Args:
@@ -40,12 +41,16 @@ def engine_fault(name: str, model: PreTrainedModel, eager: PreTrainedModel, ids:
         model: to be watched.
         eager: an untouched copy of it with eager attention.
         ids: (tokens,) the prompt.
+        by_hand: the first logits alone are compared, where no single pass over prompt and answer gives what decoding does.
     """
     engine, heuristic = ENGINES[name]
     layers = model_layers(model)
     engine = engine.resolved(heuristic, layers)
     done = engine.prefill(Job(model, heuristic, ids, KEPT, answer_tokens=ANSWER))
     answer, logits = _answered(done)
+    if isinstance(engine, Full):
+        wanted = generated(eager, ids, ANSWER)
+        return "" if answer == wanted else f"the answer is {answer}, generate() says {wanted}"
     if isinstance(engine, Restart):
         wanted = generated(eager, ids[done.kept], ANSWER)
         return "" if answer == wanted else f"the answer is {answer}, that of the kept tokens alone {wanted}"
@@ -54,10 +59,10 @@ def engine_fault(name: str, model: PreTrainedModel, eager: PreTrainedModel, ids:
     else:
         assert isinstance(engine, Layerwise)
         select = engine.select_layer if engine.select_layer is not None else -1
-        places, cached = _layerwise(model, ids, heuristic, select)
+        places, cached = _layerwise(model, eager, ids, heuristic, select)
     if done.kept.tolist() != places:
         return f"kept are {done.kept.tolist()}, must be {places}"
-    if _only_attention(model):
+    if _only_attention(model) and not by_hand:
         wanted_logits = masked_logits(model, ids, answer, Hidden(len(ids), {select: places}, cached))
         far = float((wanted_logits - logits).abs().max())
     else:
@@ -89,16 +94,18 @@ def _best(scores: Tensor) -> list[int]:
 
 
 def _layerwise(
-    model: PreTrainedModel, ids: Tensor, heuristic: Heuristic, select: int
+    model: PreTrainedModel, eager: PreTrainedModel, ids: Tensor, heuristic: Heuristic, select: int
 ) -> tuple[list[int], dict[int, list[list[int]]]]:
     """What the layerwise engine should keep, from the layers of an ordinary reading."""
     rows: list[Tensor] = []
     cached: dict[int, list[list[int]]] = {}
+    heads = cache_heads(eager)
 
     def visit(layer: Any) -> None:
         if layer.index <= select:
             rows.append(heuristic.score(layer))
-            cached[layer.index] = [_best(row) for row in heuristic.score_heads(layer)]
+            scores = for_all_key_heads(heuristic.score_heads(layer), heads[layer.index])
+            cached[layer.index] = [_best(row) for row in scores]
 
     read(model, ids, visit, max_new_tokens=1, needs=heuristic.needs)
     return _best(heuristic.combine(torch.stack(rows))[-1]), cached

@@ -19,6 +19,7 @@ OVERRIDES: dict[str, Fields] = {
         "attn_config": {"rope_theta": 1e4, "kv_n_heads": 2, "clip_qkv": 8},
         "ffn_config": {"hidden_size": 32, "ffn_hidden_size": 48, "moe_top_k": 2},
     },
+    "doge": {"sliding_window": None},
     "dots1": {"n_shared_experts": 1},
     "dots3_note_vision_encoder": {"adapter_in_dim": 32, "adapter_out_dim": 32, "adapter_merge_size": 2},
     "dots3_note_audio_encoder": {"adapter_input_size": 32, "adapter_out_dim": 32},

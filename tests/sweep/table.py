@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from tests.sweep.engines import ENGINES
 from tests.sweep.variants import ROPE
 from tests.sweep.verdicts import EXACT, NOT_MADE, REFUSED, Row, Verdict
 
-HEAD = "| model type | class | reading and answer | claa, fastkv | gemfilter | speculative | sees at most |\n|---|---|---|---|---|---|---|"
+HEAD = "| model type | class | reading and answer | full | claa, fastkv | gemfilter | speculative | sees at most |\n|---|---|---|---|---|---|---|---|"
 
 
 def tables(rows: Sequence[Row]) -> str:
@@ -21,13 +22,11 @@ def tables(rows: Sequence[Row]) -> str:
 
 def _line(row: Row, sentences: dict[str, int]) -> str:
     name = row.model_type + (f", {row.variant}" if row.variant else "")
-    claa, fastkv, gemfilter, speculative = (
-        _cell(row, row.engines.get(engine), sentences) for engine in ("claa", "fastkv", "gemfilter", "speculative")
-    )
+    full, claa, fastkv, gemfilter, speculative = (_cell(row, row.engines.get(name), sentences) for name in ENGINES)
     layerwise = claa if claa == fastkv else f"{claa}; {fastkv}"
     acting = ", ".join(f"{setting}{'' if acts else ' (no effect)'}" for setting, acts in row.acting.items())
     reading = _cell(row, row.reading, sentences)
-    return f"| {name} | {row.class_name} | {reading} | {layerwise} | {gemfilter} | {speculative} | {acting} |"
+    return f"| {name} | {row.class_name} | {reading} | {full} | {layerwise} | {gemfilter} | {speculative} | {acting} |"
 
 
 def _cell(row: Row, verdict: Verdict | None, sentences: dict[str, int]) -> str:

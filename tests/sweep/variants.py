@@ -55,6 +55,8 @@ def rope_variants(model: PreTrainedModel) -> dict[str, Fields]:
     for name, (scaling, length) in ROPE.items():
         scaled = scaling if name == "linear" else scaling | {"original_max_position_embeddings": length}
         found[name] = {"rope_parameters": _scaled(own, scaled, pairs)}
+        if text.model_type == "phimoe" and scaling["rope_type"] == "longrope":
+            found[name]["rope_parameters"] |= {"short_mscale": 1.0, "long_mscale": 1.2}
         if scaling["rope_type"] == "dynamic":  # goes by this
             found[name]["max_position_embeddings"] = length
         if hasattr(text, "original_max_position_embeddings"):  # phi3 goes by this in generate()
