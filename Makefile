@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: install demo test check conformance wheel bench clean
+.PHONY: install demo test check conformance kvpress wheel bench clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -33,6 +33,12 @@ check: install
 # Against the outputs of the paper's authors, where they are there (see tests/test_conformance*.py).
 conformance: install
 	$(PY) -m pytest -m conformance tests/test_conformance.py tests/test_conformance_prefill.py
+
+# kvpress in a folder of its own, installed by the line of docs/kvpress.md, and its scorers against kvpress's own.
+kvpress: install
+	$(PY) -m $$(grep -m 1 '^pip install --no-deps kvpress' docs/kvpress.md) --quiet --upgrade --target $(VENV)/kvpress
+	PYTHONPATH=$(VENV)/kvpress $(PY) -c 'import kvpress'
+	PYTHONPATH=$(VENV)/kvpress $(PY) -m pytest tests/heuristics/test_kvpress.py
 
 # The wheel in a fresh environment and an unrelated folder; INTERPRETERS="python3.12 python3.13" tries others.
 wheel: install

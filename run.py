@@ -69,7 +69,7 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     from tokenrank.planning.replay import replayable
     from tokenrank.report.evaluation_report import EvaluationReport
     from tokenrank.report.logger import Logger
-    from tokenrank.work.environment import environment
+    from tokenrank.work.environment import environment, model_facts
     from tokenrank.work.loading import load_model
     from tokenrank.work.loop import layer_record
 
@@ -85,6 +85,7 @@ def run(config: DictConfig, folder: RunFolder) -> None:
             except Exception as error:  # whatever it is: nothing was written yet, and the input is what is wrong
                 raise BadInput(one_sentence(error)) from error
             known = {"layers": layer_record(plan), "units": [unit.name for unit in plan.units]}
+            known |= model_facts(plan.source, model)
             folder.begin(environment(model.device, plan.config.seed) | known, replayable(plan.config))
             with messages_to(folder.log):
                 failed = carry_out(plan, model, logger, folder)

@@ -15,8 +15,11 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
-Visitor = Callable[[nn.Module, Tensor, Tensor, Tensor, dict[str, Any]], None]  # module, query, key, value, rules
-Masker = Callable[[nn.Module, Tensor, Tensor, Tensor | None, dict[str, Any]], Tensor | None]  # the model's mask -> ours
+from tokenrank.capture.model_masks import noted
+from tokenrank.capture.rules import AttentionRules, rules_of
+
+Visitor = Callable[[nn.Module, Tensor, Tensor, Tensor, AttentionRules], None]  # module, query, key, value, rules
+Masker = Callable[[nn.Module, Tensor, Tensor, AttentionRules], Tensor | None]  # module, query, key, rules -> mask
 Attention = Callable[..., tuple[Tensor, Tensor | None]]
 
 FUSED = "tokenrank_fused"  # a name with "flash", "/" or the fused kernel's own name in it would be parsed
@@ -59,8 +62,21 @@ def watch(model: PreTrainedModel) -> None:
     model.set_attn_implementation(ROUTES[implementation])
 
 
-def _watched(delegate: Callable[[nn.Module], Attention]) -> Attention:
-    """The attention function ``delegate(module)``, before which the visitor is called, if there is one."""
+def own_function(route: str, module: nn.Module) -> Attention:
+    """The attention function that a module's own implementation calls.
+
+    Args:
+        route: FUSED or EAGER.
+        module: an attention module. The eager function is that of its own file: architectures differ in it (soft-cap, sinks).
+    """
+    if route == FUSED:
+        return sdpa_attention_forward
+    attention: Attention = vars(sys.modules[type(module).__module__])["eager_attention_forward"]
+    return attention
+
+
+def _watched(route: str) -> Attention:
+    """The route's attention function, before which the visitor is called, if there is one."""
 
     def attention(
         module: nn.Module,
@@ -73,22 +89,18 @@ def _watched(delegate: Callable[[nn.Module], Attention]) -> Attention:
         mask_by: Masker | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
-        if on_attention is not None:
-            on_attention(module, query, key, value, kwargs)
-        if mask_by is not None:
-            attention_mask = mask_by(module, query, key, attention_mask, kwargs)
-        return delegate(module)(module, query, key, value, attention_mask, dropout=dropout, **kwargs)
+        if on_attention is not None or mask_by is not None:
+            rules = rules_of(module, attention_mask, kwargs)
+            if on_attention is not None:
+                on_attention(module, query, key, value, rules)
+            if mask_by is not None:
+                attention_mask = mask_by(module, query, key, rules)
+        return own_function(route, module)(module, query, key, value, attention_mask, dropout=dropout, **kwargs)
 
     return attention
 
 
-def _eager_attention_of(module: nn.Module) -> Attention:
-    """The eager attention function of the module's own file: architectures differ in it (soft-cap, sinks)."""
-    attention: Attention = vars(sys.modules[type(module).__module__])["eager_attention_forward"]
-    return attention
-
-
-AttentionInterface.register(FUSED, _watched(lambda _: sdpa_attention_forward))
-AttentionMaskInterface.register(FUSED, sdpa_mask)
-AttentionInterface.register(EAGER, _watched(_eager_attention_of))
-AttentionMaskInterface.register(EAGER, eager_mask)
+AttentionInterface.register(FUSED, _watched(FUSED))
+AttentionMaskInterface.register(FUSED, noted(sdpa_mask))
+AttentionInterface.register(EAGER, _watched(EAGER))
+AttentionMaskInterface.register(EAGER, noted(eager_mask))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tokenrank.capture.layer import AttentionCall, AttentionLayer
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.rules import AttentionRules, NotCaptured, layer_number
 
 
 class ModuleCalls:
@@ -45,7 +46,7 @@ def captured_layer(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    rules: dict[str, Any],
+    rules: AttentionRules,
     *,
     needs: Needs = NOTHING,
     call: AttentionCall | None = None,
@@ -59,20 +60,29 @@ def captured_layer(
         query: (1, heads, tokens, dim).
         key: (1, kv_heads, tokens, dim).
         value: (1, kv_heads, tokens, value dim).
-        rules: the other arguments of the attention function: scaling, softcap, sliding_window, s_aux.
+        rules: of the call.
         needs: what is read of the layer beyond queries and keys.
         call: of the module, if it was recorded.
         positions: (tokens,) of the tokens, if they are not 0, 1, 2, ...
+
+    Raises:
+        NotCaptured: the module has no layer number, or there is not one query and one key for each token.
     """
+    index = layer_number(module)
+    if query.shape[2] != len(input_ids) or key.shape[2] != len(input_ids):
+        raise NotCaptured(
+            f"layer {index} has {query.shape[2]} queries and {key.shape[2]} keys for {len(input_ids)} tokens, must have as many: "
+            "its attention is not to single tokens"
+        )
     return AttentionLayer(
-        index=int(module.layer_idx),  # type: ignore[arg-type]
+        index=index,
         queries=query[0],
         keys=key[0],  # a view of the cache, so it costs nothing to keep
-        scale=float(rules["scaling"]),
+        scale=rules.scaling,
         input_ids=input_ids,
-        softcap=rules.get("softcap"),
-        sliding_window=rules.get("sliding_window"),
-        sinks=rules.get("s_aux"),
+        softcap=rules.softcap,
+        sliding_window=rules.sliding_window,
+        sinks=rules.sinks,
         values=value[0] if needs.values else None,
         positions=positions,
         call=call,

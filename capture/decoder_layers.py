@@ -28,5 +28,5 @@ def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
 
 
 def _layer_numbers(layer: nn.Module) -> set[object]:
-    """All ``layer_idx`` of the modules inside a decoder layer."""
-    return {module.layer_idx for module in layer.modules() if hasattr(module, "layer_idx")}
+    """All ``layer_idx`` of the modules inside a decoder layer; None, which some modules have, is no number."""
+    return {module.layer_idx for module in layer.modules() if getattr(module, "layer_idx", None) is not None}

@@ -1,10 +1,12 @@
 """Largest difference between captured attention and the model's own, for tests and for docs/architectures.md."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers.cache_utils import DynamicCache
 
 from tokenrank.capture.layer import AttentionLayer
 
@@ -21,7 +23,50 @@ def own_attention(eager: PreTrainedModel, ids: Tensor) -> list[Tensor]:
         (heads, tokens, tokens) for each attention layer, in order.
     """
     output = eager(input_ids=ids[None], output_attentions=True)
-    return [rows[0] for rows in output.attentions if rows is not None]
+    rows = [each[0] for each in output.attentions if each is not None]
+    return with_sinks(eager, ids, rows)
+
+
+@torch.inference_mode()
+def with_sinks(eager: PreTrainedModel, ids: Tensor, rows: list[Tensor], *, one_by_one: int = 0) -> list[Tensor]:
+    """Attention weights with the sink's share taken out, for models that scale the layer's output instead (granite_swa).
+
+    What a sink leaves of a query's attention is what the layer gives where all values are 1: each such layer is run so.
+
+    Args:
+        eager: a model with eager attention; untouched afterwards.
+        ids: (tokens,) int64.
+        rows: (heads, queries, keys) of each layer; the queries are the last ones of ids.
+        one_by_one: so many of the last tokens are decoded, as an answer is; the others are read in one pass.
+
+    Returns:
+        The rows; those of a layer with ``sinks``, whose weights all sum to 1, times what its sink leaves.
+    """
+    layers = [module for module in eager.modules() if hasattr(module, "sinks") and hasattr(module, "v_proj")]
+    if len(layers) != len(rows) or not all(torch.allclose(each.sum(-1), torch.ones(())) for each in rows):
+        return rows
+    splits = tuple(range(len(ids) - one_by_one, len(ids)))
+    return [
+        each * _left(eager, layer, ids.tensor_split(splits), each) for layer, each in zip(layers, rows, strict=True)
+    ]
+
+
+def _left(eager: PreTrainedModel, layer: Any, passes: Sequence[Tensor], rows: Tensor) -> Tensor:
+    """(heads, queries, 1) in [0, 1]: what a layer's sink leaves of the attention of the last queries."""
+    outputs: list[Tensor] = []
+    handles = [
+        layer.v_proj.register_forward_hook(lambda _module, _given, values: torch.ones_like(values)),
+        layer.o_proj.register_forward_pre_hook(lambda _module, given: outputs.append(given[0][0])),
+    ]
+    cache = DynamicCache()
+    try:
+        for ids in passes:
+            eager(input_ids=ids[None], past_key_values=cache, use_cache=True)
+    finally:
+        for handle in handles:
+            handle.remove()
+    heads, queries = rows.shape[:2]
+    return torch.cat(outputs).unflatten(-1, (heads, -1))[-queries:, :, 0].T[..., None]
 
 
 def over_prompt(rows: Tensor, tokens: int, *, has_sink: bool) -> Tensor:

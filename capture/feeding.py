@@ -1,7 +1,6 @@
-"""Feeding tokens to a model, and greedy decoding."""
+"""Feeding tokens to a model; which tokens end an answer."""
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -50,25 +49,6 @@ def last_logits(model: PreTrainedModel, ids: Tensor, positions: Tensor, cache: C
     )
     logits: Tensor = output.logits[0, -1]
     return logits
-
-
-def greedy(feed: Callable[[Tensor, int], int], first: int, start: int, limit: int, ends: set[int]) -> list[int]:
-    """A greedy answer, decoded token by token.
-
-    Args:
-        feed: (ids, position of the first) -> the next token.
-        first: the answer's first token.
-        start: its position.
-        limit: tokens of the answer at most, at least 1.
-        ends: tokens that end the answer.
-
-    Returns:
-        The answer's tokens, the one that ended it included; the last token is never fed.
-    """
-    answer = [first]
-    while len(answer) < limit and answer[-1] not in ends:
-        answer.append(feed(torch.tensor(answer[-1:]), start + len(answer) - 1))
-    return answer
 
 
 def end_tokens(model: PreTrainedModel) -> set[int]:

@@ -1,17 +1,18 @@
 """A prefill that stops at one layer."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tokenrank.capture.attention import watch
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.feeding import input_device, last_logits
+from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.rules import AttentionRules
 
 
 class _Stop(Exception):
@@ -38,12 +39,13 @@ def read_up_to(
     Raises:
         ValueError: the model has no such attention layer, or cannot be captured (see ``watch``).
     """
-    watch(model)
+    model_layers(model)
     device = input_device(model)
-    ids, calls = input_ids.to(device), ModuleCalls()
+    ids, calls, masks = input_ids.to(device), ModuleCalls(), MaskCheck(model)
 
-    def seen(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: dict[str, Any]) -> None:
+    def seen(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: AttentionRules) -> None:
         layer = captured_layer(ids, module, query, key, value, rules, needs=needs, call=calls.take(module, value))
+        masks.add(layer.index, query, key, rules)
         visit(layer)
         if layer.index == last:
             raise _Stop
@@ -52,5 +54,5 @@ def read_up_to(
         with calls.recorded(model, needs):
             last_logits(model, ids, torch.arange(len(ids), device=device), None, on_attention=seen)
     except _Stop:
-        return
+        return masks.finish()
     raise ValueError(f"{type(model).__name__} has no attention layer {last}")

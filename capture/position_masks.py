@@ -84,15 +84,13 @@ def as_mask(visible: Tensor | None, query: Tensor, *, fused: bool) -> Tensor | N
 
     Returns:
         (1, heads or 1, queries, keys): bool for the fused function, for the eager one 0 or the dtype's lowest value, to be added
-        to the logits. None where the function needs no mask.
+        to the logits. None where the fused function needs no mask; some eager functions insist on one.
     """
     if fused:
         return None if visible is None else visible[None]
     if visible is None:
         rows = query.shape[2]
-        if rows == 1:
-            return None
-        visible = torch.ones(1, rows, rows, dtype=torch.bool, device=query.device).tril()
+        visible = torch.ones(1, rows, rows, dtype=torch.bool, device=query.device).tril()  # (1, 1, 1) serves any keys
     return torch.zeros(visible.shape, dtype=query.dtype, device=query.device).masked_fill_(
         ~visible, torch.finfo(query.dtype).min
     )[None]

@@ -7,23 +7,25 @@ layer processes), PositionedCache (what it keeps) and PositionMasks (what a quer
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tokenrank.capture.attention import FUSED, watch
+from tokenrank.capture.attention import FUSED
 from tokenrank.capture.cache import cached_heads
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.fed_tokens import FedTokens
 from tokenrank.capture.feeding import check_positions, input_device, last_logits
+from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.position_masks import PositionMasks
 from tokenrank.capture.positioned_cache import PositionedCache
 from tokenrank.capture.rope_lengths import check_answer_position, restarts_after
+from tokenrank.capture.rules import AttentionRules
 from tokenrank.capture.stopwatch import Stopwatch
 
 
@@ -69,7 +71,7 @@ class PrunedRun:
         Raises:
             ValueError: an empty prompt, or a model that cannot be watched or accepts no positions.
         """
-        watch(model)
+        model_layers(model)
         check_positions(model)
         self.model, self.device = model, input_device(model)
         self.fed = FedTokens(input_ids.to(self.device), positions)
@@ -93,12 +95,14 @@ class PrunedRun:
         Raises:
             ValueError: the visitor keeps a token that it dropped at an earlier layer.
         """
-        calls, asking = ModuleCalls(), visit is not None
+        calls, asking, masks = ModuleCalls(), visit is not None, MaskCheck(self.model)
 
-        def seen(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: dict[str, Any]) -> None:
+        def seen(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: AttentionRules) -> None:
             nonlocal asking
             call = calls.take(module, value)
-            self.kept.add(_number(module), self.fed.positions, rules.get("sliding_window"))
+            if not self.fed.gaps:  # with gaps the masks are ours
+                masks.add(_number(module), query, key, rules)
+            self.kept.add(_number(module), self.fed.positions, rules.sliding_window)
             if visit is None or not asking:
                 return
             with self.choosing:
@@ -111,16 +115,16 @@ class PrunedRun:
                 self._apply(keep, _number(module))
             asking = not keep.last
 
-        def mask_by(
-            _module: nn.Module, query: Tensor, _key: Tensor, given: Tensor | None, rules: dict[str, Any]
-        ) -> Tensor | None:
+        def mask_by(_module: nn.Module, query: Tensor, _key: Tensor, rules: AttentionRules) -> Tensor | None:
             if not self.fed.gaps:
-                return given  # the model's own
-            return self.masks.of_prompt(query, self.fed.positions, rules.get("sliding_window"))
+                return rules.mask  # the model's own
+            return self.masks.of_prompt(query, self.fed.positions, rules.sliding_window)
 
         ids, positions, cache = self.fed.all_ids, self.fed.all_positions, self.kept.cache
         with self.fed.fed_to(decoder_layers(self.model), self._dropped), calls.recorded(self.model, needs):
-            return last_logits(self.model, ids, positions, cache, on_attention=seen, mask_by=mask_by)
+            logits = last_logits(self.model, ids, positions, cache, on_attention=seen, mask_by=mask_by)
+        masks.finish()
+        return logits
 
     @torch.inference_mode()
     def decode(self, token: int, position: int) -> Tensor:
@@ -132,13 +136,11 @@ class PrunedRun:
         check_answer_position(self.model, self._read, position)
         now = torch.tensor([position], device=self.device)
 
-        def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: dict[str, Any]) -> None:
-            self.kept.add(_number(module), now, rules.get("sliding_window"))
+        def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
+            self.kept.add(_number(module), now, rules.sliding_window)
 
-        def mask_by(
-            module: nn.Module, query: Tensor, _key: Tensor, _given: Tensor | None, rules: dict[str, Any]
-        ) -> Tensor | None:
-            return self.masks.of_token(query, now, self.kept.positions(_number(module)), rules.get("sliding_window"))
+        def mask_by(module: nn.Module, query: Tensor, _key: Tensor, rules: AttentionRules) -> Tensor | None:
+            return self.masks.of_token(query, now, self.kept.positions(_number(module)), rules.sliding_window)
 
         self._last_position = now
         ids = torch.tensor([token], device=self.device)

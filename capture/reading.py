@@ -4,20 +4,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tokenrank.capture.attention import Visitor, watch
+from tokenrank.capture.attention import Visitor
 from tokenrank.capture.cache import reserved_cache
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
-from tokenrank.capture.feeding import end_tokens, greedy, input_device, last_logits
+from tokenrank.capture.decoding import Decoding, check_finite_logits, greedy
+from tokenrank.capture.feeding import input_device, last_logits
+from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.position_tables import check_in_table, position_table
 from tokenrank.capture.rope_lengths import check_answer_position, in_passes
+from tokenrank.capture.rules import AttentionRules
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,18 @@ class Reading:
 class _Recorder:
     """Turns the attention calls of one prompt and its answer into layers."""
 
-    def __init__(self, input_ids: Tensor, visit: Callable[[AttentionLayer], None], needs: Needs) -> None:
-        self.input_ids, self.visit, self.needs = input_ids, visit, needs
+    def __init__(
+        self, input_ids: Tensor, visit: Callable[[AttentionLayer], None], needs: Needs, masks: MaskCheck
+    ) -> None:
+        self.input_ids, self.visit, self.needs, self.masks = input_ids, visit, needs, masks
         self.calls = ModuleCalls()
         self.layers: dict[int, AttentionLayer] = {}  # rules and prompt keys; of the queries only the last one
         self.queries: dict[int, list[Tensor]] = {}  # (heads, new tokens, dim) each
 
-    def prefill(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: dict[str, Any]) -> None:
+    def prefill(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: AttentionRules) -> None:
         call = self.calls.take(module, value)
         layer = captured_layer(self.input_ids, module, query, key, value, rules, needs=self.needs, call=call)
+        self.masks.add(layer.index, query, key, rules)
         self.visit(layer)
         last = query[0, :, -1:].clone()  # a view would keep all queries alive
         self.layers[layer.index] = replace(
@@ -52,8 +58,11 @@ class _Recorder:
         )
         self.queries[layer.index] = [last]
 
-    def decode(self, module: nn.Module, query: Tensor, *_: Any) -> None:
-        self.queries[int(module.layer_idx)].append(query[0])  # type: ignore[arg-type]
+    def decode(self, module: nn.Module, query: Tensor, key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
+        layer = int(module.layer_idx)  # type: ignore[arg-type]
+        if len(self.queries[layer]) == 1:  # the first step: later ones have masks of the same kind
+            self.masks.add(layer, query, key, rules)
+        self.queries[layer].append(query[0])
 
     def answer_layers(self) -> list[AttentionLayer]:
         """The layers in order, each with one query per answer token."""
@@ -71,6 +80,7 @@ def read(
     max_new_tokens: int,
     answer_ids: Sequence[int] | None = None,
     needs: Needs = NOTHING,
+    decoding: Decoding | None = None,
 ) -> Reading:
     """One prefill of the prompt, then its greedy answer; ``visit`` is called with each attention layer of the prefill.
 
@@ -86,11 +96,13 @@ def read(
             model's rotary frequencies do not depend on the length.
         needs: what ``visit`` reads of a layer beyond queries and keys. At least ``needs.look_ahead`` tokens of a generated answer
             are fed, even beyond ``max_new_tokens``, unless it ends before.
+        decoding: rules of a generated answer; None: the model's own.
 
     Raises:
         ValueError: an empty prompt, ``max_new_tokens`` or an answer below one token, a model that cannot be captured (see
-            ``watch``), one without any attention layer, or an answer that cannot be followed
-            (``check_answer_position``, ``check_in_table``).
+            ``watch``), one without any attention layer, an answer that cannot be followed (``check_answer_position``,
+            ``check_in_table``), or logits that are not finite: those of every token of a generated answer, those of the first
+            and the last token of a given one.
     """
     if len(input_ids) == 0:
         raise ValueError("the prompt is empty, at least one token is needed")
@@ -98,32 +110,38 @@ def read(
         max_new_tokens = len(answer_ids)
     if max_new_tokens < 1:
         raise ValueError(f"the answer's length is {max_new_tokens} tokens, must be at least 1")
-    watch(model)
+    model_layers(model)
     device = input_device(model)
-    recorder = _Recorder(input_ids.to(device), visit, needs)
+    masks = MaskCheck(model)
+    recorder = _Recorder(input_ids.to(device), visit, needs, masks)
     limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, needs.look_ahead + 1)
     cache, table = reserved_cache(model.config, len(input_ids) + limit), position_table(model)
 
-    def feed(ids: Tensor, start: int, on_attention: Visitor) -> int:
+    def feed(ids: Tensor, start: int, on_attention: Visitor) -> Tensor:
         check_answer_position(model, len(input_ids), start + len(ids) - 1)
         check_in_table(model, table, start + len(ids))
         positions = torch.arange(start, start + len(ids), device=device)
-        return int(last_logits(model, ids.to(device), positions, cache, on_attention=on_attention).argmax())
+        return last_logits(model, ids.to(device), positions, cache, on_attention=on_attention)
 
+    rules = None if answer_ids is not None else decoding or Decoding.of(model)
     started = time.perf_counter()
     with recorder.calls.recorded(model, needs):
-        token = feed(input_ids, 0, recorder.prefill)
+        logits = feed(input_ids, 0, recorder.prefill)
     if not recorder.layers:
         raise ValueError(f"no attention layer of {type(model).__name__} was captured")
+    check_finite_logits(logits, "answer token 0")  # waits for the device: the time ends here
     first_token = time.perf_counter()
     decode = partial(feed, on_attention=recorder.decode)
-    if answer_ids is None:
-        answer = greedy(decode, token, len(input_ids), limit, end_tokens(model))
+    if rules is not None:
+        begun = rules.begin(model, input_ids, max_new_tokens)
+        answer = greedy(decode, begun, logits, len(input_ids), limit)
     else:
-        answer = list(answer_ids)
+        answer = list(answer_ids or ())
         for ids, start in in_passes(model, torch.tensor(answer[:-1]), len(input_ids)):
-            decode(ids, start)
+            logits = decode(ids, start)
+        check_finite_logits(logits, f"answer token {len(answer) - 1}")
     finished = time.perf_counter()
+    masks.finish()
     ahead, answer = recorder.answer_layers(), answer[:max_new_tokens]
     layers = [replace(layer, queries=layer.queries[:, : len(answer)]) for layer in ahead]
     return Reading(torch.tensor(answer), layers, ahead, first_token - started, finished - first_token)

@@ -9,10 +9,12 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel
 
+from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.reading import read
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row, reason
 from tokenrank.evaluation.flops_counter import FlopCounts
+from tokenrank.evaluation.scoring import check_finite
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.oracle.oracle import Answer, AnsweredPrompt
@@ -91,19 +93,21 @@ class Accuracy(Evaluation):
     def _full(self, plan: "Plan", model: PreTrainedModel, prompt: Prompt) -> tuple[dict[str, Any], Precomputed, float]:
         """The run of the full prefill, the truth of its answer as a ranking, and the seconds that the oracle took."""
         ids, answer_tokens = torch.tensor(prompt.input_ids), prompt.max_new_tokens
-        job = Job(model, None, ids, len(ids), answer_tokens)
+        decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
+        job = Job(model, None, ids, len(ids), answer_tokens, decoding=decoding)
         operations = self._flops.of(FULL, Full(), job)
         started = time.perf_counter()
         done = Full().prefill(job)
         seconds = time.perf_counter() - started
         kv_bytes = done.kv_bytes()
         del done
-        reading = read(model, ids, lambda _: None, max_new_tokens=answer_tokens)
+        reading = read(model, ids, lambda _: None, max_new_tokens=answer_tokens, decoding=decoding)
         answer = Answer(tuple(reading.answer_ids.tolist()), "generated")
         started = time.perf_counter()
         truth = plan.oracle.truth(AnsweredPrompt(model, ids, answer, reading.answer_layers)).importance
         oracle_seconds = time.perf_counter() - started
         numbers = [layer.index for layer in reading.answer_layers]
+        check_finite(truth, "the oracle", numbers, prompt.id)
         rows = Precomputed(dict(zip(numbers, truth.expand(len(numbers), -1), strict=True)))
         run = self._graded(plan, prompt, answer.token_ids) | {
             "engine": Full.kind, "heuristic": None, "keep": 100.0, "kept_tokens": len(ids), "prefill_seconds": seconds,
@@ -118,8 +122,9 @@ class Accuracy(Evaluation):
         """One answer by one contestant with its cost, or the error."""
         ids, kept = torch.tensor(prompt.input_ids), tokens_kept(rate, len(prompt.input_ids))
         row = {"engine": contestant.engine.kind, "heuristic": contestant.name, "keep": rate, "kept_tokens": kept}
-        job = Job(model, contestant.heuristic, ids, kept, prompt.max_new_tokens)
         try:
+            decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
+            job = Job(model, contestant.heuristic, ids, kept, prompt.max_new_tokens, decoding=decoding)
             operations = self._flops.of(contestant.name, contestant.engine, job)
             started = time.perf_counter()
             done = contestant.engine.prefill(job)

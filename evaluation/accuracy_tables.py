@@ -30,9 +30,10 @@ def costs(run: Mapping[str, Any], full: Mapping[str, Any]) -> Iterator[Row]:
 def accuracy_summary(measured: pd.DataFrame, keep: list[float], seed: int, resamples: int) -> pd.DataFrame:
     """Means over prompts with intervals, comparisons of accuracy at each keep rate, and the gap closed.
 
-    Only prompts that all contestants answered at all keep rates count, so that all means are over the same prompts.
+    Only prompts that all contestants answered at all keep rates count, so that all contestants' means are over the same prompts.
+    Means of accuracy and the gap are over those of them that were graded; costs need no grade.
     """
-    shared = answered_by_all(measured)
+    shared = graded_by_all(answered_by_all(measured))
     at_each = at_each_rate(shared, keep).assign(statistic="mean")
     means = over_prompts(
         at_each, ["keep", "metric", "statistic"], seed, resamples, lambda group: group["metric"] == "accuracy"
@@ -50,15 +51,26 @@ def at_each_rate(measured: pd.DataFrame, keep: list[float]) -> pd.DataFrame:
 
 
 def answered_by_all(measured: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the prompts that every contestant answered at every keep rate.
+    """The rows of the prompts that every contestant answered at every keep rate, graded or not.
 
     A contestant that answered nothing at a keep rate does not count there.
     """
-    accuracy = measured[measured["metric"] == "accuracy"]
-    named = accuracy.assign(contestant=contestant_names(accuracy))
-    wide = named.pivot(index=["task", "sample"], columns=["contestant", "keep"], values="value")
-    complete = wide.dropna(axis="columns", how="all").dropna().index
-    return measured[pd.MultiIndex.from_frame(measured[["task", "sample"]]).isin(complete)]
+    return measured[_complete(measured, measured)]
+
+
+def graded_by_all(measured: pd.DataFrame) -> pd.DataFrame:
+    """The rows without the accuracy of prompts whose answers were not all graded; a prompt without reference answers has none."""
+    is_accuracy = measured["metric"] == "accuracy"
+    return measured[~is_accuracy | _complete(measured, measured[is_accuracy])]
+
+
+def _complete(rows: pd.DataFrame, values: pd.DataFrame) -> "pd.Series[bool]":
+    """Which rows are of prompts with a value of every contestant at every keep rate; one without any value there does not count."""
+    named = values.assign(contestant=contestant_names(values), value=1.0)
+    each = named.drop_duplicates(["task", "sample", "contestant", "keep"])
+    wide = each.pivot(index=["task", "sample"], columns=["contestant", "keep"], values="value")
+    prompts = wide.dropna().index
+    return pd.Series(pd.MultiIndex.from_frame(rows[["task", "sample"]]).isin(prompts), index=rows.index)
 
 
 def _gaps(accuracy: pd.DataFrame, seed: int, resamples: int) -> Iterator[Row]:

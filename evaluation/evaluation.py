@@ -20,7 +20,7 @@ Advance = Callable[[int], object]
 class Measurement:
     """What was measured of one unit."""
 
-    sample: Row  # columns of its row of samples.parquet; ``error`` where a contestant failed
+    sample: Row  # columns of its row of samples.parquet; ``error`` where a contestant or a metric failed
     rows: list[Row]  # as records.schema.MEASURED, without model, task and sample
     runs: list[Row] = field(default_factory=list)  # as records.schema.RUNS, without task and sample
     rankings: Mapping[str, Tensor] | None = None  # tensors that save_rankings writes

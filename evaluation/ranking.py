@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
-from tokenrank.evaluation.measuring import measured_rows
+from tokenrank.evaluation.measuring import MetricFailures, measured_rows
 from tokenrank.evaluation.scoring import Ranked, rank
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.summary_rows import layer_pairs, over_layers_of_prompts, over_prompts
@@ -57,13 +57,17 @@ class RankingAgreement(Evaluation):
                 )
 
     def measure(self, plan: "Plan", model: PreTrainedModel, unit: "Unit", advance: Advance) -> Measurement:
-        """Ranks the prompt with every heuristic, and measures each ranking against the truth."""
+        """Ranks the prompt with every heuristic, and measures each ranking against the truth.
+
+        A metric that fails is named in the sample's error, and the values of the others are kept.
+        """
         prompt = unit.prompt
         ranked = rank(model, prompt, plan.heuristics, plan.oracle, plan.reference_answer(prompt)).with_bound(
             plan.rankings
         )
         started = time.perf_counter()
-        rows = list(measured_rows(ranked, prompt, plan.metrics, self.k, self.window, plan.layers.windowed))
+        failures = MetricFailures()
+        rows = list(measured_rows(ranked, prompt, plan.metrics, self.k, self.window, plan.layers.windowed, failures))
         metrics_seconds = time.perf_counter() - started
         advance(len(prompt.input_ids))
         answer = str(plan.tokenizer.decode(list(ranked.answer.token_ids), skip_special_tokens=True))
@@ -76,7 +80,7 @@ class RankingAgreement(Evaluation):
             "decode_seconds": ranked.seconds["decode"],
             "oracle_seconds": ranked.seconds["oracle"],
             "metrics_seconds": metrics_seconds,
-        }
+        } | ({"error": failures.text()} if failures.text() else {})
         return Measurement(sample, rows, rankings=as_tensors(unit, ranked, plan.texts) if self.save_rankings else None)
 
     def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
@@ -59,6 +60,7 @@ def rank(
         max_new_tokens=prompt.max_new_tokens,
         answer_ids=None if answer is None else answer.token_ids,
         needs=Needs.together(each.needs for each in heuristics.values()),
+        decoding=Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids),
     )
     found = answer or Answer(tuple(reading.answer_ids.tolist()), "generated")
     started = time.perf_counter()

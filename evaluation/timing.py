@@ -4,11 +4,12 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from transformers import PreTrainedModel
 
+from tokenrank.capture.decoding import Decoding
 from tokenrank.evaluation.evaluation import Row, reason
 from tokenrank.evaluation.flops_counter import counted
 from tokenrank.evaluation.peak_memory import peak_bytes, start_peak
@@ -44,9 +45,7 @@ class Timed:
 
     def prefill(self, *, clock: bool = False) -> Prefilled:
         """Reads the prompt; ``clock`` makes the seconds of choosing exact on a GPU, which slows the rest."""
-        job = self.job
-        timed = Job(job.model, job.heuristic, job.input_ids, job.kept, job.answer_tokens, clock)
-        return self.contestant.engine.prefill(timed)
+        return self.contestant.engine.prefill(replace(self.job, clock=clock))
 
     def runs(self) -> Iterator[Row]:
         """Rows of runs.parquet: one a timed repeat, or a single one with the error."""
@@ -72,9 +71,10 @@ def timed_contestants(
 ) -> list[Timed]:
     """The full prefill once, then every other contestant at every keep rate."""
     ids, answer_tokens = torch.tensor(prompt.input_ids), prompt.max_new_tokens
+    decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
 
     def at(contestant: Contestant, rate: float) -> Timed:
-        job = Job(model, contestant.heuristic, ids, tokens_kept(rate, len(ids)), answer_tokens)
+        job = Job(model, contestant.heuristic, ids, tokens_kept(rate, len(ids)), answer_tokens, decoding=decoding)
         return Timed(contestant, rate, job)
 
     return [at(contestants[0], 100.0), *(at(each, rate) for rate in keep for each in contestants[1:])]
@@ -102,11 +102,13 @@ def count(each: Timed, prompt: Prompt) -> None:
         done = each.prefill()
     each.facts |= {"flops": flops.total, "kv_bytes": done.kv_bytes()}
     each.kept = done.kept.tolist()
-    token, started, untimed = done.first_token, time.perf_counter(), min(1, prompt.max_new_tokens - 1)
+    answer = each.job.rules.begin(each.job.model, each.job.input_ids, prompt.max_new_tokens + 1)
+    answer.add(done.logits)
+    started, untimed = time.perf_counter(), min(1, prompt.max_new_tokens - 1)
     for step in range(prompt.max_new_tokens):
         if step == untimed:  # the first token includes start-up costs
             started = time.perf_counter()
-        token = int(done.decode(token, step).argmax())
+        answer.add(done.decode(answer.tokens[-1], step))
     each.facts["decode_tokens_per_second"] = (prompt.max_new_tokens - untimed) / (time.perf_counter() - started)
 
 

@@ -1,5 +1,6 @@
 """CLAA (Cross-Layer Attention Aggregation): the maximum of standardised window attention over the last few layers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,6 +49,10 @@ class CLAA(Heuristic):
     def least_tokens(self) -> int:
         """More than the window, and at least the kernel."""
         return max(self.window + 1, self.kernel)
+
+    def always_kept(self, tokens: int) -> Sequence[int]:
+        """The window."""
+        return range(tokens - self.window, tokens)
 
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), in standard deviations."""

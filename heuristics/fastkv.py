@@ -1,5 +1,6 @@
 """FastKV: smoothed attention from the end of the prompt, summed over heads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -34,6 +35,10 @@ class FastKV(Heuristic):
     def least_tokens(self) -> int:
         """More than the window, and at least the kernel."""
         return max(self.window + 1, self.kernel)
+
+    def always_kept(self, tokens: int) -> Sequence[int]:
+        """The window."""
+        return range(tokens - self.window, tokens)
 
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), each in [0, heads x window]."""

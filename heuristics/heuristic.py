@@ -1,7 +1,8 @@
 """The base class of heuristics: one score per prompt token and layer, higher = keep."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -33,7 +34,7 @@ class Heuristic(ABC):
                 shared with other heuristics: do not modify them.
 
         Returns:
-            (tokens,) finite float32, higher = keep. Tokens that the method always keeps get the maximum of the row.
+            (tokens,) finite float32, higher = keep. The tokens of ``always_kept`` get the maximum of the row.
         """
 
     def score_heads(self, layer: AttentionLayer) -> Tensor:
@@ -45,6 +46,13 @@ class Heuristic(ABC):
             (kv_heads, tokens) finite float32, higher = keep.
         """
         return self.score(layer).expand(layer.kv_heads, -1)
+
+    def always_kept(self, tokens: int) -> Sequence[int]:  # noqa: ARG002
+        """Numbers of the tokens that the method always keeps of a prompt of so many; by default none.
+
+        ``score``, ``score_heads`` and ``combine`` give each of them the maximum of its row.
+        """
+        return ()
 
     def from_answer(self, layers: Sequence[AttentionLayer]) -> Tensor:  # noqa: ARG002
         """Scores of a method that ranks after an answer (``needs.answer``); the same for all layers.
@@ -91,6 +99,10 @@ class Heuristic(ABC):
     def least_tokens(self) -> int:
         """Number of tokens that a prompt must have at least: by default one more than the window of queries."""
         return self.needs.window + 1
+
+    def identity(self) -> Mapping[str, Any]:
+        """Facts beside the settings that decide its scores, such as the digests of a draft model's weights; ready for JSON."""
+        return {}
 
     def attach(self, model: PreTrainedModel) -> None:  # noqa: B027 - most methods have nothing to set up
         """Sets the method up for a model, once, before the first prompt.

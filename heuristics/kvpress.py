@@ -35,14 +35,15 @@ class KVPress(Heuristic):
     Source: https://github.com/NVIDIA/kvpress (0.5.5; Apache-2.0).
     """
 
-    press: str | None = None  # name of a scorer class of kvpress, such as SnapKVPress
+    press: str | None = None  # a scorer class of kvpress, such as SnapKVPress, or a dotted path such as my_pkg.MyPress
     options: dict[str, Any] = field(default_factory=dict)  # its settings, by kvpress's names
 
     def __post_init__(self) -> None:
         if self.press is None:
             raise ValueError("press is null, must name a scorer of kvpress, as in press=SnapKVPress")
-        if self.press in REFUSED:
-            raise ValueError(f"press is {self.press!r}, which needs {REFUSED[self.press]}")
+        name = self.press.removeprefix("kvpress.")
+        if name in REFUSED:
+            raise ValueError(f"press is {self.press!r}, which needs {REFUSED[name]}")
 
     @property
     def needs(self) -> Needs:
@@ -50,7 +51,7 @@ class KVPress(Heuristic):
         return Needs(call=True)
 
     def check(self, tokenizer: Tokenizer, answer: str) -> None:  # noqa: ARG002
-        """Raises ValueError if kvpress is not installed, has no such scorer, or the scorer refuses its options."""
+        """Raises ValueError if kvpress is not installed, there is no such scorer, or the scorer refuses its options."""
         _ = self._scorer
 
     def attach(self, model: PreTrainedModel) -> None:
@@ -80,16 +81,32 @@ class KVPress(Heuristic):
             kvpress = import_module("kvpress")
         except ImportError as error:
             raise ValueError(f"kvpress cannot be imported ({error}): docs/kvpress.md says how to install it") from error
-        scorers = [
-            name
+        scorer = _from_outside(str(self.press)) if "." in str(self.press) else self._of_the_package(kvpress)
+        if not isinstance(scorer, type) or not issubclass(scorer, kvpress.ScorerPress):
+            raise ValueError(f"press is {self.press!r}, must be a subclass of kvpress.ScorerPress")
+        try:
+            return scorer(**self.options)
+        except (TypeError, AssertionError) as error:
+            raise ValueError(f"press {self.press} refuses options={self.options}: {error}") from error
+
+    def _of_the_package(self, kvpress: Any) -> Any:
+        """The scorer of that name; raises ValueError if kvpress has none."""
+        scorers = {
+            name: each
             for name, each in vars(kvpress).items()
             if isinstance(each, type) and issubclass(each, kvpress.ScorerPress) and name not in REFUSED
-        ]
+        }
         if self.press not in scorers:
             nearest = difflib.get_close_matches(str(self.press), scorers, n=3, cutoff=0.3)
             guess = f"did you mean {' or '.join(nearest)}? " if nearest else ""
             raise ValueError(f"press is {self.press!r}; {guess}kvpress has {', '.join(sorted(scorers))}")
-        try:
-            return getattr(kvpress, self.press)(**self.options)
-        except (TypeError, AssertionError) as error:
-            raise ValueError(f"press {self.press} refuses options={self.options}: {error}") from error
+        return scorers[self.press]
+
+
+def _from_outside(path: str) -> Any:
+    """What a dotted path names; raises ValueError if it cannot be imported, whatever its module raises."""
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(import_module(module), name)
+    except Exception as error:
+        raise ValueError(f"press is {path!r}, which cannot be imported: {error}") from error

@@ -1,5 +1,6 @@
 """SnapKV: smoothed attention from the end of the prompt, head by head."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -40,6 +41,10 @@ class SnapKV(Heuristic):
     def least_tokens(self) -> int:
         """More than the window, and at least the kernel."""
         return max(self.window + 1, self.kernel)
+
+    def always_kept(self, tokens: int) -> Sequence[int]:
+        """The window."""
+        return range(tokens - self.window, tokens)
 
     def score(self, layer: AttentionLayer) -> Tensor:
         """(tokens,), each in [0, window]."""

@@ -17,7 +17,7 @@ def kendall(ranking: Ranking, truth: Ranking) -> Tensor:
         truth: (rows, tokens), or (1, tokens) for all rows.
 
     Returns:
-        (rows,) float64 in [-1, 1]; chance is 0. A row whose scores are all equal gets 0.
+        (rows,) float64 in [-1, 1]; chance is 0. A row whose scores are all equal, as those of a single token are, gets 0.
 
     Raises:
         ValueError: as for ``check_same_tokens``.
@@ -28,6 +28,8 @@ def kendall(ranking: Ranking, truth: Ranking) -> Tensor:
     tensor([0.3333], dtype=torch.float64)
     """
     check_same_tokens(ranking, truth)
+    if ranking.tokens < 3:  # one pair at most; scipy's p value would divide by the number of tokens less 2
+        return (ranking.scores.diff(dim=1).sign() * truth.scores.diff(dim=1).sign()).double().sum(dim=1)
     ours, theirs = ranking.scores.numpy(), truth.scores.expand(ranking.scores.shape).numpy()
     # scipy also computes a p value, which is not used; the asymptotic one is cheap
     taus = [float(kendalltau(a, b, method="asymptotic").statistic) for a, b in zip(ours, theirs, strict=True)]

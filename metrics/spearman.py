@@ -13,7 +13,7 @@ def spearman(ranking: Ranking, truth: Ranking) -> Tensor:
         truth: (rows, tokens), or (1, tokens) for all rows.
 
     Returns:
-        (rows,) float64 in [-1, 1]; chance is 0. A row whose scores are all equal gets 0.
+        (rows,) float64 in [-1, 1]; chance is 0. A row whose scores are all equal, as those of a single token are, gets 0.
 
     Raises:
         ValueError: as for ``check_same_tokens``.

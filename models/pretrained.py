@@ -1,7 +1,7 @@
 """A causal language model of the Hugging Face hub, of a local folder or of a GGUF file."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,14 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufCo
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.devices import check_device, pick_device
+from tokenrank.models.fitting_weights import check_weights_fit
 from tokenrank.models.from_config import DTYPES, built, placed
 from tokenrank.models.gguf_files import follow_file
 from tokenrank.models.gguf_tensors import check_all_tensors_are_read
 from tokenrank.models.hub import hub_answers
 from tokenrank.models.lengths import check_asked, check_table, readable_tokens
 from tokenrank.models.load_errors import advice
-from tokenrank.models.weight_files import file_facts, user_path
+from tokenrank.models.weight_files import check_hub_files, file_facts, user_path
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Pretrained:
     device: str = "auto"
     device_map: str | None = None  # "auto" spreads the layers over all devices; then ``device`` is not used
     max_tokens: int | None = None  # the model reads, prompt and answer together; None: what its config says
+    template: dict[str, Any] | None = field(default=None, kw_only=True, hash=False)  # arguments of the chat template
 
     def __post_init__(self) -> None:
         check_asked(self.max_tokens)
@@ -104,15 +106,17 @@ class Pretrained:
         if local is not None:
             return {"source": "files", "files": file_facts(local), "dtype": self.dtype}
         self.config()  # the cache now knows the commit that the hub names, if the hub can be reached
-        cached = try_to_load_from_cache(self.path, "config.json", revision=self.revision)
-        commit = Path(cached).parent.name if isinstance(cached, str) else None
+        snapshot = self._snapshot()
+        commit = None if snapshot is None else snapshot.name
         return {"source": "hub", "id": self.path, "commit": commit, "dtype": self.dtype}
 
     def model(self) -> PreTrainedModel:
         """The model, in evaluation mode, on its device.
 
         Raises:
-            ValueError: as for the tokenizer, or this machine has no such device, or not the memory.
+            ValueError: as for the tokenizer, the weights are not those of the config (see ``check_weights_fit``), or not
+                those of the hub (see ``check_hub_files``), or this machine
+                has no such device, or not the memory.
         """
         device = pick_device(self.device) if self.device_map is None else None
         options: dict[str, Any] = {"dtype": DTYPES[self.dtype], "weights_only": True, "config": self.config()}
@@ -121,11 +125,19 @@ class Pretrained:
         if self._is_gguf():
             options["quantization_config"] = GgufConfig(dequantize=True)
         model, report = self._load(AutoModelForCausalLM.from_pretrained, output_loading_info=True, **options)
-        if report["missing_keys"]:  # transformers would fill the gap with random numbers
-            raise ValueError(f"the model {self.path!r} cannot be loaded: it lacks {min(report['missing_keys'])}")
+        if (snapshot := self._snapshot()) is not None:
+            check_hub_files(snapshot)
+        check_weights_fit(report, model.config, self.path or str(self.folder()))
         if self._is_gguf():
             self._of_file(check_all_tensors_are_read, model)
         return placed(model, device)
+
+    def _snapshot(self) -> Path | None:
+        """Folder of the commit in the hub's cache; None for a local path, or if nothing is cached."""
+        if self._local() is not None:
+            return None
+        cached = try_to_load_from_cache(self.path, "config.json", revision=self.revision)
+        return Path(cached).parent if isinstance(cached, str) else None
 
     def _of_file(self, check: Callable[[Any, Path], None], made: Any) -> None:
         """Holds what was made of a GGUF file against the file."""

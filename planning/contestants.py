@@ -10,6 +10,7 @@ from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.heuristics.controls import Random
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.planning.building import build, naming
+from tokenrank.planning.presses import config_name
 from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Engine, Full
 from tokenrank.prefill.precomputed import Precomputed
@@ -48,10 +49,10 @@ def contestants(
 
 
 def _engine(config: DictConfig, name: str, heuristic: Heuristic, layers: ModelLayers) -> Engine:
-    """The engine of a heuristic; all values of a study use the engine of their heuristic."""
+    """The engine of a heuristic; all values of a study, and all presses of kvpress, use the engine of their heuristic."""
     nodes = config.prefill.engine
     points: Any = OmegaConf.select(config, "study.points") or {}
-    own = points[name]["heuristic"] if name in points else name
+    own = config_name(points[name]["heuristic"] if name in points else name)
     key = next((each for each in (name, own, ANY) if each in nodes), None)
     if key is None:
         raise ValueError(

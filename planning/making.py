@@ -21,6 +21,7 @@ from tokenrank.oracle.oracle import Oracle
 from tokenrank.planning.building import build, build_all, naming
 from tokenrank.planning.contestants import build_engines, contestants
 from tokenrank.planning.keys import unit_keys
+from tokenrank.planning.presses import each_press
 from tokenrank.planning.settings import RunSettings, of_the_chosen, run_settings
 from tokenrank.planning.side_by_side import side_by_side
 from tokenrank.tasks.task import Prompt, Task, check_ids
@@ -37,7 +38,7 @@ def make_plan(config: DictConfig) -> Plan:
     """
     settings = run_settings(config)
     config = resolved(config)  # planning, config.yaml and the keys use resolved values
-    config = side_by_side(of_the_chosen(config, CONFIGS))
+    config = side_by_side(each_press(of_the_chosen(config, CONFIGS)))
     evaluation: Evaluation = build(config.evaluation, "evaluation", Evaluation)
     chosen = build_all(config, "heuristic", (Heuristic, Bound))
     heuristics: dict[str, Heuristic] = {name: each for name, each in chosen.items() if type(each) is not Bound}
@@ -63,7 +64,7 @@ def make_plan(config: DictConfig) -> Plan:
     for prompt in prompts:
         _check_prompt(prompt, heuristics, settings)
     engines = contestants(config, settings.seed, heuristics, layers, evaluation) if evaluation.runs_engines else ()
-    keys = unit_keys(config, source, prompts, settings.answer, evaluation)
+    keys = unit_keys(config, source, heuristics, prompts, settings.answer, evaluation)
     plan = Plan(
         config=config,
         source=source,

@@ -54,7 +54,7 @@ class RunSettings:
     universe: dict[str, Any]
     bootstrap: dict[str, Any]
     plots: dict[str, Any]
-    press: str | None
+    press: str | list[str] | None
     save_rankings: bool
     texts: bool
     report: dict[str, Any] | None

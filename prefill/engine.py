@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tokenrank.capture.feeding import end_tokens, greedy, input_device
+from tokenrank.capture.decoding import Decoding, greedy
+from tokenrank.capture.feeding import input_device
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.heuristics.heuristic import Heuristic
@@ -24,6 +25,7 @@ class Job:
     kept: int  # tokens that are kept, above the engine's window and at most all; with all the answer is plain generation's
     answer_tokens: int  # at most so many answer tokens can be fed afterwards
     clock: bool = False  # make ``choosing_seconds`` exact on a GPU, which then waits at each ranked layer
+    decoding: Decoding | None = None  # rules of the answer; None: the model's own
 
     @property
     def device(self) -> torch.device:
@@ -37,11 +39,17 @@ class Job:
             raise ValueError("the engine needs a heuristic to rank the tokens, got None")
         return self.heuristic
 
+    @property
+    def rules(self) -> Decoding:
+        """How the answer is decoded."""
+        return self.decoding or Decoding.of(self.model)
+
 
 @dataclass(frozen=True)
 class Prefilled:
     """A prompt that was read; its answer can be decoded, once."""
 
+    job: Job
     run: PrunedRun
     logits: Tensor  # (vocabulary,) of the first answer token
     first_token: int  # of the answer
@@ -66,12 +74,16 @@ class Prefilled:
 
         Args:
             max_new_tokens: at least 1, and at most one more than the ``answer_tokens`` of the job.
+
+        Raises:
+            ValueError: logits of a step are not finite, or the rules of decoding leave no token.
         """
 
-        def feed(ids: Tensor, position: int) -> int:
-            return int(self.run.decode(int(ids[0]), position).argmax())
+        def feed(ids: Tensor, position: int) -> Tensor:
+            return self.run.decode(int(ids[0]), position)
 
-        return greedy(feed, self.first_token, self.next_position, max_new_tokens, end_tokens(self.run.model))
+        begun = self.job.rules.begin(self.job.model, self.job.input_ids, max_new_tokens)
+        return greedy(feed, begun, self.logits, self.next_position, max_new_tokens)
 
 
 @dataclass(frozen=True)
@@ -79,12 +91,14 @@ class Engine(ABC):
     """A way to run a prompt on some of its tokens. Its fields are its config; a heuristic ranks the tokens."""
 
     kind: ClassVar[str]  # the engine's name in tables
+    least_window: ClassVar[int] = 1  # the answer is read from the prompt's last token, so it is kept
 
     window: int = 8  # tokens at the end of the prompt that are always kept
 
     def __post_init__(self) -> None:
-        if self.window < 1:
-            raise ValueError(f"window is {self.window}, must be at least 1 token: the answer is read from the last one")
+        if self.window < self.least_window:
+            least = "1 token: the answer is read from the last one" if self.least_window else "0"
+            raise ValueError(f"window is {self.window}, must be at least {least}")
 
     def resolved(self, heuristic: Heuristic, layers: ModelLayers) -> Self:  # noqa: ARG002
         """The same engine with every null setting filled in, for this heuristic and a model with these layers.
@@ -103,9 +117,16 @@ class Engine(ABC):
         """
 
 
-def finished(run: PrunedRun, logits: Tensor, kept: Tensor, next_position: int, choosing_seconds: float) -> Prefilled:
-    """The result of a prefill, once its first token has reached the host."""
-    return Prefilled(run, logits, int(logits.argmax()), kept, next_position, choosing_seconds)
+def finished(
+    job: Job, run: PrunedRun, logits: Tensor, kept: Tensor, next_position: int, choosing_seconds: float
+) -> Prefilled:
+    """The result of a prefill, once its first token has reached the host; the rules of decoding see the whole prompt.
+
+    Raises:
+        ValueError: the logits are not finite, or the rules of decoding leave no token.
+    """
+    first_token = job.rules.begin(job.model, job.input_ids, job.answer_tokens).add(logits)
+    return Prefilled(job, run, logits, first_token, kept, next_position, choosing_seconds)
 
 
 def resolved_layer(select_layer: int | None) -> int:
@@ -124,4 +145,4 @@ class Full(Engine):
     def prefill(self, job: Job) -> Prefilled:
         """All tokens, whatever ``kept`` says."""
         run, tokens = PrunedRun(job.model, job.input_ids, answer_tokens=job.answer_tokens), len(job.input_ids)
-        return finished(run, run.prefill(), torch.arange(tokens), tokens, 0.0)
+        return finished(job, run, run.prefill(), torch.arange(tokens), tokens, 0.0)

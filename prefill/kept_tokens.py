@@ -13,7 +13,7 @@ def best_and_window(scores: Tensor, tokens: int, kept: int, window: int) -> Tens
         scores: (..., tokens), higher = keep; those of the window are not read. NaNs are not checked here; call ``refuse_nan``.
         tokens: of the prompt.
         kept: tokens kept in all, above ``window`` and at most all.
-        window: tokens at the end of the prompt that are always kept.
+        window: tokens at the end of the prompt that are always kept; 0 for none.
 
     Returns:
         (..., kept) int64, ascending.

@@ -79,4 +79,4 @@ class Layerwise(Engine):
 
         logits = run.prefill(visit, heuristic.needs)
         refuse_nan(used, self.window)
-        return finished(run, logits, onward[0], len(job.input_ids), run.choosing.seconds)
+        return finished(job, run, logits, onward[0], len(job.input_ids), run.choosing.seconds)

@@ -60,4 +60,4 @@ class Restart(Engine):
             places = best_and_window(scores, len(job.input_ids), job.kept, self.window)
             refuse_nan([scores], self.window)
         run = PrunedRun(job.model, job.input_ids.to(device)[places], answer_tokens=job.answer_tokens)
-        return finished(run, run.prefill(), places, job.kept, choosing.seconds)
+        return finished(job, run, run.prefill(), places, job.kept, choosing.seconds)

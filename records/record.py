@@ -32,7 +32,7 @@ class Record:
 
     @property
     def failed(self) -> bool:
-        """Whether the unit, or one of its contestants, failed; then some of its values are missing."""
+        """Whether the unit, or one of its contestants or metrics, failed; then some of its values are missing."""
         return bool(self.sample["status"] != "ok")
 
 

@@ -24,7 +24,7 @@ def kind(tables: Tables) -> str | None:
     if not metrics.empty and metrics["engine"].isna().all():
         return RANKING
     if not metrics.empty:
-        return ACCURACY if "accuracy" in set(metrics["metric"]) else TTFT
+        return ACCURACY if {"accuracy", "prefill_seconds"} & set(metrics["metric"]) else TTFT
     if not runs.empty:
         return ACCURACY if runs["repeat"].isna().all() else TTFT
     return None
@@ -94,8 +94,11 @@ def _wide(tables: Tables, rows: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def answered(tables: Tables) -> pd.DataFrame:
-    """How many prompts have an accuracy: index contestants, columns keep rates."""
-    return of_samples(tables, "accuracy").notna().sum(axis="columns").unstack().reindex(index=contestants(tables))
+    """How many prompts each contestant answered, graded or not: index contestants, columns keep rates."""
+    rows = _placed(tables, tables.metrics[tables.metrics["sample"].notna()])
+    each = rows.drop_duplicates(["task", "sample", "contestant", "keep"])
+    wide = each.groupby(["contestant", "keep"]).size().unstack()
+    return wide.reindex(index=contestants(tables), columns=keep_rates(tables)).fillna(0)
 
 
 def prompts(tables: Tables) -> int:

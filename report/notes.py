@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from tokenrank.records.schema import contestant_names
 from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import ACCURACY, RANKING, TTFT, kind
@@ -18,19 +20,48 @@ def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) 
     """
     of = kind(tables) if ours else None
     of_accuracy = _means_over(tables) if of == ACCURACY else []
-    return [*of_accuracy, *_failed_everywhere(tables), _failed_prompts(tables, of), *_half_a_run(tables, environment)]
+    failed = [
+        *_failed_everywhere(tables),
+        *(_failed_metrics(tables) if of == RANKING else []),
+        _failed_prompts(tables, of),
+    ]
+    return [*of_accuracy, *failed, *_half_a_run(tables, environment)]
 
 
 def _means_over(tables: Tables) -> list[str]:
-    """How many prompts the means over prompts are over, if not all."""
-    accuracies = tables.metrics[tables.metrics["metric"] == "accuracy"]
-    prompts = len(accuracies[["task", "sample"]].drop_duplicates())
-    summary = tables.summary
-    means = summary[summary["sample"].isna() & summary["against"].isna() & (summary["statistic"] == "mean")]
-    counted = means.loc[means["metric"] == "accuracy", "prompts"].max() if len(means) else 0
-    if not prompts or counted == prompts:
-        return []
-    return [f"means are over the {counted} of {prompts} prompts that every contestant answered at every keep rate"]
+    """How many prompts the means over prompts are over, if not all; those of accuracy, if fewer."""
+    total, rows = len(tables.samples), tables.summary
+    means = rows[rows["sample"].isna() & rows["against"].isna() & (rows["statistic"] == "mean")]
+    is_accuracy = means["metric"] == "accuracy"
+    counted, graded = (_most(each["prompts"]) for each in (means, means[is_accuracy]))
+    silent = _silent(tables)
+    said: list[str] = []
+    if tables.metrics.empty:
+        return said
+    if counted != total or silent:
+        without = f"; {silent} answered none and is left out" if silent else ""
+        said = [
+            f"means are over the {counted} of {total} prompts that every contestant answered at every keep rate{without}"
+        ]
+    if graded != counted:
+        said.append(
+            f"accuracy is over {graded} of these {counted} prompts: the others have no reference answer, or no metric for their task"
+        )
+    return said
+
+
+def _most(numbers: "pd.Series[int]") -> int:
+    return int(numbers.max()) if numbers.notna().any() else 0
+
+
+def _silent(tables: Tables) -> str:
+    """``tova at 10, 20 %``: contestants whose every run failed at a keep rate; they do not count for the means there."""
+    runs = tables.runs.assign(contestant=contestant_names(tables.runs), ok=tables.runs["status"] == "ok")
+    any_ok = runs.groupby(["contestant", "keep"], sort=True)["ok"].any()
+    rates: dict[str, list[str]] = {}
+    for name, keep in any_ok.index[~any_ok]:
+        rates.setdefault(str(name), []).append(f"{keep:g}")
+    return ", ".join(f"{name} at {', '.join(each)} %" for name, each in rates.items())
 
 
 def _failed_everywhere(tables: Tables) -> list[str]:
@@ -40,10 +71,25 @@ def _failed_everywhere(tables: Tables) -> list[str]:
     return [f"every run failed, see runs.parquet: {', '.join(silent)}"] if silent else []
 
 
+def _failed_metrics(tables: Tables) -> list[str]:
+    """Which metrics failed on prompts that were ranked, and why; the first of the sentences where prompts differ."""
+    lost = tables.samples[_ranked_in_part(tables)]
+    if lost.empty:
+        return []
+    return [f"{_prompts(len(lost))} without some values, see samples.parquet: {lost['error'].iloc[0]}"]
+
+
+def _ranked_in_part(tables: Tables) -> pd.Series:
+    """Whether some metrics of a prompt failed and others did not, for each row of the samples."""
+    return (tables.samples["status"] != "ok") & tables.samples["id"].isin(set(tables.metrics["sample"]))
+
+
 def _failed_prompts(tables: Tables, of: str | None) -> str:
     """How many prompts are complete, and how many are not."""
     samples, runs = tables.samples, tables.runs
     lost = set(samples.loc[samples["status"] != "ok", "id"]) | set(runs.loc[runs["status"] != "ok", "sample"])
+    if of == RANKING:
+        lost -= set(samples.loc[_ranked_in_part(tables), "id"])
     failed, whole = len(lost), _prompts(len(samples) - len(lost))
     nothing = f"{_prompts(failed)} failed, see samples.parquet"
     return {

@@ -1,5 +1,7 @@
 """Attention from the last queries of the prompt (the observation window) to the tokens before them."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -39,6 +41,25 @@ def keep_window(scores: Tensor, window: int) -> Tensor:
     """
     highest = scores.amax(dim=-1, keepdim=True)
     return torch.cat([scores, highest.expand(*scores.shape[:-1], window)], dim=-1)
+
+
+def keep_places(scores: Tensor, places: Sequence[int]) -> Tensor:
+    """Gives the tokens that are always kept the maximum of the others, or of all if there are no others.
+
+    Args:
+        scores: (tokens,).
+        places: numbers of the tokens that are always kept.
+
+    Returns:
+        (tokens,), a copy.
+
+    >>> keep_places(torch.tensor([0.9, 0.1, 0.7, 0.2]), [0, 3])
+    tensor([0.7000, 0.1000, 0.7000, 0.7000])
+    """
+    kept = torch.zeros_like(scores, dtype=torch.bool)
+    kept[list(places)] = True
+    highest = scores.amax() if len(set(places)) == len(scores) else scores.masked_fill(kept, -torch.inf).amax()
+    return torch.where(kept, highest, scores)
 
 
 def by_key_head(votes: Tensor, kv_heads: int) -> Tensor:

@@ -4,7 +4,7 @@ import random
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tokenrank.tasks.tokens import encode, tokens_of
+from tokenrank.tasks.tokens import FinalText, Piece, added_tokens, piece_ids, tokens_of
 
 MARK = "\x00"  # placeholder of the filler text while the chat template is applied
 
@@ -39,22 +39,25 @@ def haystack(tokenizer: Tokenizer, draw: random.Random, tokens: int) -> list[lis
     """Sentences with exactly ``tokens`` tokens in all; the last sentence is truncated."""
     sentences: list[list[int]] = []
     while tokens > 0:
-        ids = tokens_of(tokenizer, sentence(draw))[:tokens]
+        ids = tokens_of(tokenizer, sentence(draw), start=False)[:tokens]
         sentences.append(ids)
         tokens -= len(ids)
     return sentences
 
 
-def frame(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[int]]:
-    """Token ids of a prompt before and after its ``MARK``.
+def frame(tokenizer: Tokenizer, final: FinalText) -> tuple[list[int], list[int]]:
+    """Token ids of a prompt before and after its ``MARK``; special tokens that the tokenizer adds are at the prompt's two ends.
 
     Raises:
         ValueError: the text does not hold the mark exactly once.
     """
-    parts = text.split(MARK)
-    if len(parts) != 2:
-        raise ValueError(
-            f"the model's chat template holds the user's message {len(parts) - 1} times, must hold it once"
-        )
-    before, after = parts
-    return encode(tokenizer, before), tokens_of(tokenizer, after)
+    times = final.text.count(MARK)
+    if times != 1:
+        raise ValueError(f"the model's chat template holds the user's message {times} times, must hold it once")
+    place = next(number for number, piece in enumerate(final.pieces) if MARK in piece.text)
+    head, tail = (Piece(text) for text in final.pieces[place].text.split(MARK))
+    before, after = added_tokens(tokenizer) if final.bare else ([], [])
+    return (
+        before + piece_ids(tokenizer, (*final.pieces[:place], head)),
+        piece_ids(tokenizer, (tail, *final.pieces[place + 1 :]), start=False) + after,
+    )

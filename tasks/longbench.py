@@ -1,28 +1,41 @@
 """LongBench: real documents and questions, from the hub, a folder of its files or its data.zip."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.weight_files import user_path
+from tokenrank.tasks.chat import final_text
 from tokenrank.tasks.choosing import drawn_rows
 from tokenrank.tasks.grading.longbench_metrics import GRADING, best_grade
 from tokenrank.tasks.longbench_files import archive_rows, download, folder_rows, read_templates
-from tokenrank.tasks.task import Prompt, Task, check_answer_tokens, check_answers, check_id, check_positive, check_seed
-from tokenrank.tasks.tokens import fitted
+from tokenrank.tasks.longbench_protocol import PROTOCOLS
+from tokenrank.tasks.task import Prompt, check_answer_tokens, check_answers, check_id, check_positive, check_seed
+from tokenrank.tasks.templated import Templated
 
-TEMPLATES = "github://THUDM:LongBench@f6227eb7a25cacbd96310aea2c59af003f8d8925/config"  # of LongBench's own repository
+COMMIT = "f77be4c3e82dc6fadaab548066b85edfc9227fd1"  # of 2023, with the templates of all 21 subsets
+TEMPLATES = f"github://THUDM:LongBench@{COMMIT}/config"  # of LongBench's own repository
 
 
 @dataclass(frozen=True)
-class LongBench(Task):
+class LongBench(Templated):
     """Prompts of LongBench's subsets, worded by its own templates.
 
-    A prompt that is too long is truncated in the middle. LongBench cuts the text before the chat template is put around
-    it; here the tokens of the whole prompt are cut, which leaves the template at both ends and hits the limit exactly.
-    LongBench also ends a samsum answer at its first line break; here it goes on, and the grade sees the first line only.
+    A prompt that is too long loses its middle. ``protocol`` says where it is cut and how answers are decoded:
+
+    - tokenrank: the tokens of the whole prompt are cut, which leaves the chat template at both ends and hits the limit
+      exactly. Answers are as long as the template files say.
+    - longbench, as LongBench's pred.py: the worded text is tokenised with the special tokens that the tokenizer adds; beyond the
+      limit its first and last half limit of tokens are turned back into text, and the chat template is put around that.
+      A samsum answer does not begin with a line break or the end token, and ends at its first line break.
+    - paper, as the code of arXiv:2602.16054: the same cut, special tokens not counted; trec's answers have 4 tokens; samsum's
+      go on after a line break.
+
+    In all three special tokens stand once (both codes tokenise a rendered template with a second BOS), names of
+    control tokens in documents are text, and the grade of samsum sees the first line only.
 
     Source: Bai et al. 2023, https://arxiv.org/abs/2308.14508.
     """
@@ -37,10 +50,15 @@ class LongBench(Task):
     samples: int | None = None  # prompts in all, spread evenly over the subsets; None: every row
     seed: int = 0  # which rows
     max_tokens: int | None = None  # longer prompts are cut in the middle; None: at what the model can read
+    max_new_tokens: int | None = None  # tokens of the answer; None: each subset's own
+    protocol: str = "tokenrank"  # one of PROTOCOLS
     chat_template: bool = True
     without_chat_template: list[str] = field(default_factory=list)  # subsets that LongBench runs as bare text
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.protocol not in PROTOCOLS:
+            raise ValueError(f"task.protocol is {self.protocol!r}, must be one of {', '.join(PROTOCOLS)}")
         if not self.subset:
             raise ValueError("task.subset is empty, must name at least one subset of LongBench")
         for subset in self.subset:
@@ -48,6 +66,7 @@ class LongBench(Task):
         check_seed(self.seed)
         check_positive("task.samples", self.samples)
         check_positive("task.max_tokens", self.max_tokens)
+        check_positive("task.max_new_tokens", self.max_new_tokens)
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """Prompts in the order of the subsets, then of the rows; a row's id is its subset and its number from 0."""
@@ -91,19 +110,26 @@ class LongBench(Task):
             if not isinstance(row[part], str):
                 raise ValueError(f"row {name} of LongBench: {part} is {row[part]!r}, must be a text")
         check_answers(f"row {name} of LongBench", row["answers"])
+        protocol = PROTOCOLS[self.protocol]
+        new_tokens = self.max_new_tokens or protocol.lengths.get(subset, new_tokens)
         check_answer_tokens(name, new_tokens, max_tokens)
         text = template.format(context=row["context"], input=row["input"])
-        as_chat = self.chat_template and subset not in self.without_chat_template
-        limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
-        ids, cut = fitted(tokenizer, text, as_chat=as_chat, limit=limit)
+        chat = self.chat() if self.chat_template and subset not in self.without_chat_template else None
+        room = max_tokens - new_tokens
+        ids, cut = protocol.prompt_ids(
+            tokenizer, text, partial(final_text, tokenizer, chat=chat), min(room, self.max_tokens or room), room
+        )
+        stop_ids, not_first_ids = protocol.stops(tokenizer, subset)
         prompt = Prompt(
             id=name,
             task=f"longbench/{subset}",
-            input_ids=ids,
+            input_ids=tuple(ids),
             max_new_tokens=new_tokens,
             answers=tuple(row["answers"]),
             classes=_classes(name, row, needed=subset in GRADING and GRADING[subset].classes),
             cut_tokens=cut,
+            stop_ids=stop_ids,
+            not_first_ids=not_first_ids,
         )
         try:
             self.grade(prompt, "")  # a row that cannot be graded is known before anything runs

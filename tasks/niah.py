@@ -7,10 +7,12 @@ from typing import ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.tasks.chat import final_text
 from tokenrank.tasks.choosing import check_lengths_fit, drawn_cells
 from tokenrank.tasks.haystack import MARK, frame, haystack
-from tokenrank.tasks.task import Prompt, Task, check_at_least_one, check_positive, check_seed
-from tokenrank.tasks.tokens import final_text, tokens_of
+from tokenrank.tasks.task import Prompt, check_at_least_one, check_positive, check_seed
+from tokenrank.tasks.templated import Templated
+from tokenrank.tasks.tokens import tokens_of
 
 TASK = "Read the report below and remember the code number that is hidden in it.\n\n"
 NEEDLE = " The code number of {owner} is {value}."
@@ -20,7 +22,7 @@ OWNERS = ("the lighthouse", "the bakery", "the observatory", "the harbour", "the
 
 
 @dataclass(frozen=True)
-class NeedleInAHaystack(Task):
+class NeedleInAHaystack(Templated):
     """A grid of prompts, length x depth, each with exactly the length asked for; the needle's tokens are known.
 
     Construction after Kamradt 2023, https://github.com/gkamradt/LLMTest_NeedleInAHaystack; the words are our own.
@@ -36,6 +38,7 @@ class NeedleInAHaystack(Task):
     chat_template: bool = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for depth in self.depths:
             if not 0 <= depth <= 100:
                 raise ValueError(f"task.depths holds {depth}, must be from 0 to 100 percent")
@@ -64,8 +67,8 @@ class NeedleInAHaystack(Task):
         draw = random.Random(f"{self.seed} {length} {depth:g} {repeat}")
         owner, value = draw.choice(OWNERS), str(draw.randrange(10_000, 100_000))
         text = TASK + MARK + QUESTION.format(owner=owner)
-        head, tail = frame(tokenizer, final_text(tokenizer, text, as_chat=self.chat_template))
-        needle = tokens_of(tokenizer, NEEDLE.format(owner=owner, value=value))
+        head, tail = frame(tokenizer, final_text(tokenizer, text, chat=self.chat() if self.chat_template else None))
+        needle = tokens_of(tokenizer, NEEDLE.format(owner=owner, value=value), start=False)
         hay = length - len(head) - len(needle) - len(tail)
         if hay < 0:
             raise ValueError(

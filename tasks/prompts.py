@@ -9,10 +9,10 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.weight_files import user_path
+from tokenrank.tasks.chat import final_text
 from tokenrank.tasks.jsonl import read_jsonl
 from tokenrank.tasks.task import (
     Prompt,
-    Task,
     check_answer_tokens,
     check_answers,
     check_at_least_one,
@@ -21,16 +21,18 @@ from tokenrank.tasks.task import (
     check_seed,
     refuse_twins,
 )
-from tokenrank.tasks.tokens import fitted
+from tokenrank.tasks.templated import Templated
+from tokenrank.tasks.tokens import cut_middle, encode, final_ids
 
 OPTIONAL = ("answers", "max_new_tokens", "chat_template")
 
 
 @dataclass(frozen=True)
-class OwnPrompts(Task):
+class OwnPrompts(Templated):
     """One prompt a line: ``id``, ``prompt``, optionally ``answers``, ``max_new_tokens`` and ``chat_template``.
 
-    ``chat_template`` is false unless a line says otherwise: the text is final.
+    ``chat_template`` is false unless a line says otherwise: the text is final, and names of control tokens in it are control
+    tokens. In a message that is put into the chat template they are text.
     """
 
     path: str  # the jsonl file
@@ -40,6 +42,7 @@ class OwnPrompts(Task):
     max_tokens: int | None = None  # longer prompts are cut in the middle; None: at what the model can read
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_positive("task.samples", self.samples)
         check_positive("task.max_tokens", self.max_tokens)
         check_at_least_one("task.max_new_tokens", self.max_new_tokens)
@@ -60,14 +63,18 @@ class OwnPrompts(Task):
         new_tokens = row.get("max_new_tokens", self.max_new_tokens)
         check_answer_tokens(str(row["id"]), new_tokens, max_tokens)
         limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
-        ids, cut = fitted(tokenizer, row["prompt"], as_chat=row.get("chat_template", False), limit=limit)
+        if row.get("chat_template", False):
+            whole = final_ids(tokenizer, final_text(tokenizer, row["prompt"], chat=self.chat()))
+        else:
+            whole = encode(tokenizer, row["prompt"])
+        ids = cut_middle(whole, limit)
         return Prompt(
             id=str(row["id"]),
             task="prompts",
-            input_ids=ids,
+            input_ids=tuple(ids),
             max_new_tokens=new_tokens,
             answers=tuple(row.get("answers", ())),
-            cut_tokens=cut,
+            cut_tokens=len(whole) - len(ids),
         )
 
 

@@ -14,7 +14,8 @@ from tokenrank.tasks.grading.containing import share_found
 from tokenrank.tasks.ruler_counted import cwe, fwe
 from tokenrank.tasks.ruler_hidden import niah, vt
 from tokenrank.tasks.ruler_page import Page, Written
-from tokenrank.tasks.task import Prompt, Task, check_positive, check_seed
+from tokenrank.tasks.task import Prompt, check_positive, check_seed
+from tokenrank.tasks.templated import Templated
 
 Kind = Callable[[Page, random.Random], Written]
 KINDS: dict[str, tuple[Kind, int]] = {  # how it is written, and tokens of the answer
@@ -30,7 +31,7 @@ KINDS: dict[str, tuple[Kind, int]] = {  # how it is written, and tokens of the a
 
 
 @dataclass(frozen=True)
-class Ruler(Task):
+class Ruler(Templated):
     """Prompts of RULER's construction in words of our own.
 
     Needles and variables are exactly as long as asked; lists of words are the longest that fit, a few tokens less. The
@@ -48,9 +49,11 @@ class Ruler(Task):
     lengths: list[int]  # tokens of the whole prompt, chat template and opening of the answer included
     samples: int | None = None  # prompts in all, spread evenly over kinds and lengths; None: one each
     seed: int = 0  # which kinds and lengths, and all that is in the prompts
+    max_new_tokens: int | None = None  # tokens of the answer; None: each kind's own
     chat_template: bool = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unknown = [kind for kind in self.kind if kind not in KINDS]
         if unknown or not self.kind:
             what = f"holds {unknown[0]!r}" if unknown else "is empty"
@@ -59,12 +62,13 @@ class Ruler(Task):
             raise ValueError(f"task.kind holds one kind twice: {self.kind}")
         check_lengths(self.lengths)
         check_positive("task.samples", self.samples)
+        check_positive("task.max_new_tokens", self.max_new_tokens)
         check_seed(self.seed)
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """One prompt per kind and length, or ``samples`` of them, in the order of the settings."""
         for kind in self.kind:
-            check_lengths_fit(self.lengths, KINDS[kind][1], max_tokens)
+            check_lengths_fit(self.lengths, self.max_new_tokens or KINDS[kind][1], max_tokens)
         cells = list(product(self.kind, self.lengths))
         chosen = drawn_cells(cells, self.samples, self.seed)
         chosen.sort(key=lambda drawn: (cells.index(drawn[0]), drawn[1]))
@@ -75,14 +79,14 @@ class Ruler(Task):
         return share_found(answer, prompt.answers)
 
     def _prompt(self, tokenizer: Tokenizer, kind: str, length: int, repeat: int) -> Prompt:
-        write, max_new_tokens = KINDS[kind]
-        page = Page(tokenizer, kind, length, self.chat_template)
+        write, new_tokens = KINDS[kind]
+        page = Page(tokenizer, kind, length, self.chat() if self.chat_template else None)
         written = write(page, random.Random(f"{self.seed} {kind} {repeat}"))
         return Prompt(
             id=f"{kind}_{length}_{repeat}",
             task=f"ruler/{kind}",
             input_ids=written.ids,
-            max_new_tokens=max_new_tokens,
+            max_new_tokens=self.max_new_tokens or new_tokens,
             answers=written.answers,
             needle=written.needle,
         )

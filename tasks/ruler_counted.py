@@ -3,12 +3,13 @@
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count, islice, takewhile
 
 from tokenrank.tasks.haystack import MARK
 from tokenrank.tasks.made_up import letters, words
 from tokenrank.tasks.ruler_page import Page, Wording, Written
-from tokenrank.tasks.tokens import encode
+from tokenrank.tasks.tokens import FinalText, final_ids
 
 COMMON, LEAST_OTHERS = 10, 10  # words
 SHORT = 4096  # tokens: RULER repeats less below
@@ -87,11 +88,13 @@ def _numbered(items: Sequence[str]) -> str:
     return " ".join(f"{number}. {item}" for number, item in enumerate(items, start=1))
 
 
-def _filled(page: Page, text: str, passage: Callable[[int], str], least: int) -> tuple[int, ...]:
+def _filled(page: Page, text: FinalText, passage: Callable[[int], str], least: int) -> tuple[int, ...]:
     """Token ids of the longest text that fits the page, with a passage of size ``least`` or more."""
 
     def ids(size: int) -> list[int]:
-        return encode(page.tokenizer, text.replace(MARK, passage(size)))
+        words = passage(size)
+        pieces = tuple(replace(piece, text=piece.text.replace(MARK, words)) for piece in text.pieces)
+        return final_ids(page.tokenizer, replace(text, pieces=pieces))
 
     best = ids(least)
     page.check(len(best))

@@ -6,15 +6,17 @@ from typing import Any, ClassVar
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.weight_files import user_path
+from tokenrank.tasks.chat import final_text
 from tokenrank.tasks.choosing import drawn_rows
 from tokenrank.tasks.grading.containing import any_found, share_found
 from tokenrank.tasks.ruler_rows import file_rows, hub_rows
-from tokenrank.tasks.task import Prompt, Task, check_answer_tokens, check_id, check_positive, check_seed
-from tokenrank.tasks.tokens import fitted
+from tokenrank.tasks.task import Prompt, check_answer_tokens, check_id, check_positive, check_seed
+from tokenrank.tasks.templated import Templated
+from tokenrank.tasks.tokens import cut_middle, final_ids
 
 
 @dataclass(frozen=True)
-class RulerData(Task):
+class RulerData(Templated):
     """Rows of ``context``, ``question``, ``answer_prefix``, ``answer``, ``task`` and ``max_new_tokens``.
 
     Context and question are the user's message; the answer prefix starts the assistant's turn, or a new line where
@@ -34,14 +36,17 @@ class RulerData(Task):
     samples: int | None = None  # prompts in all, spread evenly over the subsets; None: every row
     seed: int = 0  # which rows
     max_tokens: int | None = None  # longer prompts are cut in the middle; None: at what the model can read
+    max_new_tokens: int | None = None  # tokens of the answer; None: as the row says
     chat_template: bool = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.subset is not None and not self.subset:
             raise ValueError("task.subset is empty, must name at least one task of RULER, or be null for all")
         check_seed(self.seed)
         check_positive("task.samples", self.samples)
         check_positive("task.max_tokens", self.max_tokens)
+        check_positive("task.max_new_tokens", self.max_new_tokens)
 
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """Prompts in the order of the subsets, then of the rows; an id is the subset and the row's number in it from 0."""
@@ -68,17 +73,19 @@ class RulerData(Task):
         return found(answer, prompt.answers)
 
     def _prompt(self, name: str, number: int, row: dict[str, Any], tokenizer: Tokenizer, max_tokens: int) -> Prompt:
-        prompt_id, new_tokens = f"{name}_{number}", row["max_new_tokens"]
+        prompt_id, new_tokens = f"{name}_{number}", self.max_new_tokens or row["max_new_tokens"]
         check_id("RULER's column task", prompt_id)
         check_answer_tokens(prompt_id, new_tokens, max_tokens)
         limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
         message, opening = row["context"] + row["question"], row["answer_prefix"]
-        ids, cut = fitted(tokenizer, message, as_chat=self.chat_template, limit=limit, opening=opening)
+        chat = self.chat() if self.chat_template else None
+        whole = final_ids(tokenizer, final_text(tokenizer, message, chat=chat, opening=opening))
+        ids = cut_middle(whole, limit)
         return Prompt(
             id=prompt_id,
             task=f"ruler_data/{name}",
-            input_ids=ids,
+            input_ids=tuple(ids),
             max_new_tokens=new_tokens,
             answers=tuple(row["answer"]),
-            cut_tokens=cut,
+            cut_tokens=len(whole) - len(ids),
         )

@@ -7,7 +7,7 @@ from itertools import islice
 from tokenrank.tasks.haystack import frame, haystack, sentence
 from tokenrank.tasks.made_up import letters, numbers, words
 from tokenrank.tasks.ruler_page import Page, Wording, Written
-from tokenrank.tasks.tokens import tokens_of
+from tokenrank.tasks.tokens import FinalText, tokens_of
 
 DIGITS = 7
 HOPS = 4  # assignments after the first
@@ -84,7 +84,7 @@ def _tracking(value: str) -> Wording:
 def _hide(
     page: Page,
     draw: random.Random,
-    text: str,
+    text: FinalText,
     needles: list[str],
     answers: tuple[str, ...],
     only: str | None = None,
@@ -92,7 +92,7 @@ def _hide(
 ) -> Written:
     """The needles, in their order, at random places between the sentences of a haystack that fills the page exactly."""
     head, tail = frame(page.tokenizer, text)
-    hidden = [tokens_of(page.tokenizer, needle) for needle in needles]
+    hidden = [tokens_of(page.tokenizer, needle, start=False) for needle in needles]
     needed = len(head) + len(tail) + sum(map(len, hidden))
     page.check(needed)
     pieces = _filler(page, draw, page.length - needed, others)
@@ -111,7 +111,7 @@ def _filler(page: Page, draw: random.Random, tokens: int, others: Iterator[str] 
     """Pieces with exactly ``tokens`` tokens together: the ``others`` while they fit, then sentences of the haystack."""
     pieces: list[list[int]] = []
     for other in others or ():
-        ids = tokens_of(page.tokenizer, other)
+        ids = tokens_of(page.tokenizer, other, start=False)
         if len(ids) > tokens:
             break
         pieces.append(ids)

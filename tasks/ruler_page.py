@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.tasks.chat import Chat, final_text
 from tokenrank.tasks.haystack import MARK
-from tokenrank.tasks.tokens import final_text
+from tokenrank.tasks.tokens import FinalText
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,12 @@ class Page:
     tokenizer: Tokenizer
     kind: str
     length: int  # tokens of the whole prompt
-    as_chat: bool
+    chat: Chat | None  # what the model's chat template is given; None: no chat template
 
-    def text(self, wording: Wording, before: str = "") -> str:
+    def text(self, wording: Wording, before: str = "") -> FinalText:
         """The final text with ``MARK`` for the passage; ``before`` (a worked example) starts the user's message."""
         message = before + wording.around(MARK)
-        return final_text(self.tokenizer, message, as_chat=self.as_chat, opening=wording.opening)
+        return final_text(self.tokenizer, message, chat=self.chat, opening=wording.opening)
 
     def check(self, needed: int) -> None:
         """Raises ValueError unless the length is at least what is needed."""

@@ -24,6 +24,8 @@ class Prompt:
     cut_tokens: int = 0  # tokens taken out of the middle to fit
     needle: range | None = None  # positions of the tokens that hold the answer, where the task put them there itself
     depth: float | None = None  # percent of the haystack before the needle, where the task asked for it
+    stop_ids: tuple[int, ...] = ()  # tokens that end the answer, beside the model's own
+    not_first_ids: tuple[int, ...] = ()  # tokens that the answer may not begin with
 
 
 class Task(ABC):

@@ -3,16 +3,12 @@
 The authors' outputs are not part of the project. Their folder (parameters.json, prompts.jsonl, ID.npz) is looked for beside the
 checkout, in ``../shared/reference_prefill``, or where ``TOKENRANK_REFERENCE_PREFILL`` says; without it these tests are skipped.
 Run with ``make conformance``.
-
-Speculative prefill is left out, as it is known not to agree: the authors pool each head first, with kernel 7, and force no window
-into what is kept; ours pools last, as their ranking study does, with kernel 13, and always keeps the window. Which of the two
-``speculative`` should be is an open point, so the runs ``speculative_20`` of the folder are not compared here.
 """
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,8 +26,10 @@ from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.fastkv import FastKV
 from tokenrank.heuristics.gemfilter import GemFilter
 from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.heuristics.speculative import Speculative
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.models.smollm2 import SmolLM2
+from tokenrank.prefill.draft import Draft
 from tokenrank.prefill.engine import Engine, Full, Job, Prefilled
 from tokenrank.prefill.layerwise import Layerwise
 from tokenrank.prefill.precomputed import Precomputed
@@ -42,7 +40,20 @@ ROOT = Path(__file__).parent.parent
 REFERENCE = Path(os.environ.get("TOKENRANK_REFERENCE_PREFILL", ROOT.parent / "shared" / "reference_prefill")).absolute()
 PARAMETERS = REFERENCE / "parameters.json"
 FACTS: dict[str, Any] = json.loads(PARAMETERS.read_text())["prompts"] if PARAMETERS.is_file() else {}
-RUNS = [(sample, run) for sample, facts in FACTS.items() for run in facts["runs"]]
+SPECULATIVE = "speculative_20"  # a run of those prompts whose files have it
+
+
+def runs() -> Iterator[tuple[str, str]]:
+    """Every prompt with each of its runs."""
+    for sample, facts in FACTS.items():
+        yield from ((sample, run) for run in facts["runs"])
+        with np.load(REFERENCE / f"{sample}.npz", allow_pickle=False) as arrays:
+            if f"{SPECULATIVE}_kept" in arrays:
+                yield sample, SPECULATIVE
+
+
+RUNS = list(runs())
+SPECULATED = [sample for sample, run in RUNS if run == SPECULATIVE]
 LENGTHS = {facts["tokens"] for facts in FACTS.values()}
 WINDOW = 8  # tokens at the end that are always kept
 END = 2  # the end-of-sequence token
@@ -77,13 +88,15 @@ def ranker(sample: str, method: str, layers: ModelLayers, settings: dict[str, An
     if method == "oracle":
         scores = torch.from_numpy(theirs(sample)["oracle_scores"]).float()
         return Precomputed(dict.fromkeys(layers.attention, scores)), Layerwise(window=WINDOW)
-    known: dict[str, tuple[Heuristic | None, Engine]] = {
+    known: dict[str, tuple[Any, Engine]] = {
         "full": (None, Full()),
-        "claa": (CLAA(**{"n": 4, "window": WINDOW, "kernel": 7} | settings), Layerwise(window=WINDOW, min_layer=4)),
+        "claa": (CLAA(n=4, window=WINDOW, kernel=7), Layerwise(window=WINDOW, min_layer=4)),
         "fastkv": (FastKV(window=WINDOW, kernel=7), Layerwise(window=WINDOW)),
         "gemfilter": (GemFilter(kernel=5), Restart(window=WINDOW)),
+        "speculative": (Speculative(look_ahead=8, extra_query=True, kernel=7, chunk=None), Draft(window=0)),
     }
-    return known[method]
+    heuristic, engine = known[method]
+    return replace(heuristic, **settings) if settings else heuristic, engine
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +166,15 @@ def test_the_check_would_notice_another_number_of_layers(prepared: Prepared, sam
     """The control that must fail: claa over 3 layers in place of 4 keeps other tokens of every prompt."""
     done = prepared.prefilled(sample, "claa_20", n=3)
     assert done.kept.tolist() != theirs(sample)["claa_20_kept"].tolist()
+
+
+@pytest.mark.parametrize(
+    "change", [{"smoothed": "scores"}, {"extra_query": False}, {"kernel": 13}, {"chunk": 32}], ids=str
+)
+@pytest.mark.parametrize("sample", SPECULATED)
+def test_the_check_would_notice_another_form_of_speculation(
+    prepared: Prepared, sample: str, change: dict[str, Any]
+) -> None:
+    """The control that must fail: the source's settings, and smoothing last, keep other tokens."""
+    done = prepared.prefilled(sample, SPECULATIVE, **change)
+    assert done.kept.tolist() != theirs(sample)[f"{SPECULATIVE}_kept"].tolist()

@@ -23,13 +23,16 @@ from tokenrank.heuristics.controls import Recency
 from tokenrank.heuristics.gemfilter import GemFilter
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.speculative import Speculative
+from tokenrank.library_inputs import prompts_of
 from tokenrank.models.architectures import tiny_of
+from tokenrank.models.tiny import byte_tokenizer as own_tokenizer
 from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.bound import Bound
 from tokenrank.prefill.engine import Full
 from tokenrank.prefill.layerwise import Layerwise
+from tokenrank.tasks.chat import chat
 from tokenrank.tasks.task import Prompt
-from tokenrank.tasks.tokens import chat, encode
+from tokenrank.tasks.tokens import encode
 
 TEXTS = [" ".join(f"Room {n} holds {n * n % 97} chairs." for n in range(first, first + 12)) for first in (3, 40)]
 NUMBERS = ["heuristic", "layer", "metric", "k", "value"]
@@ -105,6 +108,13 @@ def test_answer_gives_the_answers_of_the_command(
     assert not heuristics
 
 
+def test_answer_follows_the_rules_of_the_prompt(tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer) -> None:
+    prompt = Prompt("a", "test", tuple(range(60)), 6)
+    plain = library.answer(tiny_model, byte_tokenizer, prompt).token_ids
+    banned = Prompt("a", "test", tuple(range(60)), 6, not_first_ids=(plain[0],))
+    assert library.answer(tiny_model, byte_tokenizer, banned).token_ids[0] != plain[0]
+
+
 def test_a_heuristic_of_ones_own_may_read_values(tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer) -> None:
     mine = {"mine": ValueNorm(), "claa": CLAA()}
     found = library.rank(tiny_model, byte_tokenizer, TEXTS[0], mine, max_new_tokens=4, k=[10], metrics=["recall"])
@@ -143,6 +153,24 @@ def test_a_chat_prompt_is_the_template_s_text(tiny_model: PreTrainedModel, byte_
     as_chat = library.rank(tiny_model, byte_tokenizer, "How many chairs?", chat_template=True, **given)  # type: ignore[arg-type]
     as_text = library.rank(tiny_model, byte_tokenizer, chat(byte_tokenizer, "How many chairs?"), **given)  # type: ignore[arg-type]
     pd.testing.assert_frame_equal(as_chat, as_text)
+
+
+def test_arguments_reach_the_template_and_names_of_control_tokens_in_messages_are_text(
+    tiny_model: PreTrainedModel,
+) -> None:
+    tokenizer, mine = own_tokenizer(), {"claa": CLAA()}
+    tokenizer.chat_template = f"{tokenizer.chat_template}{{% if no_thinking %}}<none>{{% endif %}}"
+    given = {"no_thinking": True}
+    as_chat = library.rank(
+        tiny_model, tokenizer, "How many?", mine, chat_template=True, template=given, max_new_tokens=4
+    )
+    as_text = library.rank(tiny_model, tokenizer, f"{chat(tokenizer, 'How many?')}<none>", mine, max_new_tokens=4)
+    pd.testing.assert_frame_equal(as_chat, as_text)
+    with pytest.raises(ValueError, match="sets thinking, which it does not read; it reads no_thinking"):
+        library.answer(tiny_model, tokenizer, "a", chat_template=True, template={"thinking": False})
+    (named,) = prompts_of(tokenizer, "It says <|end|>.", 4, chat_template=True, template=None)
+    (final,) = prompts_of(tokenizer, "It says <|end|>.", 4, chat_template=False, template=None)
+    assert (256 in named.input_ids, 256 in final.input_ids) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""Hardware, package versions, commit and command line of a run."""
+"""Hardware, package versions, commit and command line of a run, and its weights."""
 
+import json
 import platform
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
+
+from tokenrank.models.pretrained import Pretrained
 
 PACKAGES = (
     "tokenrank", "torch", "transformers", "tokenizers", "hydra-core", "numpy", "pandas", "pyarrow", "scipy",
@@ -30,6 +34,13 @@ def environment(device: torch.device, seed: int) -> dict[str, Any]:
         "command": sys.argv,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def model_facts(source: Pretrained, model: PreTrainedModel) -> dict[str, Any]:
+    """Digests or hub commit of the weights, and the model's generation config, which its answers follow; ready for JSON."""
+    decoding: Any = getattr(model, "generation_config", None)
+    settings = {} if decoding is None else json.loads(decoding.to_json_string(use_diff=True))
+    return {"model": source.identity(), "generation_config": settings}
 
 
 def device_name(device: torch.device) -> str:

@@ -4,8 +4,9 @@ import logging
 
 from transformers import PreTrainedModel
 
-from tokenrank.capture.attention import watch
+from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.looking import look
 from tokenrank.evaluation.plan import Plan
 
 log = logging.getLogger("tokenrank")
@@ -15,15 +16,16 @@ def load_model(plan: Plan) -> PreTrainedModel:
     """The model, in evaluation mode, ready for capture, with every heuristic attached to it.
 
     Raises:
-        ValueError: it cannot be loaded or captured, its layers are not those that its config describes, or a heuristic cannot rank
-            its prompts.
+        ValueError: it cannot be loaded or captured exactly (see ``look``), its generation config is not greedy (see ``Decoding.of``),
+            its layers are not those that its config describes, or a heuristic cannot rank its prompts.
     """
     log.info("loading %s", plan.model_name)
     model = plan.source.model()
-    watch(model)
+    Decoding.of(model)
     found = model_layers(model)
     if found != plan.layers:
         raise ValueError(f"{plan.model_name} has the attention layers {found}, but its config describes {plan.layers}")
+    look(model, max(len(prompt.input_ids) + prompt.max_new_tokens for prompt in plan.prompts))
     for name, each in plan.heuristics.items():
         try:
             each.attach(model)

@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.capture.decoding import Decoding
 from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
 from tokenrank.evaluation.scoring import rank as rank_prompt
@@ -58,6 +59,7 @@ def rank(
     *,
     answers: str | Sequence[str] | None = None,
     chat_template: bool = False,
+    template: Mapping[str, Any] | None = None,
     max_new_tokens: int = 64,
     metrics: str | Sequence[str] = ("recall", "spearman"),
     k: Sequence[float] = (5, 10, 20, 40),
@@ -76,6 +78,7 @@ def rank(
         oracle: gives the truth; None: ``AttentionOracle()``.
         answers: texts, one per prompt, used instead of answers that the model generates.
         chat_template: texts are messages of a user, to which the model's chat template is applied; otherwise they are final.
+        template: arguments of the chat template, as ``{"enable_thinking": False}``.
         max_new_tokens: of the answer to a text; a prompt of a task has its own.
         metrics: names of files in configs/metric.
         k: percent of the ranked tokens, for the metrics that take a k.
@@ -93,11 +96,11 @@ def rank(
         raise ValueError(f"heuristics is {heuristics!r}, must be a mapping with at least one, as in {{'claa': CLAA()}}")
     check_percentages("k", list(k))
     check_whole("window", window, 0)
-    asked = prompts_of(tokenizer, prompts, max_new_tokens, chat_template=chat_template)
+    asked = prompts_of(tokenizer, prompts, max_new_tokens, chat_template=chat_template, template=template)
     fed = answers_of(tokenizer, asked, answers)
     check_readable(model, asked, fed, max_tokens)
     formulas = {name: metric_named(name) for name in several(metrics)}
-    layers = layers_of(model)
+    layers = layers_of(model, asked)
     rankers = {name: each for name, each in heuristics.items() if not isinstance(each, Bound)}
     for name, heuristic in rankers.items():
         with naming(f"heuristic {name}"):
@@ -122,6 +125,7 @@ def answer(
     keep: float = 20,
     engine: Engine | None = None,
     chat_template: bool = False,
+    template: Mapping[str, Any] | None = None,
     max_new_tokens: int = 64,
     max_tokens: int | None = None,
 ) -> EngineAnswer:
@@ -135,6 +139,7 @@ def answer(
         keep: percent of the prompt's tokens that are kept.
         engine: how the kept tokens are run; None: the heuristic's own in configs/prefill/default.yaml, as the command uses.
         chat_template: the text is a message of a user, to which the model's chat template is applied; otherwise it is final.
+        template: arguments of the chat template, as ``{"enable_thinking": False}``.
         max_new_tokens: of the answer to a text; a prompt of a task has its own.
         max_tokens: the model reads, prompt and answer together; None: what its config says.
 
@@ -144,9 +149,9 @@ def answer(
     """
     if not 0 < keep <= 100:
         raise ValueError(f"keep is {keep:g}, must be above 0 and at most 100 percent")
-    (asked,) = prompts_of(tokenizer, prompt, max_new_tokens, chat_template=chat_template)
+    (asked,) = prompts_of(tokenizer, prompt, max_new_tokens, chat_template=chat_template, template=template)
     check_readable(model, [asked], [None], max_tokens)
-    layers, tokens = layers_of(model), len(asked.input_ids)
+    layers, tokens = layers_of(model, [asked]), len(asked.input_ids)
     if heuristic is None:
         if engine is not None and not isinstance(engine, Full):
             raise ValueError(f"heuristic is None, and the engine {engine.kind} needs one")
@@ -161,7 +166,8 @@ def answer(
             f"keep is {keep:g}, which leaves {kept} of {tokens} tokens, must leave more than the engine's window of {chosen.window}"
         )
     ids = torch.tensor(asked.input_ids)
-    done = chosen.prefill(Job(model, heuristic, ids, kept, asked.max_new_tokens))
+    decoding = Decoding.of(model, ends=asked.stop_ids, not_first=asked.not_first_ids)
+    done = chosen.prefill(Job(model, heuristic, ids, kept, asked.max_new_tokens, decoding=decoding))
     found = done.answer(asked.max_new_tokens)
     return EngineAnswer(str(tokenizer.decode(found, skip_special_tokens=True)), tuple(found), tuple(done.kept.tolist()))
 

@@ -1,14 +1,15 @@
 """Input of the library: texts as prompts, given answers, metrics and engines by name; each checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tokenrank.capture.attention import watch
 from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.looking import look
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.plan import REFERENCE
 from tokenrank.evaluation.setting_checks import check_whole
@@ -18,8 +19,9 @@ from tokenrank.models.lengths import check_asked, check_table, readable_tokens
 from tokenrank.oracle.oracle import Answer
 from tokenrank.planning.building import build
 from tokenrank.prefill.engine import Engine
+from tokenrank.tasks.chat import Chat, final_text
 from tokenrank.tasks.task import Prompt, check_ids
-from tokenrank.tasks.tokens import encode, final_text, tokens_of
+from tokenrank.tasks.tokens import encode, final_ids, tokens_of
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -30,9 +32,15 @@ def several(names: str | Sequence[str]) -> list[str]:
 
 
 def prompts_of(
-    tokenizer: Tokenizer, prompts: str | Prompt | Sequence[str | Prompt], max_new_tokens: int, *, chat_template: bool
+    tokenizer: Tokenizer,
+    prompts: str | Prompt | Sequence[str | Prompt],
+    max_new_tokens: int,
+    *,
+    chat_template: bool,
+    template: Mapping[str, Any] | None,
 ) -> list[Prompt]:
     """Texts as prompts, and those of a task as they are."""
+    chat = Chat(template or {})
     each = [prompts] if isinstance(prompts, str | Prompt) else list(prompts)
     if not each:
         raise ValueError("prompts is empty, must hold at least one")
@@ -44,7 +52,11 @@ def prompts_of(
             continue
         if not isinstance(prompt, str):
             raise ValueError(f"prompts holds {prompt!r}, must be texts or prompts of a task")
-        ids = encode(tokenizer, final_text(tokenizer, prompt, as_chat=chat_template))
+        ids = (
+            final_ids(tokenizer, final_text(tokenizer, prompt, chat=chat))
+            if chat_template
+            else encode(tokenizer, prompt)
+        )
         found.append(Prompt(f"prompt_{number}", "prompts", tuple(ids), max_new_tokens))
     check_ids(found)
     for prompt in found:
@@ -92,10 +104,11 @@ def check_readable(
             )
 
 
-def layers_of(model: PreTrainedModel) -> ModelLayers:
-    """The layers of a model, which is watched from now on."""
-    watch(model)
-    return model_layers(model)
+def layers_of(model: PreTrainedModel, prompts: Sequence[Prompt]) -> ModelLayers:
+    """The layers of a model that is to read these prompts; raises ValueError if it cannot be captured exactly (see ``look``)."""
+    layers = model_layers(model)
+    look(model, max(len(prompt.input_ids) + prompt.max_new_tokens for prompt in prompts))
+    return layers
 
 
 def prepare(

@@ -27,6 +27,8 @@ RULES = [
     *((name, "sliding_window") for name in WINDOWED),
     ("gemma2", "softcap"),
     ("gpt_oss", "sinks"),
+    ("granite_swa (window)", "sinks"),
+    ("mimo_v2_flash (window)", "sinks"),
 ]
 
 
@@ -142,7 +144,7 @@ def test_the_visitor_sees_queries_keys_and_the_scale() -> None:
     with torch.inference_mode():
         model(
             input_ids=prompt()[None],
-            on_attention=lambda _, q, k, _values, rules: seen.append((q.shape, k.shape, rules["scaling"])),
+            on_attention=lambda _, q, k, _values, rules: seen.append((q.shape, k.shape, rules.scaling)),
         )
     assert seen == [((1, 4, PROMPT, 8), (1, 2, PROMPT, 8), 8**-0.5)] * SHAPE["num_hidden_layers"]
 

@@ -112,8 +112,8 @@ def test_a_sliding_window_layer_keeps_all_its_tokens() -> None:
 
 def filled(kind: str) -> Cache:
     """Two key heads of five tokens in a layer of this kind."""
-    config: Any = PreTrainedConfig()
-    config.num_hidden_layers, config.layer_types, config.sliding_window = 1, [kind], 3
+    settings: dict[str, Any] = {"num_hidden_layers": 1, "layer_types": [kind], "sliding_window": 3}
+    config = PreTrainedConfig(**settings)
     cache = reserved_cache(config, capacity=9)
     cache.update(states(5, 0), states(5, 1), 0)
     return cache
@@ -121,7 +121,7 @@ def filled(kind: str) -> Cache:
 
 @pytest.mark.parametrize("kind", ["full_attention", "sliding_attention", "hybrid", "hybrid_sliding"])
 def test_layers_of_every_kind_hold_all_and_keep_what_they_are_told(kind: str) -> None:
-    """Windowed layers of transformers' own layers would hold two of the five tokens."""
+    """Transformers' own windowed layers would hold two of the five tokens."""
     cache, rows = filled(kind), torch.tensor([[0, 2, 4], [1, 2, 3]])
     assert cached_heads(cache, 0) == 2
     keep_in_cache(cache, 0, rows)

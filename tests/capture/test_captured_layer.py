@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.rules import AttentionRules
 
 TOKENS = 7
 
@@ -24,17 +26,33 @@ class Attention(nn.Module):
 
 def layer_of(needs: Needs = NOTHING, **rules: Any) -> AttentionLayer:
     query, key, value = torch.randn(1, 4, TOKENS, 8), torch.randn(1, 2, TOKENS, 8), torch.randn(1, 2, TOKENS, 12)
-    given: dict[str, Any] = {"scaling": 0.5} | rules
+    given = AttentionRules(scaling=0.5, **rules)
     return captured_layer(torch.arange(TOKENS), Attention(), query, key, value, given, needs=needs)
 
 
 def test_the_rules_of_the_call_arrive_in_the_layer() -> None:
     sinks = torch.ones(4)
-    layer = layer_of(softcap=3.0, sliding_window=5, s_aux=sinks, other="ignored")
+    layer = layer_of(softcap=3.0, sliding_window=5, sinks=sinks)
     assert (layer.index, layer.scale, layer.softcap, layer.sliding_window) == (4, 0.5, 3.0, 5)
     assert layer.sinks is sinks
     plain = layer_of()
     assert (plain.softcap, plain.sliding_window, plain.sinks, plain.positions) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("number", [None, -1, 1.5])
+def test_a_module_without_a_layer_number_is_refused(number: Any) -> None:
+    module = Attention()
+    module.layer_idx = number
+    states = torch.randn(1, 2, TOKENS, 8)
+    with pytest.raises(ValueError, match=f"Attention has the layer number {number}, must be from 0 on"):
+        captured_layer(torch.arange(TOKENS), module, states, states, states, AttentionRules(1.0))
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(TOKENS, TOKENS + 2), (TOKENS - 1, TOKENS)])
+def test_attention_that_is_not_to_single_tokens_is_refused(queries: int, keys: int) -> None:
+    query, key = torch.randn(1, 2, queries, 8), torch.randn(1, 2, keys, 8)
+    with pytest.raises(ValueError, match=f"layer 4 has {queries} queries and {keys} keys for {TOKENS} tokens"):
+        captured_layer(torch.arange(TOKENS), Attention(), query, key, key, AttentionRules(1.0))
 
 
 def test_shapes_lose_the_axis_of_the_batch() -> None:

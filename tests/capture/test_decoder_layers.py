@@ -32,3 +32,11 @@ def test_a_model_with_two_lists_of_its_layers_is_refused() -> None:
     model.twins = nn.ModuleList(list(model.model.layers))
     with pytest.raises(ValueError, match="LlamaForCausalLM has 2 lists of its 3 decoder layers, must have one"):
         decoder_layers(model)
+
+
+def test_a_module_whose_number_is_none_does_not_count() -> None:
+    """In hunyuan_v1_dense the MLP has a ``layer_idx`` that is None."""
+    model = tiny_of("llama")
+    for layer in model.model.layers:
+        layer.mlp.layer_idx = None
+    assert decoder_layers(model) is model.model.layers

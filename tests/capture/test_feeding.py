@@ -1,40 +1,17 @@
-"""Feeding: logits at given positions, with a cache and without; greedy decoding by hand; which tokens end an answer."""
+"""Feeding: logits at given positions, with a cache and without; which tokens end an answer."""
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from tokenrank.capture.attention import watch
 from tokenrank.capture.cache import reserved_cache
-from tokenrank.capture.feeding import end_tokens, greedy, input_device, last_logits, takes_positions
+from tokenrank.capture.feeding import end_tokens, input_device, last_logits, takes_positions
 from tokenrank.models.architectures import tiny_of
 
 IDS = torch.arange(12) * 5 % 64
-
-
-def counting(fed: list[tuple[int, int]]) -> Callable[[Tensor, int], int]:
-    """The next token is always one more; notes (token, position)."""
-
-    def feed(ids: Tensor, position: int) -> int:
-        fed.append((int(ids[0]), position))
-        return int(ids[0]) + 1
-
-    return feed
-
-
-def test_greedy_feeds_each_token_but_the_last_at_its_position() -> None:
-    fed: list[tuple[int, int]] = []
-    assert greedy(counting(fed), first=7, start=100, limit=4, ends=set()) == [7, 8, 9, 10]
-    assert fed == [(7, 100), (8, 101), (9, 102)]
-
-
-@pytest.mark.parametrize(("ends", "answer"), [({9}, [7, 8, 9]), ({7}, [7]), ({8, 9}, [7, 8]), ({99}, [7, 8, 9, 10])])
-def test_an_end_token_ends_the_answer_and_is_part_of_it(ends: set[int], answer: list[int]) -> None:
-    assert greedy(counting([]), first=7, start=0, limit=4, ends=ends) == answer
 
 
 @pytest.mark.parametrize(("eos", "ends"), [(None, set()), (3, {3}), ([3, 4], {3, 4})])

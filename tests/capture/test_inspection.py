@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
+from tests.capture.odd_models import odd_model
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.reading import read
@@ -80,7 +81,7 @@ def test_the_way_of_calling_experts_is_put_back() -> None:
 
 def test_a_forward_pass_that_needs_numbers_says_so_and_works_with_weights() -> None:
     def look(_: object, arguments: tuple[Tensor, ...]) -> None:
-        bool(arguments[0].sum() > 0)
+        arguments[0].sum().tolist()
 
     model, loaded = without_weights("llama"), tiny_of("llama")
     for each in (model, loaded):
@@ -88,6 +89,14 @@ def test_a_forward_pass_that_needs_numbers_says_so_and_works_with_weights() -> N
     with pytest.raises(ValueError, match=r"LlamaForCausalLM cannot be inspected without weights .*: load it first"):
         model_layers(model)
     assert model_layers(loaded).attention == (0, 1, 2)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "opt", "dbrx"])
+def test_looks_for_padding_and_for_chosen_experts_need_no_weights(architecture: str) -> None:
+    """gpt2 asks whether a token is the padding; the experts of dbrx are counted."""
+    model, loaded = without_weights(architecture), tiny_of(architecture)
+    model.config.pad_token_id = 0
+    assert model_layers(model) == model_layers(loaded) == ModelLayers(3, (0, 1, 2))
 
 
 def test_a_model_that_cannot_be_watched_is_refused_without_weights_too() -> None:
@@ -103,3 +112,51 @@ def test_a_model_that_shows_no_layer_is_an_error(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("tokenrank.capture.attention.ROUTES", ordinary)
     with pytest.raises(ValueError, match="no attention layer of LlamaForCausalLM was captured"):
         model_layers(tiny_of("llama", "sdpa"))
+
+
+ZAMBA2: dict[str, Any] = {
+    "layer_types": ["linear_attention", "hybrid", "hybrid"],
+    "mamba_d_state": 8,
+    "n_mamba_heads": 4,
+    "mamba_ngroups": 1,
+    "chunk_size": 8,
+    "num_mem_blocks": 1,
+    "mamba_headdim": 16,
+}
+REFUSED = {
+    "diffllama": (
+        {},
+        r"^DiffLlamaForCausalLM calls attention 2 times under the layer number 0, and only layers with one",
+    ),
+    "hrm_text": ({}, r"^HrmTextForCausalLM calls attention 8 times under the layer number 0"),
+    "zamba2": (ZAMBA2, r"^Zamba2Attention has the layer number -1, must be from 0 on"),
+    "minimax": (
+        {"num_local_experts": 2, "block_size": 8},
+        r"^MiniMaxForCausalLM cannot be .* \(ValueError: MiniMax uses",
+    ),
+    "nemotron": ({}, r"^no attention layer of NemotronForCausalLM was captured: it has none, or computes"),
+    "moshi": (
+        {"sliding_window": WINDOW},
+        r"^MoshiForCausalLM forgets keys beyond its sliding window .* \(layers 0, 1, 2\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_models_that_cannot_be_ranked_are_refused_at_once_with_the_reason(kind: str) -> None:
+    settings, sentence = REFUSED[kind]
+    with pytest.raises(ValueError, match=sentence):
+        model_layers(odd_model(kind, **settings))
+
+
+def test_a_model_whose_cache_forgets_nothing_that_masks_show_passes() -> None:
+    """The control of moshi: the windows of mistral are in its masks, too."""
+    assert model_layers(tiny_of("mistral (window)")).windows == dict.fromkeys((0, 1, 2), WINDOW)
+
+
+def test_what_was_found_is_kept_with_the_model() -> None:
+    model = tiny_of("llama")
+    first = model_layers(model)
+    model.register_forward_pre_hook(lambda *_: pytest.fail("inspected twice"))
+    assert model_layers(model) is first
+    assert model_layers(tiny_of("llama")) is not first

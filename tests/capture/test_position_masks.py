@@ -34,13 +34,16 @@ def test_the_fused_function_needs_no_mask_without_a_window() -> None:
     assert masks.of_token(query(1), torch.tensor([12]), None, None) is None
 
 
-def test_the_eager_function_gets_the_causal_mask_where_there_is_more_than_one_query() -> None:
+def test_the_eager_function_always_gets_a_mask() -> None:
+    """modernbert-decoder's adds it unasked; that of one query without a window hides nothing."""
     masks = PositionMasks(fused=False)
     mask = masks.of_prompt(query(6), POSITIONS, None)
     assert mask is not None
     assert ((mask == 0)[0, 0] == torch.ones(6, 6).tril().bool()).all()
     assert mask.min() == torch.finfo(torch.float32).min
-    assert masks.of_token(query(1), torch.tensor([12]), None, None) is None
+    alone = masks.of_token(query(1), torch.tensor([12]), None, None)
+    assert alone is not None
+    assert alone.tolist() == [[[[0]]]]
 
 
 @pytest.mark.parametrize("fused", [True, False])

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef  # lives as long as nobody holds the numbers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
+from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
@@ -145,6 +146,7 @@ def test_the_answers_first_query_is_the_prompts_last(model: PreTrainedModel) -> 
 )
 def test_the_prompt_is_read_once(model: PreTrainedModel, given: dict[str, Any], lengths: list[int]) -> None:
     seen: list[int] = []
+    model_layers(model)  # inspects it, with a token of its own
     model.register_forward_pre_hook(lambda _, args, kwargs: seen.append(kwargs["input_ids"].shape[1]), with_kwargs=True)
     read(model, prompt(), ignore, **given)
     assert seen == lengths
@@ -273,6 +275,7 @@ def test_values_are_the_models_own_and_end_with_their_layer(
     """With its own eager attention and these values each layer gives what the model's output projection is given."""
     model = build("llama") if build is tiny_of else build()
     ids, seen, projected = prompt() % 64, [], []
+    model_layers(model)  # inspects it, with a token of its own
 
     def visit(layer: AttentionLayer) -> None:
         assert layer.values is not None

@@ -5,7 +5,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tokenrank.evaluation.accuracy_tables import accuracy_summary, answered_by_all, at_each_rate, costs
+from tokenrank.evaluation.accuracy_tables import (
+    accuracy_summary,
+    answered_by_all,
+    at_each_rate,
+    costs,
+    graded_by_all,
+)
 from tokenrank.records.schema import METRICS, SUMMARY, table
 
 KEEP = [10.0, 20.0]
@@ -19,8 +25,12 @@ ACCURACY: dict[tuple[str, float], list[float]] = {
 }  # fmt: skip
 
 
-def measured(without: set[tuple[str, float, int]] | None = None, names: set[str] | None = None) -> pd.DataFrame:
-    """Accuracy and operations; ``without``: (contestant, keep, prompt) that was not answered."""
+def measured(
+    without: set[tuple[str, float, int]] | None = None,
+    names: set[str] | None = None,
+    ungraded: set[int] | None = None,
+) -> pd.DataFrame:
+    """Accuracy and operations; ``without``: (contestant, keep, prompt) that was not answered; ``ungraded``: prompts."""
     rows: list[dict[str, Any]] = []
     for (name, keep), values in ACCURACY.items():
         if names is not None and name not in names:
@@ -32,7 +42,8 @@ def measured(without: set[tuple[str, float, int]] | None = None, names: set[str]
                 "model": "m", "task": "niah", "sample": f"s{sample}", "engine": "full" if name == "full" else "layerwise",
                 "heuristic": None if name == "full" else name, "keep": keep,
             }  # fmt: skip
-            rows += [whose | {"metric": "accuracy", "value": each}, whose | {"metric": "flops", "value": keep + sample}]
+            graded = [] if sample in (ungraded or set()) else [whose | {"metric": "accuracy", "value": each}]
+            rows += [*graded, whose | {"metric": "flops", "value": keep + sample}]
     return table(rows, METRICS)
 
 
@@ -147,3 +158,26 @@ def test_rows_of_all_metrics_follow_the_prompts_that_all_answered() -> None:
     rows = answered_by_all(measured(without={("random", 10, 0)}))
     assert set(rows["sample"]) == {"s1", "s2", "s3"}
     assert set(rows["metric"]) == {"accuracy", "flops"}
+
+
+def test_a_prompt_without_a_grade_counts_for_costs_and_not_for_accuracy() -> None:
+    found = summary(measured(without={("claa", 20, 1)}, ungraded={3}))  # s1 failed, s3 has no reference answer
+    counts = found[found["against"].isna()].groupby(["metric", "statistic"])["prompts"].agg(set).to_dict()
+    assert counts == {("accuracy", "mean"): {2}, ("accuracy", "gap_closed"): {2}, ("flops", "mean"): {3}}
+    assert values(found) == pytest.approx({key: (each[0] + each[2]) / 2 for key, each in ACCURACY.items()})
+    assert values(found, "flops")["claa", 20] == pytest.approx(20 + (0 + 2 + 3) / 3)
+    assert values(found, "flops")["full", 100] == pytest.approx(100 + (0 + 2 + 3) / 3)
+
+
+def test_where_nothing_was_graded_costs_are_still_there() -> None:
+    found = summary(measured(ungraded={0, 1, 2, 3}))
+    assert set(found["metric"]) == {"flops"}
+    assert values(found, "flops")["claa", 10] == pytest.approx(11.5)
+
+
+def test_a_prompt_that_is_graded_for_some_contestants_only_does_not_count_for_accuracy() -> None:
+    rows = measured()
+    lost = (rows["metric"] == "accuracy") & (rows["heuristic"] == "claa") & (rows["sample"] == "s0")
+    found = graded_by_all(rows[~lost])
+    assert set(found.loc[found["metric"] == "accuracy", "sample"]) == {"s1", "s2", "s3"}
+    assert set(found.loc[found["metric"] == "flops", "sample"]) == {"s0", "s1", "s2", "s3"}

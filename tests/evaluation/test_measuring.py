@@ -1,5 +1,6 @@
 """From scores to rows: every metric at every layer and k, between layers, its chance level, over the universe."""
 
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from tokenrank.evaluation.measuring import measure, measured_rows
+from tokenrank.evaluation.measuring import MetricFailures, measure, measured_rows
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.metrics.metric import Metric, Target, no_association, share_kept
 from tokenrank.metrics.needle import needle_recall_at_k
@@ -145,3 +146,52 @@ def test_rows_say_whether_their_layer_is_windowed() -> None:
     rows = list(measured_rows(ranked(SCORES), PROMPT, METRICS | {"jaccard": jaccard()}, [10], 8, windowed={5}))
     assert all(row["windowed"] is (None if "layer" not in row else row["layer"] == 5) for row in rows)
     assert {row["windowed"] for row in rows} == {None, True, False}
+
+
+def breaks(ranking: Ranking, *_: Any) -> Tensor:
+    """A formula that fails on heuristic a."""
+    if torch.equal(ranking.scores, SCORES["a"]):
+        raise ZeroDivisionError("float division by zero")
+    return torch.ones(len(ranking.scores))
+
+
+BROKEN = METRICS | {"broken": Metric(breaks, share_kept, at_k=True)}
+
+
+def test_a_metric_that_fails_leaves_the_others_their_values() -> None:
+    failures, target = MetricFailures(), Target(TRUTH, range(4, 9))
+    rows = list(measure(SCORES, target, LAYERS, BROKEN, PERCENTS, failures))
+    whole = list(measure(SCORES, target, LAYERS, METRICS, PERCENTS))
+    assert [row for row in rows if row["metric"] != "broken"] == whole
+    of_b = [row for row in rows if row["metric"] == "broken" and "heuristic" in row]
+    assert [row["heuristic"] for row in of_b] == ["b"] * 6  # three layers at two k
+    assert failures.text() == "metric broken of a: ZeroDivisionError: float division by zero"
+
+
+def test_what_fails_for_several_rankings_is_said_once() -> None:
+    def never(*_: Any) -> Tensor:
+        raise ValueError("no truth")
+
+    failures = MetricFailures()
+    rows = measure(
+        SCORES, Target(TRUTH, None), LAYERS, {"none": Metric(recall_at_k, share_kept, at_k=True)}, [10], failures
+    )
+    assert len(list(rows)) == 1 + 2 * 3
+    assert failures.text() == ""
+    silent = {"none": replace(METRICS["recall"], measure=never), "recall": METRICS["recall"]}
+    rows = measure(SCORES, Target(TRUTH, None), LAYERS, silent, PERCENTS, failures)
+    assert {row["metric"] for row in rows if "heuristic" in row} == {"recall"}
+    assert failures.text() == "metric none of a, b: ValueError: no truth"
+
+
+def test_a_chance_level_that_fails_is_named_too() -> None:
+    failures = MetricFailures()
+    negative = Target(Ranking(-TRUTH.scores), None)
+    ndcg = build(OmegaConf.select(OmegaConf.load(CONFIG.parent / "ndcg.yaml"), "ndcg"), "metric.ndcg", Metric)
+    assert list(measure({"a": SCORES["a"]}, negative, LAYERS, {"ndcg": ndcg}, [10], failures)) == []
+    assert failures.text().startswith("metric ndcg of chance, a: ValueError: importance goes down to -")
+
+
+def test_without_anybody_to_tell_it_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(measure(SCORES, Target(TRUTH, None), LAYERS, BROKEN, PERCENTS))

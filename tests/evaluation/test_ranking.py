@@ -1,5 +1,6 @@
 """evaluation=ranking: one pass a prompt gives every value, its summary, its facts, and the scores themselves if asked for."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -9,9 +10,13 @@ import torch
 
 from tests.plans import plan, records, tables
 from tokenrank.evaluation.ranking import RankingAgreement
+from tokenrank.metrics import kendall
+from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.models.tiny import Tiny
 from tokenrank.records.schema import METRICS, RUNS, SUMMARY, table
 from tokenrank.records.tables import Tables
+from tokenrank.report.notes import notes
+from tokenrank.work.collecting import collect
 
 MODEL = Tiny(name="tiny").model()
 
@@ -99,6 +104,31 @@ def test_what_is_saved_is_what_was_ranked() -> None:
     assert saved["heuristic.claa"].shape == (4, 300)
     assert torch.equal(saved["heuristic.oracle"], saved["oracle"].expand(4, -1))
     assert saved["answer_ids"].dtype == torch.int64
+
+
+def test_a_metric_that_fails_does_not_take_the_prompt_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one of two prompts: its record says which metric failed and why, and so do the notes; all else is measured."""
+    chosen = ("heuristic=[claa,recency]", "metric=[recall,kendall]", "task.lengths=[300,340]", "task.depths=[0]")
+    whole = tables(*chosen)
+
+    def fails(ranking: Ranking, truth: Ranking) -> Any:
+        if ranking.tokens > 300:
+            raise ZeroDivisionError("float division by zero")
+        return kendall.kendall(ranking, truth)
+
+    made = plan(*chosen)
+    broken = replace(made.metrics["kendall"], measure=fails)
+    found = collect(made.evaluation, records(replace(made, metrics={**made.metrics, "kendall": broken})))
+    assert found.samples["status"].tolist() == ["ok", "failed"]
+    sentence = "metric kendall of claa, recency: ZeroDivisionError: float division by zero"
+    assert found.samples["error"][1] == sentence
+    lacking = (whole.metrics["metric"] == "kendall") & (whole.metrics["sample"] == "niah_340_0_0")
+    values = whole.metrics[~(lacking & whole.metrics["heuristic"].notna())].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found.metrics, values)
+    assert notes(found, {}) == [
+        f"1 prompt without some values, see samples.parquet: {sentence}", "2 prompts ranked, 0 failed"
+    ]  # fmt: skip
+    assert notes(whole, {}) == ["2 prompts ranked, 0 failed"]
 
 
 def test_rankings_are_kept_only_if_asked_for() -> None:

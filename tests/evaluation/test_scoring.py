@@ -36,6 +36,15 @@ def test_every_layer_gets_the_scores_that_the_heuristic_gives_it_alone(tiny_mode
     assert not torch.equal(ranked.scores["fastkv"], ranked.scores["snapkv"])
 
 
+def test_the_answer_follows_the_rules_of_the_prompt(tiny_model: PreTrainedModel) -> None:
+    plain = rank(tiny_model, PROMPT, {}, AttentionOracle()).answer.token_ids
+    end = next(token for token in plain if token != plain[0])
+    ended = rank(tiny_model, replace(PROMPT, stop_ids=(end,)), {}, AttentionOracle()).answer.token_ids
+    assert ended == plain[: plain.index(end) + 1]
+    other = rank(tiny_model, replace(PROMPT, not_first_ids=(plain[0],)), {}, AttentionOracle()).answer.token_ids
+    assert other[0] != plain[0]
+
+
 def test_what_looks_across_layers_is_combined(tiny_model: PreTrainedModel) -> None:
     across = rank(tiny_model, PROMPT, {"claa": CLAA(n=4)}, AttentionOracle()).scores["claa"]
     each = rank(tiny_model, PROMPT, {"claa": CLAA(n=1)}, AttentionOracle()).scores["claa"]

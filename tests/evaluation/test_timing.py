@@ -1,6 +1,7 @@
 """One contestant at one keep rate: what is counted, looked at and timed; out of memory is recorded as that."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -34,6 +35,13 @@ def test_the_full_prefill_comes_once_and_the_others_at_every_keep_rate() -> None
     assert [(each.label, each.keep) for each in found] == [("full", 100), *((n, k) for k in (20, 50) for n in names)]
     assert [each.job.kept for each in found] == [200, 40, 40, 40, 100, 100, 100]
     assert [each.heuristic for each in found][:2] == [None, "claa"]
+
+
+def test_the_first_token_follows_the_rules_of_the_prompt() -> None:
+    contestants = plan("task.lengths=[200]", evaluation="ttft").contestants
+    plain = timed_contestants(contestants, MODEL, PROMPT, [50])[0].prefill().first_token
+    banned = replace(PROMPT, not_first_ids=(plain,))
+    assert timed_contestants(contestants, MODEL, banned, [50])[0].prefill().first_token != plain
 
 
 def test_operations_bytes_and_kept_tokens_are_counted() -> None:

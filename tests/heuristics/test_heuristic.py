@@ -192,11 +192,12 @@ def test_what_is_left_out_has_a_default() -> None:
     assert torch.equal(Plain().combine(rows), rows)
     assert Plain().needs == Needs()
     assert Plain().least_tokens() == 1
+    assert list(Plain().always_kept(5)) == []
     Plain().check_layers(ModelLayers(1, (0,)))
 
 
-NEEDED = {"asl": Needs(window=8), "claa": Needs(window=8), "fastkv": Needs(window=8), "snapkv": Needs(window=32)}
-NEEDED |= {"speculative": Needs(answer=True, look_ahead=8), "keynorm": Needs(), "tova": Needs(), "h2o": Needs()}
+NEEDED = {"asl": Needs(window=32), "claa": Needs(window=8), "fastkv": Needs(window=8), "snapkv": Needs(window=32)}
+NEEDED |= {"speculative": Needs(answer=True, look_ahead=7), "keynorm": Needs(), "tova": Needs(), "h2o": Needs()}
 
 
 @pytest.mark.parametrize(("name", "needs"), NEEDED.items())

@@ -33,7 +33,7 @@ def ranked(model: PreTrainedModel, tokenizer: Tokenizer, method: KVPress) -> lis
 
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package of that name with one scorer, which checks the contract."""
+    """A package of that name with one scorer, which checks the contract, and a module with somebody else's."""
 
     class ScorerPress:
         def post_init_from_model(self, model: PreTrainedModel) -> None:
@@ -47,9 +47,9 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
             self, module: Any, hidden: Tensor, keys: Tensor, values: Tensor, attentions: None, kwargs: Any
         ) -> Tensor:
             assert attentions is None
-            assert keys.shape == values.shape == (1, self.heads, len(PROMPT), keys.shape[-1])
-            assert hidden.shape == (1, len(PROMPT), module.q_proj.in_features)
-            assert kwargs["position_embeddings"][0].shape == (1, len(PROMPT), keys.shape[-1])
+            assert keys.shape == values.shape == (1, self.heads, *keys.shape[2:])
+            assert hidden.shape == (1, keys.shape[2], module.q_proj.in_features)
+            assert kwargs["position_embeddings"][0].shape == (1, *keys.shape[2:])
             assert module.rotary_emb is not None
             norms: Tensor = torch.linalg.vector_norm(keys, dim=-1)
             return -(norms**self.power)
@@ -57,6 +57,14 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     package = ModuleType("kvpress")
     vars(package).update(ScorerPress=ScorerPress, NormPress=NormPress)
     monkeypatch.setitem(sys.modules, "kvpress", package)
+
+    class LastPress(ScorerPress):
+        def score(self, module: Any, hidden: Tensor, keys: Tensor, *_: Any) -> Tensor:
+            return torch.arange(keys.shape[2], dtype=torch.float32).expand(1, self.heads, -1)
+
+    outside = ModuleType("outside_presses")
+    vars(outside).update(LastPress=LastPress, NoPress=dict, number=5)
+    monkeypatch.setitem(sys.modules, "outside_presses", outside)
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -77,6 +85,30 @@ def test_options_reach_the_press(tiny_model: PreTrainedModel, byte_tokenizer: To
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_a_press_from_outside_is_named_by_its_path(tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer) -> None:
+    for _, scores in ranked(tiny_model, byte_tokenizer, KVPress(press="outside_presses.LastPress")):
+        assert scores.tolist() == list(range(len(PROMPT)))
+    for layer, scores in ranked(tiny_model, byte_tokenizer, KVPress(press="kvpress.NormPress")):
+        torch.testing.assert_close(scores, KeyNorm().score(layer))
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(
+    ("press", "sentence"),
+    [
+        ("outside_presses.NoPress", r"must be a subclass of kvpress\.ScorerPress"),
+        ("outside_presses.number", r"must be a subclass of kvpress\.ScorerPress"),
+        ("outside_presses.Missing", "which cannot be imported: .*Missing"),
+        ("no_such_package.MyPress", "which cannot be imported: No module named 'no_such_package'"),
+        (".MyPress", "which cannot be imported"),
+    ],
+)
+def test_what_is_wrong_with_a_path_is_said(byte_tokenizer: Tokenizer, press: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"press is '{press}', {sentence}"):
+        KVPress(press=press).check(byte_tokenizer, "generated")
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_what_is_wrong_with_a_press_is_said(byte_tokenizer: Tokenizer) -> None:
     with pytest.raises(ValueError, match=r"press is 'NormPres'; did you mean NormPress\? kvpress has NormPress"):
         KVPress(press="NormPres").check(byte_tokenizer, "generated")
@@ -94,8 +126,9 @@ def test_no_press_and_presses_that_need_more_are_refused() -> None:
     with pytest.raises(ValueError, match="press is null, must name a scorer"):
         KVPress()
     for press, need in REFUSED.items():
-        with pytest.raises(ValueError, match=f"press is '{press}', which needs {need}"):
-            KVPress(press=press)
+        for path in (press, f"kvpress.{press}"):
+            with pytest.raises(ValueError, match=f"press is '{path}', which needs {need}"):
+                KVPress(press=path)
 
 
 @pytest.mark.skipif(INSTALLED, reason="kvpress is installed here")

@@ -33,6 +33,16 @@ def test_the_same_order_is_one_the_reverse_minus_one_and_none_zero() -> None:
     assert kendall(Ranking(rows), Ranking(torch.arange(9.0)[None] ** 3)).tolist() == pytest.approx([1, -1, 0])
 
 
+@pytest.mark.parametrize(
+    ("scores", "truth", "wanted"),
+    [([1, 2], [5, 9], 1), ([1, 2], [9, 5], -1), ([1, 1], [9, 5], 0), ([1, 2], [5, 5], 0), ([1], [5], 0)],
+)
+def test_one_pair_of_tokens_is_in_order_or_not(scores: list[int], truth: list[int], wanted: int) -> None:
+    found = kendall(Ranking(torch.tensor([scores]).float()), Ranking(torch.tensor([truth]).float()))
+    assert found.tolist() == [wanted]
+    assert found.dtype == torch.float64
+
+
 def test_other_tokens_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"\(4, 25\) and truth \(1, 9\) must rank as many tokens"):
         kendall(Ranking(SCORES), Ranking(torch.rand(1, 9)))

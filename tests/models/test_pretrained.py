@@ -150,6 +150,20 @@ def test_a_hub_id_loads_from_the_cache_without_network(saved: Path, hub: Path, t
     assert source.tokenizer()("größer")["input_ids"] == Tiny(name="tiny").tokenizer()("größer")["input_ids"]
 
 
+def test_weights_of_the_hub_that_changed_in_its_cache_are_refused(saved: Path, hub: Path) -> None:
+    into_hub_cache(saved, hub, "me/tiny")
+    (blob,) = (hub / "models--me--tiny" / "blobs").iterdir()
+    with blob.open("r+b") as opened:
+        opened.seek(-1, 2)
+        last = opened.read(1)[0]
+        opened.seek(-1, 2)
+        opened.write(bytes([last ^ 1]))
+    with pytest.raises(
+        ValueError, match=rf"model.safetensors in the hub's cache is damaged, .*: delete {blob} and load"
+    ):
+        pretrained("me/tiny").model()
+
+
 @pytest.mark.parametrize("load", LOADERS)
 def test_a_hub_out_of_reach_comes_with_advice(saved: Path, hub: Path, load: str) -> None:
     into_hub_cache(saved, hub, "me/another")

@@ -1,19 +1,23 @@
 """Facts about weight files: what changes them and what does not; and paths without a home directory."""
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tokenrank.models.weight_files import END_BYTES, file_facts, user_path
+from tokenrank.models import weight_files
+from tokenrank.models.weight_files import file_facts, sha256_of, user_path
+
+SIZE = 3 * 2**20
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "model"
     made.mkdir()
-    (made / "model.safetensors").write_bytes(bytes(3 * END_BYTES))
+    (made / "model.safetensors").write_bytes(bytes(SIZE))
     (made / "config.json").write_text("{}")
     (made / "README.md").write_text("about")
     return made
@@ -23,7 +27,7 @@ def test_weights_and_configs_count_and_other_files_do_not(folder: Path) -> None:
     before = file_facts(folder)
     assert [(each["name"], each["bytes"]) for each in before] == [
         ("config.json", 2),
-        ("model.safetensors", 3 * END_BYTES),
+        ("model.safetensors", SIZE),
     ]
     (folder / "README.md").write_text("other")
     assert file_facts(folder) == before
@@ -31,24 +35,35 @@ def test_weights_and_configs_count_and_other_files_do_not(folder: Path) -> None:
     assert file_facts(folder) != before
 
 
-@pytest.mark.parametrize("place", [0, END_BYTES - 1, 2 * END_BYTES, 3 * END_BYTES - 1])
-def test_a_byte_in_the_first_or_last_mib_counts(folder: Path, place: int) -> None:
+@pytest.mark.parametrize("place", [0, SIZE // 2, SIZE - 1])
+def test_every_bit_counts_and_the_size(folder: Path, place: int) -> None:
     before = file_facts(folder)
     with (folder / "model.safetensors").open("r+b") as opened:
         opened.seek(place)
-        opened.write(b"x")
+        opened.write(b"\1")
     assert file_facts(folder) != before
-
-
-def test_a_byte_in_the_middle_is_not_read_but_the_size_counts(folder: Path) -> None:
-    before = file_facts(folder)
     with (folder / "model.safetensors").open("r+b") as opened:
-        opened.seek(END_BYTES)
-        opened.write(b"x")
+        opened.seek(place)
+        opened.write(b"\0")
     assert file_facts(folder) == before
     with (folder / "model.safetensors").open("ab") as opened:
         opened.write(b"\0")
     assert file_facts(folder) != before
+
+
+def test_the_digest_is_the_sha256_of_the_whole_file(folder: Path) -> None:
+    found = {each["name"]: each["sha256"] for each in file_facts(folder)}
+    assert found == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in found}
+
+
+def test_a_file_is_read_again_only_if_it_was_written_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = folder / "model.safetensors"
+    before = sha256_of([file])
+    with monkeypatch.context() as closed:
+        closed.setattr(weight_files, "open", lambda *_: pytest.fail("read again"), raising=False)
+        assert sha256_of([file]) == before
+    file.write_bytes(b"other")
+    assert sha256_of([file]) == [hashlib.sha256(b"other").hexdigest()]
 
 
 def test_the_folders_place_does_not_count(folder: Path, tmp_path: Path) -> None:

@@ -191,5 +191,5 @@ def test_a_model_that_shows_no_layer_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         "tokenrank.capture.attention.ROUTES", {"sdpa": "sdpa"}
     )  # the ordinary attention: nobody is told
-    with pytest.raises(ValueError, match=r"^no attention layer of LlamaForCausalLM was captured$"):
+    with pytest.raises(ValueError, match=r"^no attention layer of LlamaForCausalLM was captured: it has none"):
         plan()

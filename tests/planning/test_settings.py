@@ -26,7 +26,7 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
         ("plots.l", 20, r"plots\.l is not a setting; there are k$"),
         ("answer", "other", r"answer is 'other', must be generated or reference$"),
         ("study", 5, r"study is 5, must be a mapping or null"),
-        ("press", 5, r"press is 5, must be of type str or null$"),
+        ("press", 5, r"press is 5, must be of type str or a list of names, as in \[a,b\] or null$"),
         ("universe", 8, r"universe is 8, must be a mapping"),
         ("universe.window", 1.5, r"universe\.window is 1\.5, must be of type int$"),
         ("bootstrap.resamples", None, r"bootstrap\.resamples is None, must be of type int$"),
@@ -83,7 +83,7 @@ def test_what_is_right_comes_back_with_its_types() -> None:
 def test_an_experiment_applies_to_the_heuristics_that_are_chosen_and_leaves_the_config_as_it_was() -> None:
     given = composed("experiment=paper_rankings", "heuristic=claa")
     before = OmegaConf.to_yaml(given)
-    assert set(given.heuristic) == {"fastkv", "claa", "gemfilter"}
+    assert set(given.heuristic) == {"fastkv", "claa", "gemfilter", "speculative"}
     assert set(of_the_chosen(given, CONFIGS).heuristic) == {"claa"}
     assert OmegaConf.to_yaml(given) == before
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tokenrank.capture.attention import watch
+from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.rules import AttentionRules
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,35 @@ class Hidden:
 
 
 @torch.inference_mode()
+def cache_heads(model: PreTrainedModel) -> list[int]:
+    """Heads that the model's own cache has in each layer; fewer than key heads with latent attention."""
+    caches: Any = model(input_ids=torch.tensor([[3, 4]]), use_cache=True).past_key_values
+    caches = getattr(caches, "self_attention_cache", caches)
+    return [0 if getattr(layer, "keys", None) is None else int(layer.keys.shape[1]) for layer in caches.layers]
+
+
+def for_all_key_heads(scores: Tensor, heads: int) -> list[Tensor]:
+    """Scores of each key head, where a token stays for all key heads of a cache's head or for none: the mean of these.
+
+    Args:
+        scores: (key heads, tokens).
+        heads: of the cache.
+    """
+    size = len(scores) // heads
+    groups = [scores[first : first + size].sum(dim=0) / size for first in range(0, len(scores), size)]
+    return [group for group in groups for _ in range(size)]
+
+
+@torch.inference_mode()
 def masked_logits(model: PreTrainedModel, ids: Tensor, answer: list[int], hidden: Hidden) -> Tensor:
     """(answer tokens, vocabulary): what the model says at the prompt's end and after each answer token but the last."""
-    watch(model)
+    model_layers(model)
     whole = torch.cat([ids, torch.tensor(answer[:-1], dtype=torch.int64)])
     eager = "eager" in str(model.config._attn_implementation)
 
-    def mask_by(module: nn.Module, query: Tensor, key: Tensor, _given: Any, rules: dict[str, Any]) -> Tensor:
+    def mask_by(module: nn.Module, query: Tensor, key: Tensor, rules: AttentionRules) -> Tensor:
         group, layer = query.shape[1] // key.shape[1], int(module.layer_idx)  # type: ignore[arg-type]
-        window, size = rules.get("sliding_window"), len(whole)
+        window, size = rules.sliding_window, len(whole)
         rows = [
             [[hidden.sees(layer, head // group, q, k, window) for k in range(size)] for q in range(size)]
             for head in range(query.shape[1])

@@ -1,9 +1,11 @@
 """The draft engine: kept tokens at their original positions, against the slow version in which no layer sees the others."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from tests.prefill.cases import PLAIN, TOKENS, answered, layers_of, model_of, prefilled, prompt
 from tests.prefill.slow import Hidden, masked_logits
@@ -13,8 +15,9 @@ from tokenrank.heuristics.speculative import Speculative
 from tokenrank.models.tiny import Tiny, byte_tokenizer
 from tokenrank.prefill.draft import Draft
 from tokenrank.prefill.engine import Job
+from tokenrank.prefill.layerwise import Layerwise
 
-SPECULATIVE = Speculative(look_ahead=3, kernel=3)
+SPECULATIVE = Speculative(look_ahead=3, kernel=3, chunk=None)
 
 
 @pytest.mark.parametrize("kept", [8, 16])
@@ -28,6 +31,45 @@ def test_reading_only_the_kept_tokens_is_hiding_the_others(architecture: str, ke
     answer, logits = answered(done)
     hidden = Hidden(TOKENS, {-1: wanted}, {})
     assert torch.allclose(masked_logits(model, prompt(), answer, hidden), logits, atol=1e-4)
+
+
+class Ranked(Speculative):
+    """Scores that are given: higher for the earlier, or for the later tokens."""
+
+    def draft_scores(self, model: PreTrainedModel, input_ids: torch.Tensor) -> torch.Tensor:
+        places = torch.arange(len(input_ids), dtype=torch.float32)
+        return -places if self.last_query else places
+
+
+def test_without_a_window_the_best_tokens_are_kept_and_no_others(caplog: pytest.LogCaptureFixture) -> None:
+    """The answer is read from the last token kept, as in the original, and the log says where that is not the prompt's last."""
+    done = prefilled("llama", Draft(window=0), Ranked(last_query=True), 12)
+    assert done.kept.tolist() == list(range(12))
+    assert done.next_position == 12
+    assert f"the last kept token is number 11 of {TOKENS}: the answer is read from it" in caplog.text
+    model: Any = model_of("llama")
+    plain = model.generate(
+        prompt()[None, :12], attention_mask=torch.ones(1, 12), max_new_tokens=4, do_sample=False
+    )  # the first tokens alone
+    assert done.answer(4) == plain[0, 12:].tolist()
+
+
+def test_without_a_window_a_prompts_last_token_that_is_kept_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    done = prefilled("llama", Draft(window=0), Ranked(last_query=False), 12)
+    assert done.kept.tolist() == list(range(TOKENS - 12, TOKENS))
+    assert done.next_position == TOKENS
+    assert not caplog.text
+    forced = prefilled("llama", Draft(window=4), Ranked(last_query=True), 12)
+    assert forced.kept.tolist() == [*range(8), *range(TOKENS - 4, TOKENS)]
+    assert forced.next_position == TOKENS
+
+
+def test_only_the_draft_engine_may_do_without_a_window() -> None:
+    assert Draft(window=0).window == 0
+    with pytest.raises(ValueError, match="window is -1, must be at least 0"):
+        Draft(window=-1)
+    with pytest.raises(ValueError, match="window is 0, must be at least 1 token: the answer is read from the last one"):
+        Layerwise(window=0)
 
 
 def test_a_draft_model_chooses_its_own_tokens(tmp_path: Path) -> None:

@@ -11,6 +11,16 @@ def test_the_best_and_the_window_are_kept_in_order() -> None:
     assert best_and_window(scores, tokens=scores.shape[-1], kept=4, window=2).tolist() == [1, 3, 4, 5]
 
 
+def test_without_a_window_only_the_best_are_kept() -> None:
+    scores = torch.tensor([0.3, 0.9, 0.1, 0.8, 0.0])
+    assert best_and_window(scores, tokens=5, kept=2, window=0).tolist() == [1, 3]
+    assert best_and_window(scores, tokens=5, kept=5, window=0).tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="kept is 0, must be above the window of 0"):
+        best_and_window(scores, tokens=5, kept=0, window=0)
+    with pytest.raises(ValueError, match="a score is NaN"):
+        refuse_nan([torch.tensor([0.1, torch.nan])], window=0)
+
+
 def test_the_windows_own_scores_are_not_read() -> None:
     scores = torch.tensor([0.3, 0.9, 0.1, torch.nan, 5.0])
     assert best_and_window(scores, tokens=scores.shape[-1], kept=3, window=2).tolist() == [1, 3, 4]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.prefill.cases import ANSWER, HYBRID, PLAIN, TOKENS, answered, layers_of, model_of, prefilled, prompt
-from tests.prefill.slow import Hidden, masked_logits
+from tests.prefill.slow import Hidden, cache_heads, for_all_key_heads, masked_logits
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.pruning import Keep, PrunedRun
@@ -46,11 +46,13 @@ def hidden_by(architecture: str, heuristic: Heuristic, kept: int, select: int, m
     """What the engine should remove, from the layers of an ordinary reading."""
     rows: list[Tensor] = []
     cached: dict[int, list[list[int]]] = {}
+    heads = cache_heads(model_of(architecture))
 
     def visit(layer: AttentionLayer) -> None:
         rows.append(heuristic.score(layer))
         if min_layer <= layer.index <= select:
-            cached[layer.index] = [slow_best(row, kept) for row in heuristic.score_heads(layer)]
+            scores = for_all_key_heads(heuristic.score_heads(layer), heads[layer.index])
+            cached[layer.index] = [slow_best(row, kept) for row in scores]
 
     read(model_of(architecture), prompt(), visit, max_new_tokens=1, needs=heuristic.needs)
     numbers = list(layers_of(architecture).attention)
@@ -110,7 +112,7 @@ def test_a_hybrids_later_layers_read_the_kept_tokens_as_if_there_were_no_others(
                 for name, value in given.items() if name not in ("position_ids", "past_key_values", "use_cache")}  # fmt: skip
         output = layers[2](states[:, done.kept], **rest)  # type: ignore[index]
         hidden = output[0] if isinstance(output, tuple) else output
-        names = ("norm", "final_layernorm", "embedding_norm")
+        names = ("norm", "norm_f", "final_layernorm", "embedding_norm")
         norm = next(getattr(model.base_model, name) for name in names if hasattr(model.base_model, name))
         wanted = model.get_output_embeddings()(norm(hidden[:, -1]))[0]
     scale = getattr(model.config, "lm_head_multiplier", 1) / getattr(model.config, "logits_scaling", 1)

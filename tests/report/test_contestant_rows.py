@@ -1,5 +1,7 @@
 """What figures and tables select from the tables: the order of contestants, numbers in their cells, what is missing."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.report.contestant_examples import (
@@ -91,10 +93,22 @@ def test_lengths_ascend_whatever_the_order_of_the_samples() -> None:
     assert lengths(samples).to_dict() == {"a": 100, "b": 200}  # the one that was never read has none
 
 
-def test_prompts_without_an_accuracy_are_not_counted_as_answered() -> None:
-    counts = answered(without(accuracy_tables(("full", "claa"), prompts=4), "claa", keep=[10.0], sample="s1"))
+def test_prompts_without_any_value_are_not_counted_as_answered_and_those_without_a_grade_are() -> None:
+    tables = accuracy_tables(("full", "claa"), prompts=4)
+    counts = answered(without(tables, "claa", keep=[10.0], sample="s1"))
     assert counts.T["full"].tolist() == [4, 4, 4]
     assert counts.T["claa"].tolist() == [3, 4, 4]
+    assert answered(without(tables, "claa", keep=[10.0], metric="accuracy", sample="s1")).T["claa"].tolist() == [
+        4,
+        4,
+        4,
+    ]
+
+
+def test_a_run_of_accuracy_is_known_without_a_single_grade() -> None:
+    tables = accuracy_tables(("full", "claa"), prompts=4)
+    ungraded = replace(tables, metrics=tables.metrics[tables.metrics["metric"] != "accuracy"])
+    assert (kind(tables), kind(ungraded), kind(ttft_tables())) == ("accuracy", "accuracy", "ttft")
 
 
 @pytest.mark.parametrize(

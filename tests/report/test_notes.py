@@ -44,7 +44,35 @@ def test_contestants_that_failed_everywhere_are_named_and_their_prompts_are_not_
         )
     ]  # fmt: skip
     said = notes(replace(accuracy_tables(), runs=table(rows, RUNS)), {})
-    assert said == ["every run failed, see runs.parquet: tova", "10 prompts answered by every contestant, 2 not"]
+    assert said == [
+        "means are over the 12 of 12 prompts that every contestant answered at every keep rate; "
+        "tova at 10 % answered none and is left out",
+        "every run failed, see runs.parquet: tova",
+        "10 prompts answered by every contestant, 2 not",
+    ]
+
+
+def test_prompts_without_a_grade_are_counted_apart() -> None:
+    tables = accuracy_tables()
+    is_accuracy = tables.summary["metric"] == "accuracy"
+    summary = tables.summary.assign(prompts=tables.summary["prompts"].mask(is_accuracy, 9))
+    said = "accuracy is over 9 of these 12 prompts: the others have no reference answer, or no metric for their task"
+    assert notes(replace(tables, summary=summary), {}) == [said, "12 prompts answered by every contestant, 0 not"]
+    ungraded = replace(
+        tables,
+        summary=tables.summary[~is_accuracy],
+        metrics=tables.metrics[tables.metrics["metric"] != "accuracy"],
+    )
+    assert notes(ungraded, {})[0].startswith("accuracy is over 0 of these 12 prompts")
+
+
+def test_prompts_that_lack_a_metric_are_ranked_and_the_metric_is_named() -> None:
+    rows = [at_layer("a", "claa", 0, "recall", 10.0, 0.5), at_layer("b", "claa", 0, "recall", 10.0, 0.5)]
+    why = "metric kendall of claa: ZeroDivisionError: division by zero"
+    samples = [{"id": "a", "status": "failed", "error": why}, {"id": "b", "status": "ok"}]
+    found = ranked(rows, samples=[*samples, {"id": "c", "status": "failed", "error": "no room"}])
+    said = [f"1 prompt without some values, see samples.parquet: {why}", "2 prompts ranked, 1 failed"]
+    assert notes(found, {}) == said
 
 
 @pytest.mark.parametrize(("units", "said"), [(60, ["half a run: 12 of 60 units are done"]), (12, []), (None, [])])

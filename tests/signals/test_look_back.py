@@ -40,6 +40,16 @@ def test_every_reduction_worked_by_hand(heads: str, over_layers: str, wanted: li
     torch.testing.assert_close(found, torch.tensor(wanted))
 
 
+def test_each_head_is_smoothed_before_the_reductions() -> None:
+    """By hand: a head that attends to token 1 has a third at tokens 0, 1 and 2, and so on; zeros count beyond the ends."""
+    found = look_back(LAYERS, kernel=3) * 3
+    torch.testing.assert_close(found, torch.tensor([[1, 1, 1, 1, 0.5, 0.5]]))
+    each = look_back(LAYERS, "mean", "each", kernel=3) * 3
+    torch.testing.assert_close(each, torch.tensor([[0.5, 0.75, 1, 0.5, 0.25, 0], [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]]))
+    with pytest.raises(ValueError, match="kernel is 2, must be odd"):
+        look_back(LAYERS, kernel=2)
+
+
 def test_nothing_to_look_from_is_an_error() -> None:
     layer = random_layer()
     for layers in ([], [replace(layer, queries=layer.queries[:, :0])]):

@@ -1,11 +1,11 @@
-"""``smooth``: average and maximum against a slow version, at both ends too; bad kernels."""
+"""``smooth``: average and maximum against a slow version, at both ends too; bad kernels. ``chunk_means`` by hand."""
 
 import numpy as np
 import pytest
 import torch
 
 from tests import slow
-from tokenrank.signals.smoothing import smooth
+from tokenrank.signals.smoothing import chunk_means, smooth
 
 SLOW = {"average": slow.average, "max": slow.maximum}
 
@@ -54,3 +54,16 @@ def test_a_kernel_without_a_middle_is_an_error(kernel: int) -> None:
 def test_an_unknown_pool_is_an_error() -> None:
     with pytest.raises(ValueError, match="pool is 'median', must be one of average, max"):
         smooth(scores(9), 3, "median")
+
+
+@pytest.mark.parametrize(
+    ("chunk", "wanted"), [(1, [1, 3, 0, 4, 7]), (2, [2, 2, 2, 2, 7]), (3, [4 / 3] * 3 + [5.5] * 2), (9, [3] * 5)]
+)
+def test_the_tokens_of_a_chunk_share_their_mean(chunk: int, wanted: list[float]) -> None:
+    given = torch.tensor([1.0, 3.0, 0.0, 4.0, 7.0])
+    assert chunk_means(given, chunk).tolist() == pytest.approx(wanted)
+
+
+def test_a_chunk_below_one_token_is_an_error() -> None:
+    with pytest.raises(ValueError, match="chunk is 0, must be at least 1 token"):
+        chunk_means(torch.zeros(3), 0)

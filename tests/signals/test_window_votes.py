@@ -6,7 +6,7 @@ import torch
 
 from tests import slow
 from tests.slow import random_layer
-from tokenrank.signals.window_votes import by_key_head, keep_window, window_votes
+from tokenrank.signals.window_votes import by_key_head, keep_places, keep_window, window_votes
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
@@ -44,6 +44,19 @@ def test_the_window_gets_the_rows_maximum(window: int) -> None:
     scores = torch.tensor([-5.0, -2.0, -7.0])
     assert keep_window(scores, window).tolist() == [-5, -2, -7, *[-2] * window]
     assert scores.tolist() == [-5, -2, -7]
+
+
+@pytest.mark.parametrize(
+    ("places", "wanted"), [([0, 3], [0.7, 0.1, 0.7, 0.7]), ([1], [0.9, 0.9, 0.7, 0.2]), ([], [0.9, 0.1, 0.7, 0.2])]
+)
+def test_places_that_are_kept_get_the_maximum_of_the_others(places: list[int], wanted: list[float]) -> None:
+    scores = torch.tensor([0.9, 0.1, 0.7, 0.2])
+    assert keep_places(scores, places).tolist() == pytest.approx(wanted)
+    assert scores.tolist() == pytest.approx([0.9, 0.1, 0.7, 0.2])
+
+
+def test_where_all_places_are_kept_all_get_the_maximum() -> None:
+    assert keep_places(torch.tensor([0.1, 0.9, 0.2]), range(3)).tolist() == pytest.approx([0.9] * 3)
 
 
 def test_the_query_heads_of_a_key_head_are_consecutive() -> None:

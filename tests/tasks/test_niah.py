@@ -53,7 +53,7 @@ def test_a_token_that_opens_the_text_counts_as_well() -> None:
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="<|start|> $A", special_tokens=[("<|start|>", start)]
     )
-    for prompt in grid().prompts(tokenizer, READS):
+    for prompt in grid(chat_template=False).prompts(tokenizer, READS):
         assert len(prompt.input_ids) in LENGTHS
         assert (prompt.input_ids[0], prompt.input_ids.count(start)) == (start, 1)
         assert text(tokenizer, prompt, slice(place(prompt).start, place(prompt).stop)).startswith(" The code number")

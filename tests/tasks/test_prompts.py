@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tests.tasks.tokenizers_of_kinds import KINDS
 from tokenrank.tasks.prompts import OwnPrompts
 from tokenrank.tasks.task import Prompt
 
@@ -39,6 +40,31 @@ def test_the_text_is_final_unless_the_line_asks_for_the_chat_template(
     prompts = task(tmp_path, rows).prompts(byte_tokenizer, 1000)
     texts = {prompt.id: byte_tokenizer.decode(list(prompt.input_ids)) for prompt in prompts}
     assert texts == {"1": "Why?", "b": "<user>Why?</user><assistant>", "c": "Why?"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_control_tokens_are_those_of_a_final_text_and_text_in_a_message(tmp_path: Path, kind: str) -> None:
+    tokenizer = KINDS[kind]()
+    control = set(tokenizer.added_tokens_decoder)
+    turns = [{"role": "user", "content": "Why?"}]
+    rendered = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+    wanted = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
+    rows = [
+        row(id="a", prompt=rendered),
+        row(id="b", prompt=rendered, chat_template=True),
+        row(id="c", chat_template=True),
+    ]
+    final, quoted, message = task(tmp_path, rows).prompts(tokenizer, 1000)
+    if kind not in ("adds_eos", "llama3_without_bos_in_template"):  # these add a token to a text that begins with none
+        assert list(final.input_ids) == wanted
+    assert list(message.input_ids) == wanted
+    assert [token for token in quoted.input_ids if token in control] == [token for token in wanted if token in control]
+
+
+def test_arguments_reach_the_template(tmp_path: Path) -> None:
+    tokenizer = KINDS["qwen3"]()
+    (off,) = task(tmp_path, [row(chat_template=True)], template={"enable_thinking": False}).prompts(tokenizer, 1000)
+    assert str(tokenizer.decode(list(off.input_ids))).endswith("<think>\n\n</think>\n\n")
 
 
 def test_what_a_line_says_is_kept(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:

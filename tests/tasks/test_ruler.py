@@ -9,9 +9,12 @@ import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tests.command import Command
+from tests.tasks.tokenizers_of_kinds import KINDS as TOKENIZERS
 from tokenrank.models.tiny import byte_tokenizer as new_byte_tokenizer
+from tokenrank.tasks.chat import Chat, final_text
 from tokenrank.tasks.ruler import KINDS, Ruler
 from tokenrank.tasks.task import Prompt
+from tokenrank.tasks.tokens import final_ids
 
 ALL = list(KINDS)
 NEW_TOKENS = {"niah": 128, "vt": 30, "cwe": 120, "fwe": 50}
@@ -48,9 +51,36 @@ def test_a_token_that_opens_the_text_counts_as_well() -> None:
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="<|start|> $A", special_tokens=[("<|start|>", start)]
     )
-    for prompt in ruler().prompts(tokenizer, READS):
+    for prompt in ruler(chat_template=False).prompts(tokenizer, READS):
         assert (prompt.input_ids[0], prompt.input_ids.count(start)) == (start, 1)
         assert len(prompt.input_ids) <= int(prompt.id.split("_")[-2])
+
+
+@pytest.mark.parametrize("chat_template", [True, False])
+@pytest.mark.parametrize("tokenizer_kind", TOKENIZERS)
+def test_special_tokens_stand_where_the_template_or_the_tokenizer_puts_them(
+    tokenizer_kind: str, chat_template: bool
+) -> None:
+    tokenizer = TOKENIZERS[tokenizer_kind]()
+    control = set(tokenizer.added_tokens_decoder)
+    final = final_text(tokenizer, "Why?", chat=Chat() if chat_template else None, opening="So")
+    wanted = [token for token in final_ids(tokenizer, final) if token in control]
+    for prompt in ruler(lengths=[3000], chat_template=chat_template).prompts(tokenizer, READS):
+        assert [token for token in prompt.input_ids if token in control] == wanted
+
+
+def test_a_tokenizer_that_puts_a_space_in_front_of_texts_doubles_none() -> None:
+    tokenizer = TOKENIZERS["legacy_llama"]()
+    for prompt in ruler(lengths=[3000], chat_template=False).prompts(tokenizer, READS):
+        assert "  " not in str(tokenizer.decode(list(prompt.input_ids), skip_special_tokens=True))
+
+
+def test_an_answers_length_can_be_set(byte_tokenizer: Tokenizer) -> None:
+    assert {prompt.max_new_tokens for prompt in ruler(max_new_tokens=7).prompts(byte_tokenizer, READS)} == {7}
+    with pytest.raises(ValueError, match=r"task\.max_new_tokens is 0, must be at least 1, or null"):
+        ruler(max_new_tokens=0)
+    with pytest.raises(ValueError, match=r"reads 3500 tokens, 600 of them kept for the answer: at most 2900"):
+        ruler(lengths=[3000], max_new_tokens=600).prompts(byte_tokenizer, 3500)
 
 
 def test_prompts_come_in_the_order_of_the_settings(byte_tokenizer: Tokenizer) -> None:

@@ -10,6 +10,7 @@ import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tests.command import Command
+from tests.tasks.tokenizers_of_kinds import KINDS
 from tokenrank.tasks.ruler_data import RulerData
 from tokenrank.tasks.task import Prompt
 
@@ -57,6 +58,28 @@ def test_a_row_becomes_a_prompt_that_ends_with_its_answer_prefix(
         assert text(byte_tokenizer, prompt) == framed
         assert (prompt.task, prompt.max_new_tokens) == (f"ruler_data/{name}", NEW_TOKENS[name])
         assert (prompt.answers, prompt.cut_tokens, prompt.needle) == (("Alpha", "BETA"), 0, None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_of_control_tokens_in_context_and_prefix_are_text(tmp_path: Path, kind: str) -> None:
+    tokenizer = KINDS[kind]()
+    rows = [row("vt", 0), row("vt", 1, context="One <|im_end|></s>[gMASK] two.", answer_prefix="So <|end|></s>")]
+    for chat_template in (True, False):
+        plain, named = task(tmp_path, rows, chat_template=chat_template).prompts(tokenizer, READS)
+        control = set(tokenizer.added_tokens_decoder)
+        assert [token for token in named.input_ids if token in control] == [
+            token for token in plain.input_ids if token in control
+        ]
+
+
+def test_an_answers_length_and_template_arguments_can_be_set(tmp_path: Path) -> None:
+    tokenizer = KINDS["qwen3"]()
+    settings: dict[str, Any] = {"max_new_tokens": 7, "template": {"enable_thinking": False}}
+    for prompt in task(tmp_path, **settings).prompts(tokenizer, READS):
+        assert prompt.max_new_tokens == 7
+        assert text(tokenizer, prompt).endswith("<think>\n\n</think>\n\nThey are:")
+    with pytest.raises(ValueError, match=r"task\.max_new_tokens is 0, must be at least 1, or null"):
+        task(tmp_path, max_new_tokens=0)
 
 
 def test_a_subset_is_taken_in_its_own_order(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:

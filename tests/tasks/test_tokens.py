@@ -6,7 +6,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from tokenrank.models.tiny import byte_tokenizer as new_byte_tokenizer
-from tokenrank.tasks.tokens import chat, cut_middle, encode
+from tokenrank.tasks.chat import chat
+from tokenrank.tasks.tokens import cut_middle, encode
 
 START = "<|start|>"
 

@@ -1,11 +1,16 @@
 """What a run ran on."""
 
+import hashlib
+import json
 import subprocess
 from pathlib import Path
 
 import torch
+from transformers import WatermarkingConfig
 
-from tokenrank.work.environment import environment, git_commit
+from tokenrank.models.pretrained import Pretrained
+from tokenrank.models.tiny import Tiny
+from tokenrank.work.environment import environment, git_commit, model_facts
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -39,3 +44,19 @@ def test_a_file_that_a_repository_does_not_track_has_no_commit(tmp_path: Path) -
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "first")
     (tmp_path / "installed.py").write_text("")
     assert git_commit(tmp_path / "installed.py") is None
+
+
+def test_the_weights_are_known_by_their_digests_and_the_generation_config_is_kept(tmp_path: Path) -> None:
+    Tiny().model().save_pretrained(tmp_path)
+    source = Pretrained(path=str(tmp_path), device="cpu")
+    model = source.model()
+    model.generation_config.repetition_penalty = 1.05
+    model.generation_config.watermarking_config = WatermarkingConfig(bias=2.0)
+    found = json.loads(json.dumps(model_facts(source, model)))
+    digests = {each["name"]: each["sha256"] for each in found["model"]["files"]}
+    assert digests == {name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in digests}
+    assert "model.safetensors" in digests
+    assert found["generation_config"]["repetition_penalty"] == 1.05
+    assert found["generation_config"]["watermarking_config"]["bias"] == 2.0
+    model.generation_config = None  # type: ignore[assignment]
+    assert model_facts(source, model)["generation_config"] == {}

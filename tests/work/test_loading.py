@@ -1,11 +1,13 @@
 """The model that is loaded is the one that was planned, and heuristics are set up for it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.plans import plan
 from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.models.tiny import Tiny
 from tokenrank.work.loading import load_model
 
 
@@ -23,6 +25,19 @@ def test_layers_other_than_promised_are_refused(promised: ModelLayers) -> None:
     with pytest.raises(
         ValueError, match=rf"^tiny has the attention layers 0 to 3, but its config describes {promised}$"
     ):
+        load_model(made)
+
+
+def test_a_model_whose_answers_are_not_to_be_decoded_greedily_is_refused(tmp_path: Path) -> None:
+    model, source = Tiny().model(), Tiny(path=str(tmp_path))
+    Tiny().tokenizer().save_pretrained(tmp_path)
+    for beams in (1, 3):
+        model.generation_config.num_beams = beams
+        model.save_pretrained(tmp_path)
+        made = replace(plan(), source=source)
+        if beams == 1:
+            assert load_model(made).generation_config.num_beams == 1
+    with pytest.raises(ValueError, match=r"^the model's generation_config has num_beams 3, must be null"):
         load_model(made)
 
 
