@@ -40,7 +40,9 @@ class Speculative(Heuristic):
     draft: str | None = None  # hub id, local folder or GGUF file of another model; null: the model itself
     look_ahead: int = 8  # answer tokens, K: so many queries are read
     last_query: bool = True  # whether the last prompt token's query, which predicts the first answer token, is read
-    extra_query: bool = False  # true: the last prompt token's query is read beside the K; false: it is the first of the K
+    extra_query: bool = (
+        False  # true: the last prompt token's query is read beside the K; false: it is the first of the K
+    )
     kernel: int = 13  # tokens, odd
     smoothed: str = "heads"  # heads: each head's attention, before the maximum; scores: the mean over queries
     chunk: int | None = 32  # consecutive tokens that share their mean score; null or 1: single tokens
