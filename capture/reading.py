@@ -18,6 +18,7 @@ from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
+from tokenrank.capture.position_tables import check_in_table, position_table
 from tokenrank.capture.rope_lengths import check_answer_position, in_passes
 from tokenrank.capture.rules import AttentionRules
 
@@ -99,9 +100,9 @@ def read(
 
     Raises:
         ValueError: an empty prompt, ``max_new_tokens`` or an answer below one token, a model that cannot be captured (see
-            ``watch``), one without any attention layer, an answer that cannot be followed (``check_answer_position``), or
-            logits that are not finite: those of every token of a generated answer, those of the first and the last token of a
-            given one.
+            ``watch``), one without any attention layer, an answer that cannot be followed (``check_answer_position``,
+            ``check_in_table``), or logits that are not finite: those of every token of a generated answer, those of the first
+            and the last token of a given one.
     """
     if len(input_ids) == 0:
         raise ValueError("the prompt is empty, at least one token is needed")
@@ -114,10 +115,11 @@ def read(
     masks = MaskCheck(model)
     recorder = _Recorder(input_ids.to(device), visit, needs, masks)
     limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, needs.look_ahead + 1)
-    cache = reserved_cache(model.config, len(input_ids) + limit)
+    cache, table = reserved_cache(model.config, len(input_ids) + limit), position_table(model)
 
     def feed(ids: Tensor, start: int, on_attention: Visitor) -> Tensor:
         check_answer_position(model, len(input_ids), start + len(ids) - 1)
+        check_in_table(model, table, start + len(ids))
         positions = torch.arange(start, start + len(ids), device=device)
         return last_logits(model, ids.to(device), positions, cache, on_attention=on_attention)
 

@@ -71,11 +71,12 @@ def check_answer_position(model: PreTrainedModel, read: int, position: int) -> N
 
 def restarts_after(model: PreTrainedModel) -> int | None:
     """The number of tokens after which ``generate()`` reads all of them again with other rotary factors; None: it never does."""
-    original = getattr(model.config.get_text_config(decoder=True), "original_max_position_embeddings", None)
     common = GenerationMixin.prepare_inputs_for_generation
-    overrides = getattr(type(model), "prepare_inputs_for_generation", common) is not common
+    if getattr(type(model), "prepare_inputs_for_generation", common) is common:  # most models: asked at every token
+        return None
+    original = getattr(model.config.get_text_config(decoder=True), "original_max_position_embeddings", None)
     long = any(each.get("rope_type") == LONG for _, each in rope_parameters(model.config))
-    return int(original) if long and overrides and original is not None else None
+    return int(original) if long and original is not None else None
 
 
 def may_restart(model: PreTrainedModel, tokens: int, max_new_tokens: int) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from tokenrank.capture.inspection import model_layers
 from tokenrank.prefill.engine import Engine, Job
 
 aten = torch.ops.aten
@@ -77,6 +78,7 @@ class FlopCounts:
         key = (name, len(job.input_ids), job.kept)
         of_the_prompt = job.heuristic is not None and job.heuristic.needs.answer  # a draft's answer may end early
         if of_the_prompt or key not in self._known:
+            model_layers(job.model)  # runs one token the first time, which must not be counted
             with counted() as flops:
                 engine.prefill(job)
             self._known[key] = flops.total

@@ -10,6 +10,7 @@ import torch
 from transformers import PreTrainedModel
 
 from tokenrank.capture.decoding import Decoding
+from tokenrank.capture.inspection import model_layers
 from tokenrank.evaluation.evaluation import Row, reason
 from tokenrank.evaluation.flops_counter import counted
 from tokenrank.evaluation.peak_memory import peak_bytes, start_peak
@@ -98,6 +99,7 @@ def guarded(each: Timed, measure: Measure, prompt: Prompt) -> None:
 
 def count(each: Timed, prompt: Prompt) -> None:
     """Operations, bytes and kept tokens; then tokens a second of decoding."""
+    model_layers(each.job.model)  # runs one token the first time, which must not be counted
     with counted() as flops:
         done = each.prefill()
     each.facts |= {"flops": flops.total, "kv_bytes": done.kv_bytes()}

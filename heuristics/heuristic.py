@@ -1,7 +1,8 @@
 """The base class of heuristics: one score per prompt token and layer, higher = keep."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -98,6 +99,10 @@ class Heuristic(ABC):
     def least_tokens(self) -> int:
         """Number of tokens that a prompt must have at least: by default one more than the window of queries."""
         return self.needs.window + 1
+
+    def identity(self) -> Mapping[str, Any]:
+        """Facts beside the settings that decide its scores, such as the digests of a draft model's weights; ready for JSON."""
+        return {}
 
     def attach(self, model: PreTrainedModel) -> None:  # noqa: B027 - most methods have nothing to set up
         """Sets the method up for a model, once, before the first prompt.

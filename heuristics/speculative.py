@@ -1,8 +1,9 @@
 """Speculative prefill: attention from the first tokens of a draft answer back to the prompt."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -75,6 +76,10 @@ class Speculative(Heuristic):
     def least_tokens(self) -> int:
         """The kernel."""
         return self.kernel
+
+    def identity(self) -> Mapping[str, Any]:
+        """Of a draft model its weights."""
+        return {} if self.draft is None else {"draft": self._source.identity()}
 
     def attach(self, model: PreTrainedModel) -> None:  # noqa: ARG002
         """Loads the draft model before the first prompt; raises ValueError if it cannot be loaded."""

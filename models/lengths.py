@@ -1,12 +1,11 @@
 """How many tokens a model reads, prompt and answer together."""
 
 import sys
-from collections.abc import Iterator
 from typing import Any
 
-from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from tokenrank.capture.position_tables import position_table
 from tokenrank.capture.rope_lengths import rope_parameters
 
 NO_LIMIT = sys.maxsize
@@ -14,8 +13,6 @@ SETTING = "model.max_tokens"
 NAMES = ("max_position_embeddings", "max_seq_len", "max_target_positions", "n_ctx", "max_sequence_length", "seq_length")
 UNLIMITED = ("bloom", "falcon_mamba", "mamba", "mamba2", "recurrent_gemma", "rwkv", "xlstm")  # ALiBi, or states only
 SCALED = ("linear", "dynamic", "yarn", "longrope")  # rope types whose factor is that of the length
-OF_POSITIONS = ("pos", "wpe")  # parts of the names of tables of positions
-SPARE_ROWS = 8  # at most so many rows of such a table are for padding and the like
 
 
 def readable_tokens(config: PreTrainedConfig, what: str, setting: str = SETTING) -> int:
@@ -64,20 +61,11 @@ def check_table(model: PreTrainedModel, tokens: int, setting: str = SETTING) -> 
         tokens: that it is to read.
         setting: that says so, for messages.
     """
-    text = model.config.get_text_config(decoder=True)
-    positions = getattr(text, "max_position_embeddings", None)
-    if type(positions) is not int or tokens <= positions:
-        return
-    for name, table in _tensors(model):
-        if (
-            any(part in name for part in OF_POSITIONS)
-            and table.dim() == 2
-            and 0 <= len(table) - positions <= SPARE_ROWS
-        ):
-            raise ValueError(
-                f"{setting} is {tokens}, must be at most {positions}: {type(model).__name__} has a table of so many "
-                f"positions ({name})"
-            )
+    table = position_table(model)
+    if table is not None and tokens > table[1]:
+        raise ValueError(
+            f"{setting} is {tokens}, must be at most {table[1]}: {type(model).__name__} has a table of so many positions ({table[0]})"
+        )
 
 
 def _scaled(positions: int, parameters: dict[str, Any]) -> int:
@@ -86,10 +74,3 @@ def _scaled(positions: int, parameters: dict[str, Any]) -> int:
         return positions
     original = None if kind == "dynamic" else parameters.get("original_max_position_embeddings")
     return max(positions, int((original or positions) * factor))
-
-
-def _tensors(model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
-    """Parameters, buffers and other tensors that are attributes of a module, with their full names."""
-    for prefix, module in model.named_modules():
-        own = {**vars(module), **module._parameters, **module._buffers}
-        yield from ((f"{prefix}.{name}", each) for name, each in own.items() if isinstance(each, Tensor))

@@ -1,7 +1,7 @@
 """Keys of units: the SHA-256 of the fields that decide a result, so that equal keys mean the same work."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.models.devices import pick_device
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.records.digests import digest, ids_digest
@@ -31,13 +32,19 @@ VERSIONS = ("torch", "transformers", "numpy")
 
 
 def unit_keys(
-    config: DictConfig, source: Pretrained, prompts: Sequence[Prompt], answer: str, evaluation: Evaluation
+    config: DictConfig,
+    source: Pretrained,
+    heuristics: Mapping[str, Heuristic],
+    prompts: Sequence[Prompt],
+    answer: str,
+    evaluation: Evaluation,
 ) -> list[tuple[str, dict[str, Any]]]:
     """(key, its fields) of every unit, in the order of the prompts.
 
     Args:
         config: of the run.
         source: of the weights.
+        heuristics: by name; some have weights of their own.
         prompts: one a unit.
         answer: where answers come from.
         evaluation: says which of its settings decide the records.
@@ -45,6 +52,7 @@ def unit_keys(
     groups = ("heuristic", "oracle", "metric", "evaluation", *(["prefill"] if evaluation.runs_engines else []))
     common: dict[str, Any] = {
         "model": source.identity(),
+        "of_heuristics": {name: own for name, each in heuristics.items() if (own := dict(each.identity()))},
         "device": "spread" if source.device_map else pick_device(source.device).partition(":")[0],  # its kind
         "versions": {name: version(name) for name in VERSIONS},
         "source": source_digest(),

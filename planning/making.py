@@ -64,7 +64,7 @@ def make_plan(config: DictConfig) -> Plan:
     for prompt in prompts:
         _check_prompt(prompt, heuristics, settings)
     engines = contestants(config, settings.seed, heuristics, layers, evaluation) if evaluation.runs_engines else ()
-    keys = unit_keys(config, source, prompts, settings.answer, evaluation)
+    keys = unit_keys(config, source, heuristics, prompts, settings.answer, evaluation)
     plan = Plan(
         config=config,
         source=source,
@@ -109,8 +109,8 @@ def length_note(skeleton: PreTrainedModel, prompts: Sequence[Prompt]) -> str | N
     if not long:
         return None
     return (
-        f"note: {len(long)} of {len(prompts)} prompts have at most {restarts_after(skeleton)} tokens, and their answers can go beyond, "
-        "where the model's rope factors change: such a prompt fails if its answer does"
+        f"note: the answers to {len(long)} of {len(prompts)} prompts can go beyond {restarts_after(skeleton)} tokens, where the model's "
+        "rope factors change: such a prompt fails if its answer does so"
     )
 
 

@@ -1,15 +1,12 @@
 """evaluation=accuracy: every contestant answers every prompt at every keep rate; what fails is recorded and the others go on."""
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 
 from tests.plans import composed, plan, records, tables
-from tokenrank.oracle.oracle import Truth
 from tokenrank.planning.making import make_plan
 from tokenrank.records.tables import Tables
 from tokenrank.work.collecting import collect
@@ -148,18 +145,6 @@ def test_a_contestant_that_answers_nothing_takes_nothing_from_the_others() -> No
     assert "claa" in set(means["heuristic"])
 
 
-def test_every_contestants_answer_follows_the_rules_of_the_prompt() -> None:
-    made = plan("task.depths=[0]", "prefill.keep=[20]", evaluation="accuracy")
-    (unit,) = made.units
-    (letter,) = made.tokenizer("A")["input_ids"]
-    begins = replace(unit.prompt, not_first_ids=tuple(token for token in range(257) if token != letter))
-    runs = records(replace(made, units=(replace(unit, prompt=begins),)))[0].runs
-    assert [run["answer"][0] for run in runs] == ["A"] * 6
-    ended = replace(unit.prompt, stop_ids=tuple(range(256)))
-    alone = records(replace(made, units=(replace(unit, prompt=ended),)))[0].runs
-    assert [run["answer_tokens"] for run in alone] == [1] * 6
-
-
 def test_without_the_full_prefill_the_prompt_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     made = plan(evaluation="accuracy")
 
@@ -171,15 +156,6 @@ def test_without_the_full_prefill_the_prompt_fails(monkeypatch: pytest.MonkeyPat
     assert set(found.samples["error"]) == {"RuntimeError: no prefill"}
     assert found.runs.empty
     assert found.summary.empty
-
-
-def test_without_a_finite_truth_the_prompt_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = plan("task.depths=[0]", evaluation="accuracy")
-    truth = Truth(torch.full((1, 300), float("inf")))
-    monkeypatch.setattr(type(made.oracle), "truth", lambda *_: truth)
-    found = collect(made.evaluation, records(made))
-    (said,) = found.samples["error"]
-    assert said == "ValueError: the oracle, sample niah_300_0_0: a score is NaN or infinite, must be finite"
 
 
 def test_progress_is_told_once_a_contestant_and_keep_rate() -> None:

@@ -13,7 +13,7 @@ from tokenrank.capture.pruning import Keep, PrunedRun
 from tokenrank.evaluation.flops_counter import FlopCounts, counted
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.models.architectures import tiny_of
-from tokenrank.prefill.engine import Job
+from tokenrank.prefill.engine import Full, Job
 from tokenrank.prefill.layerwise import Layerwise
 
 HIDDEN, INNER, HEADS, KV_HEADS, DIM, WORDS = 32, 48, 4, 2, 8, 64
@@ -81,3 +81,10 @@ def test_operations_are_counted_once_for_as_many_tokens(tiny_model: PreTrainedMo
     assert count("claa", 60, 21) > first
     count("other", 60, 20)
     assert Noting.seen == [60, 61, 60, 60]
+
+
+def test_the_look_at_a_new_models_layers_is_not_counted() -> None:
+    model = tiny_of("llama")
+    job = Job(model, None, torch.arange(12), 12, answer_tokens=1)
+    first, second = (FlopCounts().of("full", Full(), job) for _ in range(2))
+    assert first == second > 0

@@ -1,6 +1,6 @@
 """Keys of units: all that decides a result is in them, and nothing else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from tests.plans import config
 from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.heuristics.claa import CLAA
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.heuristics.speculative import Speculative
 from tokenrank.models.pretrained import Pretrained
+from tokenrank.models.tiny import Tiny
 from tokenrank.planning import keys
 from tokenrank.planning.building import build
 from tokenrank.planning.keys import source_digest, unit_keys
@@ -22,12 +26,17 @@ PROMPT = Prompt("p", "niah", tuple(range(60)), 4, answers=("12345",), needle=ran
 PRIVATE = "a text of somebody's own"
 
 
-def of(given: DictConfig, prompt: Prompt = PROMPT, answer: str = "generated") -> tuple[str, dict[str, Any]]:
+def of(
+    given: DictConfig,
+    prompt: Prompt = PROMPT,
+    answer: str = "generated",
+    heuristics: Mapping[str, Heuristic] | None = None,
+) -> tuple[str, dict[str, Any]]:
     """Key and fields of one prompt's unit."""
     given = resolved(given)
     evaluation: Evaluation = build(given.evaluation, "evaluation", Evaluation)
     source: Pretrained = build(given.model, "model", Pretrained)
-    return unit_keys(given, source, [prompt], answer, evaluation)[0]
+    return unit_keys(given, source, heuristics or {}, [prompt], answer, evaluation)[0]
 
 
 def changed(setting: str, value: object, evaluation: str = "ranking") -> DictConfig:
@@ -77,6 +86,17 @@ def test_what_decides_a_result_changes_the_key(setting: str, value: object) -> N
 )
 def test_what_a_prompt_asks_and_how_it_is_graded_changes_the_key(prompt: Prompt) -> None:
     assert of(config(), prompt)[0] != of(config())[0]
+
+
+def test_the_weights_of_a_draft_model_are_part_of_the_key(tmp_path: Path) -> None:
+    Tiny().model().save_pretrained(tmp_path)
+    ranked: dict[str, Heuristic] = {"speculative": Speculative(draft=str(tmp_path)), "claa": CLAA()}
+    key, fields = of(config(), heuristics=ranked)
+    assert set(fields["of_heuristics"]) == {"speculative"}
+    assert key == of(config(), heuristics=ranked)[0]
+    Tiny(seed=1).model().save_pretrained(tmp_path)
+    assert of(config(), heuristics=ranked)[0] != key
+    assert of(config(), heuristics={"speculative": Speculative()})[1]["of_heuristics"] == {}
 
 
 def test_the_kind_of_device_is_part_of_the_key_and_its_number_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

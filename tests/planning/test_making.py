@@ -177,7 +177,7 @@ def test_answers_that_may_change_the_rope_factors_are_announced(
     notes = [each.getMessage() for each in caplog.records if "note" in each.getMessage()]
     assert len(notes) == bool(prompts)
     if prompts:
-        assert f"note: 2 of 2 prompts have at most {original} tokens, and their answers can go beyond" in notes[0]
+        assert f"note: the answers to 2 of 2 prompts can go beyond {original} tokens" in notes[0]
 
 
 def test_a_model_that_ranks_all_its_layers_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -191,5 +191,5 @@ def test_a_model_that_shows_no_layer_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         "tokenrank.capture.attention.ROUTES", {"sdpa": "sdpa"}
     )  # the ordinary attention: nobody is told
-    with pytest.raises(ValueError, match=r"^no attention layer of LlamaForCausalLM was captured$"):
+    with pytest.raises(ValueError, match=r"^no attention layer of LlamaForCausalLM was captured: it has none"):
         plan()

@@ -80,6 +80,8 @@ def test_the_authors_prefill_runs_their_protocol_of_longbench() -> None:
     node = composed("experiment=paper_prefill").task
     assert (node.protocol, node.max_tokens, len(node.subset)) == ("paper", 127500, 16)
     assert "protocol" not in composed("experiment=paper_prefill", "task=niah").task
+    other = {"protocol": "tokenrank", "max_tokens": None}
+    assert {**node, **other} == composed("model=llama3", "task=longbench").task  # all else is the same
 
 
 def test_a_date_must_be_a_day() -> None:
