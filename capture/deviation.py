@@ -60,13 +60,16 @@ def _left(eager: PreTrainedModel, layer: Any, passes: Sequence[Tensor], rows: Te
     ]
     cache = DynamicCache()
     try:
+        eager(input_ids=passes[0][None, :1])  # dynamic rotary frequencies start anew
+        outputs.clear()
         for ids in passes:
             eager(input_ids=ids[None], past_key_values=cache, use_cache=True)
     finally:
         for handle in handles:
             handle.remove()
     heads, queries = rows.shape[:2]
-    return torch.cat(outputs).unflatten(-1, (heads, -1))[-queries:, :, 0].T[..., None]
+    left = torch.cat(outputs)[-queries:].view(queries, heads, -1)  # the same for each number of a head's output
+    return left[..., 0].T[..., None]
 
 
 def over_prompt(rows: Tensor, tokens: int, *, has_sink: bool) -> Tensor:

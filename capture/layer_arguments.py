@@ -44,7 +44,8 @@ def thinned(
         rows: (kept,) the same by their number among those the layer before has processed; None: it has processed these.
 
     Raises:
-        ValueError: an argument is a tensor of an unknown name, or one of a known name has another shape than is known.
+        ValueError: an argument is a tensor of an unknown name, or one of a known name has another shape than is known; hidden
+            states do not start with the axes prompt and tokens.
     """
     parameters = list(inspect.signature(layer.forward).parameters)
     names = [parameters[place] if place < len(parameters) else f"argument {place}" for place in range(len(given))]
@@ -53,6 +54,11 @@ def thinned(
 
     def part(name: str, value: Any) -> Any:
         if name in ("hidden_states", first):
+            if len(value) != 1:  # gemma3n: (streams, 1, tokens, hidden)
+                raise ValueError(
+                    f"{type(layer).__name__} is given hidden states of shape {tuple(value.shape)}, must start with 1 prompt and its "
+                    "tokens, so the model cannot be run on some of a prompt's tokens"
+                )
             return value if rows is None else value.index_select(STATES_AXIS, rows.to(value.device))
         return thinner.without(name, value)
 

@@ -139,8 +139,10 @@ def _own_output(
 @contextmanager
 def _unwatched(model: PreTrainedModel) -> Iterator[None]:
     """Within the block the model has the attention implementation that it was loaded with."""
-    route = str(model.config._attn_implementation)
-    model.set_attn_implementation(next(own for own, ours in ROUTES.items() if ours == route))
+    route, text = str(model.config._attn_implementation), model.config.get_text_config(decoder=True)
+    own = next(own for own, ours in ROUTES.items() if ours == route)
+    parts = [name for name in model.config.sub_configs or {} if getattr(model.config, name, None) is text]
+    model.set_attn_implementation(dict.fromkeys(["", *parts], own))  # parts for images or sound may not have it
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ def numbers_made_up() -> Iterator[None]:
     Models ask whether a token is the padding (gpt2), how long the prompt is, or which experts were chosen (dbrx). Their layers do not
     depend on it; a loaded model's are compared with those found so.
     """
-    with _MadeUp(), meta_settings.patch(meta_nonzero_assume_all_nonzero=True):
+    with _MadeUp(), meta_settings.patch(meta_nonzero_assume_all_nonzero=True):  # type: ignore[attr-defined]
         yield
 
 

@@ -1,11 +1,15 @@
-"""Prints the table of docs/architectures.md: the deviation of captured attention from the model's own, on tiny random models.
+"""Prints the tables of docs/architectures.md: deviations of captured attention on tiny random models, and sentences of refusals.
 
 python scripts/check_architectures.py
 """
 
+import sys
 import warnings
+from pathlib import Path
+from typing import Any
 
 import torch
+from transformers.utils import logging
 
 from tokenrank.capture.deviation import answer_truth, furthest, own_attention
 from tokenrank.capture.inspection import model_layers
@@ -13,18 +17,65 @@ from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.reading import read
 from tokenrank.models.architectures import ARCHITECTURES, tiny_of
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests.sweep
+
+from tests.sweep.building import tiny_model
+from tests.sweep.overrides import EVERY_OTHER
+from tests.sweep.rows import row_of
+from tests.sweep.variants import rope_variants
+
 PROMPT, ANSWER = 40, 5  # tokens
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {  # what is refused -> an example: model type, settings
+    "attention outside transformers' interface": ("bloom", {}),
+    "no attention": ("mamba", {}),
+    "several attention calls in a layer": ("diffllama", {}),
+    "an attention module of several layers": ("zamba2", {}),
+    "bidirectional attention": ("bert", {"is_decoder": False}),
+    "chunked attention": ("llama4_text", {}),
+    "keys shared between layers": ("gemma3n_text", {"num_kv_shared_layers": 2, **EVERY_OTHER}),
+    "tokens chosen by an indexer": ("deepseek_v32", {}),
+    "compressed keys": ("deepseek_v4", {}),
+    "a learned bias in the mask": ("doge", {}),
+    "a bias beside the mask": ("inkling_text", {}),
+    "a window of the cache alone": ("moshi", {}),
+    "a cache of the model's own": ("minimax", {}),
+    "byte patches, no numbered layers": ("blt", {}),
+    "an answer that passes phi3's original length": ("phi3", {}),
+    "engines: no position_ids": ("bart", {}),
+    "layerwise: states that hold several streams": ("gemma3n_text", {}),
+    "layerwise: states of a router": ("zaya", {}),
+}
 
 
 def main() -> None:
-    """One row for each architecture, with the attention implementation that transformers chooses."""
+    """A row for each architecture, with the attention that transformers chooses, and one for each kind that is refused."""
     warnings.simplefilter("ignore")
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     print(
         "| architecture | route | layers captured | windowed | largest deviation, prompt | answer | same tokens as generate() |"
     )
     print("|---|---|---|---|---|---|---|")
     for name in ARCHITECTURES:
         print(row(name), flush=True)
+    print("\n| refused | for example | sentence |\n|---|---|---|")
+    for kind in REFUSED:
+        print(refused_row(kind), flush=True)
+
+
+def refused_row(kind: str) -> str:
+    """The sentence of an example.
+
+    Raises:
+        ValueError: the example is not refused.
+    """
+    model_type, settings = REFUSED[kind]
+    if model_type == "phi3":
+        settings = rope_variants(tiny_model("phi3"))["longrope, passed in the answer"]
+    found = row_of(model_type, **settings)
+    verdict = next((each for each in (found.reading, *found.engines.values()) if each.reason), found.reading)
+    if not verdict.reason or found.bad:
+        raise ValueError(f"{model_type} is {verdict.word}, must be refused: {verdict.reason}")
+    return f"| {kind} | {model_type} | {verdict.reason} |"
 
 
 def row(name: str) -> str:

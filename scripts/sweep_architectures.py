@@ -2,7 +2,7 @@
 
 python scripts/sweep_architectures.py                         # all classes, a row each; about 5 minutes on 2 cores
 python scripts/sweep_architectures.py llama qwen3_moe         # these model types only
-python scripts/sweep_architectures.py --table FILE            # writes the tables of docs/decoder_classes.md
+python scripts/sweep_architectures.py --table FILE            # writes the page docs/decoder_classes.md
 
 Each class of AutoModelForCausalLM is made tiny from its config, with windows, top-k and original lengths below the prompt, in float32 on
 the CPU. Reading and answer are held against untouched copies (attention of eager, ``generate(do_sample=False)``), the engines at 12 of 40
@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests.sweep
 from tests.sweep.building import MODEL_TYPES
 from tests.sweep.pool import in_processes
 from tests.sweep.rows import rows_of
-from tests.sweep.table import tables
+from tests.sweep.table import page
 from tests.sweep.verdicts import TRACEBACK, Row, Verdict
 
 SECONDS, GIGABYTES = 120, 16  # of a class, at most
@@ -34,7 +34,7 @@ def main() -> int:
     """Prints a row for each class and variant as it is done; returns the exit status."""
     arguments = _arguments()
     warnings.simplefilter("ignore")
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     torch.set_num_threads(1)
     found: dict[str, list[Row]] = {}
     chosen = arguments.model_types or list(MODEL_TYPES)
@@ -51,7 +51,7 @@ def main() -> int:
         f"{len(chosen)} classes, {len(rows)} rows, {len(bad)} of them wrong or with an error (transformers {transformers.__version__})"
     )
     if arguments.table:
-        Path(arguments.table).write_text(tables(rows) + "\n", encoding="utf-8")
+        Path(arguments.table).write_text(page(rows) + "\n", encoding="utf-8")
     return int(bool(bad))
 
 
@@ -60,7 +60,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("model_types", nargs="*", metavar="MODEL_TYPE", choices=[[], *MODEL_TYPES], help="default: all")
     parser.add_argument("--plain", action="store_true", help="without the variants of a class")
     parser.add_argument("--workers", type=int, default=2, help="processes at a time")
-    parser.add_argument("--table", metavar="FILE", help="where the tables go")
+    parser.add_argument("--table", metavar="FILE", help="where the page goes")
     return parser.parse_args()
 
 

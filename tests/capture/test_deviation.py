@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.slow import attention, random_layer
-from tokenrank.capture.deviation import answer_truth, furthest, over_prompt, own_attention
+from tokenrank.capture.deviation import answer_truth, furthest, over_prompt, own_attention, with_sinks
 from tokenrank.capture.reading import read
 from tokenrank.models.architectures import tiny_of
 
@@ -51,3 +52,32 @@ def test_the_truth_of_an_answer_is_one_row_for_each_of_its_tokens() -> None:
     assert max(map(furthest, reading.answer_layers, truth)) < 1e-5
     wrong = replace(reading.answer_layers[0], scale=2 * reading.answer_layers[0].scale)
     assert furthest(wrong, truth[0]) > 1e-3
+
+
+def test_the_share_of_a_sink_that_eager_weights_leave_out_is_taken_out() -> None:
+    """granite_swa scales a layer's output by sigmoid(log-sum-exp of the logits - sink) and shows weights that sum to 1."""
+    model, ids = tiny_of("granite_swa (window)", "eager"), torch.arange(20)
+    for layer in model.model.layers:
+        layer.self_attn.sinks.data.fill_(1.0)
+    with torch.no_grad():
+        shown = [rows[0] for rows in model(input_ids=ids[None], output_attentions=True).attentions]
+    assert all(torch.allclose(rows.sum(-1), torch.ones(4, 20), atol=1e-5) for rows in shown)
+    whole, alone = own_attention(model, ids), with_sinks(model, ids, shown, one_by_one=5)
+    first = model.model.layers[0]
+    seen: list[Tensor] = []
+    handle = first.self_attn.register_forward_pre_hook(
+        lambda _, __, named: seen.append(named["hidden_states"]), with_kwargs=True
+    )
+    with torch.no_grad():
+        model(input_ids=ids[None])
+        handle.remove()
+        query, key = (
+            getattr(first.self_attn, name)(seen[0])[0, 0] for name in ("q_proj", "k_proj")
+        )  # of token 0, not turned
+        logits = (query.view(4, 8) * key.view(2, 8).repeat_interleave(2, dim=0)).sum(-1) * first.self_attn.scaling
+    assert torch.allclose(whole[0][:, 0, 0], torch.sigmoid(logits - 1.0), atol=1e-5)
+    for one, other in zip(whole, alone, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+        assert (one.sum(-1) < 1).all()
+    plain = tiny_of("llama", "eager")
+    assert all(rows.sum(-1).min() > 0.999 for rows in own_attention(plain, ids))

@@ -149,3 +149,11 @@ def test_such_a_prompt_is_read_as_in_one_pass_with_its_answer(architecture: str,
     whole = torch.cat([prompt(tokens), torch.tensor(answer)])
     _, wanted = read(whole, torch.cat([onward, torch.arange(tokens, len(whole))]))
     assert torch.allclose(found, wanted, atol=1e-4)
+
+
+def test_streams_before_the_prompt_are_refused() -> None:
+    """gemma3n: (streams, 1, tokens, hidden); streams after the tokens are taken along."""
+    with pytest.raises(ValueError, match=r"hidden states of shape \(4, 1, 8, 3\), must start with 1 prompt"):
+        without(torch.zeros(4, 1, WHOLE, 3))
+    (states,), _ = without(numbered(1, WHOLE, 4, 3, axis=1))
+    assert states[0, :, 0, 0].tolist() == PLACES

@@ -8,6 +8,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from tests.capture.odd_models import odd_model, window_in_the_mask
+from tests.sweep.building import tiny_model
 from tokenrank.capture.attention import FUSED
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.looking import BEYOND, SHORT, look
@@ -158,4 +159,10 @@ def test_numbers_that_are_not_finite_are_left_to_the_reading() -> None:
     model = tiny_of("llama")
     with torch.no_grad():
         model.lm_head.weight[0] = torch.nan
+    look(model, 40)
+
+
+def test_a_composite_model_is_looked_at_though_its_parts_for_sound_have_eager_attention_only() -> None:
+    model = tiny_model("gemma4")
+    assert model.config.audio_config is not None
     look(model, 40)

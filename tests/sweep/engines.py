@@ -54,8 +54,9 @@ def engine_fault(name: str, model: PreTrainedModel, eager: PreTrainedModel, ids:
     if isinstance(engine, Restart):
         wanted = generated(eager, ids[done.kept], ANSWER)
         return "" if answer == wanted else f"the answer is {answer}, that of the kept tokens alone {wanted}"
+    cached: dict[int, list[list[int]]] = {}
     if isinstance(engine, Draft):
-        places, select, cached = _best(heuristic.draft_scores(model, ids)), -1, {}
+        places, select = _best(heuristic.draft_scores(model, ids)), -1
     else:
         assert isinstance(engine, Layerwise)
         select = engine.select_layer if engine.select_layer is not None else -1
@@ -117,7 +118,7 @@ def _by_hand(eager: PreTrainedModel, ids: Tensor, kept: Tensor, select: int) -> 
 
     Layers without attention cannot be masked: they read the kept tokens as if there were no others.
     """
-    tokens, first = len(ids), [True]
+    tokens = len(ids)
 
     def thin(value: Any) -> Any:
         if isinstance(value, (tuple, list)):

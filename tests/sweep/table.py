@@ -1,23 +1,50 @@
-"""The sweep's rows as the tables of docs/decoder_classes.md."""
+"""The sweep's rows as docs/decoder_classes.md."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
+
+from transformers import __version__
 
 from tests.sweep.engines import ENGINES
 from tests.sweep.variants import ROPE
 from tests.sweep.verdicts import EXACT, NOT_MADE, REFUSED, Row, Verdict
 
-HEAD = "| model type | class | reading and answer | full | claa, fastkv | gemfilter | speculative | sees at most |\n|---|---|---|---|---|---|---|---|"
+INTRO = """# Decoder classes
+
+`python scripts/sweep_architectures.py --table docs/decoder_classes.md` makes this page. It tries every class that AutoModelForCausalLM of
+transformers {version} has: {counts}. Each is made tiny from its config, with windows, top-k and original lengths below the prompt's 40
+tokens, random weights, float32 on the CPU.
+
+- *reading and answer*: exact means that the attention of every captured layer is that of an untouched copy's `output_attentions` within
+  1e-4, over the prompt and over the queries of the answer, and that the answer is that of `generate(do_sample=False)`.
+- *full*, *claa, fastkv* (layerwise engine), *gemfilter* (restart) and *speculative* (draft): exact means that the logits at 12 of 40 tokens
+  are those of a slow version that masks tokens, or of layers called by hand where a layer is more than attention; full and restart
+  engines answer as `generate()` does.
+- *refused [n]*: a ValueError with sentence number n below, before anything is written; CLASS stands for the class.
+- *cannot be made*: by transformers itself, with the error below.
+- *hides tokens*: the settings of its config that do, each found to change the logits unless it says that it has no effect.
+"""
+HEAD = """
+| model type | class | reading and answer | full | claa, fastkv | gemfilter | speculative | hides tokens |
+|---|---|---|---|---|---|---|---|"""
+SCALED = """
+## Scaled positions
+
+Rotary positions scaled by each rule. The original length is 24 tokens, below the prompt, or 43, which the answer passes. Exact is reading and
+answer, and every engine where frequencies depend on the length; `-`: the class does not run with it in transformers either.
+"""
 
 
-def tables(rows: Sequence[Row]) -> str:
+def page(rows: Sequence[Row]) -> str:
     """Markdown: a row for each class and variant, scaled positions, and the sentences that the rows number."""
     sentences: dict[str, int] = {}
-    lines = [HEAD]
+    words = Counter(row.reading.word for row in rows if not row.variant)
+    counts = ", ".join(f"{number} {word}" for word, number in words.most_common())
+    lines = [INTRO.format(version=__version__, counts=counts), HEAD.strip()]
     lines += [_line(row, sentences) for row in rows if row.variant not in ROPE]
-    lines += ["", "## Scaled positions", "", *_scaled(rows, sentences)]
-    numbered = [f"{number}. {text}" for text, number in sentences.items()]
-    return "\n".join([*lines, "", "## Sentences", "", *numbered])
+    lines += [SCALED, *_scaled(rows, sentences)]
+    return "\n".join([*lines, "", "## Sentences", "", *(f"{number}. {text}" for text, number in sentences.items())])
 
 
 def _line(row: Row, sentences: dict[str, int]) -> str:

@@ -22,9 +22,10 @@ ROPE: dict[str, tuple[Fields, int]] = {  # name -> rope parameters, original len
     "longrope, passed in the answer": ({"rope_type": "longrope", "factor": 4.0}, BETWEEN),
 }
 ACTING = (  # settings that hide tokens
-    "sliding_window attention_window_size window_size local_attention sliding_window_size attention_chunk_size "
-    "local_attention_window_len index_topk keep_window_size indexer_budget index_topk_blocks"
-).split()
+    *("sliding_window", "attention_window_size", "window_size", "local_attention", "sliding_window_size"),
+    *("attention_chunk_size", "local_attention_window_len", "index_topk", "keep_window_size"),
+    *("indexer_budget", "index_topk_blocks"),
+)
 
 
 def layer_variants(config: PreTrainedConfig) -> dict[str, Fields]:
