@@ -16,15 +16,16 @@ from tokenrank.capture.model_masks import noting_masks
 from tokenrank.capture.rules import WINDOW, AttentionRules, NotCaptured, layer_number
 from tokenrank.capture.without_numbers import numbers_made_up
 
-KNOWN = "tokenrank_layers"  # attribute of a model that was inspected: its ModelLayers
+KNOWN = "tokenrank_layers"  # attribute of a model that was inspected: its settings then, and its ModelLayers
 META_EXPERTS = "batched_mm"  # the experts of a mixture as plain matrix products, which need no numbers
 
 
 def model_layers(model: PreTrainedModel) -> ModelLayers:
     """Which layers of a model have attention, and their sliding windows; the model is ready for capture afterwards.
 
-    One token is run through the model the first time; later calls give what was found then. A window that exists in a layer's mask
-    alone is written to its attention module, where ``rules_of`` reads it.
+    One token is run through the model the first time, and again after a change of its config or of its attention implementation;
+    later calls give what was found then. A window that exists in a layer's mask alone is written to its attention module, where
+    ``rules_of`` reads it.
 
     Args:
         model: a decoder of transformers, loaded or built without weights on the meta device
@@ -32,16 +33,21 @@ def model_layers(model: PreTrainedModel) -> ModelLayers:
             implementation in ``model.config``, which ``from_config`` shares with its caller: build from a copy if that matters.
 
     Raises:
-        ValueError: the model cannot be captured (see ``watch``), no attention layer was seen, a layer calls attention more than
+        ValueError: the model is in training mode, it cannot be captured (see ``watch``), no attention layer was seen, a layer calls attention more than
             once, its mask is more than causality and a sliding window, or the model has no weights and its forward pass needs
             them: load it and ask again.
     """
+    if model.training and input_device(model).type != "meta":
+        raise ValueError(
+            f"{type(model).__name__} is in training mode, in which dropout may change what it answers: call model.eval() first"
+        )
     watch(model)
-    known = getattr(model, KNOWN, None)
-    if not isinstance(known, ModelLayers):
-        known = _inspected(model)
+    settings = (model.config._attn_implementation, repr(model.config.to_dict()))
+    known: tuple[tuple[str | None, str], ModelLayers] | None = getattr(model, KNOWN, None)
+    if known is None or known[0] != settings:
+        known = settings, _inspected(model)
         setattr(model, KNOWN, known)
-    return known
+    return known[1]
 
 
 @torch.inference_mode()

@@ -17,7 +17,7 @@ from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.rules import AttentionRules, NotCaptured
 
-LOOKED = "tokenrank_looked"  # attribute of a model that passed: the tokens of the longest look
+LOOKED = "tokenrank_looked"  # attribute of a model that passed: its layers then, and the tokens of the longest look
 SHORT = 24  # tokens of the first look
 BEYOND = 8  # tokens of the second look beyond the longest window or top-k that the prompts pass
 REACH = re.compile("window|top_?k|chunk|block|local|stride")  # settings of a config that may limit what a query sees
@@ -29,7 +29,8 @@ def look(model: PreTrainedModel, tokens: int) -> None:
     """Reads random tokens with and without a visitor, once few and, where the config limits what a query sees, once many.
 
     The cost is that of four prefills of SHORT tokens and, for a model with windows or a top-k below ``tokens``, of four more a little
-    longer than the longest of these. A model that has passed is looked at again only if a longer look is needed.
+    longer than the longest of these. A model that has passed is looked at again only if a longer look is needed, or its config or
+    attention implementation has changed.
 
     Args:
         model: a loaded decoder of transformers.
@@ -44,11 +45,12 @@ def look(model: PreTrainedModel, tokens: int) -> None:
     short = min(SHORT, tokens)
     beyond = [reach + BEYOND for reach in (*layers.windows.values(), *_reaches(model)) if reach < tokens]
     longest = max(short, min(max(beyond, default=0), tokens))
-    if longest <= getattr(model, LOOKED, 0):
+    found, passed = getattr(model, LOOKED, (layers, 0))
+    if found is layers and longest <= passed:
         return
     for length in sorted({short, longest}):
         _look_at(model, _random_ids(model, length))
-    setattr(model, LOOKED, longest)
+    setattr(model, LOOKED, (layers, longest))
 
 
 @torch.inference_mode()
@@ -158,11 +160,14 @@ def _random_ids(model: PreTrainedModel, tokens: int) -> Tensor:
 def _reaches(model: PreTrainedModel) -> Iterator[int]:
     """All whole numbers of the config that may limit what a query sees."""
 
-    def within(settings: Mapping[str, Any]) -> Iterator[int]:
-        for name, value in settings.items():
-            if isinstance(value, Mapping):
-                yield from within(value)
-            elif REACH.search(str(name)):
-                yield from (each for each in (value if isinstance(value, list) else [value]) if type(each) is int)
+    def within(value: Any, named: bool) -> Iterator[int]:
+        if isinstance(value, Mapping):
+            for name, each in value.items():
+                yield from within(each, named or bool(REACH.search(str(name))))
+        elif isinstance(value, list | tuple):
+            for each in value:
+                yield from within(each, named)
+        elif named and type(value) is int:
+            yield value
 
-    yield from within(model.config.get_text_config(decoder=True).to_dict())
+    yield from within(model.config.get_text_config(decoder=True).to_dict(), named=False)

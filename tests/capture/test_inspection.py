@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from tests.capture.odd_models import odd_model
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.reading import read
 from tokenrank.models.architectures import ARCHITECTURES, SHAPE, WINDOW, tiny_of
 
@@ -160,3 +161,25 @@ def test_what_was_found_is_kept_with_the_model() -> None:
     model.register_forward_pre_hook(lambda *_: pytest.fail("inspected twice"))
     assert model_layers(model) is first
     assert model_layers(tiny_of("llama")) is not first
+
+
+@pytest.mark.parametrize("architecture", ["phimoe (window)", "mistral (window)"])
+def test_a_window_that_is_set_later_is_followed(architecture: str) -> None:
+    """The masks of a run on kept tokens are made from the window that was found, so no other one is caught there."""
+    model, fresh = tiny_of(architecture), tiny_of(architecture)
+    assert set(model_layers(model).windows.values()) == {WINDOW}
+    model.config.sliding_window = fresh.config.sliding_window = WINDOW // 2
+    ids, positions = torch.arange(30), torch.arange(0, 60, 2)
+    found, wanted = (PrunedRun(each, ids, answer_tokens=1, positions=positions).prefill() for each in (model, fresh))
+    assert found.equal(wanted)
+    assert set(model_layers(model).windows.values()) == {WINDOW // 2}
+
+
+def test_a_model_in_training_mode_is_refused() -> None:
+    model = tiny_of("llama")
+    model_layers(model)
+    model.train()
+    with pytest.raises(ValueError, match=r"LlamaForCausalLM is in training mode, .*: call model.eval\(\) first"):
+        read(model, torch.arange(9), lambda _: None, max_new_tokens=1)
+    model.eval()
+    read(model, torch.arange(9), lambda _: None, max_new_tokens=1)

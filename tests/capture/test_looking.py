@@ -1,5 +1,6 @@
 """``look``: what passes, and each kind of model that it refuses, with a control that passes."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -42,6 +43,8 @@ def lengths_seen(model: PreTrainedModel, tokens: int) -> set[int]:
         ("llama", {}, 1, {1}),
         ("llama", {"index_topk": 50}, 100, {SHORT - 1, 50 + BEYOND - 1}),
         ("llama", {"nested": {"chunk_size": 60, "use_window": True}}, 100, {SHORT - 1, 60 + BEYOND - 1}),
+        ("llama", {"attention_windows": [[40, 50], (60,)]}, 100, {SHORT - 1, 60 + BEYOND - 1}),
+        ("llama", {"layers": [{"window": 40}, {"window": 60}]}, 100, {SHORT - 1, 60 + BEYOND - 1}),
         ("llama", {"index_topk": 50}, 50, {SHORT - 1}),  # no prompt is longer
         ("llama", {"index_topk": 50}, 51, {SHORT - 1, 50}),
         ("mistral (window)", {"sliding_window": WINDOW}, 100, {SHORT - 1}),
@@ -63,6 +66,25 @@ def test_a_model_that_has_passed_is_looked_at_again_only_if_a_longer_look_is_nee
     assert not lengths_seen(model, 7)
     assert lengths_seen(model, 40)
     assert not lengths_seen(model, 100)  # no further window is passed
+
+
+def test_a_model_is_looked_at_again_after_a_change_of_its_config_or_implementation() -> None:
+    model = tiny_of("llama", "sdpa")
+    assert lengths_seen(model, 40)
+    assert not lengths_seen(model, 40)
+    model.set_attn_implementation("eager")
+    assert lengths_seen(model, 40)
+    assert not lengths_seen(model, 40)
+    model.config.index_topk = 30
+    assert lengths_seen(model, 40) == {SHORT - 1, 30 + BEYOND - 1}
+
+
+def test_a_copy_of_a_model_that_has_passed_is_not_looked_at_again() -> None:
+    model = tiny_of("phimoe (window)")
+    look(model, 40)
+    other = copy.deepcopy(model)
+    assert not lengths_seen(other, 40)
+    assert model_layers(other).windows == {0: WINDOW, 1: WINDOW, 2: WINDOW}
 
 
 def disturbed(model: PreTrainedModel, name: str) -> PreTrainedModel:
