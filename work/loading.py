@@ -29,6 +29,7 @@ def load_model(plan: Plan) -> PreTrainedModel:
     for name, each in plan.heuristics.items():
         try:
             each.attach(model)
+            each.expect(max(len(prompt.input_ids) for prompt in plan.prompts))
         except ValueError as error:
             raise ValueError(f"heuristic.{name}: {error}") from error
     return model

@@ -127,6 +127,7 @@ def prepare(
     for prompt in prompts:
         check_length(prompt, heuristic.least_tokens(), type(heuristic).__name__)
     heuristic.attach(model)
+    heuristic.expect(max(len(prompt.input_ids) for prompt in prompts))
 
 
 def default_engine(heuristic: Heuristic) -> Engine:

@@ -7,15 +7,20 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
+from tests.capture.odd_models import odd_model
 from tests.prefill.cases import PLAIN, TOKENS, answered, layers_of, model_of, prefilled, prompt
 from tests.prefill.slow import Hidden, masked_logits
 from tests.prefill.test_layerwise import slow_best
+from tokenrank.capture.inspection import model_layers
+from tokenrank.evaluation.flops_counter import FlopCounts
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.speculative import Speculative
+from tokenrank.library_inputs import prepare
 from tokenrank.models.tiny import Tiny, byte_tokenizer
 from tokenrank.prefill.draft import Draft
 from tokenrank.prefill.engine import Job
 from tokenrank.prefill.layerwise import Layerwise
+from tokenrank.tasks.task import Prompt
 
 SPECULATIVE = Speculative(look_ahead=3, kernel=3, chunk=None)
 
@@ -95,6 +100,25 @@ def test_the_draft_is_loaded_before_the_first_prompt(tmp_path: Path) -> None:
     assert "_model" in vars(speculative)
     with pytest.raises(ValueError, match="no such file or folder"):
         Speculative(draft=str(tmp_path / "none")).attach(model_of("llama"))
+
+
+def test_the_look_at_a_draft_model_is_not_counted_as_operations_of_its_first_prompt(tmp_path: Path) -> None:
+    Tiny(seed=3).model().save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    speculative, model = Speculative(draft=str(tmp_path), device="cpu"), Tiny().model()
+    prompt = Prompt("one", "prompts", tuple(i % 250 for i in range(60)), 2)
+    prepare(speculative, model, byte_tokenizer(), model_layers(model), [prompt], "generated")
+    job, counts = Job(model, speculative, torch.tensor(prompt.input_ids), 20, answer_tokens=1), FlopCounts()
+    first, second = (counts.of("speculative", Draft(), job) for _ in range(2))
+    assert first == second > 0
+
+
+def test_a_draft_model_that_cannot_be_captured_is_refused_before_the_first_prompt(tmp_path: Path) -> None:
+    odd_model("doge").save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    speculative = Speculative(draft=str(tmp_path), device="cpu")
+    with pytest.raises(ValueError, match="DogeForCausalLM gives its attention function a mask that is more than"):
+        speculative.expect(40)
 
 
 def test_the_drafts_time_is_spent_choosing() -> None:

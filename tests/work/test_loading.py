@@ -53,6 +53,12 @@ def test_a_heuristic_that_cannot_be_set_up_is_named(monkeypatch: pytest.MonkeyPa
 def test_every_heuristic_is_set_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     attached: list[object] = []
     monkeypatch.setattr("tokenrank.heuristics.heuristic.Heuristic.attach", lambda self, _model: attached.append(self))
+    expected: list[tuple[object, int]] = []
+    monkeypatch.setattr(
+        "tokenrank.heuristics.heuristic.Heuristic.expect", lambda self, tokens: expected.append((self, tokens))
+    )
     made = plan("heuristic=[claa,tova,oracle]")
     load_model(made)
     assert attached == list(made.heuristics.values())
+    longest = max(len(prompt.input_ids) for prompt in made.prompts)
+    assert expected == [(each, longest) for each in attached]
