@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.masking_utils import (
     and_masks,
@@ -24,6 +24,8 @@ from tokenrank.capture.deviation import answer_truth, furthest, own_attention
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_masks import MadeMask, MaskCheck, noted, noting_masks, visible
+from tokenrank.capture.partial import read_up_to
+from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.reading import read
 from tokenrank.capture.rules import WINDOW as MARK
 from tokenrank.capture.rules import AttentionRules
@@ -114,8 +116,34 @@ def test_bidirectional_attention_is_refused(implementation: str) -> None:
 
 
 def test_a_learned_bias_in_the_mask_is_refused() -> None:
-    with pytest.raises(ValueError, match="DogeForCausalLM gives its attention function a mask that is more than"):
-        read(odd_model("doge"), prompt(), lambda _: None, max_new_tokens=1)
+    runs: list[Callable[[PreTrainedModel], object]] = [
+        lambda model: read(model, prompt(), lambda _: None, max_new_tokens=1),
+        lambda model: read_up_to(model, prompt(), 1, lambda _: None),
+        lambda model: PrunedRun(model, prompt(), answer_tokens=1).prefill(),
+    ]
+    for run in runs:
+        run(tiny_of("llama"))
+        with pytest.raises(ValueError, match="DogeForCausalLM gives its attention function a mask that is more than"):
+            run(odd_model("doge"))
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_mask_that_is_wrong_in_decoding_only_is_refused(given: bool) -> None:
+    """A layer that hides the first token from every later token that is fed alone."""
+
+    def hidden(_module: nn.Module, arguments: Any, named: dict[str, Any]) -> Any:
+        keys = named["past_key_values"].get_seq_length(1) + 1
+        if wrong and named["hidden_states"].shape[1] == 1 and keys > PROMPT:
+            named["attention_mask"] = (torch.arange(keys) > 0)[None, None, None]
+        return arguments, named
+
+    model, wrong = tiny_of("llama", "sdpa"), False
+    model.model.layers[1].self_attn.register_forward_pre_hook(hidden, with_kwargs=True)
+    answer = {"answer_ids": [5, 6]} if given else {}
+    read(model, prompt(), lambda _: None, max_new_tokens=2, **answer)
+    wrong = True
+    with pytest.raises(ValueError, match=r"LlamaForCausalLM gives .* a mask that is more than .* \(layers 1\)"):
+        read(model, prompt(), lambda _: None, max_new_tokens=2, **answer)
 
 
 def test_an_overlay_of_the_mask_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
