@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tokenrank.capture.feeding import check_one_prompt
 from tokenrank.capture.layer_arguments import thinned
 
 
@@ -24,10 +25,9 @@ class FedTokens:
             positions: (tokens,) int64, ascending; None: 0, 1, 2, ...
 
         Raises:
-            ValueError: there is no token.
+            ValueError: there is no token, or there are several prompts.
         """
-        if len(input_ids) == 0:
-            raise ValueError("the prompt is empty, at least one token is needed")
+        check_one_prompt(input_ids)
         ordinary = torch.arange(len(input_ids), device=input_ids.device)
         self.all_ids = input_ids
         self.all_positions = ordinary if positions is None else positions.to(input_ids.device)

@@ -24,6 +24,14 @@ def check_positions(model: PreTrainedModel) -> None:
         )
 
 
+def check_one_prompt(input_ids: Tensor) -> None:
+    """Raises ValueError unless these are the tokens of one prompt, (tokens,), at least one."""
+    if input_ids.dim() != 1:
+        raise ValueError(f"input_ids has the shape {tuple(input_ids.shape)}, must be (tokens,): one prompt at a time")
+    if len(input_ids) == 0:
+        raise ValueError("the prompt is empty, at least one token is needed")
+
+
 def input_device(model: PreTrainedModel) -> torch.device:
     """Device of the input embeddings."""
     return next(model.get_input_embeddings().parameters()).device

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
-from tokenrank.capture.feeding import input_device, last_logits
+from tokenrank.capture.feeding import check_one_prompt, input_device, last_logits
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_masks import MaskCheck
@@ -37,9 +37,10 @@ def read_up_to(
         needs: what ``visit`` reads of a layer beyond queries and keys.
 
     Raises:
-        ValueError: the model has no such attention layer, or cannot be captured (see ``watch``).
+        ValueError: an empty prompt or several at once, the model has no such attention layer, or cannot be captured (see ``watch``).
     """
     model_layers(model)
+    check_one_prompt(input_ids)
     device = input_device(model)
     ids, calls, masks = input_ids.to(device), ModuleCalls(), MaskCheck(model)
 

@@ -13,7 +13,7 @@ from tokenrank.capture.attention import Visitor
 from tokenrank.capture.cache import reserved_cache
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.decoding import Decoding, check_finite_logits, greedy
-from tokenrank.capture.feeding import input_device, last_logits
+from tokenrank.capture.feeding import check_one_prompt, input_device, last_logits
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_masks import MaskCheck
@@ -119,18 +119,17 @@ def read(
         decoding: rules of a generated answer; None: the model's own.
 
     Raises:
-        ValueError: an empty prompt, ``max_new_tokens`` or an answer below one token, a model that cannot be captured (see
+        ValueError: an empty prompt or several at once, ``max_new_tokens`` or an answer below one token, a model that cannot be captured (see
             ``watch``), one without any attention layer, an answer that cannot be followed (``check_answer_position``,
             ``check_in_table``), or logits that are not finite: those of every token of a generated answer, those of the first
             and the last token of a given one.
     """
-    if len(input_ids) == 0:
-        raise ValueError("the prompt is empty, at least one token is needed")
+    check_one_prompt(input_ids)
     if answer_ids is not None:
         max_new_tokens = len(answer_ids)
     if max_new_tokens < 1:
         raise ValueError(f"the answer's length is {max_new_tokens} tokens, must be at least 1")
-    model_layers(model)
+    known = model_layers(model)
     masks = MaskCheck(model)
     recorder = _Recorder(input_ids.to(input_device(model)), visit, needs, masks)
     limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, needs.look_ahead + 1)
@@ -139,8 +138,11 @@ def read(
     started = time.perf_counter()
     with recorder.calls.recorded(model, needs):
         logits = feed(input_ids, 0, recorder.prefill)
-    if not recorder.layers:
-        raise ValueError(f"no attention layer of {type(model).__name__} was captured")
+    if tuple(sorted(recorder.layers)) != known.attention:
+        raise ValueError(
+            f"{type(model).__name__} called attention in the layers {sorted(recorder.layers)}, and when it was inspected in {known}: "
+            "its layers have been changed since"
+        )
     check_finite_logits(logits, "answer token 0")  # waits for the device: the time ends here
     first_token = time.perf_counter()
     decode = partial(feed, on_attention=recorder.decode)

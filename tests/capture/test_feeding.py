@@ -1,17 +1,37 @@
 """Feeding: logits at given positions, with a cache and without; which tokens end an answer."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from tokenrank.capture.attention import watch
 from tokenrank.capture.cache import reserved_cache
 from tokenrank.capture.feeding import end_tokens, input_device, last_logits, takes_positions
+from tokenrank.capture.partial import read_up_to
+from tokenrank.capture.pruning import PrunedRun
+from tokenrank.capture.reading import read
 from tokenrank.models.architectures import tiny_of
 
 IDS = torch.arange(12) * 5 % 64
+
+
+@pytest.mark.parametrize("shape", [(1, 12), (2, 6)])
+def test_several_prompts_at_once_are_refused_by_every_run(shape: tuple[int, int]) -> None:
+    runs: list[Callable[[Tensor], object]] = [
+        lambda ids: read(tiny_of("llama"), ids, lambda _: None, max_new_tokens=1),
+        lambda ids: read_up_to(tiny_of("llama"), ids, 1, lambda _: None),
+        lambda ids: PrunedRun(tiny_of("llama"), ids, answer_tokens=1).prefill(),
+    ]
+    for run in runs:
+        run(IDS)
+        with pytest.raises(ValueError, match=r"input_ids has the shape \(\d+, \d+\), must be \(tokens,\): one prompt"):
+            run(IDS.view(shape))
+        with pytest.raises(ValueError, match="the prompt is empty, at least one token is needed"):
+            run(IDS[:0])
 
 
 @pytest.mark.parametrize(("eos", "ends"), [(None, set()), (3, {3}), ([3, 4], {3, 4})])

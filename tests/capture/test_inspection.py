@@ -181,5 +181,5 @@ def test_a_model_in_training_mode_is_refused() -> None:
     model.train()
     with pytest.raises(ValueError, match=r"LlamaForCausalLM is in training mode, .*: call model.eval\(\) first"):
         read(model, torch.arange(9), lambda _: None, max_new_tokens=1)
-    model.eval()
+    model.train(False)
     read(model, torch.arange(9), lambda _: None, max_new_tokens=1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tests.capture.odd_models import odd_model, window_in_the_mask
@@ -126,14 +126,18 @@ def test_a_model_whose_answer_depends_on_its_cache_is_refused(monkeypatch: pytes
         cache = reserved_cache(config, capacity)
         layer: Any = cache.layers[0]
         update = layer.update
-        layer.update = lambda keys, values, *rest, **named: update(keys * 0.5, values, *rest, **named)
+
+        def later_keys_halved(keys: Tensor, values: Tensor, *rest: Any, **named: Any) -> Any:
+            return update(keys * 0.5 if layer.get_seq_length() else keys, values, *rest, **named)
+
+        layer.update = later_keys_halved
         return cache
 
     look(tiny_of("llama"), 40)
     model = tiny_of("llama")
     model_layers(model)
     monkeypatch.setattr("tokenrank.capture.looking.reserved_cache", forgetful)
-    with pytest.raises(ValueError, match="LlamaForCausalLM answers differently"):
+    with pytest.raises(ValueError, match="LlamaForCausalLM answers differently with a cache that holds every token"):
         look(model, 40)
 
 

@@ -139,11 +139,11 @@ def test_a_mask_that_is_wrong_in_decoding_only_is_refused(given: bool) -> None:
 
     model, wrong = tiny_of("llama", "sdpa"), False
     model.model.layers[1].self_attn.register_forward_pre_hook(hidden, with_kwargs=True)
-    answer = {"answer_ids": [5, 6]} if given else {}
-    read(model, prompt(), lambda _: None, max_new_tokens=2, **answer)
+    answer = [5, 6] if given else None
+    read(model, prompt(), lambda _: None, max_new_tokens=2, answer_ids=answer)
     wrong = True
     with pytest.raises(ValueError, match=r"LlamaForCausalLM gives .* a mask that is more than .* \(layers 1\)"):
-        read(model, prompt(), lambda _: None, max_new_tokens=2, **answer)
+        read(model, prompt(), lambda _: None, max_new_tokens=2, answer_ids=answer)
 
 
 def test_an_overlay_of_the_mask_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

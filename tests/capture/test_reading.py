@@ -201,6 +201,16 @@ def test_an_empty_prompt_is_an_error(model: PreTrainedModel) -> None:
         read(model, prompt(tokens=0), ignore, max_new_tokens=3)
 
 
+def test_layers_that_were_taken_out_after_the_inspection_are_missed() -> None:
+    model = tiny_of("llama")
+    model_layers(model)
+    del model.model.layers[0]
+    with pytest.raises(
+        ValueError, match=r"called attention in the layers \[1, 2\], and when it was inspected in 0 to 2: its"
+    ):
+        read(model, torch.arange(9), ignore, max_new_tokens=1)
+
+
 @pytest.mark.parametrize("given", [{"max_new_tokens": 0}, {"max_new_tokens": 5, "answer_ids": []}])
 def test_an_empty_answer_is_an_error(model: PreTrainedModel, given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="the answer's length is 0 tokens"):
