@@ -99,7 +99,7 @@ def run(config: DictConfig, folder: RunFolder) -> None:
         own = f"an error of tokenrank's own, please report it with {folder.log}"
         raise RunFailed(f"{own}: {type(error).__name__}: {error}") from error
     if failed:
-        raise RunFailed(f"{failed} of {len(plan.units)} prompts failed; {folder.log} says why")
+        raise RunFailed(f"{failed} of {len(plan.units)} prompts failed, wholly or in part; {folder.log} says why")
 
 
 def overrides_of(hydra_config: HydraConf) -> list[str]:

@@ -71,6 +71,26 @@ class _Recorder:
         ]
 
 
+class _Feed:
+    """Feeds one prompt and its answer to a model, and keeps their cache."""
+
+    def __init__(self, model: PreTrainedModel, prompt_tokens: int, answer_tokens: int) -> None:
+        self._model, self._prompt_tokens = model, prompt_tokens
+        self._cache, self._table = reserved_cache(model.config, prompt_tokens + answer_tokens), position_table(model)
+
+    def __call__(self, ids: Tensor, start: int, on_attention: Visitor) -> Tensor:
+        """(vocabulary,) logits of the token after these, the first of which has the position ``start``.
+
+        Raises:
+            ValueError: the model cannot go on to these positions as ``generate()`` does.
+        """
+        check_answer_position(self._model, self._prompt_tokens, start + len(ids) - 1)
+        check_in_table(self._model, self._table, start + len(ids))
+        device = input_device(self._model)
+        positions = torch.arange(start, start + len(ids), device=device)
+        return last_logits(self._model, ids.to(device), positions, self._cache, on_attention=on_attention)
+
+
 @torch.inference_mode()
 def read(
     model: PreTrainedModel,
@@ -111,18 +131,10 @@ def read(
     if max_new_tokens < 1:
         raise ValueError(f"the answer's length is {max_new_tokens} tokens, must be at least 1")
     model_layers(model)
-    device = input_device(model)
     masks = MaskCheck(model)
-    recorder = _Recorder(input_ids.to(device), visit, needs, masks)
+    recorder = _Recorder(input_ids.to(input_device(model)), visit, needs, masks)
     limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, needs.look_ahead + 1)
-    cache, table = reserved_cache(model.config, len(input_ids) + limit), position_table(model)
-
-    def feed(ids: Tensor, start: int, on_attention: Visitor) -> Tensor:
-        check_answer_position(model, len(input_ids), start + len(ids) - 1)
-        check_in_table(model, table, start + len(ids))
-        positions = torch.arange(start, start + len(ids), device=device)
-        return last_logits(model, ids.to(device), positions, cache, on_attention=on_attention)
-
+    feed = _Feed(model, len(input_ids), limit)
     rules = None if answer_ids is not None else decoding or Decoding.of(model)
     started = time.perf_counter()
     with recorder.calls.recorded(model, needs):

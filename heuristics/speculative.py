@@ -14,6 +14,7 @@ from tokenrank.capture.looking import look
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.models.lengths import readable_tokens
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.signals.checks import check_choice, check_kernel
 from tokenrank.signals.look_back import look_back
@@ -129,7 +130,17 @@ class Speculative(Heuristic):
         """Layers of the first tokens of an answer, as many as have queries that are read.
 
         Raises:
-            ValueError: the model cannot be captured exactly (see ``look``).
+            ValueError: the model cannot be captured exactly (see ``look``), or a draft model reads fewer tokens than these.
         """
+        if self.draft is not None:
+            tokens, reads = (
+                len(input_ids) + self._answer_tokens,
+                readable_tokens(model.config, self.draft, "another draft"),
+            )
+            if tokens > reads:
+                raise ValueError(
+                    f"the draft {self.draft!r} reads {reads} tokens, and prompt and draft answer have {tokens}: take a draft that "
+                    "reads more, or shorter prompts"
+                )
         look(model, len(input_ids) + self._answer_tokens)
         return read(model, input_ids, lambda _: None, max_new_tokens=self._answer_tokens).answer_layers

@@ -33,7 +33,7 @@ def test_the_closing_sentences_agree_on_what_was_answered_graded_and_failed(
         "accuracy is over 3 of these 5 prompts: the others have no reference answer, or no metric for their task",
         "5 prompts answered by every contestant, 1 not",
     ]
-    assert ended.err.splitlines()[-1].startswith("error: 1 of 6 prompts failed; ")
+    assert ended.err.splitlines()[-1].startswith("error: 1 of 6 prompts failed, wholly or in part; ")
     answered = {line.split()[0]: line.split()[2] for line in printed if line.startswith(("full", "claa", "fails"))}
     assert answered == {"full": "6", "claa": "6", "fails": "5"}
     summary = pd.read_parquet(tmp_path / "run" / "summary.parquet")

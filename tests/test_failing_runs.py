@@ -30,7 +30,10 @@ def test_a_prompt_with_nan_scores_fails_by_name_and_the_others_go_on(
 ) -> None:
     ended = tokenrank("--config-dir", outside, *SMALL, *TWO, "heuristic.backwards.broken_tokens=350")
     assert ended.code == 1
-    assert ended.err.splitlines()[-1] == f"error: 1 of 2 prompts failed; {tmp_path / 'run' / 'run.log'} says why"
+    assert (
+        ended.err.splitlines()[-1]
+        == f"error: 1 of 2 prompts failed, wholly or in part; {tmp_path / 'run' / 'run.log'} says why"
+    )
     assert "1 prompt ranked, 1 failed" in ended.out
     samples = pd.read_parquet(tmp_path / "run" / "samples.parquet").set_index("id")
     assert list(samples["status"]) == ["ok", "failed"]

@@ -9,7 +9,7 @@ from tokenrank.capture.reading import read
 from tokenrank.models.architectures import ARCHITECTURES, SHAPE
 
 ROWS = SHAPE["max_position_embeddings"]
-TABLES = ("gpt2", "gpt2 (scaled by layer)", "opt")
+TABLES = ("gpt2", "gpt2 (scaled by layer)", "gpt_bigcode", "opt")
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

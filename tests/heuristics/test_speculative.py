@@ -17,6 +17,7 @@ from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.speculative import Speculative
+from tokenrank.models.architectures import tiny_of
 from tokenrank.models.tiny import Tiny
 
 PROMPT = torch.tensor([(7 * i * i + 3) % 256 for i in range(50)])
@@ -120,6 +121,19 @@ def test_a_draft_that_is_the_model_itself_ranks_as_no_draft(draft: str, tiny_mod
     other = read(Tiny(seed=1).model(), PROMPT, lambda _: None, max_new_tokens=9).answer_layers
     torch.testing.assert_close(Speculative(draft=draft, device="cpu").from_answer(other), wanted)
     assert not torch.allclose(Speculative().from_answer(other), wanted)
+
+
+def test_a_draft_that_reads_fewer_tokens_than_the_prompt_is_refused(
+    tmp_path: Path, tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer
+) -> None:
+    short = tiny_of("llama")  # reads 128 tokens
+    short.save_pretrained(tmp_path)
+    byte_tokenizer.save_pretrained(tmp_path)
+    drafting = Speculative(draft=str(tmp_path), device="cpu")
+    fed = drafting.look_ahead
+    assert drafting.draft_scores(tiny_model, torch.arange(128 - fed) % 64).shape == (128 - fed,)
+    with pytest.raises(ValueError, match="reads 128 tokens, and prompt and draft answer have 129: take a draft that"):
+        drafting.draft_scores(tiny_model, torch.arange(129 - fed) % 64)
 
 
 def test_only_without_a_draft_must_the_models_own_answer_be_longer() -> None:

@@ -100,7 +100,7 @@ PUBLISHED: dict[str, tuple[str, dict[str, Any], int]] = {
     "Mamba-2": ("mamba2", {}, NO_LIMIT),
     "RecurrentGemma": ("recurrent_gemma", {}, NO_LIMIT),
 }
-TABLES = ("gpt2", "gpt2 (scaled by layer)", "opt")
+TABLES = ("gpt2", "gpt2 (scaled by layer)", "gpt_bigcode", "opt")
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
