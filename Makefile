@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: install demo test check conformance kvpress wheel bench clean
+.PHONY: install demo test check conformance sweep kvpress wheel bench clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -33,6 +33,10 @@ check: install
 # Against the outputs of the paper's authors, where they are there (see tests/test_conformance*.py).
 conformance: install
 	$(PY) -m pytest -m conformance tests/test_conformance.py tests/test_conformance_prefill.py
+
+# Every decoder class of transformers, made tiny: exact, or refused with a sentence (docs/decoder_classes.md; 6 minutes on 2 cores).
+sweep: install
+	$(PY) scripts/sweep_architectures.py
 
 # kvpress in a folder of its own, installed by the line of docs/kvpress.md, and its scorers against kvpress's own.
 kvpress: install

@@ -126,7 +126,8 @@ def _runnable(model: PreTrainedModel, *, without_weights: bool) -> Iterator[None
     except NotCaptured:
         raise
     except Exception as error:
-        how, advice = ("inspected without weights", ": load it first") if without_weights else ("run on one token", "")
+        how = "inspected without weights" if without_weights else "run on one token"
+        advice = ": load it first" if without_weights and not isinstance(error, ValueError) else ""
         raise ValueError(f"{type(model).__name__} cannot be {how} ({type(error).__name__}: {error}){advice}") from error
     finally:
         if mixture:

@@ -66,6 +66,12 @@ def test_rows_beyond_the_window_tell_whether_a_mask_is_causal(
     assert MadeMask(torch.ones(1), function, window, use_vmap=False).is_causal_and_windowed() == right
 
 
+def test_a_mask_that_depends_on_the_tokens_is_left_to_the_prompts() -> None:
+    blocks = torch.zeros(1, 1, dtype=torch.int64)  # of the one token of the inspection
+    by_token = or_masks(causal_mask_function, lambda b, _h, q, k: blocks[b, q] == blocks[b, k])
+    assert MadeMask(torch.ones(1), by_token, None, use_vmap=False).is_causal_and_windowed()
+
+
 @pytest.mark.parametrize("make", [sdpa_mask, eager_mask])
 def test_masks_are_noted_within_the_block_only_and_never_left_out(make: Callable[..., Tensor]) -> None:
     asked: dict[str, Any] = {"batch_size": 1, "q_length": 4, "kv_length": 4, "mask_function": causal_mask_function}

@@ -1,5 +1,6 @@
 """The sweep's rows as docs/decoder_classes.md."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
@@ -13,21 +14,23 @@ from tests.sweep.verdicts import EXACT, NOT_MADE, REFUSED, Row, Verdict
 INTRO = """# Decoder classes
 
 `python scripts/sweep_architectures.py --table docs/decoder_classes.md` makes this page. It tries every class that AutoModelForCausalLM of
-transformers {version} has: {counts}. Each is made tiny from its config, with windows, top-k and original lengths below the prompt's 40
-tokens, random weights, float32 on the CPU.
+transformers {version} has: {counts}.
+Each is made tiny from its config, with windows, top-k and original lengths below the prompt's 40 tokens, random weights, float32 on the CPU.
 
 - *reading and answer*: exact means that the attention of every captured layer is that of an untouched copy's `output_attentions` within
   1e-4, over the prompt and over the queries of the answer, and that the answer is that of `generate(do_sample=False)`.
 - *full*, *claa, fastkv* (layerwise engine), *gemfilter* (restart) and *speculative* (draft): exact means that the logits at 12 of 40 tokens
   are those of a slow version that masks tokens, or of layers called by hand where a layer is more than attention; full and restart
   engines answer as `generate()` does.
-- *refused [n]*: a ValueError with sentence number n below, before anything is written; CLASS stands for the class.
+- *refused [n]*: a ValueError with sentence number n below; CLASS stands for the class, MODULE for one of its modules, X and Y for numbers.
 - *cannot be made*: by transformers itself, with the error below.
 - *hides tokens*: the settings of its config that do, each found to change the logits unless it says that it has no effect.
 """
 HEAD = """
 | model type | class | reading and answer | full | claa, fastkv | gemfilter | speculative | hides tokens |
 |---|---|---|---|---|---|---|---|"""
+MODULE = re.compile(r"\b[A-Z]\w*(Attention|DecoderLayer)\b")
+DIFFERENCE = re.compile(r"by [\d.e+-]+ of [\d.e+-]+\b")
 SCALED = """
 ## Scaled positions
 
@@ -61,7 +64,8 @@ def _cell(row: Row, verdict: Verdict | None, sentences: dict[str, int]) -> str:
         return ""
     if not verdict.reason:
         return verdict.word
-    text = verdict.reason.replace(row.class_name, "CLASS").replace("|", "/")
+    text = MODULE.sub("MODULE", verdict.reason.replace(row.class_name, "CLASS")).replace("|", "/")
+    text = DIFFERENCE.sub("by X of Y", text)
     number = sentences.setdefault(text, len(sentences) + 1)
     return f"{verdict.word} [{number}]"
 
