@@ -55,6 +55,8 @@ def _inspected(model: PreTrainedModel) -> ModelLayers:
     name = type(model).__name__
     calls: dict[int, int] = {}
     windows: dict[int, int] = {}
+    for each in model.modules():  # of an earlier inspection
+        each.__dict__.pop(WINDOW, None)
 
     def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
         layer = layer_number(module)

@@ -183,3 +183,15 @@ def test_a_model_in_training_mode_is_refused() -> None:
         read(model, torch.arange(9), lambda _: None, max_new_tokens=1)
     model.train(False)
     read(model, torch.arange(9), lambda _: None, max_new_tokens=1)
+
+
+def test_an_earlier_inspection_leaves_no_window_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a layer's mask is not one that was noted, its window is that of its arguments."""
+    monkeypatch.setattr("tokenrank.capture.model_masks.MadeMask.is_of", lambda _self, _mask: False)
+    model = tiny_of("gemma3")
+    assert model_layers(model).windows == {0: WINDOW, 2: WINDOW}
+    model.config.initializer_range = 0.1  # any change
+    for module in model.modules():
+        if getattr(module, "sliding_window", None) is not None:
+            module.sliding_window = WINDOW // 2  # type: ignore[assignment]
+    assert model_layers(model).windows == {0: WINDOW // 2, 2: WINDOW // 2}
