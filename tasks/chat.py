@@ -69,7 +69,9 @@ class Chat:
                 return _between(parts, written)
         if not core:
             return ()
-        marked = core + MARK  # what the template writes may depend on the message: it stands where it can be made longer
+        marked = (
+            core + MARK
+        )  # what the template writes may depend on the message: it stands where it can be made longer
         parts = self._rendered(tokenizer, wrapped(message.replace(core, marked))).split(marked)
         return _between(parts, core) if len(parts) > 1 and core.join(parts) == text else ()
 
