@@ -67,7 +67,13 @@ class Chat:
         for written in (message, core, message.lstrip(), message.rstrip()):
             if len(parts) > 1 and written.join(parts) == text:
                 return _between(parts, written)
-        return _between(text.split(core), core) if core and text.count(core) == 1 else ()
+        if not core:
+            return ()
+        marked = (
+            core + MARK
+        )  # what the template writes may depend on the message: it stands where it can be made longer
+        parts = self._rendered(tokenizer, wrapped(message.replace(core, marked))).split(marked)
+        return _between(parts, core) if len(parts) > 1 and core.join(parts) == text else ()
 
     def _rendered(self, tokenizer: Tokenizer, content: Any) -> str:
         turns = [{"role": "user", "content": content}]

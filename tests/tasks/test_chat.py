@@ -54,6 +54,14 @@ def test_a_template_whose_head_depends_on_the_message_holds_it_all_the_same() ->
     assert [piece.text for piece in Chat().pieces(tokenizer, "xbx")] == ["Odd. <", "xbx", ">"]
 
 
+@pytest.mark.parametrize("message", ["user", "u", "Answer:"])
+def test_a_message_that_the_template_says_too_is_not_taken_for_the_one_that_it_leaves_out(message: str) -> None:
+    wants_parts = with_template(f"user: {PARTS}Answer:")
+    assert rendered(wants_parts, message) == f"user: <{message}>Answer:"
+    with pytest.raises(ValueError, match="leaves the user's message out"):
+        Chat().pieces(with_template("user: Answer:"), message)
+
+
 def test_a_template_that_wants_parts_gets_parts() -> None:
     assert rendered(with_template(PARTS), "Why?") == "<Why?>"
     raising = "{% if messages[0]['content'] is string %}{{ raise_exception('parts only') }}{% endif %}" + PARTS
