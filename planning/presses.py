@@ -15,8 +15,10 @@ def each_press(config: DictConfig) -> DictConfig:
     with the other settings of ``heuristic.kvpress``. A config without it, or a run's config.yaml, comes back as it is.
 
     Raises:
-        ValueError: the list is empty or holds something that is no name, or two presses would get one name.
+        ValueError: there are presses and no kvpress; the list is empty or holds something that is no name, or two presses would get one name.
     """
+    if config.get("press") is not None and not any(str(name).startswith(KVPRESS) for name in config.heuristic):
+        raise ValueError(f"press is {config.press}, must be null unless kvpress is chosen: heuristic=kvpress")
     chosen = config.heuristic.get(KVPRESS)
     presses = chosen.get("press") if OmegaConf.is_dict(chosen) else None
     if presses is None:

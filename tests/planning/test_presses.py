@@ -32,7 +32,12 @@ def test_each_press_is_a_row_named_by_its_class() -> None:
         "random": "",
     }
     assert list(names("heuristic=kvpress", "heuristic.kvpress.press=[A,B]")) == ["kvpress_A", "kvpress_B"]
-    assert names("heuristic=claa", "press=[A,B]") == {"claa": ""}
+
+
+def test_presses_without_kvpress_are_refused() -> None:
+    assert names("heuristic=claa") == {"claa": ""}
+    with pytest.raises(ValueError, match=r"^press is \['A', 'B'\], must be null unless kvpress is chosen"):
+        names("heuristic=claa", "press=[A,B]")
 
 
 def test_other_settings_hold_for_every_press_and_what_is_done_stays() -> None:
