@@ -1,7 +1,7 @@
 """Adapter to the scorers of NVIDIA's kvpress package, which is imported only if one is chosen."""
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -36,7 +36,7 @@ class KVPress(Heuristic):
     """
 
     press: str | None = None  # a scorer class of kvpress, such as SnapKVPress, or a dotted path such as my_pkg.MyPress
-    options: dict[str, Any] = field(default_factory=dict)  # its settings, by kvpress's names
+    options: dict[str, Any] | None = None  # its settings, by kvpress's names; None: its own
 
     def __post_init__(self) -> None:
         if self.press is None:
@@ -85,7 +85,7 @@ class KVPress(Heuristic):
         if not isinstance(scorer, type) or not issubclass(scorer, kvpress.ScorerPress):
             raise ValueError(f"press is {self.press!r}, must be a subclass of kvpress.ScorerPress")
         try:
-            return scorer(**self.options)
+            return scorer(**(self.options or {}))
         except (TypeError, AssertionError) as error:
             raise ValueError(f"press {self.press} refuses options={self.options}: {error}") from error
 

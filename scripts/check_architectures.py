@@ -75,7 +75,8 @@ def refused_row(kind: str) -> str:
     verdict = next((each for each in (found.reading, *found.engines.values()) if each.reason), found.reading)
     if not verdict.reason or found.bad:
         raise ValueError(f"{model_type} is {verdict.word}, must be refused: {verdict.reason}")
-    return f"| {kind} | {model_type} | {verdict.reason} |"
+    told = (f"{name}={value}" for name, value in REFUSED[kind][1].items() if isinstance(value, int))
+    return f"| {kind} | {', '.join((model_type, *told))} | {verdict.reason} |"
 
 
 def row(name: str) -> str:

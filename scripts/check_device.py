@@ -24,6 +24,7 @@ from tokenrank.heuristics.gemfilter import GemFilter
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.speculative import Speculative
 from tokenrank.models.architectures import ARCHITECTURES, tiny_of
+from tokenrank.models.devices import pick_device
 from tokenrank.prefill.draft import Draft
 from tokenrank.prefill.engine import Engine, Job, Prefilled
 from tokenrank.prefill.layerwise import Layerwise
@@ -40,7 +41,10 @@ RANKED: list[tuple[Engine, Heuristic]] = [
 def main() -> None:
     """One row for each architecture; exits with 1 if an answer, a kept token or a look differs."""
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    device = given.get("device", "cuda")
+    try:
+        device = pick_device(given.get("device", "cuda"))
+    except ValueError as error:
+        sys.exit(f"error: {error}")
     warnings.simplefilter("ignore")
     torch.backends.cuda.matmul.allow_tf32 = False
     print("| architecture | looks, float32 and bfloat16 | attention | same answer | same tokens kept | logits |")
