@@ -4,7 +4,7 @@
 
 Each prompt is a LongBench document (gov_report) cut in the middle to the given length. ``ranked`` is
 the whole measurement: one read and answer, every heuristic at every layer but those that read many queries (MANY_QUERIES), the
-oracle, every metric. ``plain`` is ``model.generate()`` of the same tokens. The end-of-sequence token is switched off for both, so that both produce the same number
+oracle, every metric (``metrics s``, on the CPU). ``plain`` is ``model.generate()`` of the same tokens. The end-of-sequence token is switched off for both, so that both produce the same number
 of tokens. Plain generation runs through the registered attention function too, without a visitor: one more function call a layer.
 Then each heuristic's own share: the seconds in its code, as percent of plain generation; the attention that several of
 them share is counted once, apart. OVERRIDES are those of run.py (model=..., heuristic=...); the default is heuristic=all.
@@ -59,7 +59,9 @@ def main() -> None:
     model.generation_config.eos_token_id = None
     names = ", ".join(name for name in plan.heuristics if name not in MANY_QUERIES)
     print(f"{plan.model_name} on {model.device}, {torch.get_num_threads()} threads; {names}")
-    print("tokens   plain s  ranked s  time ratio (least - most)   plain MiB  ranked MiB  ratio  without weights")
+    print(
+        "tokens   plain s  ranked s  time ratio (least - most)   plain MiB  ranked MiB  ratio  without weights  metrics s"
+    )
     for length in own["lengths"].split(","):
         task: Task = build(config(own["longbench"], int(length), overrides).task, "task", Task)
         prompt = task.prompts(plan.tokenizer, 10**6)[0]
@@ -83,6 +85,8 @@ def compare(plan: Plan, model: PreTrainedModel, prompt: Prompt, repeats: int) ->
     ids = torch.tensor([prompt.input_ids], device=model.device)
     timed = {name: each for name, each in plan.heuristics.items() if name not in MANY_QUERIES}
 
+    metric_seconds: list[float] = []  # on the CPU, whatever the model's device
+
     def plain() -> list[int]:
         output = model.generate(  # type: ignore[operator]
             ids, attention_mask=torch.ones_like(ids), max_new_tokens=prompt.max_new_tokens, do_sample=False
@@ -91,7 +95,9 @@ def compare(plan: Plan, model: PreTrainedModel, prompt: Prompt, repeats: int) ->
 
     def ranked() -> list[int]:
         result = rank(model, prompt, timed, plan.oracle)
+        started = time.perf_counter()
         list(measured_rows(result, prompt, plan.metrics, PERCENTS, WINDOW, plan.layers.windowed))
+        metric_seconds.append(time.perf_counter() - started)
         return list(result.answer.token_ids)
 
     if plain() != ranked():  # also warms both up
@@ -103,7 +109,7 @@ def compare(plan: Plan, model: PreTrainedModel, prompt: Prompt, repeats: int) ->
     spread = f"{statistics.median(ratios):10.3f} ({min(ratios):.3f} - {max(ratios):.3f})"
     return (
         f"{ids.shape[1]:6} {seconds:9.2f} {own_seconds:9.2f}  {spread}  {memory:14.0f} {own_memory:11.0f} "
-        f"{own_memory / memory:6.3f} {(own_memory - weights) / (memory - weights):16.3f}"
+        f"{own_memory / memory:6.3f} {(own_memory - weights) / (memory - weights):16.3f}  {statistics.median(metric_seconds):9.2f}"
     ), seconds
 
 
