@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -38,7 +39,12 @@ def blocked_run(evaluation: str, outside: str, folder: Path) -> Iterator[subproc
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), outside]), "BLOCKED": str(blocked)}
     command = [sys.executable, str(ROOT / "run.py"), *arguments(evaluation, outside, folder)]
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
     ) as process:
         try:
             until = time.monotonic() + 120
