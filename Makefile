@@ -34,7 +34,7 @@ check: install
 conformance: install
 	$(PY) -m pytest -m conformance tests/test_conformance.py tests/test_conformance_prefill.py
 
-# Every decoder class of transformers, made tiny: exact, or refused with a sentence (docs/decoder_classes.md; 6 minutes on 2 cores).
+# Every decoder class of transformers, made tiny: exact, or refused with a sentence (docs/decoder_classes.md; 3 minutes on 2 cores).
 sweep: install
 	$(PY) scripts/sweep_architectures.py
 
