@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
+from tests.capture.odd_models import odd_model
 from tests.prefill.cases import ENGINES, prompt
 from tests.prefill.slow import Hidden, masked_logits
 from tokenrank.capture.feeding import last_logits
@@ -16,7 +17,7 @@ from tokenrank.capture.partial import read_up_to
 from tokenrank.capture.pruning import Keep, PrunedRun
 from tokenrank.capture.reading import read
 from tokenrank.capture.rope_lengths import in_passes, may_restart, restarts_after
-from tokenrank.models.architectures import EVERY_OTHER, SHAPE
+from tokenrank.models.architectures import EVERY_OTHER
 from tokenrank.prefill.engine import Job, Prefilled
 
 SHORT, ANSWER = 40, 8  # tokens up to which factors are short; of an answer
@@ -55,12 +56,7 @@ FOLLOWED = [name for name in MODELS if name not in RESTARTING]
 def fresh(name: str) -> Any:
     """A model that has read nothing; the same weights each time."""
     kind, settings = MODELS[name]
-    config = AutoConfig.for_model(kind, **(SHAPE | settings))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-    model.train(False)
-    return model
+    return odd_model(kind, **settings)
 
 
 def used(name: str) -> Any:
