@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.masking_utils import sdpa_mask
 
+from tokenrank.capture.position_masks import visible
 from tokenrank.capture.rules import AttentionRules, NotCaptured
 
 MaskMaker = Callable[..., Tensor | None]
@@ -94,24 +95,6 @@ def noted(make: MaskMaker) -> MaskMaker:
         return mask
 
     return maker
-
-
-def visible(queries: Tensor, keys: Tensor, window: int | None) -> Tensor:
-    """Which keys a query sees by causality and window.
-
-    Args:
-        queries: (queries,) int64 positions.
-        keys: (keys,) int64 positions.
-        window: tokens, the query's own included; None: no window.
-
-    Returns:
-        (queries, keys) bool.
-
-    >>> visible(torch.tensor([2]), torch.arange(4), window=2).tolist()
-    [[False, True, True, False]]
-    """
-    distance = queries[:, None] - keys[None]
-    return distance >= 0 if window is None else (distance >= 0) & (distance < window)
 
 
 class MaskCheck:

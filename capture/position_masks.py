@@ -28,7 +28,7 @@ class PositionMasks:
         """
         key = (window, query.device)
         if key not in self._shared:
-            seen = None if window is None else within(positions, positions[None], window)
+            seen = None if window is None else visible(positions, positions[None], window)
             self._shared[key] = as_mask(None if seen is None else seen.to(query.device), query, fused=self._fused)
         return self._shared[key]
 
@@ -46,7 +46,7 @@ class PositionMasks:
         """
         if window is None or held is None:
             return as_mask(None, query, fused=self._fused)
-        seen = within(position, held, window).to(query.device)  # (kv_heads or 1, 1, held tokens)
+        seen = visible(position, held, window).to(query.device)  # (kv_heads or 1, 1, held tokens)
         if len(seen) > 1:
             seen = seen.repeat_interleave(query.shape[1] // len(seen), dim=0)
         return as_mask(seen, query, fused=self._fused)
@@ -56,22 +56,24 @@ class PositionMasks:
         self._shared.clear()
 
 
-def within(queries: Tensor, keys: Tensor, window: int) -> Tensor:
-    """Which keys each query sees: its own position and the ``window - 1`` before it.
+def visible(queries: Tensor, keys: Tensor, window: int | None) -> Tensor:
+    """Which keys each query sees by causality and window.
 
     Args:
         queries: (queries,) int64 positions.
-        keys: (key heads, keys) int64 positions.
-        window: tokens.
+        keys: (..., keys) int64 positions; with an axis in front where key heads hold different ones.
+        window: tokens, the query's own included; None: no window.
 
     Returns:
-        (key heads, queries, keys) bool.
+        (..., queries, keys) bool.
 
-    >>> within(torch.tensor([5]), torch.tensor([[2, 3, 5, 6]]), window=3).tolist()
+    >>> visible(torch.tensor([2]), torch.arange(4), window=2).tolist()
+    [[False, True, True, False]]
+    >>> visible(torch.tensor([5]), torch.tensor([[2, 3, 5, 6]]), window=3).tolist()
     [[[False, True, True, False]]]
     """
-    query, key = queries[:, None], keys[:, None]
-    return (key <= query) & (key > query - window)
+    distance = queries[:, None] - keys[..., None, :]
+    return distance >= 0 if window is None else (distance >= 0) & (distance < window)
 
 
 def as_mask(visible: Tensor | None, query: Tensor, *, fused: bool) -> Tensor | None:

@@ -25,7 +25,7 @@ from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.position_masks import PositionMasks
 from tokenrank.capture.positioned_cache import PositionedCache
 from tokenrank.capture.rope_lengths import check_answer_position, restarts_after
-from tokenrank.capture.rules import AttentionRules
+from tokenrank.capture.rules import AttentionRules, layer_number
 from tokenrank.capture.stopwatch import Stopwatch
 
 
@@ -101,8 +101,8 @@ class PrunedRun:
             nonlocal asking
             call = calls.take(module, value)
             if not self.fed.gaps:  # with gaps the masks are ours
-                masks.add(_number(module), query, key, rules)
-            self.kept.add(_number(module), self.fed.positions, rules.sliding_window)
+                masks.add(layer_number(module), query, key, rules)
+            self.kept.add(layer_number(module), self.fed.positions, rules.sliding_window)
             if visit is None or not asking:
                 return
             with self.choosing:
@@ -112,7 +112,7 @@ class PrunedRun:
                         self.fed.ids, module, query, key, value, rules, needs=needs, call=call, positions=positions
                     )
                 )
-                self._apply(keep, _number(module))
+                self._apply(keep, layer_number(module))
             asking = not keep.last
 
         def mask_by(_module: nn.Module, query: Tensor, _key: Tensor, rules: AttentionRules) -> Tensor | None:
@@ -137,10 +137,10 @@ class PrunedRun:
         now = torch.tensor([position], device=self.device)
 
         def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
-            self.kept.add(_number(module), now, rules.sliding_window)
+            self.kept.add(layer_number(module), now, rules.sliding_window)
 
         def mask_by(module: nn.Module, query: Tensor, _key: Tensor, rules: AttentionRules) -> Tensor | None:
-            return self.masks.of_token(query, now, self.kept.positions(_number(module)), rules.sliding_window)
+            return self.masks.of_token(query, now, self.kept.positions(layer_number(module)), rules.sliding_window)
 
         self._last_position = now
         ids = torch.tensor([token], device=self.device)
@@ -164,7 +164,3 @@ class PrunedRun:
     def _dropped(self, tokens: int) -> None:
         self.kept.reserve_less(tokens)
         self.masks.forget()
-
-
-def _number(module: nn.Module) -> int:
-    return int(module.layer_idx)  # type: ignore[arg-type]

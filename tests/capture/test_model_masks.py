@@ -23,8 +23,9 @@ from tokenrank.capture.attention import watch
 from tokenrank.capture.deviation import answer_truth, furthest, own_attention
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
-from tokenrank.capture.model_masks import MadeMask, MaskCheck, noted, noting_masks, visible
+from tokenrank.capture.model_masks import MadeMask, MaskCheck, noted, noting_masks
 from tokenrank.capture.partial import read_up_to
+from tokenrank.capture.position_masks import visible
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.reading import read
 from tokenrank.capture.rules import WINDOW as MARK

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tokenrank.capture.position_masks import PositionMasks, as_mask, within
+from tokenrank.capture.position_masks import PositionMasks, as_mask, visible
 
 POSITIONS = torch.tensor([0, 1, 4, 5, 6, 11])
 
@@ -20,12 +20,12 @@ def rule(queries: Tensor, keys: Tensor, window: int) -> list[list[bool]]:
 
 @pytest.mark.parametrize("window", [1, 2, 3, 6, 100])
 def test_a_query_sees_its_own_position_and_those_just_before(window: int) -> None:
-    assert within(POSITIONS, POSITIONS[None], window).tolist() == [rule(POSITIONS, POSITIONS, window)]
+    assert visible(POSITIONS, POSITIONS[None], window).tolist() == [rule(POSITIONS, POSITIONS, window)]
 
 
 def test_a_mask_counts_positions_and_not_tokens() -> None:
-    by_place = within(torch.arange(6), torch.arange(6)[None], 3)
-    assert within(POSITIONS, POSITIONS[None], 3).tolist() != by_place.tolist()
+    by_place = visible(torch.arange(6), torch.arange(6)[None], 3)
+    assert visible(POSITIONS, POSITIONS[None], 3).tolist() != by_place.tolist()
 
 
 def test_the_fused_function_needs_no_mask_without_a_window() -> None:
