@@ -9,8 +9,8 @@ import pytest
 from tests.models.wheel import CONTENT, refusing
 from tokenrank.models import smollm2
 from tokenrank.models.smollm2 import GGUF, REQUIREMENT, SmolLM2, smollm2_folder
-from tokenrank.records.cache_folder import CACHE_VARIABLE
 from tokenrank.models.tiny import Tiny
+from tokenrank.records.cache_folder import CACHE_VARIABLE
 
 pytestmark = pytest.mark.usefixtures("cache")
 
