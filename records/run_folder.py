@@ -27,7 +27,7 @@ FOLDERS = {"records": ("*.parquet",), "rankings": ("*.safetensors",), "plots": (
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 WANDB = "wandb"
 LOCK, CLAIMS = ".tokenrank.lock", ".claims"
-PATIENCE = 600  # seconds that one process waits for another's tables
+PATIENCE: float = 600.0  # seconds that one process waits for another's tables
 ABANDONED = 3600  # seconds after which an unfinished file is of a process that was killed
 OF_COMMAND = ("started", "host", "command", "device_name", "threads", "git_commit")  # kept of every command of a run
 
