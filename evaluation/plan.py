@@ -8,11 +8,13 @@ from omegaconf import DictConfig
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.evaluation.part_keys import PartKeys
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.oracle.oracle import Answer, Oracle
 from tokenrank.prefill.contestant import Contestant
+from tokenrank.records.store import NoStore, Store
 from tokenrank.tasks.task import Prompt, Task
 from tokenrank.tasks.tokens import tokens_of
 
@@ -54,6 +56,9 @@ class Plan:
     contestants: tuple[Contestant, ...]  # of an evaluation that runs engines; the full prefill first
     units: tuple[Unit, ...]
     texts: bool  # records hold prompts, reference answers and answers
+    parts: PartKeys  # keys of what is stored
+    store: Store | NoStore  # of answers, truths, rankings and values; shared by runs
+    store_rankings: bool  # scores are stored too
 
     @property
     def model_name(self) -> str:
@@ -70,9 +75,11 @@ class Plan:
         """The prompts of all units."""
         return [unit.prompt for unit in self.units]
 
-    def reference_answer(self, prompt: Prompt) -> Answer | None:
+    def given_answer(self, prompt: Prompt) -> Answer | None:
         """The first ``max_new_tokens`` tokens of the first reference answer where the run asks for it, else None."""
-        if self.answer == GENERATED:
-            return None
-        ids = tokens_of(self.tokenizer, prompt.answers[0])
-        return Answer(tuple(ids[: prompt.max_new_tokens]), REFERENCE)
+        return reference_answer(self.tokenizer, prompt) if self.answer == REFERENCE else None
+
+
+def reference_answer(tokenizer: Tokenizer, prompt: Prompt) -> Answer:
+    """The first ``max_new_tokens`` tokens of a prompt's first reference answer."""
+    return Answer(tuple(tokens_of(tokenizer, prompt.answers[0])[: prompt.max_new_tokens]), REFERENCE)
