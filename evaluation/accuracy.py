@@ -88,7 +88,9 @@ class Accuracy(Evaluation):
         """Means over the prompts that every contestant answered, with intervals, comparisons, and the gap closed."""
         return accuracy_summary(measured, self.keep, self.seed, self.resamples)
 
-    def _full(self, plan: "Plan", model: PreTrainedModel, prompt: Prompt) -> tuple[dict[str, Any], Precomputed, float | None]:
+    def _full(
+        self, plan: "Plan", model: PreTrainedModel, prompt: Prompt
+    ) -> tuple[dict[str, Any], Precomputed, float | None]:
         """The run of the full prefill, the truth of its answer as a ranking, and the seconds that the oracle took, if it was asked."""
         ids, answer_tokens = torch.tensor(prompt.input_ids), prompt.max_new_tokens
         decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
@@ -100,7 +102,9 @@ class Accuracy(Evaluation):
         kv_bytes = done.kv_bytes()
         del done
         ranked = stored_rank(plan, model, prompt, {})
-        rows = Precomputed(dict(zip(ranked.layers, ranked.truth.importance.expand(len(ranked.layers), -1), strict=True)))
+        rows = Precomputed(
+            dict(zip(ranked.layers, ranked.truth.importance.expand(len(ranked.layers), -1), strict=True))
+        )
         run = self._graded(plan, prompt, ranked.answer.token_ids) | {
             "engine": Full.kind, "heuristic": None, "keep": 100.0, "kept_tokens": len(ids), "prefill_seconds": seconds,
             "choosing_seconds": 0.0, "decode_seconds": ranked.seconds.get("decode"), "flops": operations, "kv_bytes": kv_bytes,

@@ -118,9 +118,7 @@ def named_rows(heuristic: str | None, rows: Iterable[Row], windowed: Collection[
         yield row | {"heuristic": heuristic, "windowed": None if layer is None else layer in windowed}
 
 
-def _guarded(
-    named: Row, whose: str, rows: Callable[[], list[Row]], failures: MetricFailures | None
-) -> list[Row]:
+def _guarded(named: Row, whose: str, rows: Callable[[], list[Row]], failures: MetricFailures | None) -> list[Row]:
     try:
         return [named | row for row in rows()]
     except Exception as error:  # whatever it was: the other metrics are still worth their values

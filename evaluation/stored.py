@@ -24,9 +24,7 @@ ANSWERS, TRUTHS, RANKINGS, VALUES = "answers", "truths", "rankings", "values"  #
 NO_K, NO_LAYER = float("nan"), -1  # in the entries of values
 
 
-def stored_rank(
-    plan: "Plan", model: PreTrainedModel, prompt: Prompt, heuristics: Mapping[str, Heuristic]
-) -> Ranked:
+def stored_rank(plan: "Plan", model: PreTrainedModel, prompt: Prompt, heuristics: Mapping[str, Heuristic]) -> Ranked:
     """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something.
 
     Args:
@@ -52,7 +50,9 @@ def stored_rank(
         plan.store.put(TRUTHS, plan.parts.truth(prompt, ranked.answer), {"importance": ranked.truth.importance})
     if plan.store_rankings:
         for name in heuristics.keys() - known.scores.keys():
-            plan.store.put(RANKINGS, ranking_fields(plan, prompt, name, ranked.ahead_ids), {"scores": ranked.scores[name]})
+            plan.store.put(
+                RANKINGS, ranking_fields(plan, prompt, name, ranked.ahead_ids), {"scores": ranked.scores[name]}
+            )
     return ranked
 
 

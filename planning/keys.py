@@ -78,11 +78,15 @@ def unit_keys(
         evaluation: says which of its settings decide the records.
     """
     groups = ("heuristic", "oracle", "metric", "evaluation", *(["prefill"] if evaluation.runs_engines else []))
-    common: dict[str, Any] = dict(parts.model) | {
-        "of_heuristics": {name: own["identity"] for name, own in parts.heuristics.items() if own["identity"]},
-        "source": source_digest(set().union(*(modules_of(config[group]) for group in (*groups, "model", "task")))),
-        "answer": answer,
-    } | {group: OmegaConf.to_container(config[group], resolve=True) for group in groups}
+    common: dict[str, Any] = (
+        dict(parts.model)
+        | {
+            "of_heuristics": {name: own["identity"] for name, own in parts.heuristics.items() if own["identity"]},
+            "source": source_digest(set().union(*(modules_of(config[group]) for group in (*groups, "model", "task")))),
+            "answer": answer,
+        }
+        | {group: OmegaConf.to_container(config[group], resolve=True) for group in groups}
+    )
     common["evaluation"] = {
         name: value for name, value in common["evaluation"].items() if name not in evaluation.summary_settings
     }
