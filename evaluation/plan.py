@@ -9,12 +9,13 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.part_keys import PartKeys
+from tokenrank.evaluation.shard import Shard
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.oracle.oracle import Answer, Oracle
 from tokenrank.prefill.contestant import Contestant
-from tokenrank.records.store import NoStore, Store
+from tokenrank.records.store import Storage
 from tokenrank.tasks.task import Prompt, Task
 from tokenrank.tasks.tokens import tokens_of
 
@@ -57,8 +58,9 @@ class Plan:
     units: tuple[Unit, ...]
     texts: bool  # records hold prompts, reference answers and answers
     parts: PartKeys  # keys of what is stored
-    store: Store | NoStore  # of answers, truths, rankings and values; shared by runs
+    store: Storage  # of answers, truths, rankings and values; shared by runs
     store_rankings: bool  # scores are stored too
+    shard: Shard  # the units that this command measures
 
     @property
     def model_name(self) -> str:
@@ -69,6 +71,11 @@ class Plan:
     def rankings(self) -> list[str]:
         """Names of all rankings in the order chosen, the bound among them."""
         return [str(name) for name in self.config.heuristic]
+
+    @property
+    def own_units(self) -> list[Unit]:
+        """The units of the shard."""
+        return [unit for unit in self.units if self.shard.holds(unit.number)]
 
     @property
     def prompts(self) -> list[Prompt]:
