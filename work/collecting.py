@@ -4,11 +4,19 @@ from collections.abc import Sequence
 
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.records.record import Record
+from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import MEASURED, METRICS, RUNS, SAMPLES, concatenated, table
 from tokenrank.records.tables import Tables
 
 
-def collect(evaluation: Evaluation, records: Sequence[Record]) -> Tables:
+def collect(folder: RunFolder, evaluation: Evaluation) -> list[str]:
+    """Makes the four tables of a run folder from its records; returns one line for each file that is left out."""
+    records, refused = folder.records()
+    folder.write_tables(collected(evaluation, records))
+    return refused
+
+
+def collected(evaluation: Evaluation, records: Sequence[Record]) -> Tables:
     """The four tables of a run folder.
 
     Args:
