@@ -117,17 +117,15 @@ def carry_out(plan: "Plan", model: "PreTrainedModel", logger: "Logger", folder: 
 
     try:
         work(plan, model, folder)
-        records, refused = folder.records()
-        for line in refused:
+        for line in collect(folder, plan.evaluation):
             log.warning(line)
-        folder.write_tables(collect(plan.evaluation, records))
         log.info("drawing the pictures")
         for failure in draw(folder):
             log.warning(failure)
         print(printed(folder))
         print(f"tables and plots in {folder.path}")
         logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
-        return sum(record.failed for record in records)
+        return folder.failed()
     except KeyboardInterrupt:
         done = f"{len(folder.record_files())} of {len(plan.units)} units are done"
         raise KeyboardInterrupt(f"{done}; python -m tokenrank.collect {folder.path} makes their tables") from None

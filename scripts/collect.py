@@ -26,9 +26,7 @@ def main(path: Path) -> int:
     try:
         folder.environment()  # refuses what is no run folder
         with folder.locked():
-            records, refused = folder.records()
-            folder.write_tables(collect(_evaluation(folder), records))
-            failures = refused + draw(folder)
+            failures = collect(folder, _evaluation(folder)) + draw(folder)
             print(printed(folder))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

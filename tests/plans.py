@@ -15,7 +15,7 @@ from tokenrank.planning.making import make_plan
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
-from tokenrank.work.collecting import collect
+from tokenrank.work.collecting import collected
 from tokenrank.work.loading import load_model
 from tokenrank.work.loop import run_unit
 
@@ -63,13 +63,13 @@ def records(made: Plan) -> list[Record]:
 def tables(*overrides: str, evaluation: str = "ranking") -> Tables:
     """The tables of a small run."""
     made = plan(*overrides, evaluation=evaluation)
-    return collect(made.evaluation, records(made))
+    return collected(made.evaluation, records(made))
 
 
 def written(folder: Path, found: list[Record]) -> RunFolder:
     """A folder with these records."""
     run = RunFolder(folder)
-    run.begin({"units": [each.unit for each in found]}, "")
+    run.begin({"units": [each.unit for each in sorted(found, key=lambda record: record.number)]}, "")
     for each in found:
         run.write_record(each)
     return run
