@@ -74,7 +74,9 @@ def tradeoff(tables: Tables, cost: str) -> Figure:
     figure.suptitle(f"{TITLES[cost]}: {origin(tables)}", fontsize=11)
     figure.supxlabel(_caption(tables, points, cost), fontsize=7.5, color="#555555", x=0.02, ha="left")
     if level is not None:
-        axes.text(BESIDE, level, "full prefill", transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=INK)
+        axes.text(
+            BESIDE, level, "full prefill", transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=INK
+        )
     placing = Placing(figure, axes)
     placing.names([label for label in called if label.weight == "bold"])
     placing.labels([label for label in called if label.weight != "bold"])

@@ -183,7 +183,7 @@ def test_without_the_full_prefill_the_prompt_fails(monkeypatch: pytest.MonkeyPat
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no prefill")
 
-    monkeypatch.setattr("tokenrank.evaluation.accuracy.read", broken)
+    monkeypatch.setattr("tokenrank.evaluation.accuracy.stored_rank", broken)
     found = collected(made.evaluation, records(made))
     assert set(found.samples["error"]) == {"RuntimeError: no prefill"}
     assert found.runs.empty

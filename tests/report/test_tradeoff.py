@@ -1,6 +1,5 @@
-"""Accuracy against its cost: the lines are the table's numbers, the oracle is a bound without a time, gaps are named."""
+"""Accuracy against its cost: the lines are the table's numbers, the oracle's ranking is not counted, gaps are named."""
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,11 +14,9 @@ from matplotlib.transforms import Bbox
 
 from tests.report.contestant_examples import (
     CONTESTANTS,
-    RATES,
     accuracy_tables,
     as_tables,
     cell,
-    renamed,
     ttft_tables,
     without,
 )
