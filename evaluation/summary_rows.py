@@ -78,12 +78,13 @@ def group_rows(
         named: columns of the group.
         comparing: of contestants.
     """
-    there = ~np.isnan(values).all(axis=0)
+    there = np.array(~np.isnan(values).all(axis=0))
     complete = ~np.isnan(values[:, there]).any(axis=1)
     if not there.any() or not complete.any():
         return
     values, tasks = values[np.ix_(complete, there)], tasks[complete]
-    whose, names = ([each for each, some in zip(of, there, strict=True) if some] for of in (whose, names))
+    present = np.flatnonzero(there).tolist()
+    whose, names = [whose[place] for place in present], [names[place] for place in present]
     yield from ({**whose[place], **named, **row} for place, row in enumerate(_means(values)))
     several = pd.unique(tasks)
     for task in several if len(several) > 1 else ():
@@ -107,7 +108,12 @@ def _comparisons(names: Sequence[str], values: Numbers, comparing: Comparing) ->
     left, right = np.array(list(combinations(range(len(names)), 2))).T
     found = compare_means(values[:, left] - values[:, right], comparing.seed, comparing.resamples)
     for pair, (a, b) in enumerate(zip(left, right, strict=True)):
-        own = {"against": names[b], "value": found.difference[pair], "p": _number(found.p[pair]), "prompts": len(values)}
+        own = {
+            "against": names[b],
+            "value": found.difference[pair],
+            "p": _number(found.p[pair]),
+            "prompts": len(values),
+        }
         yield int(a), own | _ends(found.low[pair], found.high[pair])
 
 

@@ -49,7 +49,13 @@ RUNS: Columns = {
 }  # fmt: skip
 TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a prompt; loggers leave them out
 
-_ARROW = {"str": pa.string(), "Int64": pa.int64(), "Float64": pa.float64(), "float64": pa.float64(), "boolean": pa.bool_()}
+_ARROW = {
+    "str": pa.string(),
+    "Int64": pa.int64(),
+    "Float64": pa.float64(),
+    "float64": pa.float64(),
+    "boolean": pa.bool_(),
+}
 _LISTS = {"references": pa.list_(pa.string()), "kept": pa.list_(pa.int64())}  # the columns of type object
 REPEATED = ("model", "task", "sample", "engine", "heuristic", "metric", "statistic", "against")  # few values, many rows
 
@@ -92,14 +98,15 @@ def arrow_table(rows: Iterable[Mapping[str, Any]], columns: Columns, *, coded: b
     return pa.Table.from_pylist(list(rows), arrow_schema(columns)).cast(arrow_schema(columns, coded=coded))
 
 
-def frame(found: pa.Table, columns: Columns) -> pd.DataFrame:
+def frame(rows: pa.Table, columns: Columns) -> pd.DataFrame:
     """An Arrow table as a table of these columns and types.
 
     >>> frame(arrow_table([{"id": "a"}], {"id": "str", "tokens": "Int64"}), {"id": "str", "tokens": "Int64"}).dtypes.to_list()
     [<StringDtype(na_value=nan)>, Int64Dtype()]
     """
-    plain = found.select(list(columns)).cast(arrow_schema(columns)).replace_schema_metadata(pandas_metadata(columns))
-    return plain.to_pandas().astype(dict(columns))
+    plain = rows.select(list(columns)).cast(arrow_schema(columns)).replace_schema_metadata(pandas_metadata(columns))
+    found: pd.DataFrame = plain.to_pandas().astype(dict(columns))
+    return found
 
 
 def pandas_metadata(columns: Columns) -> dict[bytes, bytes]:

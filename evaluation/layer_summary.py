@@ -1,4 +1,4 @@
-"""Summary of evaluation=ranking: statistics over the layers of each prompt, kept as numbers alone, and their means over prompts."""
+"""Statistics over the layers of each prompt, kept as numbers alone, and their means over prompts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -38,13 +38,15 @@ class OfPrompt(NamedTuple):
 
 
 @dataclass
-class RankingSummary(Summary):
+class LayerSummary(Summary):
     """Keeps of each prompt its statistics over layers (48 bytes a heuristic, metric and k), and sums of pairs of layers."""
 
     comparing: Comparing
     _series: dict[Series, int] = field(default_factory=dict)
     _prompts: list[tuple[str, str]] = field(default_factory=list)  # task and sample
-    _found: dict[tuple[int, bool], OfPrompt] = field(default_factory=dict)  # by number of the prompt and whether windowed
+    _found: dict[tuple[int, bool], OfPrompt] = field(
+        default_factory=dict
+    )  # by number of the prompt and whether windowed
     _pairs: dict[int, "PairSums"] = field(default_factory=dict)  # by number of the series
 
     def add(self, record: Record) -> None:
