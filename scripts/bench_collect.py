@@ -56,7 +56,7 @@ def write_records(folder: RunFolder, prompts: int, layers: int, heuristics: int)
     own = {name: rows[name].combine_chunks() for name in rows.column_names}
     counted = np.array([name in COUNTED for name in rows["metric"].to_pylist()])
     better = np.unique(own["heuristic"].indices.fill_null(0).to_numpy(), return_inverse=True)[1] / heuristics / 4
-    folder.begin({"units": [f"prompt_{number}" for number in range(prompts)]}, config_text())
+    folder.begin({}, {f"prompt_{number}": "key" for number in range(prompts)}, config_text())
     for number in trange(prompts, desc="writing records"):
         name, task = f"prompt_{number}", f"longbench/subset_{number * TASKS // prompts}"
         scores = np.clip(draw.normal(0.3 + better + draw.normal(0, 0.1), 0.1), 0, 1)
@@ -91,17 +91,20 @@ def stage(name: str, folder: RunFolder) -> None:
         refused = draw(folder) if name == "draw" else print(printed(folder), file=sys.stderr) or []
     if refused:
         raise SystemExit("\n".join(refused))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def measure(name: str, folder: RunFolder) -> tuple[float, float]:
-    """Seconds and peak MiB of a stage."""
+def measure(name: str, folder: RunFolder) -> tuple[float, float, float]:
+    """Seconds by the clock, processor seconds, and peak MiB of a stage."""
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, __file__, name, str(folder.path)], check=True, stdout=subprocess.PIPE, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "2"},
     )  # fmt: skip
-    return time.perf_counter() - started, int(done.stdout.split()[-1]) / 1024
+    seconds = time.perf_counter() - started
+    processor, peak = map(float, done.stdout.split()[-2:])
+    return seconds, processor, peak
 
 
 def main(prompts: int, layers: int, heuristics: int) -> None:
@@ -114,8 +117,8 @@ def main(prompts: int, layers: int, heuristics: int) -> None:
             f"{prompts:,} prompts, {layers} layers, {heuristics} heuristics: {rows:,} rows, records {size / 2**20:,.0f} MiB"
         )
         for name in STAGES:
-            seconds, peak = measure(name, folder)
-            print(f"{name:8} {seconds:7.1f} s  peak {peak:6,.0f} MiB")
+            seconds, processor, peak = measure(name, folder)
+            print(f"{name:8} {seconds:6.1f} s, processors {processor:6.1f} s, peak {peak:6,.0f} MiB")
         for name in SCHEMAS:
             print(f"{name}.parquet {(folder.path / f'{name}.parquet').stat().st_size / 2**20:,.1f} MiB")
 
