@@ -29,9 +29,10 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Plots:
-    """Which k plots and the printed table show."""
+    """Which k plots and the printed table show, and which metrics are drawn."""
 
     k: float
+    metrics: str | list[str] | None
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,15 @@ def run_settings(config: DictConfig) -> RunSettings:
     check_percentages("k", settings.k)
     if settings.plots["k"] not in settings.k:
         raise ValueError(f"plots.k is {settings.plots['k']}, must be one of k={settings.k}")
+    _check_drawn(settings.plots["metrics"], [str(name) for name in config.metric])
     return settings
+
+
+def _check_drawn(metrics: str | list[str] | None, names: list[str]) -> None:
+    listed = [metrics] if isinstance(metrics, str) else metrics or []
+    strange = [name for name in listed if name not in names and listed != ["all"]]
+    if strange:
+        raise ValueError(f"plots.metrics holds {strange[0]}, must be all or of the chosen metrics: {', '.join(names)}")
 
 
 def of_the_chosen(config: DictConfig, configs: Path) -> DictConfig:
