@@ -4,12 +4,14 @@
     tokenrank -m heuristic=claa,gemfilter task.seed=1,2
 
 Exit codes: 0 all prompts were measured; 1 some failed (samples.parquet says why, run.log with tracebacks); 2 bad input, found
-before anything was written; 130 interrupted. With HYDRA_FULL_ERROR=1 the errors that end a run come with their traceback.
+before anything was written; 130 interrupted, 143 terminated: the same command goes on. With HYDRA_FULL_ERROR=1 the errors that end a run come with their traceback.
 """
 
 import logging
 import os
+import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,14 +25,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.planning.bad_input import BadInput, one_sentence
 from tokenrank.planning.composing import check_overrides, register
+from tokenrank.planning.folder_names import register_names
 from tokenrank.records.messages import log, messages_to, messages_to_terminal
 from tokenrank.records.run_folder import FolderRefused, RunFolder
 
 if TYPE_CHECKING:  # imported where they are used: the first import of transformers takes seconds
-    from transformers import PreTrainedModel
-
-    from tokenrank.evaluation.plan import Plan
+    from tokenrank.evaluation.plan import Plan, Unit
     from tokenrank.report.logger import Logger
+    from tokenrank.work.executor import Executor
 
 CONFIGS = Path(__file__).parent / "configs"  # of the checkout, or of the installed package
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -38,15 +40,20 @@ os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us: Hydra ends wit
 os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # an unreachable hub is reported once, not once a retry
 logging.getLogger("hydra").addHandler(logging.NullHandler())  # what it would log we say ourselves
 register(CONFIGS)
+register_names()
 
 
 class RunFailed(Exception):
     """Some prompts could not be measured (the others were, and are recorded), or nothing more could be written."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a run as Ctrl-C does."""
+
+
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="run")
 def main(config: DictConfig) -> None:
-    """One run: check everything, then measure, then tables, then pictures."""
+    """One run: check everything, then measure what is not done yet, then tables, then pictures."""
     hydra_config = HydraConfig.get()
     sweep, overrides = hydra_config.mode == RunMode.MULTIRUN, " ".join(overrides_of(hydra_config))
     if sweep:
@@ -64,42 +71,56 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     """Plan, work, collect, report; bad input leaves no folder behind."""
     messages_to_terminal()
     log.info("starting")  # transformers takes seconds to import
-    from tokenrank.planning.building import build
-    from tokenrank.planning.making import make_plan
-    from tokenrank.planning.replay import replayable
-    from tokenrank.report.evaluation_report import EvaluationReport
-    from tokenrank.report.logger import Logger
-    from tokenrank.work.environment import environment, model_facts
-    from tokenrank.work.loading import load_model
-    from tokenrank.work.loop import layer_record
+    from tokenrank.work.loading import NotLoaded
 
     try:
-        with folder.locked():
-            try:
-                check_overrides(overrides_of(HydraConfig.get()))
-                logger: Logger = build(config.logger, "logger", Logger)
-                if config.get("report") is not None:  # it is used at the end; what is wrong with it is said now
-                    build(config.report, "report", EvaluationReport)
-                plan = make_plan(config)
-                model = load_model(plan)
-            except Exception as error:  # whatever it is: nothing was written yet, and the input is what is wrong
-                raise BadInput(one_sentence(error)) from error
-            known = {"layers": layer_record(plan), "units": [unit.name for unit in plan.units]}
-            known |= model_facts(plan.source, model)
-            folder.begin(environment(model.device, plan.config.seed) | known, replayable(plan.config))
-            with messages_to(folder.log):
-                failed = carry_out(plan, model, logger, folder)
-    except FolderRefused as error:
+        plan, executor, logger = prepared(config, folder)
+        with messages_to(folder.log):
+            failed = carry_out(plan, executor, logger, folder)
+    except (FolderRefused, NotLoaded) as error:
         raise BadInput(one_sentence(error)) from error
     except OSError as error:
-        raise RunFailed(f"the run broke off: {error}") from error
+        raise RunFailed(f"the run broke off: {error}; the same command goes on from there") from error
     except (BadInput, RunFailed):
         raise
     except Exception as error:
         own = f"an error of tokenrank's own, please report it with {folder.log}"
         raise RunFailed(f"{own}: {type(error).__name__}: {error}") from error
     if failed:
-        raise RunFailed(f"{failed} of {len(plan.units)} prompts failed, wholly or in part; {folder.log} says why")
+        raise RunFailed(
+            f"{failed} of {len(plan.units)} prompts failed, wholly or in part; {folder.log} says why, and the same command tries them again"
+        )
+
+
+def prepared(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Logger]":
+    """Checks everything that needs no weights, and begins the run in its folder, or finds that it goes on there."""
+    from tokenrank.planning.building import build
+    from tokenrank.planning.making import make_plan
+    from tokenrank.planning.replay import replayable
+    from tokenrank.planning.same_settings import check_same_settings
+    from tokenrank.report.evaluation_report import EvaluationReport
+    from tokenrank.report.logger import Logger
+    from tokenrank.work.environment import environment
+    from tokenrank.work.executor import Executor
+
+    with folder.locked():
+        try:
+            check_overrides(overrides_of(HydraConfig.get()))
+            logger: Logger = build(config.logger, "logger", Logger)
+            executor: Executor = build(config.executor, "executor", Executor)
+            if config.get("report") is not None:  # it is used at the end; what is wrong with it is said now
+                build(config.report, "report", EvaluationReport)
+            plan = make_plan(config)
+            executor.check(plan)
+            if folder.begun and not config.overwrite:
+                check_same_settings(folder.config, plan.config)
+            known = environment(plan)
+        except Exception as error:  # whatever it is: nothing was written yet, and the input is what is wrong
+            raise BadInput(one_sentence(error)) from error
+        if folder.begun and config.overwrite:
+            folder.remove_run()
+        folder.begin(known, {unit.name: unit.key for unit in plan.units}, replayable(plan.config))
+    return plan, executor, logger
 
 
 def overrides_of(hydra_config: HydraConf) -> list[str]:
@@ -108,32 +129,68 @@ def overrides_of(hydra_config: HydraConf) -> list[str]:
     return [str(each) for each in typed]
 
 
-def carry_out(plan: "Plan", model: "PreTrainedModel", logger: "Logger", folder: RunFolder) -> int:
+def carry_out(plan: "Plan", executor: "Executor", logger: "Logger", folder: RunFolder) -> int:
     """Work, collect, report; returns how many prompts failed, wholly or in part. The traceback of what breaks it off goes to run.log."""
-    from tokenrank.planning.naming import names_of
-    from tokenrank.report.report import draw, printed
-    from tokenrank.work.collecting import collect
-    from tokenrank.work.loop import work
+    from tokenrank.work.resuming import progress
 
     try:
-        work(plan, model, folder)
-        records, refused = folder.records()
-        for line in refused:
-            log.warning(line)
-        folder.write_tables(collect(plan.evaluation, records))
-        log.info("drawing the pictures")
-        for failure in draw(folder):
-            log.warning(failure)
-        print(printed(folder))
-        print(f"tables and plots in {folder.path}")
-        logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
-        return sum(record.failed for record in records)
-    except KeyboardInterrupt:
-        done = f"{len(folder.record_files())} of {len(plan.units)} units are done"
-        raise KeyboardInterrupt(f"{done}; python -m tokenrank.collect {folder.path} makes their tables") from None
+        todo = progress(plan, folder).todo
+        if todo:
+            work(plan, executor, todo, folder)
+        return finished(plan, logger, folder, measured=bool(todo))
+    except KeyboardInterrupt as error:
+        how = f"python -m tokenrank.collect {folder.path} makes tables of what there is"
+        raise type(error)(f"{done(plan, folder)}; the same command goes on from there, and {how}") from None
     except Exception as error:
         log.debug("the run broke off", exc_info=error)  # to run.log alone: the sentence for the terminal follows
         raise
+
+
+def work(plan: "Plan", executor: "Executor", todo: "Sequence[Unit]", folder: RunFolder) -> None:
+    """Measures units; if the model cannot be loaded and nothing was measured before, no folder stays behind."""
+    from tokenrank.work.loading import NotLoaded
+
+    if len(todo) < len(plan.own_units):
+        log.info("going on in %s: %s", folder.path, done(plan, folder))
+    folder.remove_tables()
+    try:
+        executor.run(plan, todo, folder)
+    except (NotLoaded, KeyboardInterrupt):
+        folder.discard()
+        raise
+
+
+def finished(plan: "Plan", logger: "Logger", folder: RunFolder, measured: bool) -> int:
+    """Collects and draws, once all units are done; else says which are not. Returns how many failed."""
+    from tokenrank.planning.naming import names_of
+    from tokenrank.report.report import draw, printed
+    from tokenrank.work.collecting import collect
+    from tokenrank.work.resuming import progress, tables_are_current
+
+    now = progress(plan, folder)
+    if now.missing:
+        print(f"shard {plan.shard.number} of {plan.shard.of} is done; {done(plan, folder)}")
+        print(f"the last shard makes the tables; python -m tokenrank.collect {folder.path} makes them of what there is")
+        return now.failed
+    with folder.locked():
+        if measured or not tables_are_current(plan, folder):
+            for line in collect(folder, plan.evaluation):
+                log.warning(line)
+            log.info("drawing the pictures")
+            for failure in draw(folder):
+                log.warning(failure)
+            print(printed(folder))
+            print(f"tables and plots in {folder.path}")
+            logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
+        else:
+            print(printed(folder))
+            print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
+    return now.failed
+
+
+def done(plan: "Plan", folder: RunFolder) -> str:
+    """How many units have a record."""
+    return f"{len(folder.record_files())} of {len(plan.units)} units are done"
 
 
 def end(error: BaseException) -> NoReturn:
@@ -144,8 +201,15 @@ def end(error: BaseException) -> NoReturn:
     sys.exit(1 if isinstance(error, RunFailed) else 2)
 
 
+def terminate(_signal: int, _frame: object) -> NoReturn:
+    """SIGTERM ends a run in order, once: a second one ends it at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise Terminated
+
+
 def command() -> None:
     """The command ``tokenrank``, which is ``python run.py``."""
+    signal.signal(signal.SIGTERM, terminate)
     try:
         main()
     except Exception as error:  # what is neither of ours comes from composing the config: the input is what is wrong
@@ -153,7 +217,7 @@ def command() -> None:
         end(BadInput(f"hydra.run.dir cannot be made: {error}") if no_folder else error)
     except KeyboardInterrupt as error:
         print(f"interrupted: {str(error) or 'nothing was measured'}", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(143 if isinstance(error, Terminated) else 130)
 
 
 if __name__ == "__main__":

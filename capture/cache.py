@@ -56,6 +56,29 @@ class _ReservedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.lazy_initialization(keys, values)
         self.update(keys, values)
 
+    def back_to(self, tokens: int) -> None:
+        """Forgets all but the first ``tokens``."""
+        self.keys, self.values = self._keys[..., :tokens, :], self._values[..., :tokens, :]
+
+
+def can_go_back(cache: Cache) -> bool:
+    """Whether ``back_to`` can forget tokens: not where a layer holds a state that every token has changed."""
+    return all(type(layer) is _ReservedLayer for layer in cache.layers)
+
+
+def back_to(cache: Cache, tokens: int) -> None:
+    """Forgets all but the first ``tokens`` that each layer holds; what they hold is as if the others had never been fed.
+
+    Raises:
+        ValueError: a layer cannot forget (see ``can_go_back``).
+    """
+    if not can_go_back(cache):
+        raise ValueError("the cache has layers with a state of all tokens together, which cannot forget some of them")
+    for layer in cache.layers:
+        held: Any = layer
+        if held.is_initialized:
+            held.back_to(tokens)
+
 
 def cached_heads(cache: Cache, layer: int) -> int:
     """Heads of the keys and values that a layer's cache holds.

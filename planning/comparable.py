@@ -1,6 +1,5 @@
 """Runs that are to be joined: their settings as read from their folders, and a check that their values can be compared."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +10,11 @@ from yaml import YAMLError
 
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.planning.building import build
+from tokenrank.planning.folder_names import OPERATIONAL
 from tokenrank.records.digests import digest
 from tokenrank.records.run_folder import RunFolder
 
 FOR_HYDRA = ("defaults", "hydra")  # entries of config.yaml that are no settings
-OF_NO_RESULT = ("store", "executor", "shard", "threads", "overwrite", "estimate", "logger", "plots")
 OF_CONTESTANTS = ("keep", "save_rankings")  # settings of an evaluation that need not agree
 VERSIONS = ("torch", "transformers", "numpy")
 SHOWN = 60  # letters of a value in a message
@@ -37,10 +36,8 @@ class Source:
 
     @property
     def run(self) -> str:
-        """SHA-256 of the settings that decide its records: equal for all shards of one run."""
-        config = {name: value for name, value in self.config.items() if name not in (*OF_NO_RESULT, "bootstrap")}
-        config["evaluation"] = _deciding(self)
-        return digest(json.loads(json.dumps(config, default=str)))
+        """SHA-256 of the settings that decide its tables: equal for all shards of one run."""
+        return digest({name: value for name, value in self.config.items() if name not in OPERATIONAL})
 
 
 def read_source(folder: RunFolder) -> Source:
@@ -98,7 +95,7 @@ def check_comparable(sources: Sequence[Source]) -> list[str]:
         machine = difference(_machine(first), _machine(other))
         if machine is None:
             continue
-        if first.evaluation.kind == "ttft":
+        if first.evaluation.timed:
             raise not_joined(first.label, other.label, *machine)
         notes.append(f"note: {machine[0]} is {machine[1]} in {first.label} and {machine[2]} in {other.label}")
     return notes
@@ -160,4 +157,4 @@ def _deciding(source: Source) -> dict[str, Any]:
 
 
 def _machine(source: Source) -> dict[str, Any]:
-    return {name: source.environment.get(name) for name in ("device_name", "platform")}
+    return {name: source.environment.get(name) for name in ("host", "device_name", "platform")}

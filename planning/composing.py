@@ -1,25 +1,19 @@
-"""Registers what the config files use: ``heuristic=all``, and functions for values."""
+"""Registers ``heuristic=all``, and checks overrides."""
 
 import hashlib
-import os
-import platform
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
 
 NOT_IN_ALL = ("kvpress",)  # needs the package kvpress and the setting press
 
 
 def register(configs: Path) -> None:
-    """Defines ``heuristic=all`` (every file of that folder but NOT_IN_ALL) and the resolvers of configs/run.yaml."""
+    """Defines ``heuristic=all`` (every file of that folder but NOT_IN_ALL)."""
     names = sorted(file.stem for file in (configs / "heuristic").glob("*.yaml") if file.stem not in NOT_IN_ALL)
     ConfigStore.instance().store(name="all", group="heuristic", node={"defaults": names})
-    OmegaConf.register_new_resolver("short_hash", short_hash, replace=True)
-    OmegaConf.register_new_resolver("run_id", run_id, replace=True, use_cache=True)
 
 
 def check_overrides(overrides: Iterable[str]) -> None:
@@ -31,11 +25,6 @@ def check_overrides(overrides: Iterable[str]) -> None:
         ]
         if twice:
             raise ValueError(f"{override.key_or_group} holds {twice[0]} twice")
-
-
-def run_id() -> str:
-    """Eight digits (hexadecimal) that no other run has: two runs started in one second get two folders."""
-    return short_hash(f"{os.getpid()} {platform.node()} {time.time_ns()}")
 
 
 def short_hash(text: str) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 from tokenrank.planning.comparable import Source, read_source
 from tokenrank.planning.joined_settings import agreed
-from tokenrank.records.run_folder import FILES, FOLDERS, LOCK, MARKER, WANDB, RunFolder
+from tokenrank.records.run_folder import CLAIMS, FILES, FOLDERS, LOCK, MARKER, WANDB, RunFolder
 
 DEFAULT = "joined"  # the folder of a sweep that takes its runs
-KNOWN = {MARKER, LOCK, WANDB, *FILES, *FOLDERS}
+OF_EACH = ("units", "format", "commands")  # entries of environment.json that are not compared
+KNOWN = {MARKER, LOCK, CLAIMS, WANDB, *FILES, *FOLDERS}
 
 
 def find_sources(given: Sequence[Path]) -> list[Source]:
@@ -74,14 +75,13 @@ def _is_joined(target: Path) -> bool:
 def joined_environment(sources: Sequence[Source]) -> dict[str, Any]:
     """What environment.json says of joined runs: what they agree in, null elsewhere, and of each run what is its own."""
     each: list[Mapping[str, Any]] = [
-        {name: value for name, value in source.environment.items() if name not in ("units", "format")}
-        for source in sources
+        {name: value for name, value in source.environment.items() if name not in OF_EACH} for source in sources
     ]
     common = agreed(each)
     runs = [
         {"folder": "/".join(source.folder.path.resolve().parts[-2:])}
         | {name: value for name, value in one.items() if value != common[name]}
-        | {"units": len(source.environment.get("units", []))}
+        | {"units": len(source.environment["units"]), "commands": source.environment.get("commands")}
         for source, one in zip(sources, each, strict=True)
     ]
     return common | {"joined": {"runs": runs}}

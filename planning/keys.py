@@ -1,63 +1,93 @@
-"""Keys of units: the SHA-256 of the fields that decide a result, so that equal keys mean the same work."""
+"""Keys of units and of stored parts: the SHA-256 of the fields that decide a result, so that equal keys mean the same work."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.evaluation.part_keys import PartKeys
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.models.devices import pick_device
 from tokenrank.models.pretrained import Pretrained
+from tokenrank.oracle.oracle import Answer
+from tokenrank.planning.sources import modules_of, source_digest
 from tokenrank.records.digests import digest, ids_digest
 from tokenrank.tasks.task import Prompt
 
-PACKAGE = Path(__file__).parent.parent
-COMPUTING = (
-    "capture",
-    "signals",
-    "heuristics",
-    "oracle",
-    "metrics",
-    "prefill",
-    "evaluation",
-    "tasks",  # grades
-    "models",
-)  # folders whose code decides results
 VERSIONS = ("torch", "transformers", "numpy")
+READING, SCORING, MEASURING = "tokenrank.capture.reading", "tokenrank.evaluation.scoring", "tokenrank.evaluation.stored"
+
+
+def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, Heuristic]) -> PartKeys:
+    """What decides the stored parts of a run's prompts.
+
+    Args:
+        config: of the run, resolved.
+        source: of the weights.
+        heuristics: by name; some have weights of their own.
+    """
+    of_model = modules_of(config.model)
+
+    def settings(node: Any) -> Any:
+        return OmegaConf.to_container(node, resolve=True)
+
+    return PartKeys(
+        model={
+            "model": source.identity(),
+            "device": "spread" if source.device_map else pick_device(source.device).partition(":")[0],  # its kind
+            "versions": {name: version(name) for name in VERSIONS},
+        },
+        answer_source=source_digest({READING} | of_model),
+        oracle={
+            "settings": settings(config.oracle),
+            "source": source_digest({SCORING} | of_model | modules_of(config.oracle)),
+        },
+        heuristics={
+            name: {
+                "settings": settings(config.heuristic[name]),
+                "identity": dict(each.identity()),
+                "source": source_digest({SCORING} | of_model | modules_of(config.heuristic[name])),
+            }
+            for name, each in heuristics.items()
+        },
+        metrics={
+            "settings": settings(config.metric),
+            "source": source_digest({MEASURING} | modules_of(config.metric)),
+        },
+    )
 
 
 def unit_keys(
     config: DictConfig,
-    source: Pretrained,
-    heuristics: Mapping[str, Heuristic],
+    parts: PartKeys,
     prompts: Sequence[Prompt],
     answer: str,
+    given: Sequence[Answer | None],
     evaluation: Evaluation,
 ) -> list[tuple[str, dict[str, Any]]]:
     """(key, its fields) of every unit, in the order of the prompts.
 
     Args:
-        config: of the run.
-        source: of the weights.
-        heuristics: by name; some have weights of their own.
+        config: of the run, resolved.
+        parts: what decides the parts.
         prompts: one a unit.
         answer: where answers come from.
+        given: the answer to each prompt; None where it is generated.
         evaluation: says which of its settings decide the records.
     """
     groups = ("heuristic", "oracle", "metric", "evaluation", *(["prefill"] if evaluation.runs_engines else []))
-    common: dict[str, Any] = {
-        "model": source.identity(),
-        "of_heuristics": {name: own for name, each in heuristics.items() if (own := dict(each.identity()))},
-        "device": "spread" if source.device_map else pick_device(source.device).partition(":")[0],  # its kind
-        "versions": {name: version(name) for name in VERSIONS},
-        "source": source_digest(),
-        "answer": answer,
-    } | {group: OmegaConf.to_container(config[group], resolve=True) for group in groups}
+    common: dict[str, Any] = (
+        dict(parts.model)
+        | {
+            "of_heuristics": {name: own["identity"] for name, own in parts.heuristics.items() if own["identity"]},
+            "source": {group: source_digest(modules_of(config[group])) for group in (*groups[1:], "model", "task")}
+            | {"heuristic": {str(name): source_digest(modules_of(node)) for name, node in config.heuristic.items()}},
+            "answer": answer,
+        }
+        | {group: OmegaConf.to_container(config[group], resolve=True) for group in groups}
+    )
     common["evaluation"] = {
         name: value for name, value in common["evaluation"].items() if name not in evaluation.summary_settings
     }
@@ -67,7 +97,7 @@ def unit_keys(
         points: Any = OmegaConf.select(config, "study.points") or {}
         common["points"] = {str(name): point["heuristic"] for name, point in points.items()}
     found = []
-    for prompt in prompts:
+    for prompt, own in zip(prompts, given, strict=True):
         needle = None if prompt.needle is None else [prompt.needle.start, prompt.needle.stop]
         fields = common | {
             "input_ids": ids_digest(prompt.input_ids),
@@ -78,15 +108,7 @@ def unit_keys(
             "references": digest({"answers": prompt.answers, "classes": prompt.classes}),  # may be private: not as text
             "needle": needle,
         }
+        if own is not None:
+            fields["answer_ids"] = ids_digest(own.token_ids)
         found.append((digest(fields), fields))
     return found
-
-
-@cache
-def source_digest() -> str:
-    """SHA-256 of the source files that compute results, in the order of their names."""
-    total = hashlib.sha256()
-    for folder in COMPUTING:
-        for file in sorted((PACKAGE / folder).rglob("*.py")):
-            total.update(f"{file.relative_to(PACKAGE).as_posix()}\0".encode() + file.read_bytes() + b"\0")
-    return total.hexdigest()

@@ -12,7 +12,8 @@ from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.rope_lengths import may_restart, restarts_after
 from tokenrank.evaluation.evaluation import Evaluation
-from tokenrank.evaluation.plan import GENERATED, REFERENCE, Plan, Unit
+from tokenrank.evaluation.plan import GENERATED, REFERENCE, Plan, Unit, reference_answer
+from tokenrank.evaluation.shard import Shard
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric
 from tokenrank.models.pretrained import Pretrained
@@ -20,13 +21,16 @@ from tokenrank.oracle.bound import Bound
 from tokenrank.oracle.oracle import Oracle
 from tokenrank.planning.building import build, build_all, naming
 from tokenrank.planning.contestants import build_engines, contestants
-from tokenrank.planning.keys import unit_keys
+from tokenrank.planning.keys import part_keys, unit_keys
 from tokenrank.planning.presses import each_press
 from tokenrank.planning.settings import RunSettings, of_the_chosen, run_settings
 from tokenrank.planning.side_by_side import side_by_side
+from tokenrank.records.cache_folder import default_store
+from tokenrank.records.store import NoStore, Storage, Store
 from tokenrank.tasks.task import Prompt, Task, check_ids
 
 CONFIGS = Path(__file__).parent.parent / "configs"
+DEFAULT_STORE = "default"  # the value of ``store`` that means the folder in the cache
 log = logging.getLogger("tokenrank")
 
 
@@ -64,7 +68,9 @@ def make_plan(config: DictConfig) -> Plan:
     for prompt in prompts:
         _check_prompt(prompt, heuristics, settings)
     engines = contestants(config, settings.seed, heuristics, layers, evaluation) if evaluation.runs_engines else ()
-    keys = unit_keys(config, source, heuristics, prompts, settings.answer, evaluation)
+    given = [reference_answer(tokenizer, each) if settings.answer == REFERENCE else None for each in prompts]
+    parts = part_keys(config, source, heuristics)
+    keys = unit_keys(config, parts, prompts, settings.answer, given, evaluation)
     plan = Plan(
         config=config,
         source=source,
@@ -79,12 +85,29 @@ def make_plan(config: DictConfig) -> Plan:
         contestants=engines,
         units=tuple(Unit(number, prompt, *keys[number]) for number, prompt in enumerate(prompts)),
         texts=settings.texts,
+        parts=parts,
+        store=_store(settings.store),
+        store_rankings=settings.store_rankings,
+        shard=Shard.of_text(settings.shard),
     )
     evaluation.check(plan)
     for note in (layer_note(layers), length_note(skeleton, prompts)):
         if note:
             log.info(note)
     return plan
+
+
+def _store(folder: str | None) -> Storage:
+    """The store of a run, one that can be written.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if folder is None:
+        return NoStore()
+    store = Store(default_store() if folder == DEFAULT_STORE else Path(folder).expanduser())
+    store.check()
+    return store
 
 
 def resolved(config: DictConfig) -> DictConfig:

@@ -11,13 +11,16 @@ defaults:
 hydra:
   output_subdir: null
   run:
-    dir: results/${now:%Y-%m-%d_%H-%M-%S}_${run_id:}
+    dir: results/${run_name:}
   sweep:
-    dir: results/${now:%Y-%m-%d_%H-%M-%S.%f}_sweep
-    subdir: ${hydra.job.num}_${short_hash:${hydra.job.override_dirname}}
+    dir: results/${sweep_name:${swept:}}
+    subdir: ${point_name:${swept:}}
 """
 
 
 def replayable(config: DictConfig) -> str:
     """The resolved config as YAML, with the entries ``defaults`` and ``hydra`` that Hydra needs; tokenrank ignores them."""
-    return HEAD + OmegaConf.to_yaml(config, resolve=True)
+    own = config.copy()
+    OmegaConf.set_struct(own, False)
+    own.shard, own.overwrite = None, False  # of one command; the run is all shards together
+    return HEAD + OmegaConf.to_yaml(own, resolve=True)

@@ -10,7 +10,7 @@ from tokenrank.evaluation.plan import GENERATED, REFERENCE
 from tokenrank.evaluation.setting_checks import check_percentages
 from tokenrank.planning.building import check_settings
 
-GROUPS = ("model", "task", "heuristic", "oracle", "metric", "prefill", "evaluation", "logger")
+GROUPS = ("model", "task", "heuristic", "oracle", "metric", "prefill", "evaluation", "logger", "executor")
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class RunSettings:
     bootstrap: dict[str, Any]
     plots: dict[str, Any]
     press: str | list[str] | None
+    store: str | None
+    store_rankings: bool
+    shard: str | None
+    threads: int | None
+    overwrite: bool
     save_rankings: bool
     texts: bool
     report: dict[str, Any] | None
@@ -83,6 +88,8 @@ def run_settings(config: DictConfig) -> RunSettings:
         raise ValueError(f"answer is {settings.answer!r}, must be {GENERATED} or {REFERENCE}")
     if settings.seed < 0:
         raise ValueError(f"seed is {settings.seed}, must be a whole number, at least 0")
+    if settings.threads is not None and settings.threads < 1:
+        raise ValueError(f"threads is {settings.threads}, must be at least 1, or null")
     check_percentages("k", settings.k)
     if settings.plots["k"] not in settings.k:
         raise ValueError(f"plots.k is {settings.plots['k']}, must be one of k={settings.k}")

@@ -3,8 +3,9 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = ".unfinished-"
@@ -59,9 +60,17 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def sweep_unfinished(folder: Path) -> None:
-    """Removes what a killed process left of ``whole_file`` and ``whole_folder`` directly in ``folder``."""
+def sweep_unfinished(folder: Path, older_than: float = 0.0) -> None:
+    """Removes what a killed process left of ``whole_file`` and ``whole_folder`` directly in ``folder``.
+
+    Args:
+        folder: that they wrote into; it need not exist.
+        older_than: seconds since the last change; what is younger may be of a process that is still writing.
+    """
     for left in folder.glob(PREFIX + "*"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime < older_than:
+                continue
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:

@@ -12,23 +12,28 @@ from typing import Any
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from tokenrank.records.claims import claimed, is_claimed
 from tokenrank.records.files import PREFIX, sweep_unfinished
 from tokenrank.records.record import Record, read_record, write_record
 from tokenrank.records.tables import Tables, read_tables, write_tables
 from tokenrank.records.writing import write_json, write_tensors, write_text
 
-FORMAT = "tokenrank run folder 2"  # the entry ``format`` of environment.json; it marks a run folder
+FORMAT = "tokenrank run folder 3"  # the entry ``format`` of environment.json; it marks a run folder
 MARKER = "environment.json"
 FILES = (
     "config.yaml", "run.log", "metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet", "published.md", "ttft.md",
 )  # fmt: skip
 FOLDERS = {"records": ("*.parquet",), "rankings": ("*.safetensors",), "plots": ("*.png", "*.pdf")}
+TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 WANDB = "wandb"
-LOCK = ".tokenrank.lock"
+LOCK, CLAIMS = ".tokenrank.lock", ".claims"
+PATIENCE: float = 600.0  # seconds that one process waits for another's tables
+ABANDONED = 3600  # seconds after which an unfinished file is of a process that was killed
+OF_COMMAND = ("started", "host", "command", "device_name", "threads", "git_commit")  # kept of every command of a run
 
 
 class FolderRefused(ValueError):
-    """A folder that may not be written into: another run is writing, or it holds files that are not a run's."""
+    """A folder that may not be written into: it holds another run, or files that are not a run's, or is in use."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +86,20 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Inside the block no other run writes into the folder; a folder that is left empty is removed at the end.
+        """Inside the block no other process begins here or writes tables; a folder that is left empty is removed at the end.
 
         Raises:
-            FolderRefused: another run is writing into it, it cannot be written, or it holds files of these names that are not a
-                run's.
+            FolderRefused: another process holds the folder for too long, it cannot be written, or it holds files of these names
+                that are not a run's.
         """
-        lock = FileLock(self.path / LOCK, timeout=0)
+        lock = FileLock(self.path / LOCK, timeout=PATIENCE)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
-            raise FolderRefused(f"another run is writing into {self.path}: choose another hydra.run.dir") from None
+            raise FolderRefused(
+                f"another process has been writing tables into {self.path} for {PATIENCE} seconds: wait for it"
+            ) from None
         except OSError as error:
             raise FolderRefused(f"hydra.run.dir={self.path} cannot be written: {error}") from error
         try:
@@ -106,11 +113,41 @@ class RunFolder:
                 if not any(self.path.iterdir()):
                     self.path.rmdir()
 
-    def begin(self, environment: Mapping[str, Any], config: str) -> None:
-        """Removes an earlier run's files, environment.json last, then writes environment.json and config.yaml."""
-        self._remove_earlier_run()
-        write_json(self.path / MARKER, {"format": FORMAT} | dict(environment))
-        write_text(self.config, config)
+    def claimed(self, unit: str) -> "contextlib.AbstractContextManager[bool]":
+        """Inside the block no other process measures the unit; False where one does."""
+        return claimed(self.path / CLAIMS, unit)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run has begun here."""
+        return (self.path / MARKER).is_file()
+
+    def begin(self, environment: Mapping[str, Any], units: Mapping[str, str], config: str) -> None:
+        """Begins a run, or goes on with the one that is here; the caller has the lock and has compared the settings.
+
+        Args:
+            environment: of this command.
+            units: name of each unit -> its key.
+            config: content of config.yaml, which is written once.
+        """
+        before = self.environment().get("commands", []) if self.begun else []
+        this = {name: environment.get(name) for name in OF_COMMAND}
+        facts = {"format": FORMAT} | dict(environment) | {"commands": [*before, this], "units": dict(units)}
+        if not self.config.exists():
+            write_text(self.config, config)
+        write_json(self.path / MARKER, facts)
+        for name in ("", *FOLDERS):
+            sweep_unfinished(self.path / name, older_than=ABANDONED)
+
+    def remove_tables(self) -> None:
+        """Removes the tables, which are of fewer records than there will be."""
+        for name in TABLES:
+            (self.path / name).unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Removes a run that left no record, so that bad input which only the model shows leaves nothing behind."""
+        if self.begun and not self.record_files() and is_claimed(self.path / CLAIMS) is None:
+            self.remove_run()
 
     def _check_ours(self) -> None:
         names = [MARKER, *FILES, *FOLDERS, WANDB]
@@ -130,9 +167,16 @@ class RunFolder:
                 "choose another hydra.run.dir, or move the files away"
             ) from error
 
-    def _remove_earlier_run(self) -> None:
-        """Removes the files of an earlier run, if there was one; records and rankings only of that run's units."""
-        units = set(self.environment().get("units", [])) if (self.path / MARKER).is_file() else set()
+    def remove_run(self) -> None:
+        """Removes the files of the run that is here, environment.json last; records and rankings only of its units.
+
+        Raises:
+            FolderRefused: a process is measuring one of its units.
+        """
+        unit = is_claimed(self.path / CLAIMS)
+        if unit is not None:
+            raise FolderRefused(f"overwrite=true, but another process is measuring {unit} in {self.path}: end it first")
+        units = set(self.environment().get("units", {})) if self.begun else set()
         for name, patterns in FOLDERS.items():
             sweep_unfinished(self.path / name)
             for pattern in patterns:
@@ -141,34 +185,54 @@ class RunFolder:
                         file.unlink()
             if (self.path / name).is_dir() and not any((self.path / name).iterdir()):
                 (self.path / name).rmdir()
-        shutil.rmtree(self.path / WANDB, ignore_errors=True)
+        for name in (WANDB, CLAIMS):
+            shutil.rmtree(self.path / name, ignore_errors=True)
         for name in FILES:
             (self.path / name).unlink(missing_ok=True)
         (self.path / MARKER).unlink(missing_ok=True)
         sweep_unfinished(self.path)
 
+    def record_file(self, unit: str) -> Path:
+        """The file of a unit's record."""
+        return self.path / "records" / f"{unit}.parquet"
+
     def write_record(self, record: Record) -> None:
         """Writes the record of a unit."""
-        write_record(self.path / "records" / f"{record.unit}.parquet", record)
+        write_record(self.record_file(record.unit), record)
 
     def record_files(self) -> list[Path]:
         """Files of the records; what a killed process left unfinished is none."""
         return [file for file in (self.path / "records").glob("*.parquet") if not file.name.startswith(PREFIX)]
 
     def records(self) -> tuple[list[Record], list[str]]:
-        """The records of this run's units in the order of the plan, and one line for each file that is none of them."""
-        units, found, refused = set(self.environment().get("units", [])), [], []
-        for file in sorted(self.record_files()):
+        """All records of ``each_record`` at once, and one line for each file that is none of them."""
+        refused: list[str] = []
+        return list(self.each_record(refused)), refused
+
+    def each_record(self, refused: list[str]) -> Iterator[Record]:
+        """The records of this run's units in the order of the plan, one at a time.
+
+        Args:
+            refused: gets one line for each file that is none of them.
+        """
+        units: Mapping[str, str] = self.environment().get("units", {})
+        files = {file.stem: file for file in self.record_files()}
+        strange = sorted(files.keys() - set(units))
+        refused += [f"left out: {files[name]} is the record of no unit of this run" for name in strange]
+        for unit in units:
+            if unit not in files:
+                continue
             try:
-                record = read_record(file)
-                if record.unit != file.stem or record.unit not in units:
-                    raise ValueError(
-                        f"{file} is the record of {record.unit!r}, which is no unit of this run or another file's"
-                    )
-                found.append(record)
+                record = read_record(files[unit])
             except ValueError as error:
                 refused.append(f"left out: {error}")
-        return sorted(found, key=lambda record: record.number), refused
+                continue
+            if record.unit != unit:
+                refused.append(f"left out: {files[unit]} is the record of another unit, {record.unit!r}")
+            elif record.key != units[unit]:
+                refused.append(f"left out: {files[unit]} is of other settings, code or data than this run")
+            else:
+                yield record
 
     def write_rankings(self, sample: str, tensors: Mapping[str, Tensor]) -> None:
         """Writes the scores of one prompt."""

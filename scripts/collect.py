@@ -41,24 +41,22 @@ def joined(given: Sequence[Path], target: Path) -> tuple[RunFolder, list[str]]:
     check_target(target, sources)
     contestants = told_apart(sources)
     runs = zip(sources, contestants.names, strict=True)
-    parts = [Part(source.folder, source.run, names) for source, names in runs]
-    found = survey(parts, one_host=sources[0].evaluation.kind == "ttft")
+    parts = [Part(source.folder, source.environment["units"], names) for source, names in runs]
+    found = survey(parts, timed=sources[0].evaluation.timed)
     for line in [*notes, *contestants.notes, *found.notes, *_not_joined(parts)]:
         log.info(line)
     with folder.locked():
         begin_joined(folder, joined_environment(sources), joined_config(sources, contestants), found)
-        missing, other_values = join(parts, found, list(contestants.variants), folder)
-        for line in other_values:
+        done = join(parts, found, list(contestants.variants), folder)
+        for line in done.notes:
             log.info(line)
-        finish_joined(folder)
-        return folder, [*found.warnings, *missing, *_finished(folder)]
+        finish_joined(folder, done)
+        return folder, [*found.warnings, *done.warnings, *_finished(folder)]
 
 
 def _finished(folder: RunFolder) -> list[str]:
     """Tables, pictures and the printed table, from the records."""
-    records, refused = folder.records()
-    folder.write_tables(collect(evaluation_of(folder), records))
-    failures = refused + draw(folder)
+    failures = collect(folder, evaluation_of(folder)) + draw(folder)
     print(printed(folder))
     return failures
 

@@ -8,7 +8,6 @@ from tokenrank.planning.replay import replayable
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.work.environment import environment
-from tokenrank.work.loop import layer_record
 
 NAMES = ("metrics", "summary", "samples", "runs")
 
@@ -21,16 +20,8 @@ def measured(*overrides: str, evaluation: str = "ranking") -> tuple[Plan, list[R
 
 def written(path: Path, made: Plan, found: list[Record]) -> Path:
     """A run folder of this plan that has these records."""
-    import torch
-
     folder = RunFolder(path)
-    known = {
-        "layers": layer_record(made),
-        "units": [unit.name for unit in made.units],
-        "model": made.source.identity(),
-        "generation_config": {},
-    }
-    folder.begin(environment(torch.device("cpu"), made.config.seed) | known, replayable(made.config))
+    folder.begin(environment(made), {unit.name: unit.key for unit in made.units}, replayable(made.config))
     for record in found:
         folder.write_record(record)
     return path

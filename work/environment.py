@@ -1,6 +1,5 @@
 """Hardware, package versions, commit and command line of a run, and its weights."""
 
-import json
 import platform
 import subprocess
 import sys
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
-from tokenrank.models.pretrained import Pretrained
+from tokenrank.evaluation.plan import Plan
+from tokenrank.models.devices import pick_device
 
 PACKAGES = (
     "tokenrank", "torch", "transformers", "tokenizers", "hydra-core", "numpy", "pandas", "pyarrow", "scipy",
@@ -20,27 +19,34 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def environment(device: torch.device, seed: int) -> dict[str, Any]:
-    """Versions, device, threads, seed, git commit and the command line, ready for JSON."""
+def environment(plan: Plan) -> dict[str, Any]:
+    """Versions, host, device, threads, seed, git commit, command line, layers and weights of a run, ready for JSON."""
+    device = pick_device(plan.source.device)
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
-        "device": str(device),
-        "device_name": device_name(device),
+        "host": platform.node(),
+        "device": device,
+        "device_name": device_name(torch.device(device)),
         "threads": torch.get_num_threads(),
-        "seed": seed,
+        "seed": plan.config.seed,
         "git_commit": git_commit(Path(__file__).resolve()),
         "command": sys.argv,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": plan.source.identity(),
+        "generation_config": plan.source.generation_settings(),
+        "layers": layer_record(plan),
     }
 
 
-def model_facts(source: Pretrained, model: PreTrainedModel) -> dict[str, Any]:
-    """Digests or hub commit of the weights, and the model's generation config, which its answers follow; ready for JSON."""
-    decoding: Any = getattr(model, "generation_config", None)
-    settings = {} if decoding is None else json.loads(decoding.to_json_string(use_diff=True))
-    return {"model": source.identity(), "generation_config": settings}
+def layer_record(plan: Plan) -> dict[str, Any]:
+    """Numbers of the layers that are ranked and of those with a window, and how many the model has."""
+    return {
+        "captured": list(plan.layers.attention),
+        "windowed": sorted(plan.layers.windowed),
+        "of": plan.layers.total,
+    }
 
 
 def device_name(device: torch.device) -> str:

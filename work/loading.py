@@ -12,14 +12,25 @@ from tokenrank.evaluation.plan import Plan
 log = logging.getLogger("tokenrank")
 
 
+class NotLoaded(ValueError):
+    """The model cannot be loaded, or not be captured exactly: the input of the run is wrong, and only its weights show it."""
+
+
 def load_model(plan: Plan) -> PreTrainedModel:
     """The model, in evaluation mode, ready for capture, with every heuristic attached to it.
 
     Raises:
-        ValueError: it cannot be loaded or captured exactly (see ``look``), its generation config is not greedy (see ``Decoding.of``),
+        NotLoaded: it cannot be loaded or captured exactly (see ``look``), its generation config is not greedy (see ``Decoding.of``),
             its layers are not those that its config describes, or a heuristic cannot rank its prompts.
     """
     log.info("loading %s", plan.model_name)
+    try:
+        return _loaded(plan)
+    except Exception as error:  # whatever it is: nothing was measured yet
+        raise NotLoaded(str(error) or type(error).__name__) from error
+
+
+def _loaded(plan: Plan) -> PreTrainedModel:
     model = plan.source.model()
     Decoding.of(model)
     found = model_layers(model)

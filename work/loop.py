@@ -4,6 +4,8 @@ import gc
 import logging
 import platform
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,28 +15,63 @@ from transformers import PreTrainedModel
 from tokenrank.evaluation.evaluation import Advance, Measurement, reason
 from tokenrank.evaluation.plan import Plan, Unit
 from tokenrank.records.digests import ids_digest
-from tokenrank.records.record import Record, header
+from tokenrank.records.record import Record, header, measured_table
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.records.schema import MEASURED, table
-from tokenrank.work.environment import device_name
+from tokenrank.records.store import StoreUnwritable
+from tokenrank.work.environment import device_name, layer_record
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds between two looks at units that other processes measure
 log = logging.getLogger("tokenrank")
 
 
-def work(plan: Plan, model: PreTrainedModel, folder: RunFolder) -> None:
-    """Measures every unit and writes its record; one that fails is recorded with its reason, and the others go on."""
-    rounds = plan.evaluation.rounds(plan)
-    total = sum(len(prompt.input_ids) for prompt in plan.prompts) * rounds
+def work(plan: Plan, model: PreTrainedModel, todo: Sequence[Unit], folder: RunFolder) -> None:
+    """Measures units, one after the other; when it returns, each has a record.
+
+    A unit that fails is recorded with its reason, and the others go on. One that another process is measuring comes last: if
+    that process leaves no record, it is measured here.
+    """
+    rounds, pause = plan.evaluation.rounds(plan), SHORTEST_PAUSE
+    waiting, before = list(todo), {unit.name: _stamp(folder.record_file(unit.name)) for unit in todo}
+    total = sum(len(unit.prompt.input_ids) for unit in todo) * rounds
     with tqdm(total=total, unit=" tokens", unit_scale=True, smoothing=0.1, dynamic_ncols=True) as bar:
-        for unit in plan.units:
-            bar.set_description(f"{unit.number} of {len(plan.units)} prompts")
-            before = bar.n
-            record, measurement = run_unit(plan, model, unit, bar.update)
-            if measurement.rankings is not None:
-                folder.write_rankings(unit.name, measurement.rankings)
-            folder.write_record(record)
-            bar.update(before + len(unit.prompt.input_ids) * rounds - bar.n)
-        bar.set_description(f"{len(plan.units)} of {len(plan.units)} prompts")
+        while waiting:
+            left: list[Unit] = []
+            for place, unit in enumerate(waiting):
+                bar.set_description(f"{len(todo) - len(waiting) + place - len(left)} of {len(todo)} prompts")
+                start = bar.n
+                with folder.claimed(unit.name) as mine:
+                    if not mine:
+                        left.append(unit)
+                        continue
+                    if _stamp(folder.record_file(unit.name)) == before[unit.name]:
+                        do(plan, model, unit, folder, bar.update)
+                bar.update(start + len(unit.prompt.input_ids) * rounds - bar.n)
+            if len(left) == len(waiting):
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            waiting = left
+        bar.set_description(f"{len(todo)} of {len(todo)} prompts")
+
+
+def do(plan: Plan, model: PreTrainedModel, unit: Unit, folder: RunFolder, advance: Advance) -> None:
+    """Measures one unit and writes its record.
+
+    Raises:
+        OSError: the record, its rankings or an entry of the store cannot be written.
+    """
+    record, measurement = run_unit(plan, model, unit, advance)
+    if measurement.rankings is not None:
+        folder.write_rankings(unit.name, measurement.rankings)
+    folder.write_record(record)
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """Changes when the file is written again; None where there is none."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_ino
 
 
 def run_unit(plan: Plan, model: PreTrainedModel, unit: Unit, advance: Advance) -> tuple[Record, Measurement]:
@@ -46,6 +83,8 @@ def run_unit(plan: Plan, model: PreTrainedModel, unit: Unit, advance: Advance) -
         header(record)  # refuses values that JSON does not know
         if record.failed:
             log.error("prompt %s, partly failed: %s", unit.name, measurement.sample["error"])
+    except StoreUnwritable:  # no fault of the unit
+        raise
     except Exception as error:  # any error is recorded, and the other units go on
         log.exception("prompt %s failed: %s", unit.name, reason(error))
         gc.collect()
@@ -56,13 +95,20 @@ def run_unit(plan: Plan, model: PreTrainedModel, unit: Unit, advance: Advance) -
     return record, measurement
 
 
-def record_of(plan: Plan, model: PreTrainedModel, unit: Unit, measurement: Measurement, seconds: float) -> Record:
-    """The record of a unit: what was measured, with the prompt's facts, host and device."""
+def failed_record(plan: Plan, unit: Unit, why: str) -> Record:
+    """The record of a unit that was not measured."""
+    return record_of(plan, None, unit, Measurement({"error": why}, []), 0.0)
+
+
+def record_of(
+    plan: Plan, model: PreTrainedModel | None, unit: Unit, measurement: Measurement, seconds: float
+) -> Record:
+    """The record of a unit: what was measured, with the prompt's facts, host and device, which is null without a model."""
     outcome = measurement.sample | {
         "status": "failed" if "error" in measurement.sample else "ok",
         "seconds": seconds,
         "host": platform.node(),
-        "device": device_name(model.device),
+        "device": None if model is None else device_name(model.device),
         "key": unit.key,
     }
     whose = {"task": unit.prompt.task, "sample": unit.prompt.id}
@@ -74,7 +120,7 @@ def record_of(plan: Plan, model: PreTrainedModel, unit: Unit, measurement: Measu
         sample=_without_texts(plan, prompt_row(plan, unit) | outcome),
         layers=layer_record(plan),
         runs=[_without_texts(plan, whose | run) for run in measurement.runs],
-        rows=table(({"model": plan.model_name} | whose | row for row in measurement.rows), MEASURED),
+        measured=measured_table([{"model": plan.model_name} | whose | row for row in measurement.rows]),
     )
 
 
@@ -92,15 +138,6 @@ def prompt_row(plan: Plan, unit: Unit) -> dict[str, Any]:
         "input_ids_sha256": ids_digest(prompt.input_ids),
         "prompt": str(plan.tokenizer.decode(list(prompt.input_ids))),
         "references": list(prompt.answers),
-    }
-
-
-def layer_record(plan: Plan) -> dict[str, Any]:
-    """Numbers of the layers that are ranked and of those with a window, and how many the model has."""
-    return {
-        "captured": list(plan.layers.attention),
-        "windowed": sorted(plan.layers.windowed),
-        "of": plan.layers.total,
     }
 
 

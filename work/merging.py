@@ -1,17 +1,20 @@
 """One record of a prompt from several: each contestant's values once, under its joined name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from tokenrank.records.digests import digest
-from tokenrank.records.record import Record
-from tokenrank.records.schema import MEASURED, concatenated
+from tokenrank.records.record import Record, measured_table
+from tokenrank.records.schema import MEASURED, arrow_schema, frame
 
 Who = tuple[str, float]  # contestant, keep rate (0 where it has none)
 CHANCE = "chance"
+WHOSE = ["engine", "heuristic", "keep"]
 TIMES = (
     "prefill_seconds",
     "prefill_ratio",
@@ -30,7 +33,6 @@ FACTS = (
     "accuracy",
 )  # of a sample
 SUMMED = ("metrics_seconds", "seconds")
-ROWS = ["layer", "other_layer", "metric", "k"]
 
 
 @dataclass
@@ -52,6 +54,14 @@ class Contribution:
     record: Record
     names: Mapping[str, str]
 
+    def measured(self) -> pa.Table:
+        """The measured values under joined names."""
+        return _mapped(self.record.measured, "heuristic", lambda name: self.names.get(name, name))
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The runs under joined names."""
+        return [{**run, "heuristic": self.names.get(run["heuristic"], run["heuristic"])} for run in self.record.runs]
+
 
 def merged(unit: str, number: int, given: Sequence[Contribution], order: Sequence[str]) -> Merged:
     """The record of one prompt.
@@ -68,19 +78,18 @@ def merged(unit: str, number: int, given: Sequence[Contribution], order: Sequenc
     chosen = _one_of_each_key(given, found)
     first = next((each for each in chosen if not each.record.failed), chosen[0])
     chosen = [each for each in chosen if each is first or _agrees(first, each, found)]
-    found.record = first.record
-    rows, runs = _named_rows(first), _named_runs(first)
+    record, measured, runs = first.record, first.measured(), first.runs()
     if len(chosen) > 1:
-        rows, runs = _of_all(chosen, order, found)
+        measured, runs = _of_all(chosen, order, found)
         fields = {"joined": [each.record.key_fields for each in chosen]}
         sample = _sample(first, chosen) | {"key": digest(fields)}
-        found.record = replace(first.record, key=digest(fields), key_fields=fields, sample=sample)
+        record = replace(record, key=digest(fields), key_fields=fields, sample=sample)
     found.record = replace(
-        found.record,
+        record,
         unit=unit,
         number=number,
-        sample={**found.record.sample, "id": unit},
-        rows=rows.assign(sample=unit).astype(dict(MEASURED)),
+        sample={**record.sample, "id": unit},
+        measured=_mapped(measured, "sample", lambda _: unit),
         runs=[{**run, "sample": unit} for run in runs],
     )
     return found
@@ -88,12 +97,11 @@ def merged(unit: str, number: int, given: Sequence[Contribution], order: Sequenc
 
 def contestants_of(record: Record) -> set[Who]:
     """Who has values in the record."""
-    named = record.rows[["engine", "heuristic", "keep"]].drop_duplicates().to_dict("records")
-    return {_who(row) for row in named}
+    return set(_groups(record.measured))
 
 
 def _one_of_each_key(given: Sequence[Contribution], found: Merged) -> list[Contribution]:
-    """The first sound record of each key, else the first; others of that key whose values differ are noted."""
+    """The first sound record of each key, else the first; contestants that have other values in another one are noted."""
     by_key: dict[str, list[Contribution]] = {}
     for each in given:
         by_key.setdefault(each.record.key, []).append(each)
@@ -101,17 +109,17 @@ def _one_of_each_key(given: Sequence[Contribution], found: Merged) -> list[Contr
     for same in by_key.values():
         best = next((each for each in same if not each.record.failed), same[0])
         chosen.append(best)
-        sound = [each for each in same if not each.record.failed and each is not best]
-        for other in sound:
-            frames = _frames(other)
-            for who, kept in _frames(best).items():
-                _note_difference(who, kept, best.part, frames.get(who, kept.head(0)), other.part, found)
+        for other in same:
+            if other is not best and not other.record.failed:
+                groups = _groups(other.measured())
+                for who, kept in _groups(best.measured()).items():
+                    _note_difference(who, kept, best.part, groups.get(who, measured_table([])), other.part, found)
     return chosen
 
 
 def _agrees(first: Contribution, other: Contribution, found: Merged) -> bool:
-    """Whether two sound samples state the same facts; a failed one has none."""
-    if other.record.failed and not other.record.rows.shape[0]:
+    """Whether two samples state the same facts; one that failed wholly has none."""
+    if not other.record.measured.num_rows:
         return True
     for name in FACTS:
         one, another = first.record.sample.get(name), other.record.sample.get(name)
@@ -123,49 +131,44 @@ def _agrees(first: Contribution, other: Contribution, found: Merged) -> bool:
 
 def _of_all(
     chosen: Sequence[Contribution], order: Sequence[str], found: Merged
-) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """Rows and runs of every contestant, from the first record that measured it, else from the first in which it failed."""
-    rows: dict[Who, pd.DataFrame] = {}
+) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """Values and runs of every contestant, from the first record that measured it, else from the first in which it failed."""
+    values: dict[Who, pa.Table] = {}
     runs: dict[Who, list[dict[str, Any]]] = {}
     origin: dict[Who, int] = {}
     for each in chosen:
-        frames, own = _frames(each), _runs(each)
-        for who, frame in frames.items():
-            if who in rows:
-                _note_difference(who, rows[who], origin[who], frame, each.part, found)
-        for who in dict.fromkeys([*frames, *own]):
-            if who in rows or (who in runs and who not in frames):
+        groups, own = _groups(each.measured()), _runs(each)
+        for who, group in groups.items():
+            if who in values:
+                _note_difference(who, values[who], origin[who], group, each.part, found)
+        for who in dict.fromkeys([*groups, *own]):
+            if who in values or (who in runs and who not in groups):
                 continue
             runs[who] = own.get(who, [])
-            if who in frames:
-                rows[who], origin[who] = frames[who], each.part
+            if who in groups:
+                values[who], origin[who] = groups[who], each.part
     places = {name: place for place, name in enumerate(order)}
-    measured = concatenated([rows[who] for who in sorted(rows, key=lambda who: _place(who, places))], MEASURED)
-    return measured, [run for who in sorted(runs, key=lambda who: _place(who, places)) for run in runs[who]]
+    ordered = [values[who] for who in sorted(values, key=lambda who: _place(who, places))]
+    return _plain(pa.concat_tables([measured_table([]), *ordered])), [
+        run for who in sorted(runs, key=lambda who: _place(who, places)) for run in runs[who]
+    ]
 
 
-def _named_rows(each: Contribution) -> pd.DataFrame:
-    """The measured rows under joined names."""
-    rows = each.record.rows
-    return rows.assign(heuristic=rows["heuristic"].map(lambda name: each.names.get(name, name))).astype(dict(MEASURED))
-
-
-def _named_runs(each: Contribution) -> list[dict[str, Any]]:
-    """The runs under joined names."""
-    return [{**run, "heuristic": each.names.get(run["heuristic"], run["heuristic"])} for run in each.record.runs]
-
-
-def _frames(each: Contribution) -> dict[Who, pd.DataFrame]:
-    """The measured rows of each contestant, in their order."""
-    whose = ["engine", "heuristic", "keep"]
-    groups = _named_rows(each).groupby(whose, sort=False, dropna=False)
-    return {_who(dict(zip(whose, names, strict=True))): frame for names, frame in groups}
+def _groups(measured: pa.Table) -> dict[Who, pa.Table]:
+    """The values of each contestant, in their order."""
+    named = measured.select(WHOSE).to_pandas().astype({"engine": "object", "heuristic": "object", "keep": "float64"})
+    numbers = named.groupby(WHOSE, sort=False, dropna=False).ngroup().to_numpy()
+    found = {}
+    for number in dict.fromkeys(numbers.tolist()):
+        places = np.flatnonzero(numbers == number)
+        found[_who(named.iloc[places[0]])] = measured.take(places)
+    return found
 
 
 def _runs(each: Contribution) -> dict[Who, list[dict[str, Any]]]:
     """The runs of each contestant, in their order."""
     found: dict[Who, list[dict[str, Any]]] = {}
-    for run in _named_runs(each):
+    for run in each.runs():
         found.setdefault(_who(run), []).append(run)
     return found
 
@@ -184,15 +187,31 @@ def _place(who: Who, places: Mapping[str, int]) -> tuple[float, int]:
     return (keep, places[name]) if name in places else (-1.0, 0)
 
 
-def _note_difference(who: Who, kept: pd.DataFrame, origin: int, other: pd.DataFrame, part: int, found: Merged) -> None:
+def _note_difference(who: Who, kept: pa.Table, origin: int, other: pa.Table, part: int, found: Merged) -> None:
     """Notes a contestant that has other values in another record than in the one that is kept."""
     if not _values(kept).equals(_values(other)):
         found.other_values[who[0], part] = origin
 
 
-def _values(frame: pd.DataFrame) -> pd.DataFrame:
-    compared = frame[~frame["metric"].isin(TIMES)]
-    return compared[[*ROWS, "value"]].reset_index(drop=True)
+def _values(measured: pa.Table) -> pd.DataFrame:
+    rows = frame(measured, MEASURED)
+    compared = rows[~rows["metric"].isin(TIMES)]
+    return compared[["layer", "other_layer", "metric", "k", "value"]].reset_index(drop=True)
+
+
+def _mapped(measured: pa.Table, column: str, name: Callable[[str], str]) -> pa.Table:
+    """The table with other names in a column of texts."""
+    place, kind = measured.schema.get_field_index(column), measured.schema.field(column)
+    chunks = [
+        pa.DictionaryArray.from_arrays(chunk.indices, pa.array(map(name, chunk.dictionary.to_pylist()), pa.string()))
+        for chunk in measured.column(place).chunks
+    ]
+    return _plain(measured.set_column(place, kind, pa.chunked_array(chunks, kind.type)))
+
+
+def _plain(measured: pa.Table) -> pa.Table:
+    """The table with its texts coded in the order in which they first appear."""
+    return measured.cast(arrow_schema(MEASURED)).cast(arrow_schema(MEASURED, coded=True))
 
 
 def _sample(first: Contribution, chosen: Sequence[Contribution]) -> dict[str, Any]:

@@ -1,21 +1,25 @@
 """Which records the runs that are joined have, of which prompts, and what is missing; reads only the headers of the records."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pyarrow.parquet
 
 from tokenrank.records.digests import digest
-from tokenrank.records.record import HEADER
+from tokenrank.records.record import Record, read_header
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.tasks.task import refuse_twins
+from tokenrank.work.agreement import Agreement
 
-OF_PROMPT = ("input_ids", "max_new_tokens", "stop_ids", "not_first_ids", "task", "references", "needle")  # key fields
-OF_CONTESTANTS = ("heuristic", "of_heuristics", "prefill", "points", "control_seed")  # the same
-NOT_COMPARED = ("keep", "save_rankings")  # settings of the evaluation that need not agree
+OF_PROMPT = (
+    "input_ids",
+    "max_new_tokens",
+    "stop_ids",
+    "not_first_ids",
+    "task",
+    "references",
+    "needle",
+    "answer_ids",
+)  # key fields that make a prompt; fmt: skip
 SHOWN = 5  # names in a message
 
 
@@ -24,8 +28,13 @@ class Part:
     """One of the runs that are joined."""
 
     folder: RunFolder
-    run: str  # equal for the shards of one run
+    units: Mapping[str, str]  # all that it was to measure: name -> key
     names: Mapping[str, str]  # of contestants: own name -> joined name
+
+    @property
+    def label(self) -> str:
+        """Its folder, for messages."""
+        return str(self.folder.path)
 
 
 @dataclass(frozen=True)
@@ -35,11 +44,9 @@ class Head:
     part: int  # place of its run among the parts
     file: Path
     unit: str
-    number: int
     key: str
     prompt: str  # SHA-256 of the key fields that make the prompt
     failed: bool
-    host: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,8 @@ class JoinedUnit:
     """A prompt of the joined folder."""
 
     name: str
-    heads: tuple[Head, ...]  # its records; none where no run has one
+    key: str  # of the first run that was to measure it
+    heads: tuple[Head, ...]  # its records in the order of the parts; none where no run has one
 
 
 @dataclass(frozen=True)
@@ -59,165 +67,126 @@ class Survey:
     notes: Sequence[str]
 
 
-def survey(parts: Sequence[Part], one_host: bool) -> Survey:
+def survey(parts: Sequence[Part], timed: bool) -> Survey:
     """The prompts of all parts in the order of their plans.
 
     Args:
         parts: in order; where two disagree, the first is followed.
-        one_host: all records must be from one host.
+        timed: times were measured: all records must be from one host.
 
     Raises:
         ValueError: records differ in what their values depend on (the message names both folders and both values), or the ids of two
             prompts differ in case alone.
     """
-    heads, damaged = _heads(parts, one_host)
-    found: dict[tuple[str, str], list[Head]] = {}  # (unit, prompt) -> records
-    order: list[tuple[str, str]] = []
-    missing: list[str] = []
-    for run in dict.fromkeys(part.run for part in parts):
-        own = [number for number, part in enumerate(parts) if part.run == run]
-        planned = _planned(parts[number] for number in own)
-        there = [head for head in heads if head.part in own]
-        for head in there:
-            found.setdefault((head.unit, head.prompt), []).append(head)
-        lacking = {unit: place for unit, place in planned.items() if unit not in {head.unit for head in there}}
-        keys = [(head.number, head.unit, head.prompt) for head in there]
-        keys += [(place, unit, "") for unit, place in lacking.items()]
-        order += [(unit, prompt) for _, unit, prompt in sorted(keys)]
-        folders = " and ".join(str(parts[number].folder.path) for number in own)
-        missing += _said(lacking, len(planned), f"of {folders} have no record")
-        missing += _failed(there, parts)
-    units = _named(order, found)
-    renamed = [unit for unit in units if unit.heads and unit.name != unit.heads[0].unit]
-    notes: list[str] = []
+    heads, damaged = _heads(parts, timed)
+    units = _units(parts, heads)
+    refuse_twins(("joined runs", unit.name) for unit in units)
+    renamed = [unit.name for unit in units if unit.heads and unit.name != unit.heads[0].unit]
+    notes = []
     if renamed:
-        names = listed(unit.name for unit in renamed)
         notes.append(
-            f"note: {len(renamed)} of {len(units)} prompts have the id of another one, and a number behind it: {names}"
+            f"note: {len(renamed)} of {len(units)} prompts have the id of another one, and a number behind it: {listed(renamed)}"
         )
     shared = [unit.name for unit in units if len({head.key for head in unit.heads}) > 1]
-    if one_host and shared:
+    if timed and shared:
         notes.append(
             "note: contestants were timed in several runs, and ratios are over the full prefill of the first of these: "
             f"{listed(shared)}"
         )
-    refuse_twins(("joined runs", unit.name) for unit in units)
-    return Survey(units, [*damaged, *missing], notes)
+    return Survey(units, [*damaged, *_missing(parts, heads), *_failed(parts, heads)], notes)
 
 
 def listed(names: Iterable[str]) -> str:
     """The first names, and how many others there are."""
     every = list(names)
-    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
-    return ", ".join(every[:SHOWN]) + more
+    return ", ".join(every[:SHOWN]) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")
 
 
-def _heads(parts: Sequence[Part], one_host: bool) -> tuple[list[Head], list[str]]:
-    """The headers of all records, and one line for each file that is none of its run's."""
-    heads, damaged, agreement = [], [], _Agreement(parts, one_host)
+def _heads(parts: Sequence[Part], timed: bool) -> tuple[list[Head], list[str]]:
+    """What all records say of themselves, and one line for each file that is none of its run's."""
+    heads, damaged, agreement = [], [], Agreement()
     for number, part in enumerate(parts):
-        units = set(part.folder.environment().get("units", []))
-        for file in sorted(part.folder.record_files()):
+        files = {file.stem: file for file in part.folder.record_files()}
+        damaged += [
+            f"left out: {files[name]} is the record of no unit of this run"
+            for name in sorted(files.keys() - set(part.units))
+        ]
+        for unit, key in part.units.items():
+            if unit not in files:
+                continue
             try:
-                fields, head = _head(number, file)
-                if head.unit != file.stem or head.unit not in units:
-                    raise ValueError(
-                        f"{file} is the record of {head.unit!r}, which is no unit of this run or another file's"
-                    )
+                record = _checked(read_header(files[unit]), files[unit], unit, key)
             except ValueError as error:
                 damaged.append(f"left out: {error}")
                 continue
-            agreement.check(head, fields)
-            heads.append(head)
+            agreement.check(part.label, part.names, record, timed)
+            heads.append(_head(number, files[unit], record))
     return heads, damaged
 
 
-def _head(number: int, file: Path) -> tuple[dict[str, Any], Head]:
-    """A record's key fields and what it says of itself."""
-    try:
-        content = json.loads(pyarrow.parquet.read_schema(file).metadata[HEADER].decode("utf-8", "surrogatepass"))
-        fields: dict[str, Any] = content["key_fields"]
-        return fields, Head(
-            part=number,
-            file=file,
-            unit=content["unit"],
-            number=content["number"],
-            key=content["key"],
-            prompt=digest({name: fields[name] for name in OF_PROMPT}),
-            failed=content["sample"]["status"] != "ok",
-            host=content["sample"]["host"],
-        )
-    except Exception as error:  # a damaged file can be wrong in as many ways as parquet has
-        raise ValueError(f"{file} is not a record that can be read ({type(error).__name__}: {error})") from error
+def _checked(record: Record, file: Path, unit: str, key: str) -> Record:
+    if record.unit != unit:
+        raise ValueError(f"{file} is the record of another unit, {record.unit!r}")
+    if record.key != key:
+        raise ValueError(f"{file} is of other settings, code or data than this run")
+    return record
 
 
-class _Agreement:
-    """Compares the key fields of every record with those of the first."""
-
-    def __init__(self, parts: Sequence[Part], one_host: bool) -> None:
-        self.parts, self.one_host = parts, one_host
-        self.first: tuple[Head, dict[str, Any]] | None = None
-        self.weights: dict[str, tuple[Head, Any]] = {}  # joined name of a heuristic -> identity of its own weights
-
-    def check(self, head: Head, fields: Mapping[str, Any]) -> None:
-        """Raises ValueError where the record differs from the first in what its values depend on."""
-        common = {name: value for name, value in fields.items() if name not in (*OF_PROMPT, *OF_CONTESTANTS)}
-        common |= {"host": head.host} if self.one_host else {}
-        common["evaluation"] = {name: each for name, each in common["evaluation"].items() if name not in NOT_COMPARED}
-        first, known = self.first or (head, common)
-        self.first = first, known
-        for name in [*known, *common]:
-            self._compare(first, head, name, known.get(name), common.get(name))
-        for name, own in fields["of_heuristics"].items():
-            joined = self.parts[head.part].names[name]
-            other, weights = self.weights.setdefault(joined, (head, own))
-            self._compare(other, head, f"the weights of {joined}", weights, own)
-
-    def _compare(self, first: Head, other: Head, name: str, one: Any, another: Any) -> None:
-        if one != another:
-            folders = " and ".join(str(self.parts[head.part].folder.path) for head in (first, other))
-            raise ValueError(f"{folders} cannot be joined: {name} is {one} in the first and {another} in the second")
+def _head(number: int, file: Path, record: Record) -> Head:
+    prompt = digest({name: record.key_fields.get(name) for name in OF_PROMPT})
+    return Head(number, file, record.unit, record.key, prompt, record.failed)
 
 
-def _planned(parts: Iterable[Part]) -> dict[str, int]:
-    """Unit -> place, of all units of one run."""
-    places: dict[str, int] = {}
+def _units(parts: Sequence[Part], heads: Sequence[Head]) -> list[JoinedUnit]:
+    """A unit for each prompt; the second prompt of an id is called ID~2.
+
+    A unit without a record is one of its own only if no run has a record of that id: nobody knows whether it is the same prompt.
+    """
+    prompts = {head.key: head.prompt for head in heads}
+    of_prompt: dict[tuple[str, str], list[Head]] = {}
+    for head in heads:
+        of_prompt.setdefault((head.unit, head.prompt), []).append(head)
+    with_record = {unit for unit, _ in of_prompt}
+    known = {unit for part in parts for unit in part.units}
+    counts: dict[str, int] = {}
+    found: dict[tuple[str, str], JoinedUnit] = {}
     for part in parts:
-        for place, unit in enumerate(part.folder.environment().get("units", [])):
-            places.setdefault(str(unit), place)
-    return places
+        for unit, key in part.units.items():
+            prompt = (unit, prompts.get(key, ""))
+            if prompt in found or (key not in prompts and unit in with_record):
+                continue
+            counts[unit] = counts.get(unit, 0) + 1
+            name = unit
+            while counts[unit] > 1 and (name := f"{unit}~{counts[unit]}") in known:
+                counts[unit] += 1
+            found[prompt] = JoinedUnit(name, key, tuple(of_prompt.get(prompt, ())))
+    return list(found.values())
 
 
-def _said(units: Iterable[str], total: int, what: str) -> list[str]:
-    every = list(units)
-    return [f"{len(every)} of {total} units {what}: {listed(every)}"] if every else []
+def _missing(parts: Sequence[Part], heads: Sequence[Head]) -> list[str]:
+    """Units without a record in any part; one line for parts that lack the same."""
+    there = {head.key for head in heads}
+    lacking: dict[tuple[str, ...], list[Part]] = {}
+    for part in parts:
+        without = tuple(key for key in part.units.values() if key not in there)
+        if without:
+            lacking.setdefault(without, []).append(part)
+    lines = []
+    for keys, whose in lacking.items():
+        names = [unit for unit, key in whose[0].units.items() if key in set(keys)]
+        folders = " and ".join(part.label for part in whose)
+        lines.append(f"{len(names)} of {len(whose[0].units)} units of {folders} have no record: {listed(names)}")
+    return lines
 
 
-def _failed(heads: Sequence[Head], parts: Sequence[Part]) -> list[str]:
+def _failed(parts: Sequence[Part], heads: Sequence[Head]) -> list[str]:
     """Failed units that no sound record of the same key replaces, a line a part."""
     sound = {head.key for head in heads if not head.failed}
     lines = []
     for number, part in enumerate(parts):
-        own = [head for head in heads if head.part == number]
-        failed = sorted((head.number, head.unit) for head in own if head.failed and head.key not in sound)
-        lines += _said((unit for _, unit in failed), len(own), f"of {part.folder.path} failed, wholly or in part")
+        failed = [head.unit for head in heads if head.part == number and head.failed and head.key not in sound]
+        if failed:
+            lines.append(
+                f"{len(failed)} of {len(part.units)} units of {part.label} failed, wholly or in part: {listed(failed)}"
+            )
     return lines
-
-
-def _named(order: Sequence[tuple[str, str]], found: Mapping[tuple[str, str], list[Head]]) -> list[JoinedUnit]:
-    """A unit for each prompt; the second prompt of an id is called ID~2. One without a record has no heads."""
-    known = {unit for unit, _ in order}
-    with_record = {unit for unit, _ in found}
-    counts: dict[str, int] = {}
-    units = []
-    for unit, prompt in dict.fromkeys(order):
-        if (
-            not prompt and unit in with_record
-        ):  # another run has a prompt of this id: nobody knows whether it is the same
-            continue
-        counts[unit] = counts.get(unit, 0) + 1
-        name = unit
-        while counts[unit] > 1 and (name := f"{unit}~{counts[unit]}") in known:
-            counts[unit] += 1
-        units.append(JoinedUnit(name, tuple(found.get((unit, prompt), ()))))
-    return units

@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef  # lives as long as nobody holds the numbers
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
+from tokenrank.capture.feeding import last_logits
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
-from tokenrank.models.architectures import tiny_of
+from tokenrank.models.architectures import ARCHITECTURES, tiny_of
 
 TOKENS, ANSWER = 30, 8
 
@@ -102,6 +103,40 @@ def test_a_reference_answer_gives_the_layers_of_the_same_answer_generated(model:
     assert difference(own.answer_layers, fed.answer_layers) < 1e-5
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_numbers_do_not_depend_on_where_the_answer_came_from(name: str) -> None:
+    model, ids = tiny_of(name), torch.randint(1, 60, (TOKENS,), generator=torch.Generator().manual_seed(1))
+    own = read(model, ids, ignore, max_new_tokens=5, needs=Needs(look_ahead=8))
+    given = read(model, ids, ignore, max_new_tokens=5, answer_ids=own.ahead_ids.tolist())
+    without_look_ahead = read(model, ids, ignore, max_new_tokens=5)
+    assert own.ahead_ids[:5].tolist() == own.answer_ids.tolist() == without_look_ahead.answer_ids.tolist()
+    assert len(own.ahead_ids) == 9
+    for other in (given.answer_layers, without_look_ahead.answer_layers):
+        for one, same in zip(own.answer_layers, other, strict=True):
+            assert torch.equal(one.queries, same.queries)
+    for one, same in zip(own.ahead_layers, given.ahead_layers, strict=True):
+        assert one.queries.shape[1] == 9
+        assert torch.equal(one.queries, same.queries)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_answers_queries_are_those_of_feeding_it_token_by_token(name: str) -> None:
+    model, ids = tiny_of(name), torch.randint(1, 60, (TOKENS,), generator=torch.Generator().manual_seed(1))
+    reading = read(model, ids, ignore, max_new_tokens=5)
+    queries: dict[int, list[Tensor]] = {layer.index: [] for layer in reading.answer_layers}
+
+    def note(module: Any, query: Tensor, *_: Any) -> None:
+        queries[module.layer_idx].append(query[0, :, -1:])
+
+    cache = DynamicCache(config=model.config)
+    fed = [ids, *reading.answer_ids[:-1, None]]
+    for part, start in zip(fed, [0, *range(TOKENS, TOKENS + 4)], strict=True):
+        last_logits(model, part, torch.arange(start, start + len(part)), cache, on_attention=note)
+    for layer in reading.answer_layers:
+        assert (torch.cat(queries[layer.index], dim=1) - layer.queries).abs().max() < 1e-5 * layer.queries.abs().max()
+
+
 def test_another_reference_answer_gives_other_layers(model: PreTrainedModel) -> None:
     own = read(model, prompt(), ignore, max_new_tokens=ANSWER)
     fed = read(model, prompt(), ignore, max_new_tokens=ANSWER, answer_ids=list(range(ANSWER)))
@@ -139,9 +174,13 @@ def test_the_answers_first_query_is_the_prompts_last(model: PreTrainedModel) -> 
     ("given", "lengths"),
     [
         ({"max_new_tokens": 1}, [TOKENS]),
-        ({"max_new_tokens": 4}, [TOKENS, 1, 1, 1]),  # the last answer token is never fed
+        (
+            {"max_new_tokens": 4},
+            [TOKENS, 1, 1, 1, 3],
+        ),  # decoded, then read in one pass; the last answer token is never fed
         ({"max_new_tokens": 4, "answer_ids": [7]}, [TOKENS]),
-        ({"max_new_tokens": 4, "answer_ids": [7, 8, 9, 10, 11]}, [TOKENS, 4]),
+        ({"max_new_tokens": 9, "answer_ids": [7, 8, 9, 10, 11]}, [TOKENS, 4]),
+        ({"max_new_tokens": 4, "answer_ids": [7, 8, 9, 10, 11]}, [TOKENS, 3, 1]),  # the answer, then what follows it
     ],
 )
 def test_the_prompt_is_read_once(model: PreTrainedModel, given: dict[str, Any], lengths: list[int]) -> None:
@@ -193,7 +232,13 @@ def test_a_prompt_of_one_token_is_read(model: PreTrainedModel) -> None:
 def test_prefill_and_decode_take_time(model: PreTrainedModel) -> None:
     reading = read(model, prompt(), ignore, max_new_tokens=3)
     assert reading.prefill_seconds > 0
+    assert reading.decode_seconds is not None
     assert reading.decode_seconds > 0
+    assert reading.answer_seconds > 0
+
+
+def test_a_given_answer_is_not_decoded(model: PreTrainedModel) -> None:
+    assert read(model, prompt(), ignore, max_new_tokens=3, answer_ids=[1, 2, 3]).decode_seconds is None
 
 
 def test_an_empty_prompt_is_an_error(model: PreTrainedModel) -> None:
@@ -237,7 +282,7 @@ def test_looking_ahead_feeds_more_and_changes_nothing_else(tiny_model: PreTraine
         plain.answer_layers, found.answer_layers, found.ahead_layers, longer.answer_layers, strict=True
     ):
         assert torch.equal(layer.queries, wanted.queries)
-        assert torch.equal(ahead.queries, far.queries)
+        assert (ahead.queries - far.queries).abs().max() < 1e-5  # of one pass, and of two
         assert ahead.queries.shape[1] == max(4, look_ahead + 1)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.plans import composed, plan, records, tables
 from tokenrank.planning.making import make_plan
 from tokenrank.records.tables import Tables
-from tokenrank.work.collecting import collect
+from tokenrank.work.collecting import collected
 
 GRID = ("task.lengths=[300,340]", "task.depths=[0,100]")
 ENGINES = {
@@ -152,7 +152,7 @@ def test_without_the_full_prefill_the_prompt_fails(monkeypatch: pytest.MonkeyPat
         raise RuntimeError("no prefill")
 
     monkeypatch.setattr("tokenrank.evaluation.accuracy.read", broken)
-    found = collect(made.evaluation, records(made))
+    found = collected(made.evaluation, records(made))
     assert set(found.samples["error"]) == {"RuntimeError: no prefill"}
     assert found.runs.empty
     assert found.summary.empty
@@ -173,7 +173,7 @@ def test_longbench_is_graded_by_its_own_metrics(tmp_path: Path) -> None:
         "prefill.keep=[20]", "heuristic=claa", "bootstrap.resamples=50",
     )  # fmt: skip
     made = make_plan(given)
-    found = collect(made.evaluation, records(made))
+    found = collected(made.evaluation, records(made))
     assert set(found.runs["task"]) == {"longbench/qasper"}
     assert found.runs["accuracy"].between(0, 1).all()
     assert len(found.runs) == 2 * 4

@@ -7,7 +7,7 @@ import torch
 
 from tests.plans import plan, records
 from tokenrank.oracle.oracle import Truth
-from tokenrank.work.collecting import collect
+from tokenrank.work.collecting import collected
 
 
 def test_every_contestants_answer_follows_the_rules_of_the_prompt() -> None:
@@ -26,6 +26,6 @@ def test_without_a_finite_truth_the_prompt_fails(monkeypatch: pytest.MonkeyPatch
     made = plan("task.depths=[0]", evaluation="accuracy")
     truth = Truth(torch.full((1, 300), float("inf")))
     monkeypatch.setattr(type(made.oracle), "truth", lambda *_: truth)
-    found = collect(made.evaluation, records(made))
+    found = collected(made.evaluation, records(made))
     (said,) = found.samples["error"]
     assert said == "ValueError: the oracle, sample niah_300_0_0: a score is NaN or infinite, must be finite"

@@ -16,7 +16,7 @@ from tokenrank.models.tiny import Tiny
 from tokenrank.records.schema import METRICS, RUNS, SUMMARY, table
 from tokenrank.records.tables import Tables
 from tokenrank.report.notes import notes
-from tokenrank.work.collecting import collect
+from tokenrank.work.collecting import collected
 
 MODEL = Tiny(name="tiny").model()
 
@@ -118,7 +118,7 @@ def test_a_metric_that_fails_does_not_take_the_prompt_with_it(monkeypatch: pytes
 
     made = plan(*chosen)
     broken = replace(made.metrics["kendall"], measure=fails)
-    found = collect(made.evaluation, records(replace(made, metrics={**made.metrics, "kendall": broken})))
+    found = collected(made.evaluation, records(replace(made, metrics={**made.metrics, "kendall": broken})))
     assert found.samples["status"].tolist() == ["ok", "failed"]
     sentence = "metric kendall of claa, recency: ZeroDivisionError: float division by zero"
     assert found.samples["error"][1] == sentence

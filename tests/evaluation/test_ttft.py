@@ -12,7 +12,7 @@ from tokenrank.evaluation.ttft import TimeToFirstToken, quartiles
 from tokenrank.planning.making import make_plan
 from tokenrank.records.schema import MEASURED, RUNS, SUMMARY, table
 from tokenrank.records.tables import Tables
-from tokenrank.work.collecting import collect
+from tokenrank.work.collecting import collected
 from tokenrank.work.loading import load_model
 from tokenrank.work.loop import run_unit
 
@@ -167,7 +167,7 @@ def test_a_true_shape_is_timed_without_its_weights() -> None:
     )  # fmt: skip
     made = make_plan(given)
     model = load_model(made)
-    found = collect(made.evaluation, [run_unit(made, model, unit, lambda _: None)[0] for unit in made.units])
+    found = collected(made.evaluation, [run_unit(made, model, unit, lambda _: None)[0] for unit in made.units])
     assert list(found.samples["status"]) == ["ok"]
     assert set(found.metrics["model"]) == {"Llama-3.1-8B-Instruct (random weights)"}
 

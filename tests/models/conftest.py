@@ -11,7 +11,8 @@ import pytest
 
 from tests.models.wheel import CONTENT
 from tokenrank.models import smollm2
-from tokenrank.models.smollm2 import CACHE_VARIABLE, GGUF, REQUIREMENT, smollm2_folder
+from tokenrank.models.smollm2 import GGUF, REQUIREMENT, smollm2_folder
+from tokenrank.records.cache_folder import CACHE_VARIABLE
 
 
 @pytest.fixture

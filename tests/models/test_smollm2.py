@@ -8,8 +8,9 @@ import pytest
 
 from tests.models.wheel import CONTENT, refusing
 from tokenrank.models import smollm2
-from tokenrank.models.smollm2 import CACHE_VARIABLE, GGUF, REQUIREMENT, SmolLM2, cache_folder, smollm2_folder
+from tokenrank.models.smollm2 import GGUF, REQUIREMENT, SmolLM2, smollm2_folder
 from tokenrank.models.tiny import Tiny
+from tokenrank.records.cache_folder import CACHE_VARIABLE
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -95,15 +96,6 @@ def test_a_given_path_skips_the_wheel(tmp_path: Path, commands: list[list[str]])
     assert source.tokenizer()("a")["input_ids"] == tiny.tokenizer()("a")["input_ids"]
     assert source.readable_tokens() == tiny.readable_tokens()
     assert commands == []
-
-
-def test_the_cache_is_where_the_variable_says_else_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "elsewhere"))
-    assert cache_folder() == tmp_path / "elsewhere"
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for unset in ("", None):
-        monkeypatch.delenv(CACHE_VARIABLE) if unset is None else monkeypatch.setenv(CACHE_VARIABLE, unset)
-        assert cache_folder() == tmp_path / "home" / ".cache" / "tokenrank"
 
 
 def test_a_cache_that_cannot_be_made_is_named(

@@ -12,7 +12,7 @@ from scripts.collect import joined
 from tests.joinable import NAMES, measured, ran, written
 from tokenrank.evaluation.plan import Plan
 from tokenrank.planning.comparable import evaluation_of
-from tokenrank.records.record import Record, read_record, write_record
+from tokenrank.records.record import Record, measured_table, read_record, write_record
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.work.collecting import collect
 
@@ -38,7 +38,7 @@ def run(evaluation: str) -> tuple[Plan, list[Record]]:
 def whole(path: Path, made: Plan, found: list[Record]) -> RunFolder:
     """The run that was never split, with its tables."""
     folder = RunFolder(written(path, made, found))
-    folder.write_tables(collect(made.evaluation, folder.records()[0]))
+    assert collect(folder, made.evaluation) == []
     return folder
 
 
@@ -60,23 +60,11 @@ def test_shards_give_the_bytes_of_the_whole_run(tmp_path: Path, evaluation: str)
         assert (folder.path / "records" / record.name).read_bytes() == record.read_bytes()
 
 
-def test_folders_that_name_their_own_units_only_are_put_in_the_order_of_the_plan(tmp_path: Path) -> None:
-    made, found = run("ranking")
-    own = whole(tmp_path / "whole", made, found)
-    shards = []
-    for number in (1, 0):
-        units = made.units[number::2]
-        shards.append(written(tmp_path / f"shard{number}", replace(made, units=units), found[number::2]))
-    folder, missing = joined(shards, tmp_path / "joined")
-    assert missing == []
-    assert bytes_of(folder.path) == bytes_of(own.path)
-
-
 def test_equal_keys_count_once_and_the_sound_record_wins(tmp_path: Path) -> None:
     made, found = run("accuracy")
     own = whole(tmp_path / "whole", made, found)
     broken = replace(
-        found[1], sample={**found[1].sample, "status": "failed", "error": "broken"}, rows=found[1].rows[:0]
+        found[1], sample={**found[1].sample, "status": "failed", "error": "broken"}, measured=found[1].measured[:0]
     )
     first = written(tmp_path / "first", made, [found[0], broken, found[2]])
     second = written(tmp_path / "second", made, found[1:])
@@ -84,7 +72,7 @@ def test_equal_keys_count_once_and_the_sound_record_wins(tmp_path: Path) -> None
     assert missing == []
     assert bytes_of(folder.path) == bytes_of(own.path)
     folder, missing = joined([first], tmp_path / "alone")  # nothing replaces the broken one here
-    assert f"1 of 3 units of {first} failed, wholly or in part: {found[1].unit}" in missing
+    assert f"1 of 4 units of {first} failed, wholly or in part: {found[1].unit}" in missing
     assert f"1 of 4 units of {first} have no record: {found[3].unit}" in missing
 
 
@@ -95,10 +83,9 @@ def test_another_value_under_the_same_key_is_said_and_the_first_stays(
     monkeypatch.setattr("scripts.collect.log.info", said.append)
     made, found = run("ranking")
     own = whole(tmp_path / "whole", made, found)
-    rows = found[2].rows.copy()
-    of_claa = rows.index[rows["heuristic"] == "claa"]
-    rows.loc[of_claa[0], "value"] += 0.5
-    other = replace(found[2], rows=rows)
+    rows = found[2].measured.to_pylist()
+    next(row for row in rows if row["heuristic"] == "claa")["value"] += 0.5
+    other = replace(found[2], measured=measured_table(rows))
     folders = [written(tmp_path / "a", made, found), written(tmp_path / "b", made, [other]), tmp_path / "joined"]
     joined(folders[:2], folders[2])
     assert bytes_of(folders[2]) == bytes_of(own.path)
@@ -195,8 +182,9 @@ def test_other_prompts_of_the_same_id_get_a_number(tmp_path: Path) -> None:
     assert set(tables.metrics["heuristic"].dropna()) == {"claa", "random"}
     values = tables.metrics.query("heuristic == 'claa'").groupby("sample")["value"].apply(list)
     for place, folder_of in enumerate(own):
-        found = collect(evaluation_of(RunFolder(folder_of)), RunFolder(folder_of).records()[0])
-        single = found.metrics.query("heuristic == 'claa'").groupby("sample")["value"].apply(list)
+        assert collect(RunFolder(folder_of), evaluation_of(RunFolder(folder_of))) == []
+        metrics = RunFolder(folder_of).tables().metrics
+        single = metrics.query("heuristic == 'claa'").groupby("sample")["value"].apply(list)
         for each in ids:
             assert values[each + "~2" * place] == single[each]
 

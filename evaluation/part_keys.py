@@ -1,0 +1,56 @@
+"""Fields that decide the stored parts of a prompt: its answer, truth, rankings and measured values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tokenrank.oracle.oracle import Answer
+from tokenrank.records.digests import digest, ids_digest
+from tokenrank.tasks.task import Prompt
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PartKeys:
+    """What decides each part beside the prompt; ready for JSON. A part's key is the digest of its fields."""
+
+    model: Mapping[str, Any]  # identity of the weights and dtype, kind of device, versions of the packages that compute
+    answer_source: str  # digest of the source files that decode an answer
+    oracle: Mapping[str, Any]  # settings, and the digest of its source files
+    heuristics: Mapping[str, Mapping[str, Any]]  # by name: settings, identity of other models, digest of source files
+    metrics: Mapping[str, Any]  # settings of all metrics, and the digest of their source files
+
+    def answer(self, prompt: Prompt, limit: int) -> Fields:
+        """Of a generated answer that was decoded up to ``limit`` tokens."""
+        own = {
+            "max_new_tokens": prompt.max_new_tokens,
+            "limit": limit,
+            "stop_ids": list(prompt.stop_ids),
+            "not_first_ids": list(prompt.not_first_ids),
+        }
+        return self._of(prompt) | own | {"source": self.answer_source}
+
+    def truth(self, prompt: Prompt, answer: Answer) -> Fields:
+        """Of the importance of the prompt's tokens to an answer, wherever it came from."""
+        return self._of(prompt) | {"answer_ids": ids_digest(answer.token_ids), "oracle": dict(self.oracle)}
+
+    def ranking(self, name: str, prompt: Prompt, ahead_ids: Sequence[int] | None) -> Fields:
+        """Of a heuristic's scores.
+
+        Args:
+            name: of the heuristic.
+            prompt: that it ranks.
+            ahead_ids: the answer and what follows it, for a heuristic that reads these; else None.
+        """
+        ahead = None if ahead_ids is None else ids_digest(ahead_ids)
+        return self._of(prompt) | {"ahead_ids": ahead, "heuristic": dict(self.heuristics[name])}
+
+    def values(self, ranking: Fields, truth: Fields, prompt: Prompt, percents: Sequence[float], window: int) -> Fields:
+        """Of the values of all metrics for one ranking, which may be the truth itself."""
+        needle = None if prompt.needle is None else [prompt.needle.start, prompt.needle.stop]
+        own = {"ranking": digest(ranking), "truth": digest(truth), "needle": needle}
+        return self._of(prompt) | own | {"k": list(percents), "window": window, "metrics": dict(self.metrics)}
+
+    def _of(self, prompt: Prompt) -> Fields:
+        return dict(self.model) | {"input_ids": ids_digest(prompt.input_ids)}

@@ -1,0 +1,136 @@
+"""Ranks a prompt and measures its rankings with what the store has; what is computed is put there."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tokenrank.capture.needs import Needs
+from tokenrank.capture.reading import ahead_limit
+from tokenrank.evaluation.evaluation import Row
+from tokenrank.evaluation.measuring import Asked, MetricFailures, named_rows
+from tokenrank.evaluation.part_keys import Fields
+from tokenrank.evaluation.scoring import Known, Ranked, rank
+from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.oracle.oracle import Answer, Truth
+from tokenrank.tasks.task import Prompt
+
+if TYPE_CHECKING:
+    from tokenrank.evaluation.plan import Plan
+
+ANSWERS, TRUTHS, RANKINGS, VALUES = "answers", "truths", "rankings", "values"  # kinds of entries
+NO_K, NO_LAYER = float("nan"), -1  # in the entries of values
+
+
+def stored_rank(plan: "Plan", model: PreTrainedModel, prompt: Prompt, heuristics: Mapping[str, Heuristic]) -> Ranked:
+    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something.
+
+    Args:
+        plan: says which store.
+        model: loaded.
+        prompt: of the plan.
+        heuristics: some of the plan's, by name; there may be none.
+
+    Raises:
+        ValueError: as ``rank``.
+        StoreUnwritable: the store cannot be written.
+    """
+    needs = Needs.together(each.needs for each in heuristics.values())
+    given = plan.given_answer(prompt)
+    limit = ahead_limit(prompt.max_new_tokens, needs)
+    found = None if given else plan.store.get(ANSWERS, plan.parts.answer(prompt, limit))
+    ahead_ids = None if found is None else tuple(found["token_ids"].tolist())
+    known = _known(plan, prompt, heuristics, given, ahead_ids) if given or ahead_ids else Known()
+    ranked = rank(model, prompt, heuristics, plan.oracle, given, known)
+    if given is None and ahead_ids is None:
+        plan.store.put(ANSWERS, plan.parts.answer(prompt, limit), {"token_ids": torch.tensor(ranked.ahead_ids)})
+    if known.truth is None:
+        plan.store.put(TRUTHS, plan.parts.truth(prompt, ranked.answer), {"importance": ranked.truth.importance})
+    if plan.store_rankings:
+        for name in heuristics.keys() - known.scores.keys():
+            plan.store.put(
+                RANKINGS, ranking_fields(plan, prompt, name, ranked.ahead_ids), {"scores": ranked.scores[name]}
+            )
+    return ranked
+
+
+def _known(
+    plan: "Plan",
+    prompt: Prompt,
+    heuristics: Mapping[str, Heuristic],
+    given: Answer | None,
+    ahead_ids: tuple[int, ...] | None,
+) -> Known:
+    """What the store has of a prompt whose answer is known."""
+    followed = given.token_ids if given else ahead_ids or ()
+    answer = given or Answer(followed[: prompt.max_new_tokens], "generated")
+    truth = plan.store.get(TRUTHS, plan.parts.truth(prompt, answer))
+    scores = {name: plan.store.get(RANKINGS, ranking_fields(plan, prompt, name, followed)) for name in heuristics}
+    return Known(
+        ahead_ids,
+        None if truth is None else Truth(truth["importance"]),
+        {name: found["scores"] for name, found in scores.items() if found is not None},
+    )
+
+
+def ranking_fields(plan: "Plan", prompt: Prompt, name: str, ahead_ids: Sequence[int]) -> Fields:
+    """What decides a heuristic's scores; the answer only for one that ranks after an answer."""
+    reads_answer = plan.heuristics[name].needs.answer
+    return plan.parts.ranking(name, prompt, ahead_ids if reads_answer else None)
+
+
+def stored_rows(
+    plan: "Plan", prompt: Prompt, ranked: Ranked, percents: Sequence[float], window: int, failures: MetricFailures
+) -> list[Row]:
+    """``measured_rows`` of one of the plan's prompts; a ranking whose values are stored is not measured again.
+
+    Args:
+        plan: says which store and which metrics.
+        prompt: of the plan.
+        ranked: the prompt's scores, in the order of the rows.
+        percents: of the universe, for the metrics that take a k.
+        window: tokens at the prompt's end that do not count.
+        failures: takes what a metric raises; then nothing of that ranking is stored.
+    """
+    asked, windowed = Asked.of(ranked, prompt, plan.metrics, percents, window), plan.layers.windowed
+    rows = list(named_rows(None, asked.chance(failures), windowed))
+    truth = plan.parts.truth(prompt, ranked.answer)
+    names = list(plan.metrics)
+    for name, scores in ranked.scores.items():
+        bound = name not in plan.heuristics
+        of_ranking = truth if bound else ranking_fields(plan, prompt, name, ranked.ahead_ids)
+        fields = plan.parts.values(of_ranking, truth, prompt, percents, window)
+        found = plan.store.get(VALUES, fields)
+        if found is None:
+            before = len(failures.whose)
+            own = asked.of_ranking(name, scores, failures)
+            if len(failures.whose) == before:
+                plan.store.put(VALUES, fields, as_columns(own, names))
+        else:
+            own = as_rows(found, names)
+        rows += named_rows(name, own, windowed)
+    return rows
+
+
+def as_columns(rows: Iterable[Row], metrics: Sequence[str]) -> dict[str, Tensor]:
+    """Rows of one ranking as tensors, each (rows,); a metric is its number among ``metrics``."""
+    found = list(rows)
+    return {
+        "metric": torch.tensor([metrics.index(row["metric"]) for row in found], dtype=torch.int64),
+        "k": torch.tensor([NO_K if row["k"] is None else row["k"] for row in found], dtype=torch.float64),
+        "layer": torch.tensor([row["layer"] for row in found], dtype=torch.int64),
+        "other_layer": torch.tensor([row.get("other_layer", NO_LAYER) for row in found], dtype=torch.int64),
+        "value": torch.tensor([row["value"] for row in found], dtype=torch.float64),
+    }
+
+
+def as_rows(columns: Mapping[str, Tensor], metrics: Sequence[str]) -> list[Row]:
+    """The rows again."""
+    numbers = zip(*(columns[name].tolist() for name in ("metric", "k", "layer", "other_layer", "value")), strict=True)
+    rows = []
+    for metric, k, layer, other, value in numbers:
+        row: Row = {"metric": metrics[metric], "k": None if k != k else k, "layer": layer, "value": value}
+        rows.append(row if other == NO_LAYER else row | {"other_layer": other})
+    return rows

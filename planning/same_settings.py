@@ -1,0 +1,60 @@
+"""Compares a run's settings with those of the run that is in its folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from tokenrank.planning.folder_names import settings_of
+
+SHOWN = 5  # settings that a message names
+
+
+def check_same_settings(there: Path, config: DictConfig) -> None:
+    """Raises ValueError if a config.yaml has other settings than a run, and names them.
+
+    Settings that change no table (``folder_names.OPERATIONAL``) may differ.
+
+    Args:
+        there: the config.yaml of the run in the folder.
+        config: of this run, resolved.
+    """
+    try:
+        other: Any = OmegaConf.load(there)
+        before = settings_of(other)
+    except (OSError, yaml.YAMLError, OmegaConfBaseException, AttributeError) as error:
+        raise ValueError(f"{there} cannot be read: {' '.join(str(error).split())}") from error
+    found = differences(before, settings_of(config))
+    if not found:
+        return
+    shown = "; ".join(found[:SHOWN]) + (f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+    raise ValueError(
+        f"{there.parent} holds a run with other settings: {shown}. Choose another hydra.run.dir, or overwrite=true removes that run"
+    )
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """One phrase for each setting that differs, in the order of the names.
+
+    >>> differences({"seed": 0, "k": [5]}, {"seed": 1, "k": [5]})
+    ['seed is 0 there and 1 here']
+    """
+    old, new = (dict(_flat(each, "")) for each in (before, now))
+    return [
+        f"{name} is {old.get(name, 'missing')} there and {new.get(name, 'missing')} here"
+        for name in dict.fromkeys([*old, *new])
+        if (name in old, old.get(name)) != (name in new, new.get(name))
+    ]
+
+
+def _flat(settings: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    found = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            found += _flat(value, f"{prefix}{name}.")
+        else:
+            found.append((f"{prefix}{name}", value))
+    return found
