@@ -162,7 +162,7 @@ def test_the_sources_that_compute_change_the_key(monkeypatch: pytest.MonkeyPatch
     }  # fmt: skip
     assert set().union(*seen[-len(one[1]["source"]) :]) == own
     groups = ("oracle", "metric", "evaluation", "model", "task")
-    assert one[1]["source"] == {group: "digest" for group in groups} | {"heuristic": {"claa": "digest"}}
+    assert one[1]["source"] == dict.fromkeys(groups, "digest") | {"heuristic": {"claa": "digest"}}
     monkeypatch.setattr("tokenrank.planning.keys.source_digest", lambda modules: "another")
     assert of(config())[0] != one[0]
 
