@@ -42,6 +42,13 @@ def over_prompts(summary: pd.DataFrame, metric: str, statistic: str, k: float) -
     return rows[own].set_index("heuristic")
 
 
+def shared(rows: pd.DataFrame) -> "pd.Series[str]":
+    """The prompts of which every heuristic in these rows has some."""
+    each = rows[["sample", "heuristic"]].drop_duplicates()
+    counts = each["sample"].value_counts(sort=False)
+    return counts.index[counts == each["heuristic"].nunique()].to_series()
+
+
 def label(metrics: pd.DataFrame, metric: str, k: float) -> str:
     """``recall@10`` or ``spearman``."""
     has_k = metrics.loc[metrics["metric"] == metric, "k"].notna().any()
@@ -49,9 +56,18 @@ def label(metrics: pd.DataFrame, metric: str, k: float) -> str:
 
 
 def by_layer(metrics: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:
-    """One value a prompt and layer: index (heuristic, sample), columns layers; heuristics in the order of the table."""
+    """One value a prompt and layer: index (heuristic, sample), columns layers; heuristics in the order of the table.
+
+    Only prompts that every heuristic ranked, so that all means are over the same prompts.
+
+    Raises:
+        ValueError: there is none.
+    """
     rows = at(metrics, metric, k).dropna(subset=["layer"])
     wide = rows.pivot(index=["heuristic", "sample"], columns="layer", values="value")
+    wide = wide[wide.index.get_level_values("sample").isin(shared(rows))]
+    if wide.empty:
+        raise ValueError("no prompt was ranked by every heuristic")
     return wide.reindex(rows["heuristic"].unique(), level="heuristic")
 
 
