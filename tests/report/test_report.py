@@ -99,7 +99,7 @@ def test_an_accuracy_run_has_its_pictures_and_of_longbench_the_published_table(t
     folder = run_folder(tmp_path, with_depths(accuracy_tables()))
     assert draw(folder) == []
     grids = {f"grid_accuracy_at_{keep}" for keep in (10, 20, 40)}
-    assert drawn(tmp_path) == {"accuracy_against_time", "accuracy_against_kv"} | grids
+    assert drawn(tmp_path) == {"accuracy_against_flops", "accuracy_against_kv"} | grids
     assert "| claa | 10 | 47.13 |" in folder.published.read_text()
 
 
