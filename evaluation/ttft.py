@@ -37,6 +37,7 @@ class TimeToFirstToken(Evaluation):
 
     kind: ClassVar[str] = "ttft"
     runs_engines: ClassVar[bool] = True
+    timed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_percentages("prefill.keep", self.keep)

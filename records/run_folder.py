@@ -18,7 +18,7 @@ from tokenrank.records.record import Record, read_record, write_record
 from tokenrank.records.tables import Tables, read_tables, write_tables
 from tokenrank.records.writing import write_json, write_tensors, write_text
 
-FORMAT = "tokenrank run folder 2"  # the entry ``format`` of environment.json; it marks a run folder
+FORMAT = "tokenrank run folder 3"  # the entry ``format`` of environment.json; it marks a run folder
 MARKER = "environment.json"
 FILES = (
     "config.yaml", "run.log", "metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet", "published.md", "ttft.md",
@@ -27,7 +27,7 @@ FOLDERS = {"records": ("*.parquet",), "rankings": ("*.safetensors",), "plots": (
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 WANDB = "wandb"
 LOCK, CLAIMS = ".tokenrank.lock", ".claims"
-PATIENCE = 600  # seconds that one process waits for another's tables
+PATIENCE: float = 600.0  # seconds that one process waits for another's tables
 ABANDONED = 3600  # seconds after which an unfinished file is of a process that was killed
 OF_COMMAND = ("started", "host", "command", "device_name", "threads", "git_commit")  # kept of every command of a run
 
@@ -119,8 +119,8 @@ class RunFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether a run has begun here."""
-        return (self.path / MARKER).is_file()
+        """Whether a run has begun here; without a config.yaml nothing was measured."""
+        return (self.path / MARKER).is_file() and self.config.is_file()
 
     def begin(self, environment: Mapping[str, Any], units: Mapping[str, str], config: str) -> None:
         """Begins a run, or goes on with the one that is here; the caller has the lock and has compared the settings.
@@ -133,9 +133,9 @@ class RunFolder:
         before = self.environment().get("commands", []) if self.begun else []
         this = {name: environment.get(name) for name in OF_COMMAND}
         facts = {"format": FORMAT} | dict(environment) | {"commands": [*before, this], "units": dict(units)}
+        write_json(self.path / MARKER, facts)  # first: without it the folder is not ours
         if not self.config.exists():
             write_text(self.config, config)
-        write_json(self.path / MARKER, facts)
         for name in ("", *FOLDERS):
             sweep_unfinished(self.path / name, older_than=ABANDONED)
 
@@ -176,7 +176,7 @@ class RunFolder:
         unit = is_claimed(self.path / CLAIMS)
         if unit is not None:
             raise FolderRefused(f"overwrite=true, but another process is measuring {unit} in {self.path}: end it first")
-        units = set(self.environment().get("units", {})) if self.begun else set()
+        units = set(self.environment().get("units", {})) if (self.path / MARKER).is_file() else set()
         for name, patterns in FOLDERS.items():
             sweep_unfinished(self.path / name)
             for pattern in patterns:
@@ -205,19 +205,34 @@ class RunFolder:
         return [file for file in (self.path / "records").glob("*.parquet") if not file.name.startswith(PREFIX)]
 
     def records(self) -> tuple[list[Record], list[str]]:
-        """The records of this run's units in the order of the plan, and one line for each file that is none of them."""
-        units, found, refused = set(self.environment().get("units", [])), [], []
-        for file in sorted(self.record_files()):
+        """All records of ``each_record`` at once, and one line for each file that is none of them."""
+        refused: list[str] = []
+        return list(self.each_record(refused)), refused
+
+    def each_record(self, refused: list[str]) -> Iterator[Record]:
+        """The records of this run's units in the order of the plan, one at a time.
+
+        Args:
+            refused: gets one line for each file that is none of them.
+        """
+        units: Mapping[str, str] = self.environment().get("units", {})
+        files = {file.stem: file for file in self.record_files()}
+        strange = sorted(files.keys() - set(units))
+        refused += [f"left out: {files[name]} is the record of no unit of this run" for name in strange]
+        for unit in units:
+            if unit not in files:
+                continue
             try:
-                record = read_record(file)
-                if record.unit != file.stem or record.unit not in units:
-                    raise ValueError(
-                        f"{file} is the record of {record.unit!r}, which is no unit of this run or another file's"
-                    )
-                found.append(record)
+                record = read_record(files[unit])
             except ValueError as error:
                 refused.append(f"left out: {error}")
-        return sorted(found, key=lambda record: record.number), refused
+                continue
+            if record.unit != unit:
+                refused.append(f"left out: {files[unit]} is the record of another unit, {record.unit!r}")
+            elif record.key != units[unit]:
+                refused.append(f"left out: {files[unit]} is of other settings, code or data than this run")
+            else:
+                yield record
 
     def write_rankings(self, sample: str, tensors: Mapping[str, Tensor]) -> None:
         """Writes the scores of one prompt."""
