@@ -69,11 +69,10 @@ class RankingAgreement(Evaluation):
         metrics_seconds = time.perf_counter() - started
         advance(len(prompt.input_ids))
         answer = str(plan.tokenizer.decode(list(ranked.answer.token_ids), skip_special_tokens=True))
-        generated = ranked.answer.origin == "generated"
         sample = {
             "answer_tokens": len(ranked.answer.token_ids),
             "answer": answer,
-            "accuracy": plan.task.grade(prompt, answer) if generated else None,
+            "accuracy": plan.task.grade(prompt, answer) if ranked.answer.origin != "reference" else None,
             **{f"{part}_seconds": ranked.seconds.get(part) for part in ("prefill", "decode", "oracle")},
             "metrics_seconds": metrics_seconds,
         } | ({"error": failures.text()} if failures.text() else {})

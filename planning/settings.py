@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tokenrank.evaluation.plan import GENERATED, REFERENCE
+from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE
 from tokenrank.evaluation.setting_checks import check_percentages
 from tokenrank.planning.building import check_settings
 
@@ -52,6 +52,7 @@ class RunSettings:
     seed: int
     k: list[float]
     answer: str
+    answers: str | None
     universe: dict[str, Any]
     bootstrap: dict[str, Any]
     plots: dict[str, Any]
@@ -65,6 +66,11 @@ class RunSettings:
     texts: bool
     report: dict[str, Any] | None
     study: dict[str, Any] | None
+
+    @property
+    def origin(self) -> str:
+        """Where answers come from: ``answer``, unless ``answers`` names a file of them."""
+        return self.answer if self.answers is None else BROUGHT
 
 
 def run_settings(config: DictConfig) -> RunSettings:
@@ -87,6 +93,8 @@ def run_settings(config: DictConfig) -> RunSettings:
     settings = RunSettings(**plain)
     if settings.answer not in (GENERATED, REFERENCE):
         raise ValueError(f"answer is {settings.answer!r}, must be {GENERATED} or {REFERENCE}")
+    if settings.answer == REFERENCE and settings.answers is not None:
+        raise ValueError(f"answers is {settings.answers}, must be null with answer={REFERENCE}: choose one of them")
     if settings.seed < 0:
         raise ValueError(f"seed is {settings.seed}, must be a whole number, at least 0")
     if settings.threads is not None and settings.threads < 1:

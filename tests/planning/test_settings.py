@@ -10,7 +10,7 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
 @pytest.mark.parametrize(
     ("setting", "value", "sentence"),
     [
-        ("nonsense", 1, r"nonsense is not a setting; there are answer, bootstrap, "),
+        ("nonsense", 1, r"nonsense is not a setting; there are answer, answers, bootstrap, "),
         ("save_rankings", "maybe", r"save_rankings is 'maybe', must be of type bool$"),
         ("texts", 1, r"texts is 1, must be of type bool$"),
         ("k", [], r"k is empty, must be a list of percentages"),
@@ -32,6 +32,7 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
         ),
         ("plots.metrics", 5, r"plots\.metrics is 5, must be of type str or a list of names, as in \[a,b\] or null$"),
         ("answer", "other", r"answer is 'other', must be generated or reference$"),
+        ("answers", 5, r"answers is 5, must be of type str or null$"),
         ("study", 5, r"study is 5, must be a mapping or null"),
         ("press", 5, r"press is 5, must be of type str or a list of names, as in \[a,b\] or null$"),
         ("universe", 8, r"universe is 8, must be a mapping"),
