@@ -33,6 +33,7 @@ class Evaluation(ABC):
     summary_settings: ClassVar[
         tuple[str, ...]
     ] = ()  # fields that only ``summarize`` reads: records do not depend on them
+    timed: ClassVar[bool] = False  # true: its results are times, which other processes on the machine would spoil
     runs_engines: ClassVar[bool] = False  # true: contestants are engines at several keep rates
     adds_controls: ClassVar[bool] = False  # true: the oracle and random are added to the chosen heuristics
 

@@ -36,6 +36,7 @@ class TimeToFirstToken(Evaluation):
     save_rankings: bool = False  # must be false
 
     kind: ClassVar[str] = "ttft"
+    timed: ClassVar[bool] = True
     runs_engines: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
