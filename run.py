@@ -173,7 +173,7 @@ def finished(plan: "Plan", logger: "Logger", folder: RunFolder, measured: bool) 
         print(f"the last shard makes the tables; python -m tokenrank.collect {folder.path} makes them of what there is")
         return now.failed
     with folder.locked():
-        if measured or not tables_are_current(folder):
+        if measured or not tables_are_current(plan, folder):
             for line in collect(folder, plan.evaluation):
                 log.warning(line)
             log.info("drawing the pictures")

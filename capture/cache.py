@@ -75,8 +75,9 @@ def back_to(cache: Cache, tokens: int) -> None:
     if not can_go_back(cache):
         raise ValueError("the cache has layers with a state of all tokens together, which cannot forget some of them")
     for layer in cache.layers:
-        if layer.is_initialized:
-            layer.back_to(tokens)  # type: ignore[attr-defined]
+        held: Any = layer
+        if held.is_initialized:
+            held.back_to(tokens)
 
 
 def cached_heads(cache: Cache, layer: int) -> int:

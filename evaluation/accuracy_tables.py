@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tokenrank.evaluation.evaluation import Row
-from tokenrank.evaluation.summary_rows import over_prompts
+from tokenrank.evaluation.summary_rows import Comparing, over_prompts
 from tokenrank.metrics.gap_closed import gap_closed
 from tokenrank.records.schema import FULL, ORACLE, RANDOM, SUMMARY, concatenated, contestant_names, table
 
@@ -35,9 +35,8 @@ def accuracy_summary(measured: pd.DataFrame, keep: list[float], seed: int, resam
     """
     shared = graded_by_all(answered_by_all(measured))
     at_each = at_each_rate(shared, keep).assign(statistic="mean")
-    means = over_prompts(
-        at_each, ["keep", "metric", "statistic"], seed, resamples, lambda group: group["metric"] == "accuracy"
-    )
+    comparing = Comparing(seed, resamples, lambda named: named["metric"] == "accuracy", lambda _: True)
+    means = over_prompts(at_each, ["keep", "metric", "statistic"], comparing)
     full = (means["engine"] == FULL) & means["against"].isna()
     means.loc[full, "keep"] = 100.0  # the same at every keep rate, so one row
     gaps = table(_gaps(at_each[at_each["metric"] == "accuracy"], seed, resamples), SUMMARY)

@@ -9,6 +9,9 @@ import pandas as pd
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from tokenrank.evaluation.summary import Summary, SummaryOfRows
+from tokenrank.records.schema import SUMMARY, table
+
 if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan, Unit
 
@@ -32,9 +35,9 @@ class Evaluation(ABC):
     kind: ClassVar[str]  # its name: ranking, accuracy, ttft
     summary_settings: ClassVar[
         tuple[str, ...]
-    ] = ()  # fields that only ``summarize`` reads: records do not depend on them
-    timed: ClassVar[bool] = False  # true: its results are times, which other processes on the machine would spoil
+    ] = ()  # fields that only ``summary`` reads: records do not depend on them
     runs_engines: ClassVar[bool] = False  # true: contestants are engines at several keep rates
+    timed: ClassVar[bool] = False  # true: it measures times, which other work on the same machine would spoil
     adds_controls: ClassVar[bool] = False  # true: the oracle and random are added to the chosen heuristics
 
     def check(self, plan: "Plan") -> None:  # noqa: B027 - planning has checked what most need
@@ -55,17 +58,22 @@ class Evaluation(ABC):
             advance: called with a number of tokens whenever that many were read, ``rounds`` times the prompt's in all.
         """
 
-    @abstractmethod
-    def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-        """The rows of summary.parquet, from all records.
+    def summary(self) -> Summary:
+        """Takes the records one by one and makes the rows of summary.parquet; by default from what ``summarize`` returns."""
+        return SummaryOfRows(self.summarize)
+
+    def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
+        """The rows of summary.parquet, from all records, by default none.
 
         Args:
-            measured: as records.schema.MEASURED, of all records in the order of the plan.
-            runs: as records.schema.RUNS.
+            measured: as records.schema.MEASURED, of all records in the order of the plan. Where they are too many for memory,
+                ``summary`` can be overridden instead.
+            runs: as records.schema.RUNS, without the kept tokens and the answers.
 
         Returns:
             As records.schema.SUMMARY. The same input gives the same table.
         """
+        return table([], SUMMARY)
 
 
 def reason(error: BaseException) -> str:

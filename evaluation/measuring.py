@@ -115,7 +115,8 @@ def named_rows(heuristic: str | None, rows: Iterable[Row], windowed: Collection[
     """The rows with the name of their heuristic, and whether their layer has a sliding window."""
     for row in rows:
         layer = row.get("layer")
-        yield row | {"heuristic": heuristic, "windowed": None if layer is None else layer in windowed}
+        named = {} if heuristic is None else {"heuristic": heuristic}
+        yield row | named | {"windowed": None if layer is None else layer in windowed}
 
 
 def _guarded(named: Row, whose: str, rows: Callable[[], list[Row]], failures: MetricFailures | None) -> list[Row]:

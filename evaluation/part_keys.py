@@ -53,4 +53,4 @@ class PartKeys:
         return self._of(prompt) | own | {"k": list(percents), "window": window, "metrics": dict(self.metrics)}
 
     def _of(self, prompt: Prompt) -> Fields:
-        return {"model": dict(self.model), "input_ids": ids_digest(prompt.input_ids)}
+        return dict(self.model) | {"input_ids": ids_digest(prompt.input_ids)}

@@ -5,23 +5,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import pandas as pd
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
 from tokenrank.evaluation.measuring import MetricFailures
+from tokenrank.evaluation.ranking_summary import RankingSummary
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.stored import stored_rank, stored_rows
-from tokenrank.evaluation.summary_rows import layer_pairs, over_layers_of_prompts, over_prompts
-from tokenrank.records.schema import METRICS, SUMMARY, concatenated
+from tokenrank.evaluation.summary_rows import Comparing
 
 if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan, Unit
 
-COMPARED = ("mean", "worst")  # statistics over layers in which heuristics are compared with each other
+COMPARED = ("mean", "worst", "std")  # statistics over layers in which heuristics are compared with each other
 
 
 @dataclass(frozen=True)
@@ -80,15 +79,10 @@ class RankingAgreement(Evaluation):
         } | ({"error": failures.text()} if failures.text() else {})
         return Measurement(sample, rows, rankings=as_tensors(unit, ranked, plan.texts) if self.save_rankings else None)
 
-    def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
+    def summary(self) -> RankingSummary:
         """Statistics over layers, their means over prompts with intervals, comparisons, and overlaps of layer pairs."""
-        single = measured[measured["other_layer"].isna()]
-        of_prompts = over_layers_of_prompts(single[list(METRICS)])
-        over_all = over_prompts(
-            of_prompts, ["metric", "k", "statistic", "windowed"], self.seed, self.resamples,
-            lambda group: group["statistic"] in COMPARED,
-        )  # fmt: skip
-        return concatenated([of_prompts, over_all, layer_pairs(measured)], SUMMARY)
+        comparing = Comparing(self.seed, self.resamples, lambda named: named["statistic"] in COMPARED, lambda _: False)
+        return RankingSummary(comparing)
 
 
 def as_tensors(unit: "Unit", ranked: Ranked, texts: bool) -> Mapping[str, Tensor]:

@@ -36,8 +36,8 @@ class TimeToFirstToken(Evaluation):
     save_rankings: bool = False  # must be false
 
     kind: ClassVar[str] = "ttft"
-    timed: ClassVar[bool] = True
     runs_engines: ClassVar[bool] = True
+    timed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_percentages("prefill.keep", self.keep)

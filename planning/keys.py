@@ -35,7 +35,7 @@ def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, H
 
     return PartKeys(
         model={
-            "weights": source.identity(),
+            "model": source.identity(),
             "device": "spread" if source.device_map else pick_device(source.device).partition(":")[0],  # its kind
             "versions": {name: version(name) for name in VERSIONS},
         },

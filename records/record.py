@@ -1,20 +1,21 @@
-"""The record of one unit of work: a parquet file of measured values, with everything else as JSON in its header."""
+"""The record of one unit of work: a parquet file of measured values, with everything else as JSON in its metadata."""
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow
-import pyarrow.parquet
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from tokenrank.records.files import whole_file
-from tokenrank.records.schema import MEASURED, concatenated
+from tokenrank.records.schema import MEASURED, REPEATED, arrow_schema, arrow_table, frame
+from tokenrank.records.sealed import check_seal, sealed_file
 
-HEADER, DIGEST = b"tokenrank", b"tokenrank.sha256"  # entries of the file's schema
+HEADER = b"tokenrank"  # entry of the file's metadata
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,12 @@ class Record:
     sample: Mapping[str, Any]  # row of samples.parquet
     layers: Mapping[str, Any]  # numbers of the model's layers: captured, windowed, of
     runs: Sequence[Mapping[str, Any]] = ()  # rows of runs.parquet, with the kept tokens of every contestant
-    rows: pd.DataFrame = field(default_factory=lambda: concatenated([], MEASURED))  # values, columns of MEASURED
+    measured: pa.Table = field(default_factory=lambda: measured_table([]))  # values, columns of MEASURED
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The measured values."""
+        return frame(self.measured, MEASURED)
 
     @property
     def failed(self) -> bool:
@@ -36,24 +42,27 @@ class Record:
         return bool(self.sample["status"] != "ok")
 
 
+def measured_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Measured values as a record holds them; texts are numbers of entries of a dictionary, as few of them differ."""
+    return arrow_table(rows, MEASURED, coded=True)
+
+
 def header(record: Record) -> bytes:
-    """All of a record but its rows, as JSON.
+    """All of a record but its measured values, as JSON.
 
     Raises:
         ValueError: a value is NaN or infinite.
         TypeError: a value is of a type that JSON does not know.
     """
-    content = {name: value for name, value in vars(record).items() if name != "rows"}
+    content = {name: value for name, value in vars(record).items() if name != "measured"}
     return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass")
 
 
 def write_record(path: Path, record: Record) -> None:
     """Writes the record whole, or not at all; the same record gives the same bytes."""
     written = header(record)
-    measured = pyarrow.Table.from_pandas(concatenated([record.rows], MEASURED), preserve_index=False)
-    own = {HEADER: written, DIGEST: _digest(written, measured)}
-    with whole_file(path) as temporary:
-        pyarrow.parquet.write_table(measured.replace_schema_metadata(measured.schema.metadata | own), temporary)
+    with sealed_file(path, arrow_schema(MEASURED, coded=True), {HEADER: written}) as file:
+        file.write_table(record.measured)
 
 
 def read_record(path: Path) -> Record:
@@ -62,21 +71,27 @@ def read_record(path: Path) -> Record:
     Raises:
         ValueError: the file is no record, or its content is not what was written.
     """
+    with _opened(path) as (file, content):
+        return Record(measured=file.read(use_threads=False).cast(arrow_schema(MEASURED, coded=True)), **content)
+
+
+def read_header(path: Path) -> Record:
+    """The record of a file without its measured values, which takes less time and memory.
+
+    Raises:
+        ValueError: as ``read_record``.
+    """
+    with _opened(path) as (_, content):
+        return Record(**content)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[pq.ParquetFile, dict[str, Any]]]:
+    """The checked file, and what stands in its header."""
     try:
-        found = pyarrow.parquet.read_table(path)
-        metadata = found.schema.metadata or {}
-        if _digest(metadata[HEADER], found) != metadata[DIGEST]:
-            raise ValueError("its SHA-256 is another one")
-        content = json.loads(metadata[HEADER].decode("utf-8", "surrogatepass"))
-        plain = found.replace_schema_metadata(None).to_pandas()  # pandas' own entry is not covered by the digest
-        return Record(rows=concatenated([plain], MEASURED), **content)
+        written = BytesIO(path.read_bytes())
+        check_seal(written)
+        with pq.ParquetFile(written, read_dictionary=[name for name in REPEATED if name in MEASURED]) as file:
+            yield file, json.loads(file.metadata.metadata[HEADER].decode("utf-8", "surrogatepass"))
     except Exception as error:  # a damaged file can be wrong in as many ways as parquet has
         raise ValueError(f"{path} is not a record that can be read ({type(error).__name__}: {error})") from error
-
-
-def _digest(written: bytes, rows: pyarrow.Table) -> bytes:
-    """SHA-256 of the header and of the rows' values, column by column, in hexadecimal digits."""
-    total = hashlib.sha256(written)
-    for name in rows.column_names:
-        total.update(json.dumps([name, rows[name].to_pylist()]).encode())
-    return total.hexdigest().encode()

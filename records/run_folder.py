@@ -18,7 +18,7 @@ from tokenrank.records.record import Record, read_record, write_record
 from tokenrank.records.tables import Tables, read_tables, write_tables
 from tokenrank.records.writing import write_json, write_tensors, write_text
 
-FORMAT = "tokenrank run folder 2"  # the entry ``format`` of environment.json; it marks a run folder
+FORMAT = "tokenrank run folder 3"  # the entry ``format`` of environment.json; it marks a run folder
 MARKER = "environment.json"
 FILES = (
     "config.yaml", "run.log", "metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet", "published.md", "ttft.md",
@@ -27,7 +27,7 @@ FOLDERS = {"records": ("*.parquet",), "rankings": ("*.safetensors",), "plots": (
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 WANDB = "wandb"
 LOCK, CLAIMS = ".tokenrank.lock", ".claims"
-PATIENCE = 600  # seconds that one process waits for another's tables
+PATIENCE: float = 600.0  # seconds that one process waits for another's tables
 ABANDONED = 3600  # seconds after which an unfinished file is of a process that was killed
 OF_COMMAND = ("started", "host", "command", "device_name", "threads", "git_commit")  # kept of every command of a run
 
@@ -205,19 +205,34 @@ class RunFolder:
         return [file for file in (self.path / "records").glob("*.parquet") if not file.name.startswith(PREFIX)]
 
     def records(self) -> tuple[list[Record], list[str]]:
-        """The records of this run's units in the order of the plan, and one line for each file that is none of them."""
-        units, found, refused = set(self.environment().get("units", [])), [], []
-        for file in sorted(self.record_files()):
+        """All records of ``each_record`` at once, and one line for each file that is none of them."""
+        refused: list[str] = []
+        return list(self.each_record(refused)), refused
+
+    def each_record(self, refused: list[str]) -> Iterator[Record]:
+        """The records of this run's units in the order of the plan, one at a time.
+
+        Args:
+            refused: gets one line for each file that is none of them.
+        """
+        units: Mapping[str, str] = self.environment().get("units", {})
+        files = {file.stem: file for file in self.record_files()}
+        strange = sorted(files.keys() - set(units))
+        refused += [f"left out: {files[name]} is the record of no unit of this run" for name in strange]
+        for unit in units:
+            if unit not in files:
+                continue
             try:
-                record = read_record(file)
-                if record.unit != file.stem or record.unit not in units:
-                    raise ValueError(
-                        f"{file} is the record of {record.unit!r}, which is no unit of this run or another file's"
-                    )
-                found.append(record)
+                record = read_record(files[unit])
             except ValueError as error:
                 refused.append(f"left out: {error}")
-        return sorted(found, key=lambda record: record.number), refused
+                continue
+            if record.unit != unit:
+                refused.append(f"left out: {files[unit]} is the record of another unit, {record.unit!r}")
+            elif record.key != units[unit]:
+                refused.append(f"left out: {files[unit]} is of other settings, code or data than this run")
+            else:
+                yield record
 
     def write_rankings(self, sample: str, tensors: Mapping[str, Tensor]) -> None:
         """Writes the scores of one prompt."""

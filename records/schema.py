@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 FULL, ORACLE, RANDOM = "full", "oracle", "random"  # the engine of full prefill; the bound; the control
 
@@ -30,7 +31,8 @@ MEASURED: Columns = METRICS | {"other_layer": "Int64"}
 # summary.parquet: statistics over the layers of a prompt, and over prompts
 SUMMARY: Columns = _WHOSE | {
     "layer": "Int64", "other_layer": "Int64", "windowed": "boolean", "metric": "str", "k": "Float64", "statistic": "str",
-    "against": "str", "value": "float64", "low": "Float64", "high": "Float64", "p": "Float64", "prompts": "Int64",
+    "against": "str", "exploratory": "boolean", "value": "float64", "low": "Float64", "high": "Float64", "p": "Float64",
+    "prompts": "Int64",
 }  # fmt: skip
 SAMPLES: Columns = {
     "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64", "needle_tokens": "Int64",
@@ -46,6 +48,16 @@ RUNS: Columns = {
     "kv_bytes": "Int64", "peak_bytes": "Int64", "status": "str", "error": "str",
 }  # fmt: skip
 TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a prompt; loggers leave them out
+
+_ARROW = {
+    "str": pa.string(),
+    "Int64": pa.int64(),
+    "Float64": pa.float64(),
+    "float64": pa.float64(),
+    "boolean": pa.bool_(),
+}
+_LISTS = {"references": pa.list_(pa.string()), "kept": pa.list_(pa.int64())}  # the columns of type object
+REPEATED = ("model", "task", "sample", "engine", "heuristic", "metric", "statistic", "against")  # few values, many rows
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Columns) -> pd.DataFrame:
@@ -63,6 +75,42 @@ def concatenated(tables: Iterable[pd.DataFrame], columns: Columns) -> pd.DataFra
     if not found:
         return table([], columns)
     return pd.concat(found, ignore_index=True).reindex(columns=list(columns)).astype(dict(columns))
+
+
+def arrow_schema(columns: Columns, *, coded: bool = False) -> pa.Schema:
+    """The columns as Arrow types.
+
+    Args:
+        columns: of a table.
+        coded: whether texts that repeat are numbers of entries of a dictionary.
+    """
+    fields = {name: _LISTS[name] if kind == "object" else _ARROW[kind] for name, kind in columns.items()}
+    codes = {name: pa.dictionary(pa.int32(), pa.string()) for name in fields if coded and name in REPEATED}
+    return pa.schema(list((fields | codes).items()))
+
+
+def arrow_table(rows: Iterable[Mapping[str, Any]], columns: Columns, *, coded: bool = False) -> pa.Table:
+    """Rows as an Arrow table of these columns; what a row lacks is null.
+
+    Raises:
+        ValueError: a value does not fit its column.
+    """
+    return pa.Table.from_pylist(list(rows), arrow_schema(columns)).cast(arrow_schema(columns, coded=coded))
+
+
+def frame(found: pa.Table, columns: Columns) -> pd.DataFrame:
+    """An Arrow table as a table of these columns and types.
+
+    >>> frame(arrow_table([{"id": "a"}], {"id": "str", "tokens": "Int64"}), {"id": "str", "tokens": "Int64"}).dtypes.to_list()
+    [<StringDtype(na_value=nan)>, Int64Dtype()]
+    """
+    plain = found.select(list(columns)).cast(arrow_schema(columns)).replace_schema_metadata(pandas_metadata(columns))
+    return plain.to_pandas().astype(dict(columns))
+
+
+def pandas_metadata(columns: Columns) -> dict[bytes, bytes]:
+    """What pandas needs to read a parquet file of these columns in these types."""
+    return dict(pa.Schema.from_pandas(table([], columns), preserve_index=False).metadata)
 
 
 def contestant_names(rows: pd.DataFrame) -> "pd.Series[str]":

@@ -1,14 +1,33 @@
-"""The four tables of a run folder: written together, read with their columns checked."""
+"""The four tables of a run folder: written row group by row group, read with their bytes and columns checked."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY, Columns, table
-from tokenrank.records.writing import write_table
+from tokenrank.records.schema import (
+    METRICS,
+    REPEATED,
+    RUNS,
+    SAMPLES,
+    SUMMARY,
+    Columns,
+    arrow_schema,
+    frame,
+    pandas_metadata,
+)
+from tokenrank.records.sealed import check_seal, groups, sealed_file
 
 SCHEMAS: dict[str, Columns] = {"metrics": METRICS, "summary": SUMMARY, "samples": SAMPLES, "runs": RUNS}
+CODED = ("metrics", "summary")  # tables of many rows, whose texts repeat
+AT_ONCE = 64 * 2**20  # bytes of rows that become a row group
+
+Filter = Callable[[pa.Table], pa.Table]  # some of the rows of a row group
 
 
 @dataclass(frozen=True)
@@ -21,29 +40,91 @@ class Tables:
     runs: pd.DataFrame
 
 
+def table_schema(name: str) -> pa.Schema:
+    """The Arrow types of a table."""
+    return arrow_schema(SCHEMAS[name], coded=name in CODED)
+
+
+@contextmanager
+def table_writer(folder: Path, name: str) -> Iterator[Callable[[pa.Table], None]]:
+    """A function that takes the next rows; the file appears whole when the block ends without error.
+
+    Args:
+        folder: of the file.
+        name: of the table; its rows are as ``table_schema``.
+    """
+    waiting: list[pa.Table] = []
+    with sealed_file(folder / f"{name}.parquet", table_schema(name), pandas_metadata(SCHEMAS[name])) as file:
+
+        def write() -> None:
+            if waiting:
+                rows = pa.concat_tables(waiting).unify_dictionaries()
+                file.write_table(rows, row_group_size=max(1, rows.num_rows))
+                waiting.clear()
+
+        def add(rows: pa.Table) -> None:
+            waiting.append(rows.cast(table_schema(name)))
+            if sum(each.nbytes for each in waiting) >= AT_ONCE:
+                write()
+
+        yield add
+        write()
+
+
 def write_tables(folder: Path, tables: Tables) -> None:
     """Writes the four tables, each whole."""
     for name, content in vars(tables).items():
-        write_table(folder / f"{name}.parquet", content)
+        columns = SCHEMAS[name]
+        rows = pa.Table.from_pandas(content[list(columns)], arrow_schema(columns), preserve_index=False)
+        with table_writer(folder, name) as add:
+            add(rows.replace_schema_metadata(None))
 
 
-def read_tables(folder: Path) -> Tables:
-    """The four tables of a folder.
+def read_tables(folder: Path, chosen: Mapping[str, Filter] | None = None) -> Tables:
+    """The four tables of a folder, or some of their rows.
+
+    Args:
+        folder: a run folder.
+        chosen: by name of the table, which of its rows; None, or no entry: all.
 
     Raises:
-        ValueError: one is missing, cannot be read or lacks a column.
+        ValueError: one is missing, is not what was written, or lacks a column.
     """
-    return Tables(**{name: _table(folder / f"{name}.parquet", columns) for name, columns in SCHEMAS.items()})
+    for name in SCHEMAS:
+        check_table(folder, name)
+    return Tables(**{name: read_rows(folder, name, (chosen or {}).get(name)) for name in SCHEMAS})
 
 
-def _table(file: Path, columns: Columns) -> pd.DataFrame:
-    if not file.is_file():
-        raise ValueError(f"{file.parent} has no {file.name}: collect its records first (python -m tokenrank.collect)")
+def check_table(folder: Path, name: str) -> None:
+    """Reads all bytes of a table.
+
+    Raises:
+        ValueError: it is missing, is not what was written, or lacks a column.
+    """
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        raise ValueError(f"{folder} has no {path.name}: collect its records first (python -m tokenrank.collect)")
     try:
-        found = pd.read_parquet(file)
+        with path.open("rb") as file:
+            check_seal(file)
+        columns = pq.read_schema(path).names
     except (OSError, ValueError) as error:
-        raise ValueError(f"{file} cannot be read: {error}") from error
-    missing = [column for column in columns if column not in found]
+        raise ValueError(f"{path} cannot be read: {error}; collect its records again") from error
+    missing = [column for column in SCHEMAS[name] if column not in columns]
     if missing:
-        raise ValueError(f"{file} lacks the column {missing[0]!r}")
-    return found if len(found) else table([], columns)
+        raise ValueError(f"{path} lacks the column {missing[0]!r}")
+
+
+def read_rows(folder: Path, name: str, chosen: Filter | None = None) -> pd.DataFrame:
+    """Rows of a table whose file was checked; only one row group and the chosen rows are in memory."""
+    columns = SCHEMAS[name]
+    coded = [each for each in REPEATED if name in CODED and each in columns]
+    with pq.ParquetFile(folder / f"{name}.parquet", read_dictionary=coded) as file:
+        parts = [chosen(each) if chosen else each for each in groups(file, list(columns))]
+    return frame(pa.concat_tables(parts) if parts else table_schema(name).empty_table(), columns)
+
+
+def column(folder: Path, name: str, wanted: str) -> list[Any]:
+    """One column of a table whose file was checked."""
+    found: list[Any] = pq.read_table(folder / f"{name}.parquet", columns=[wanted])[wanted].to_pylist()
+    return found

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -22,12 +21,6 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """A JSON object, indented."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """A parquet file; the same table gives the same bytes."""
-    with whole_file(path) as temporary:
-        table.to_parquet(temporary, index=False, engine="pyarrow")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -40,6 +40,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
         GlobalHydra.instance().clear()
         monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
         folder = [] if any("dir=" in each for each in arguments) else [f"hydra.run.dir={tmp_path / 'run'}"]
+        if not any(each.startswith("store=") for each in arguments):
+            folder.append(f"store={tmp_path / 'store'}")
         monkeypatch.setattr("sys.argv", ["run.py", *arguments, *folder])
         code = 0
         try:

@@ -71,7 +71,7 @@ def tables(*overrides: str, evaluation: str = "ranking") -> Tables:
 def written(folder: Path, found: list[Record]) -> RunFolder:
     """A folder with these records."""
     run = RunFolder(folder)
-    run.begin({}, {each.unit: each.key for each in found}, "")
+    run.begin({}, {each.unit: each.key for each in sorted(found, key=lambda record: record.number)}, "")
     for each in found:
         run.write_record(each)
     return run

@@ -1,8 +1,5 @@
 """The command as a user types it: what it measures and repeats, and what it says meanwhile."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +9,6 @@ from transformers import PreTrainedModel
 
 from tests.command import ROOT, SMALL, Command
 from tokenrank.models.tiny import byte_tokenizer
-from tokenrank.planning.composing import run_id
 
 
 def test_it_says_what_it_does_what_came_of_it_and_where_that_is(tokenrank: Command, tmp_path: Path) -> None:
@@ -101,14 +97,3 @@ def test_the_paper_experiment_pins_the_authors_settings_for_whichever_are_chosen
     assert OmegaConf.to_container(config.heuristic) == {
         "claa": {"_target_": "tokenrank.heuristics.claa.CLAA", "n": 4, "window": 8, "kernel": 13, "heads": "sum"}
     }
-
-
-def test_runs_of_one_second_get_folders_of_their_own() -> None:
-    """Of processes that start together, as on a cluster, and of one process."""
-    code = "from tokenrank.planning.composing import run_id; print(run_id())"
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-c", code]
-    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    ids = [process.communicate()[0].strip() for process in both] + [run_id(), run_id()]
-    assert len({*ids, ""}) == 5
-    assert "${run_id:}" in OmegaConf.to_container(OmegaConf.load(ROOT / "configs" / "run.yaml"))["hydra"]["run"]["dir"]  # type: ignore[index,call-overload]

@@ -15,9 +15,8 @@ from transformers import PreTrainedModel
 from tokenrank.evaluation.evaluation import Advance, Measurement, reason
 from tokenrank.evaluation.plan import Plan, Unit
 from tokenrank.records.digests import ids_digest
-from tokenrank.records.record import Record, header
+from tokenrank.records.record import Record, header, measured_table
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.records.schema import MEASURED, table
 from tokenrank.records.store import StoreUnwritable
 from tokenrank.work.environment import device_name, layer_record
 
@@ -121,7 +120,7 @@ def record_of(
         sample=_without_texts(plan, prompt_row(plan, unit) | outcome),
         layers=layer_record(plan),
         runs=[_without_texts(plan, whose | run) for run in measurement.runs],
-        rows=table(({"model": plan.model_name} | whose | row for row in measurement.rows), MEASURED),
+        measured=measured_table([{"model": plan.model_name} | whose | row for row in measurement.rows]),
     )
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenrank.evaluation.plan import Plan, Unit
-from tokenrank.records.record import read_record
+from tokenrank.records.record import read_header
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.tables import SCHEMAS, check_table, column
 
 log = logging.getLogger("tokenrank")
 OK, FAILED = "ok", "failed"
@@ -38,7 +39,7 @@ def status(unit: Unit, folder: RunFolder) -> str | None:
     if not file.exists():
         return None
     try:
-        record = read_record(file)
+        record = read_header(file)
     except ValueError as error:
         log.warning("%s; the unit is measured again", error)
         return None
@@ -52,12 +53,15 @@ def _changed(before: Any, unit: Unit) -> list[str]:
     return [name for name in unit.key_fields if before.get(name) != unit.key_fields[name]] or ["content"]
 
 
-def tables_are_current(folder: RunFolder) -> bool:
-    """Whether the tables can be read, and are made of the records that are there."""
+def tables_are_current(plan: Plan, folder: RunFolder) -> bool:
+    """Whether all tables can be read, and are made of the records that are there; a damaged one is named."""
     try:
-        samples = folder.tables().samples
-    except ValueError:
+        for name in SCHEMAS:
+            check_table(folder.path, name)
+        headers = [read_header(folder.record_file(unit.name)) for unit in plan.units]
+    except ValueError as error:
+        log.warning("%s; the tables are made again", error)
         return False
-    records, refused = folder.records()
-    known = list(zip(samples["id"], samples["key"], samples["seconds"], strict=True))
-    return not refused and known == [(each.unit, each.key, each.sample["seconds"]) for each in records]
+    names = ("id", "key", "seconds")
+    known = list(zip(*(column(folder.path, "samples", name) for name in names), strict=True))
+    return known == [(each.unit, each.key, each.sample["seconds"]) for each in headers]

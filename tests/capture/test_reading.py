@@ -232,7 +232,13 @@ def test_a_prompt_of_one_token_is_read(model: PreTrainedModel) -> None:
 def test_prefill_and_decode_take_time(model: PreTrainedModel) -> None:
     reading = read(model, prompt(), ignore, max_new_tokens=3)
     assert reading.prefill_seconds > 0
+    assert reading.decode_seconds is not None
     assert reading.decode_seconds > 0
+    assert reading.answer_seconds > 0
+
+
+def test_a_given_answer_is_not_decoded(model: PreTrainedModel) -> None:
+    assert read(model, prompt(), ignore, max_new_tokens=3, answer_ids=[1, 2, 3]).decode_seconds is None
 
 
 def test_an_empty_prompt_is_an_error(model: PreTrainedModel) -> None:

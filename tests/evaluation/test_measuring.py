@@ -1,5 +1,6 @@
 """From scores to rows: every metric at every layer and k, between layers, its chance level, over the universe."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -11,7 +12,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from tokenrank.evaluation.measuring import MetricFailures, measure, measured_rows
+from tokenrank.evaluation.measuring import Asked, MetricFailures, measured_rows
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.metrics.metric import Metric, Target, no_association, share_kept
 from tokenrank.metrics.needle import needle_recall_at_k
@@ -37,6 +38,21 @@ METRICS = {
 def jaccard() -> Metric:
     built: Metric = build(OmegaConf.select(OmegaConf.load(CONFIG), "jaccard"), "metric.jaccard", Metric)
     return built
+
+
+def measure(
+    scores: Mapping[str, Tensor],
+    target: Target,
+    layers: Sequence[int],
+    metrics: Mapping[str, Metric],
+    percents: Sequence[float],
+    failures: MetricFailures | None = None,
+) -> Iterator[dict[str, Any]]:
+    """The chance levels, then the rows of each ranking; all tokens are the universe."""
+    asked = Asked(target, tuple(layers), metrics, percents, window=0)
+    yield from asked.chance(failures)
+    for name, each in scores.items():
+        yield from ({"heuristic": name} | row for row in asked.of_ranking(name, each, failures))
 
 
 def at(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -124,7 +140,7 @@ PROMPT = Prompt("p", "test", tuple(range(TOKENS)), 4, needle=range(4, 9))
 
 def ranked(scores: dict[str, Tensor]) -> Ranked:
     truth = torch.arange(TOKENS, dtype=torch.float32)[None]  # the last tokens matter most
-    return Ranked(Answer((1,), "generated"), Truth(truth), tuple(LAYERS), scores, {})
+    return Ranked(Answer((1,), "generated"), (1,), Truth(truth), tuple(LAYERS), scores, {})
 
 
 def test_the_last_tokens_do_not_count() -> None:

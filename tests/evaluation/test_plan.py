@@ -19,11 +19,11 @@ def test_names_are_those_of_the_tables() -> None:
 
 
 def test_a_generated_answer_is_known_only_later() -> None:
-    assert plan().reference_answer(PROMPT) is None
+    assert plan().given_answer(PROMPT) is None
 
 
 def test_the_reference_is_the_first_one_cut_at_the_prompts_limit() -> None:
     made = replace(plan(), answer=REFERENCE)
-    assert made.reference_answer(PROMPT) == Answer(
+    assert made.given_answer(PROMPT) == Answer(
         tuple(made.tokenizer("ab", add_special_tokens=False)["input_ids"]), REFERENCE
     )

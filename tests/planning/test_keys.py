@@ -1,6 +1,6 @@
 """Keys of units: all that decides a result is in them, and nothing else."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.speculative import Speculative
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.models.tiny import Tiny
-from tokenrank.planning import keys
 from tokenrank.planning.building import build
-from tokenrank.planning.keys import source_digest, unit_keys
+from tokenrank.planning.keys import part_keys, unit_keys
 from tokenrank.planning.making import resolved
 from tokenrank.records.digests import digest, ids_digest
 from tokenrank.tasks.task import Prompt
@@ -36,7 +35,14 @@ def of(
     given = resolved(given)
     evaluation: Evaluation = build(given.evaluation, "evaluation", Evaluation)
     source: Pretrained = build(given.model, "model", Pretrained)
-    return unit_keys(given, source, heuristics or {}, [prompt], answer, evaluation)[0]
+    ranking = heuristics or {}
+    OmegaConf.set_struct(given, False)
+    OmegaConf.update(
+        given,
+        "heuristic",
+        {name: {"_target_": f"{type(each).__module__}.X"} for name, each in ranking.items()} or given.heuristic,
+    )
+    return unit_keys(given, part_keys(given, source, ranking), [prompt], answer, [None], evaluation)[0]
 
 
 def changed(setting: str, value: object, evaluation: str = "ranking") -> DictConfig:
@@ -141,42 +147,23 @@ def test_the_engine_of_a_studys_point_changes_the_key() -> None:
     assert of(point("claa"))[0] != of(point("gemfilter"))[0]
 
 
-@pytest.fixture
-def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], str]]:
-    """Writes a file of a small copy of the sources; returns the digest."""
-    for folder in keys.COMPUTING:
-        (tmp_path / folder).mkdir()
-    monkeypatch.setattr(keys, "PACKAGE", tmp_path)
+def test_the_sources_that_compute_change_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[str]] = []
 
-    def write(name: str, content: str) -> str:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content)
-        source_digest.cache_clear()
-        return source_digest()
+    def noted(modules: set[str]) -> str:
+        seen.append(modules)
+        return "digest"
 
-    yield write
-    source_digest.cache_clear()
-
-
-def test_the_sources_that_compute_change_the_key(sources: Callable[[str, str], str]) -> None:
-    seen = [
-        sources("metrics/recall.py", "one"), sources("metrics/recall.py", "two"), sources("metrics/other.py", "two"),
-        sources("tasks/grading/f1.py", "one"), sources("tasks/grading/f1.py", "two"),
-    ]  # fmt: skip
-    assert len(set(seen)) == len(seen)
-    one = of(config())[0]
-    assert sources("metrics/recall.py", "three") != seen[-1]
-    assert of(config())[0] != one
-
-
-def test_other_files_leave_the_digest_of_the_sources(sources: Callable[[str, str], str]) -> None:
-    before = sources("metrics/recall.py", "one")
-    assert sources("metrics/notes.txt", "one") == sources("report/plots.py", "one") == before
-
-
-def test_every_folder_that_computes_is_there() -> None:
-    assert all(list((keys.PACKAGE / folder).rglob("*.py")) for folder in keys.COMPUTING)
-    assert len(source_digest()) == 64
+    monkeypatch.setattr("tokenrank.planning.keys.source_digest", noted)
+    one = of(config())
+    own = {
+        "tokenrank.evaluation.ranking", "tokenrank.heuristics.claa", "tokenrank.metrics.recall", "tokenrank.metrics.metric",
+        "tokenrank.models.tiny", "tokenrank.oracle.answer_attention", "tokenrank.tasks.niah",
+    }  # fmt: skip
+    assert seen[-1] == own
+    assert one[1]["source"] == "digest"
+    monkeypatch.setattr("tokenrank.planning.keys.source_digest", lambda modules: "another")
+    assert of(config())[0] != one[0]
 
 
 def test_the_fields_are_readable_and_hold_no_text_of_a_prompt() -> None:

@@ -121,11 +121,11 @@ def test_a_reference_answer_is_asked_for_before_the_run(answers: list[str] | Non
 
 def test_the_reference_answer_is_the_first_one_cut_at_its_limit() -> None:
     made = make_plan(changed(answer="reference", task=PROMPTS | {"ids": ["a"], "answers": ["hello", "other"]}))
-    found = made.reference_answer(made.prompts[0])
+    found = made.given_answer(made.prompts[0])
     assert found is not None
     assert made.tokenizer.decode(list(found.token_ids)) == "hel"
     assert found.origin == "reference"
-    assert plan().reference_answer(plan().prompts[0]) is None
+    assert plan().given_answer(plan().prompts[0]) is None
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tokenrank.records.record import Record, read_record, write_record
-from tokenrank.records.schema import MEASURED, table
+from tokenrank.records.record import Record, measured_table, read_record, write_record
+from tokenrank.records.schema import MEASURED
 
 
 def record(**changes: object) -> Record:
-    rows = table(
+    rows = measured_table(
         [
             {
                 "model": "m",
@@ -31,13 +31,12 @@ def record(**changes: object) -> Record:
                 "k": 10,
                 "value": 1 / 3,
             },
-        ],
-        MEASURED,
+        ]
     )
     content = {
         "unit": "a", "number": 2, "key": "k", "key_fields": {"dtype": "float32"}, "layers": {"of": 4},
         "sample": {"id": "a", "status": "ok", "prompt": 'line\nquote " ü \ud800', "references": ["x", "y"]},
-        "runs": [{"engine": "layerwise", "kept": [0, 5, 6]}], "rows": rows,
+        "runs": [{"engine": "layerwise", "kept": [0, 5, 6]}], "measured": rows,
     }  # fmt: skip
     return Record(**(content | changes))  # type: ignore[arg-type]
 
@@ -58,7 +57,7 @@ def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_failed_unit_has_no_rows_and_says_so(tmp_path: Path) -> None:
-    failed = record(rows=table([], MEASURED), sample={"id": "a", "status": "failed", "error": "ValueError: why"})
+    failed = record(measured=measured_table([]), sample={"id": "a", "status": "failed", "error": "ValueError: why"})
     write_record(tmp_path / "a.parquet", failed)
     found = read_record(tmp_path / "a.parquet")
     assert found.failed

@@ -4,10 +4,13 @@ import multiprocessing
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.records.test_record import record
+from tokenrank.records import run_folder
+from tokenrank.records.files import PREFIX
 from tokenrank.records.run_folder import FILES, FOLDERS, MARKER, RunFolder
 from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY, table
 from tokenrank.records.tables import Tables
@@ -17,7 +20,7 @@ def run(path: Path) -> RunFolder:
     """A finished run."""
     folder = RunFolder(path)
     with folder.locked():
-        folder.begin({"units": ["a"]}, "seed: 0\n")
+        folder.begin({"host": "here"}, {"a": "key"}, "seed: 0\n")
         folder.write_record(record())
         folder.write_tables(Tables(table([], METRICS), table([], SUMMARY), table([], SAMPLES), table([], RUNS)))
         folder.plots.mkdir(exist_ok=True)
@@ -25,12 +28,13 @@ def run(path: Path) -> RunFolder:
     return folder
 
 
-def test_a_second_run_replaces_the_first_and_leaves_other_files_alone(tmp_path: Path) -> None:
+def test_a_run_that_replaces_another_leaves_other_files_alone(tmp_path: Path) -> None:
     folder = run(tmp_path / "run")
     for mine in ("notes.txt", "plots/sketch.svg", "records/notes.md"):
         (tmp_path / "run" / mine).write_text("mine")
     with folder.locked():
-        folder.begin({"units": []}, "seed: 1\n")
+        folder.remove_run()
+        folder.begin({}, {}, "seed: 1\n")
     left = sorted(str(file.relative_to(tmp_path / "run")) for file in (tmp_path / "run").rglob("*") if file.is_file())
     assert left == ["config.yaml", MARKER, "notes.txt", "plots/sketch.svg", "records/notes.md"]
     assert folder.config.read_text() == "seed: 1\n"
@@ -80,12 +84,80 @@ def test_what_marks_a_run_is_removed_last(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "unlink", noted)
     with folder.locked():
-        folder.begin({"units": []}, "")
+        folder.remove_run()
     ours = removed[: removed.index(MARKER) + 1]
     assert {"config.yaml", "a.png", "a.parquet", "metrics.parquet"} <= set(ours)
 
 
+def test_a_run_that_goes_on_keeps_all_files_and_says_who_worked_on_it(tmp_path: Path) -> None:
+    folder = run(tmp_path / "run")
+    before = {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}
+    with folder.locked():
+        assert folder.begun
+        folder.begin({"host": "there"}, {"a": "key", "b": "other"}, "seed: 0\n")
+    for file, content in before.items():
+        assert file.name == MARKER or file.read_bytes() == content
+    assert [each["host"] for each in folder.environment()["commands"]] == ["here", "there"]
+    assert folder.environment()["units"] == {"a": "key", "b": "other"}
+
+
+def test_what_a_killed_process_left_is_removed_once_nobody_can_be_writing_it(tmp_path: Path) -> None:
+    folder = run(tmp_path / "run")
+    old, new = (tmp_path / "run" / "records" / f"{PREFIX}{name}.parquet" for name in ("old", "new"))
+    for file in (old, new):
+        file.write_text("half a rec")
+    os.utime(old, (0, 0))
+    with folder.locked():
+        folder.begin({}, {"a": "key"}, "")
+    assert new.exists()
+    assert not old.exists()
+
+
+def test_a_run_whose_unit_is_being_measured_is_not_removed(tmp_path: Path) -> None:
+    folder = run(tmp_path / "run")
+    context = multiprocessing.get_context("fork")
+    claimed, done = context.Event(), context.Event()
+    other = context.Process(target=_claim, args=(tmp_path / "run", claimed, done))
+    other.start()
+    assert claimed.wait(30)
+    with folder.claimed("a") as mine:
+        assert not mine
+    with folder.claimed("b") as mine:
+        assert mine
+    with folder.locked(), pytest.raises(ValueError, match=r"another process is measuring a in .*: end it first"):
+        folder.remove_run()
+    assert folder.record_file("a").exists()
+    done.set()
+    other.join()
+    with folder.claimed("a") as mine:
+        assert mine
+    with folder.locked():
+        folder.remove_run()
+    assert not folder.path.exists()
+
+
+def test_the_claim_of_a_killed_process_ends_with_it(tmp_path: Path) -> None:
+    folder = run(tmp_path / "run")
+    context = multiprocessing.get_context("fork")
+    claimed, done = context.Event(), context.Event()
+    other = context.Process(target=_claim, args=(tmp_path / "run", claimed, done))
+    other.start()
+    assert claimed.wait(30)
+    other.kill()
+    other.join()
+    with folder.claimed("a") as mine:
+        assert mine
+
+
+def _claim(path: Path, claimed: Any, done: Any) -> None:
+    with RunFolder(path).claimed("a") as mine:
+        assert mine
+        claimed.set()
+        done.wait(60)
+
+
 def _enter(path: Path, outcome: "multiprocessing.Queue[str]") -> None:
+    run_folder.PATIENCE = 0.1
     try:
         with RunFolder(path).locked():
             outcome.put("entered")
@@ -99,7 +171,7 @@ def test_a_second_process_is_refused_until_the_first_is_done(tmp_path: Path) -> 
     with RunFolder(tmp_path).locked():
         other = context.Process(target=_enter, args=(tmp_path, outcome))
         other.start()
-        assert "another run is writing" in outcome.get(timeout=30)
+        assert "another process has been writing tables into" in outcome.get(timeout=30)
         other.join()
         (tmp_path / "kept").write_text("")
     other = context.Process(target=_enter, args=(tmp_path, outcome))
@@ -137,7 +209,7 @@ def test_records_come_in_the_order_of_the_plan(tmp_path: Path) -> None:
 def with_records(path: Path) -> RunFolder:
     """A run of three units, all of them done."""
     folder = RunFolder(path)
-    folder.begin({"units": ["z", "a", "m"]}, "")
+    folder.begin({}, dict.fromkeys(("z", "a", "m"), "key"), "")
     for number, unit in enumerate(("z", "a", "m")):
         folder.write_record(record(unit=unit, number=number))
     return folder

@@ -15,6 +15,7 @@ def run_folder(
 ) -> RunFolder:
     """A folder with config.yaml, environment.json and the tables."""
     folder = RunFolder(path)
-    folder.begin(environment or {}, config)
+    known = environment or {}
+    folder.begin(known, dict.fromkeys(known.get("units", ()), "key"), config)
     folder.write_tables(tables)
     return folder

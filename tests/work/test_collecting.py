@@ -12,7 +12,7 @@ from tokenrank.evaluation.plan import Plan
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY
-from tokenrank.work.collecting import collected
+from tokenrank.work.collecting import collect, collected
 
 NAMES = ("metrics", "summary", "samples", "runs")
 
@@ -31,7 +31,7 @@ def measured(evaluation: str) -> tuple[Plan, list[Record]]:
 
 
 def bytes_of(folder: RunFolder, made: Plan) -> dict[str, bytes]:
-    folder.write_tables(collected(made.evaluation, folder.records()[0]))
+    assert collect(folder, made.evaluation) == []
     return {name: (folder.path / f"{name}.parquet").read_bytes() for name in NAMES}
 
 
@@ -55,7 +55,7 @@ def test_the_order_of_the_files_on_disk_does_not_matter(tmp_path: Path, evaluati
 @pytest.mark.parametrize("evaluation", ["ranking", "accuracy", "ttft"])
 def test_half_of_the_records_give_the_tables_of_that_half(evaluation: str) -> None:
     made, found = measured(evaluation)
-    whole, half = collected(made.evaluation, found), collect(made.evaluation, found[::2])
+    whole, half = collected(made.evaluation, found), collected(made.evaluation, found[::2])
     ids = [record.sample["id"] for record in found[::2]]
     for name, column in (("metrics", "sample"), ("runs", "sample"), ("samples", "id")):
         of_whole, of_half = getattr(whole, name), getattr(half, name)
@@ -81,13 +81,13 @@ def test_tables_are_those_of_their_schemas_and_in_the_order_of_the_plan(tmp_path
 
 def test_what_was_read_back_gives_the_same_tables(tmp_path: Path) -> None:
     made, found = measured("accuracy")
-    direct, read = collected(made.evaluation, found), collect(made.evaluation, written(tmp_path, found).records()[0])
+    direct, read = collected(made.evaluation, found), collected(made.evaluation, written(tmp_path, found).records()[0])
     for name in NAMES:
         pd.testing.assert_frame_equal(getattr(read, name), getattr(direct, name))
 
 
 def test_no_record_gives_empty_tables() -> None:
     for evaluation in ("ranking", "accuracy", "ttft"):
-        tables = collect(measured(evaluation)[0].evaluation, [])
+        tables = collected(measured(evaluation)[0].evaluation, [])
         assert all(getattr(tables, name).empty for name in NAMES)
         assert list(tables.summary) == list(SUMMARY)

@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from transformers import WatermarkingConfig
 
+from tests.plans import plan
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.models.tiny import Tiny
-from tokenrank.work.environment import environment, git_commit, model_facts
+from tokenrank.work.environment import environment, git_commit
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -20,7 +21,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def test_versions_threads_and_seed_are_those_of_this_process() -> None:
-    found = environment(torch.device("cpu"), seed=7)
+    found = environment(plan("seed=7"))
     assert found["packages"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert found["threads"] == torch.get_num_threads()
     assert found["seed"] == 7
@@ -47,16 +48,21 @@ def test_a_file_that_a_repository_does_not_track_has_no_commit(tmp_path: Path) -
 
 
 def test_the_weights_are_known_by_their_digests_and_the_generation_config_is_kept(tmp_path: Path) -> None:
-    Tiny().model().save_pretrained(tmp_path)
-    source = Pretrained(path=str(tmp_path), device="cpu")
-    model = source.model()
+    model = Tiny().model()
     model.generation_config.repetition_penalty = 1.05
     model.generation_config.watermarking_config = WatermarkingConfig(bias=2.0)
-    found = json.loads(json.dumps(model_facts(source, model)))
+    model.save_pretrained(tmp_path)
+    Tiny().tokenizer().save_pretrained(tmp_path)
+    found = json.loads(json.dumps(environment(plan("model=smollm2", f"model.path={tmp_path}", "model.device=cpu"))))
     digests = {each["name"]: each["sha256"] for each in found["model"]["files"]}
     assert digests == {name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in digests}
     assert "model.safetensors" in digests
     assert found["generation_config"]["repetition_penalty"] == 1.05
     assert found["generation_config"]["watermarking_config"]["bias"] == 2.0
-    model.generation_config = None  # type: ignore[assignment]
-    assert model_facts(source, model)["generation_config"] == {}
+
+
+def test_a_model_without_generation_config_has_the_one_that_transformers_makes(tmp_path: Path) -> None:
+    Tiny().model().save_pretrained(tmp_path)
+    (tmp_path / "generation_config.json").unlink()
+    assert Pretrained(path=str(tmp_path)).generation_settings()["eos_token_id"] == 256
+    assert Tiny().generation_settings()["eos_token_id"] == 256

@@ -15,7 +15,8 @@ from tokenrank.records.digests import ids_digest
 from tokenrank.records.messages import messages_to
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.work.loop import layer_record, prompt_row, work
+from tokenrank.work.environment import layer_record
+from tokenrank.work.loop import prompt_row, work
 
 MODEL = Tiny(name="tiny").model()
 FAILS = ("+heuristic.fails._target_=tests.doubles.Fails", "task.lengths=[300,340]", "task.depths=[0]")
@@ -24,9 +25,9 @@ FAILS = ("+heuristic.fails._target_=tests.doubles.Fails", "task.lengths=[300,340
 def worked(made: Plan, folder: Path) -> list[Record]:
     run = RunFolder(folder)
     folder.mkdir(exist_ok=True)
-    run.begin({"units": [unit.name for unit in made.units]}, "")
+    run.begin({}, {unit.name: unit.key for unit in made.units}, "")
     with messages_to(run.log):
-        work(made, MODEL, run)
+        work(made, MODEL, made.units, run)
     return run.records()[0]
 
 
@@ -127,10 +128,10 @@ def test_a_record_is_there_as_soon_as_its_unit_is_done(tmp_path: Path, monkeypat
         return measure(*arguments)  # type: ignore[arg-type]
 
     run.path.mkdir()
-    run.begin({"units": [unit.name for unit in made.units]}, "")
+    run.begin({}, {unit.name: unit.key for unit in made.units}, "")
     monkeypatch.setattr(type(made.evaluation), "measure", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        work(made, MODEL, run)
+        work(made, MODEL, made.units, run)
     assert seen == [[], ["niah_300_0_0"]]
     assert [record.unit for record in run.records()[0]] == ["niah_300_0_0"]
 
