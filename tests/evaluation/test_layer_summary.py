@@ -140,7 +140,8 @@ def test_means_over_prompts_are_those_of_a_loop_and_of_each_task_where_there_are
     assert set(of_tasks["prompts"]) == {1}
     own = {(r.task, r.heuristic, r.k, r.statistic): r.value for r in of_tasks.itertuples()}
     wanted = {
-        ({"s0": "t/a", "s1": "t/b"}[str(r.sample)], r.heuristic, r.k, r.statistic): r.value for r in over_layers(rows).itertuples()
+        ({"s0": "t/a", "s1": "t/b"}[str(r.sample)], r.heuristic, r.k, r.statistic): r.value
+        for r in over_layers(rows).itertuples()
     }
     assert own == pytest.approx(wanted)
     over_all = two[two["sample"].isna() & two["task"].isna()].reset_index(drop=True)
