@@ -22,7 +22,7 @@ GIVEN = {
     "accuracy": ("task.depths=[0]", "prefill.keep=[20]"),
     "ttft": ("evaluation.repeats=2", "prefill.keep=[20]"),
 }
-MEASURED = {"prefill_seconds", "prefill_ratio", "choosing_share", "decode_tokens_per_second", "peak_bytes"}
+MEASURED = {"choosing_share", "decode_tokens_per_second", "peak_bytes"}  # of evaluation=ttft
 
 
 def arguments(evaluation: str, outside: str, folder: Path) -> list[str]:
@@ -58,9 +58,7 @@ def blocked_run(evaluation: str, outside: str, folder: Path) -> Iterator[subproc
 
 def rows(table: pd.DataFrame, samples: list[str]) -> pd.DataFrame:
     """Rows of some prompts, without what is measured in seconds or bytes of memory."""
-    timed = [
-        column for column in table if str(column).endswith("seconds") or column in ("peak_bytes", "kv_bytes", "host")
-    ]
+    timed = [column for column in table if str(column).endswith("seconds") or column in ("peak_bytes", "host")]
     found = table[table["sample" if "sample" in table else "id"].isin(samples)].drop(columns=timed)
     if "metric" in found:
         found = found[~found["metric"].isin(MEASURED)]
