@@ -8,7 +8,7 @@ MOST = 2.0  # the exponent of attention over a whole prompt
 
 
 def power_law(points: Points) -> tuple[Callable[[int], float], float]:
-    """cost = k x tokens^p, p between 0 (a fixed cost) and 2, through the points; p = 1 where they have one length.
+    """Cost = k x tokens^p, p between 0 (a fixed cost) and 2, through the points; p = 1 where they have one length.
 
     Two prompts do not determine a + b x tokens + c x tokens^2. A power lies close to it between the two and, unlike a straight
     line, is never negative beyond them.
@@ -27,7 +27,7 @@ def power_law(points: Points) -> tuple[Callable[[int], float], float]:
 
 
 def straight_line(points: Points) -> Callable[[int], float]:
-    """cost = a + b x tokens through the points, at least 0; their mean where they have one length.
+    """Cost = a + b x tokens through the points, at least 0; their mean where they have one length.
 
     >>> straight_line([(100, 10.0), (200, 16.0)])(300)
     22.0
