@@ -2,13 +2,16 @@
 
 import pandas as pd
 
+from tokenrank.records.tables import Tables
 
-def metric_names(metrics: pd.DataFrame) -> list[str]:
+
+def ranked_metrics(tables: Tables) -> list[str]:
     """The metrics that have a value of a heuristic, in the order of the table.
 
-    Where a single layer was ranked, jaccard has none: only its chance level is in the table.
+    Where a single layer was ranked, jaccard has none: only its chance level is in the tables.
     """
-    return [str(name) for name in metrics.loc[metrics["heuristic"].notna(), "metric"].unique()]
+    rows = tables.summary
+    return [str(name) for name in rows.loc[rows["sample"].notna() & rows["heuristic"].notna(), "metric"].unique()]
 
 
 def at(table: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:
@@ -34,7 +37,7 @@ def over_layers(summary: pd.DataFrame, metric: str, statistic: str, k: float, wi
 def over_prompts(summary: pd.DataFrame, metric: str, statistic: str, k: float) -> pd.DataFrame:
     """The means over prompts of what ``over_layers`` selects, with their intervals; index heuristics."""
     rows = at(summary, metric, k)
-    own = rows["sample"].isna() & rows["against"].isna() & rows["other_layer"].isna()
+    own = rows["task"].isna() & rows["sample"].isna() & rows["against"].isna() & rows["other_layer"].isna()
     own &= ~rows["windowed"].fillna(False).astype(bool) & (rows["statistic"] == statistic)
     return rows[own].set_index("heuristic")
 

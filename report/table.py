@@ -3,7 +3,7 @@
 import pandas as pd
 
 from tokenrank.records.tables import Tables
-from tokenrank.report.ranking_rows import chance, label, metric_names, over_layers, over_prompts, shared
+from tokenrank.report.ranking_rows import chance, label, over_layers, over_prompts, ranked_metrics, shared
 
 WIDTH = len(" (-0.000)")
 
@@ -18,7 +18,7 @@ def summary(tables: Tables, k: float) -> str:
         tables: of the run.
         k: percent; which k is shown.
     """
-    metrics = metric_names(tables.metrics)
+    metrics = ranked_metrics(tables)
     if not metrics:
         nothing = tables.metrics.empty
         return "no prompt could be ranked" if nothing else "no metric has a value at the one layer that was ranked"
