@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -10,16 +10,17 @@ import torch
 from transformers import PreTrainedModel
 
 from tokenrank.capture.decoding import Decoding
+from tokenrank.capture.inspection import model_layers
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row, reason
-from tokenrank.evaluation.flops_counter import FlopCounts
+from tokenrank.evaluation.flops_counter import counted
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.stored import stored_rank
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Full, Job
 from tokenrank.prefill.precomputed import Precomputed
-from tokenrank.records.schema import FULL, ORACLE
+from tokenrank.records.schema import ORACLE
 from tokenrank.tasks.task import Prompt
 
 if TYPE_CHECKING:
@@ -32,15 +33,14 @@ log = logging.getLogger("tokenrank")  # what is below INFO goes to run.log alone
 class Accuracy(Evaluation):
     """Every contestant answers every prompt at every keep rate; full prefill, the oracle and random are added.
 
-    Operations are counted in a prefill of their own, the first time that a contestant reads so many tokens, so that counting
-    does not affect the times.
+    Costs are the operations counted in each prefill and the bytes of keys and values it holds, so that they are the same whatever
+    was measured before and on however busy a machine. The seconds of samples and runs include the counting and are an indication.
     """
 
     keep: list[float]  # keep rates: percent of the prompt's tokens that stay
     save_rankings: bool = False  # must be false
     seed: int = 0  # of the bootstrap
     resamples: int = 10000  # of the bootstrap
-    _flops: FlopCounts = field(default_factory=FlopCounts, init=False, repr=False, compare=False)
 
     kind: ClassVar[str] = "accuracy"
     summary_settings: ClassVar[tuple[str, ...]] = ("seed", "resamples")
@@ -58,7 +58,8 @@ class Accuracy(Evaluation):
         if not plan.task.grades_answers:
             raise ValueError("evaluation=accuracy needs a task that grades answers, such as niah, longbench or ruler")
         if plan.answer != "generated":
-            raise ValueError(f"answer is {plan.answer}, must be generated: the answers are graded")
+            by = " (by the setting answers)" if plan.answer == "brought" else ""
+            raise ValueError(f"answer is {plan.answer}{by}, must be generated: the answers are graded")
         check_kept(plan, self.keep)
 
     def rounds(self, plan: "Plan") -> int:
@@ -68,6 +69,7 @@ class Accuracy(Evaluation):
     def measure(self, plan: "Plan", model: PreTrainedModel, unit: "Unit", advance: Advance) -> Measurement:
         """Answers the prompt with every contestant; without the full prefill or the truth nothing can be compared."""
         prompt = unit.prompt
+        model_layers(model)  # runs one token the first time, which must not be counted
         full, truth, oracle_seconds = self._full(plan, model, prompt)
         advance(len(prompt.input_ids))
         runs: list[Row] = [full]
@@ -95,9 +97,9 @@ class Accuracy(Evaluation):
         ids, answer_tokens = torch.tensor(prompt.input_ids), prompt.max_new_tokens
         decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
         job = Job(model, None, ids, len(ids), answer_tokens, decoding=decoding)
-        operations = self._flops.of(FULL, Full(), job)
         started = time.perf_counter()
-        done = Full().prefill(job)
+        with counted() as flops:
+            done = Full().prefill(job)
         seconds = time.perf_counter() - started
         kv_bytes = done.kv_bytes()
         del done
@@ -107,7 +109,7 @@ class Accuracy(Evaluation):
         )
         run = self._graded(plan, prompt, ranked.answer.token_ids) | {
             "engine": Full.kind, "heuristic": None, "keep": 100.0, "kept_tokens": len(ids), "prefill_seconds": seconds,
-            "choosing_seconds": 0.0, "decode_seconds": ranked.seconds.get("decode"), "flops": operations, "kv_bytes": kv_bytes,
+            "choosing_seconds": 0.0, "decode_seconds": ranked.seconds.get("decode"), "flops": flops.total, "kv_bytes": kv_bytes,
             "status": "ok",
         }  # fmt: skip
         return run, rows, ranked.seconds.get("oracle")
@@ -121,9 +123,9 @@ class Accuracy(Evaluation):
         try:
             decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
             job = Job(model, contestant.heuristic, ids, kept, prompt.max_new_tokens, decoding=decoding)
-            operations = self._flops.of(contestant.name, contestant.engine, job)
             started = time.perf_counter()
-            done = contestant.engine.prefill(job)
+            with counted() as flops:
+                done = contestant.engine.prefill(job)
             seconds = time.perf_counter() - started
             kv_bytes, kept_places = done.kv_bytes(), done.kept.tolist()
             started = time.perf_counter()
@@ -138,7 +140,7 @@ class Accuracy(Evaluation):
             "prefill_seconds": seconds,
             "choosing_seconds": None if job.device.type == "cuda" else done.choosing_seconds,  # a GPU must be synchronised for it, as ttft does
             "decode_seconds": decode_seconds,
-            "flops": operations,
+            "flops": flops.total,
             "kv_bytes": kv_bytes,
             "status": "ok",
         }  # fmt: skip

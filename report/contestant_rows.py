@@ -16,6 +16,7 @@ NAMED_SUBSETS = 3  # more of them are counted, not named
 WHOLE = 100.0  # percent: the keep rate of the full prefill
 TIMES = ("ttft", "ttft_ratio")  # of single prompts they are in summary.parquet: medians of the repeats
 RANKING, ACCURACY, TTFT = "ranking", "accuracy", "ttft"
+TIMED = "choosing_share"  # a metric of evaluation=ttft alone, which has it of every contestant
 
 
 def kind(tables: Tables) -> str | None:
@@ -24,7 +25,7 @@ def kind(tables: Tables) -> str | None:
     if not metrics.empty and metrics["engine"].isna().all():
         return RANKING
     if not metrics.empty:
-        return ACCURACY if {"accuracy", "prefill_seconds"} & set(metrics["metric"]) else TTFT
+        return TTFT if TIMED in set(metrics["metric"]) else ACCURACY
     if not runs.empty:
         return ACCURACY if runs["repeat"].isna().all() else TTFT
     return None
@@ -56,7 +57,7 @@ def over_all(tables: Tables, metric: str, column: str = "value", statistic: str 
         statistic: ``mean`` or ``gap_closed``.
     """
     rows = tables.summary
-    own = rows["sample"].isna() & rows["against"].isna() & (rows["statistic"] == statistic)
+    own = rows["task"].isna() & rows["sample"].isna() & rows["against"].isna() & (rows["statistic"] == statistic)
     return _wide(tables, rows[own & (rows["metric"] == metric)], column)
 
 

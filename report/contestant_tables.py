@@ -18,13 +18,12 @@ from tokenrank.report.contestant_rows import (
 )
 
 ABSENT = "-"  # not measured, or not defined
-NO_SPEED = "bound"  # instead of the oracle's time: it needs the answer first
 PERCENT, GIB = 0.01, 2.0**30
 GAP = "gap_closed"
 Cell = tuple[str, str, str]  # metric, column, statistic
 OVER_ALL: dict[str, Cell] = {
     **{column: ("accuracy", column, "mean") for column in ("value", "low", "high")},
-    **{metric: (metric, "value", "mean") for metric in ("prefill_ratio", "flops_ratio", "kv_ratio")},
+    **{metric: (metric, "value", "mean") for metric in ("flops_ratio", "kv_ratio")},
     GAP: ("accuracy", "value", GAP),
     f"{GAP} low": ("accuracy", "low", GAP),
     f"{GAP} high": ("accuracy", "high", GAP),
@@ -37,6 +36,8 @@ OF_PROMPTS = (
 def accuracy_summary(tables: Tables) -> str:
     """A line a contestant and keep rate, with bootstrap 95 % intervals: full first, then the oracle, random last.
 
+    Its costs are operations counted and bytes held, over the full prefill's; evaluation=ttft measures time.
+
     A dash is a number that the tables do not have. Gap closed is (accuracy - random's) / (oracle's - random's).
     """
     if tables.metrics.empty:
@@ -48,16 +49,15 @@ def accuracy_summary(tables: Tables) -> str:
     rows = []
     for name, keep in _lines(tables):
         value = {each: _at(wide, name, keep) for each, wide in found.items()}
-        rows.append(_named(name, keep) | {"prompts": f"{_at(counts, name, keep):g}"} | _accuracy(name, value))
-    heading = f"{origin(tables)}; means over prompts; time, FLOPs and KV over the full prefill's"
+        rows.append(_named(name, keep) | {"prompts": f"{_at(counts, name, keep):g}"} | _accuracy(value))
+    heading = f"{origin(tables)}; means over prompts; FLOPs counted and KV held, over the full prefill's"
     return f"{heading}\n{_aligned(rows)}"
 
 
-def _accuracy(name: str, value: Mapping[str, float]) -> dict[str, str]:
+def _accuracy(value: Mapping[str, float]) -> dict[str, str]:
     return {
         "accuracy": _number(value["value"]),
         "[95 %]": _interval(value["low"], value["high"]),
-        "time": NO_SPEED if name == ORACLE else _number(value["prefill_ratio"]),
         "FLOPs": _number(value["flops_ratio"]),
         "KV": _number(value["kv_ratio"]),
         "gap closed": _number(value[GAP], 2),

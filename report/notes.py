@@ -31,7 +31,8 @@ def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) 
 def _means_over(tables: Tables) -> list[str]:
     """How many prompts the means over prompts are over, if not all; those of accuracy, if fewer."""
     total, rows = len(tables.samples), tables.summary
-    means = rows[rows["sample"].isna() & rows["against"].isna() & (rows["statistic"] == "mean")]
+    own = rows["task"].isna() & rows["sample"].isna() & rows["against"].isna()
+    means = rows[own & (rows["statistic"] == "mean")]
     is_accuracy = means["metric"] == "accuracy"
     counted, graded = (_most(each["prompts"]) for each in (means, means[is_accuracy]))
     silent = _silent(tables)

@@ -1,4 +1,4 @@
-"""Accuracy against its cost: against measured time, and against the KV cache held after the prefill."""
+"""Accuracy against its cost: against the operations counted, and against the KV cache held after the prefill."""
 
 from functools import partial
 from textwrap import fill
@@ -14,26 +14,26 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import absent, contestants, keep_rates, origin, over_all
 from tokenrank.report.contestant_style import Style, styles
 from tokenrank.report.drawing import INK, Pictures, plain_axes
-from tokenrank.report.placing import Label, Placing, apart
+from tokenrank.report.placing import Label, Placing
 
-TIME, MEMORY = "prefill_ratio", "kv_ratio"
-NAMES = {TIME: "accuracy_against_time", MEMORY: "accuracy_against_kv"}
-TITLES = {TIME: "Accuracy against time", MEMORY: "Accuracy against KV cache"}
+OPERATIONS, MEMORY = "flops_ratio", "kv_ratio"
+NAMES = {OPERATIONS: "accuracy_against_flops", MEMORY: "accuracy_against_kv"}
+TITLES = {OPERATIONS: "Accuracy against FLOPs", MEMORY: "Accuracy against KV cache"}
 ACROSS = {
-    TIME: "time to first token, over the full prefill's",
+    OPERATIONS: "FLOPs counted in the prefill, over the full prefill's",
     MEMORY: "KV cache after prefill, over the full prefill's",
 }
-BESIDE = 1.03  # of the axes' width: where the names of levels begin
-SIDEWAYS = 2.5  # points between contestants that hold equally much
+BESIDE = 1.03  # of the axes' width: where the name of the full prefill's level begins
+SIDEWAYS = 2.5  # points between contestants that cost equally much
 LETTERS = 140  # of a line of the caption
 BOUND = "oracle: ranks by the answer itself; an upper bound, not a method"
-NO_TIME = "; it needs the answer first, so it has no time, and its accuracies are dashed levels"
+FREE = "; its ranking costs no FLOPs here"
 CONTROL = "random: a control that keeps tokens at random."
 MOVED = "Points are moved sideways a little, so that none hides another."
 
 
 def tradeoff_pictures(tables: Tables) -> Pictures:
-    """accuracy_against_time and accuracy_against_kv; none if no prompt was answered.
+    """accuracy_against_flops and accuracy_against_kv; none if no prompt was answered.
 
     Args:
         tables: of a run of evaluation=accuracy.
@@ -46,26 +46,23 @@ def tradeoff_pictures(tables: Tables) -> Pictures:
 def tradeoff(tables: Tables, cost: str) -> Figure:
     """A line a contestant through its keep rates; the full prefill as a star, and its accuracy as a line across.
 
-    The oracle needs the answer first, so its time is no speed. Against time its accuracies are dashed levels; against the
-    KV cache, which it holds like any other contestant, it is a line.
+    The oracle's ranking is known before its prefill, so its operations are those of the engine alone.
 
     Args:
         tables: of a run of evaluation=accuracy.
-        cost: ``prefill_ratio`` or ``kv_ratio``, means over prompts.
+        cost: ``flops_ratio`` or ``kv_ratio``, means over prompts.
     """
     figure = Figure(figsize=(8, 5.6), layout="constrained")
     axes = figure.subplots()
     names = contestants(tables)
     looks, points = styles(names), _points(tables, cost)
-    lines = [name for name in names if name != FULL and not (cost == TIME and name == ORACLE)]
+    lines = [name for name in names if name != FULL]
     called: list[Label] = []
     for number, name in enumerate(lines):
-        aside = SIDEWAYS * (number - (len(lines) - 1) / 2) if cost == MEMORY else 0.0
+        aside = SIDEWAYS * (number - (len(lines) - 1) / 2)
         where = axes.transData + ScaledTranslation(aside / 72, 0, figure.dpi_scale_trans)
         called += _line(axes, name, points[name].dropna(subset=["cost", "accuracy"]), looks[name], where)
-    levels = _full(axes, points[FULL], looks[FULL]) if FULL in names else {}
-    if cost == TIME and ORACLE in names:
-        levels |= _bound(axes, points[ORACLE])
+    level = _full(axes, points[FULL], looks[FULL]) if FULL in names else None
     if cost == MEMORY:
         axes.set_xscale("log", base=2)
         axes.set_xticks([k / 100 for k in keep_rates(tables)] + [1.0])
@@ -76,7 +73,10 @@ def tradeoff(tables: Tables, cost: str) -> Figure:
     axes.set_ylabel("accuracy, mean over prompts", fontsize=10)
     figure.suptitle(f"{TITLES[cost]}: {origin(tables)}", fontsize=11)
     figure.supxlabel(_caption(tables, points, cost), fontsize=7.5, color="#555555", x=0.02, ha="left")
-    _name_levels(figure, axes, levels)
+    if level is not None:
+        axes.text(
+            BESIDE, level, "full prefill", transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=INK
+        )
     placing = Placing(figure, axes)
     placing.names([label for label in called if label.weight == "bold"])
     placing.labels([label for label in called if label.weight != "bold"])
@@ -111,52 +111,25 @@ def _bars(axes: Axes, points: pd.DataFrame, look: Style, where: Transform) -> No
     )
 
 
-def _full(axes: Axes, points: pd.DataFrame, look: Style) -> dict[str, float]:
-    """Draws the full prefill, whose value is the same at every keep rate; returns its name and level."""
+def _full(axes: Axes, points: pd.DataFrame, look: Style) -> float | None:
+    """Draws the full prefill, whose value is the same at every keep rate; returns its accuracy."""
     there = points.dropna(subset=["cost", "accuracy"]).head(1)
     if there.empty:
-        return {}
+        return None
     axes.axhline(there["accuracy"].item(), color=INK, linewidth=1, zorder=1)
     axes.plot(there["cost"], there["accuracy"], label=FULL, zorder=5, **look.drawn())  # type: ignore[arg-type]
     _bars(axes, there, look, axes.transData)
-    return {"full prefill": there["accuracy"].item()}
-
-
-def _bound(axes: Axes, points: pd.DataFrame) -> dict[str, float]:
-    """Draws the oracle's accuracies as levels; returns their names."""
-    levels = {f"oracle, {k:g} %": float(accuracy) for k, accuracy in points["accuracy"].dropna().items()}
-    for name, level in levels.items():
-        axes.axhline(level, color=INK, linestyle="--", linewidth=0.8, zorder=1, label=name)
-    return levels
-
-
-def _name_levels(figure: Figure, axes: Axes, levels: dict[str, float]) -> None:
-    """Names at the right edge, moved apart where they would cover each other."""
-    ordered = sorted(levels, key=lambda name: levels[name])
-    right = axes.get_yaxis_transform()
-    notes = [
-        axes.annotate(
-            name, (1, levels[name]), (BESIDE, levels[name]), xycoords=right, textcoords=right, va="center", fontsize=8,
-            color=INK, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0},
-        )
-        for name in ordered
-    ]  # fmt: skip
-    figure.draw_without_rendering()
-    heights = axes.transData.transform([(1, levels[name]) for name in ordered])[:, 1] if ordered else np.empty(0)
-    for note, height in zip(notes, apart(heights, 10 * figure.dpi / 72), strict=True):
-        note.set_position((BESIDE, axes.transData.inverted().transform((0, height))[1]))
+    return float(there["accuracy"].item())
 
 
 def _caption(tables: Tables, points: dict[str, pd.DataFrame], cost: str) -> str:
     """How to read the picture, and what is missing in it."""
-    timed = [name for name in points if not (cost == TIME and name == ORACLE)]
-    missing = absent(tables, {"accuracy": list(points), cost: timed})
+    missing = absent(tables, {"accuracy": list(points), cost: list(points)})
     said = {
         "Numbers at points: keep rate in %.": True,
         "Bars: bootstrap 95 % interval of the mean.": any(each["low"].notna().any() for each in points.values()),
-        MOVED: cost == MEMORY,
-        BOUND + (NO_TIME if cost == TIME else "") + ".": ORACLE in points,
+        MOVED: True,
+        BOUND + (FREE if cost == OPERATIONS else "") + ".": ORACLE in points,
         CONTROL: RANDOM in points,
         f"Not measured: {missing}.": bool(missing),
     }

@@ -36,7 +36,10 @@ def _loaded(plan: Plan) -> PreTrainedModel:
     found = model_layers(model)
     if found != plan.layers:
         raise ValueError(f"{plan.model_name} has the attention layers {found}, but its config describes {plan.layers}")
-    look(model, max(len(prompt.input_ids) + prompt.max_new_tokens for prompt in plan.prompts))
+    ahead = max(
+        (1 + each.needs.look_ahead for each in plan.heuristics.values()), default=1
+    )  # answer tokens of a ranking's own
+    look(model, max(len(prompt.input_ids) + max(prompt.max_new_tokens, ahead) for prompt in plan.prompts))
     for name, each in plan.heuristics.items():
         try:
             each.attach(model)

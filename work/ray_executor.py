@@ -8,7 +8,6 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tokenrank.evaluation.plan import Plan, Unit
 from tokenrank.records.run_folder import RunFolder
@@ -135,5 +134,3 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
     except OSError as error:
         raise ValueError(f"executor.address is {address!r}, and nothing answers there: {error}") from error
-
-

@@ -1,12 +1,17 @@
 """evaluation=accuracy: every contestant answers every prompt at every keep rate; what fails is recorded and the others go on."""
 
+from dataclasses import replace
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from torch import Tensor
 
 from tests.plans import composed, plan, records, tables
+from tokenrank.capture.layer import AttentionLayer
+from tokenrank.heuristics.claa import CLAA
 from tokenrank.planning.making import make_plan
 from tokenrank.records.tables import Tables
 from tokenrank.work.collecting import collected
@@ -60,12 +65,12 @@ def test_as_many_tokens_are_kept_as_the_keep_rate_says() -> None:
 
 def test_costs_are_ratios_to_the_full_prefill_of_the_same_prompt() -> None:
     metrics = measured().metrics
-    ratios = metrics[metrics["metric"].isin(["prefill_ratio", "flops_ratio", "kv_ratio"])]
+    ratios = metrics[metrics["metric"].isin(["flops_ratio", "kv_ratio"])]
     assert (ratios.loc[ratios["engine"] == "full", "value"] == 1).all()
     own = ratios[(ratios["engine"] != "full") & (ratios["metric"] == "flops_ratio")]
     assert len(own) == 4 * 2 * 5
     assert (own["value"] < 1).all()
-    assert "prefill_ratio" not in set(ratios.loc[ratios["heuristic"] == "oracle", "metric"])  # its time is not a speed
+    assert set(metrics["metric"]) == {"accuracy", "flops", "flops_ratio", "kv_bytes", "kv_ratio"}  # no time
 
 
 def test_bytes_are_those_of_the_kept_tokens() -> None:
@@ -101,7 +106,7 @@ def test_the_numbers_over_all_prompts_have_intervals_comparisons_and_the_gap() -
     own = summary[(summary["heuristic"] == "claa") & summary["against"].isna() & (summary["keep"] == 10)]
     assert {(row.metric, row.statistic) for row in own.itertuples()} == {
         ("accuracy", "mean"), ("accuracy", "gap_closed"), ("flops", "mean"), ("flops_ratio", "mean"), ("kv_bytes", "mean"),
-        ("kv_ratio", "mean"), ("prefill_seconds", "mean"), ("prefill_ratio", "mean"),
+        ("kv_ratio", "mean"),
     }  # fmt: skip
     assert own.loc[own["statistic"] == "mean", ["low", "high"]].notna().all(axis=None)
     pairs = summary[summary["against"].notna()]
@@ -113,6 +118,33 @@ def test_the_same_config_and_seed_give_the_same_answers() -> None:
     columns = ["sample", "engine", "heuristic", "keep", "answer", "kept", "flops", "kv_bytes"]
     again = tables(*GRID, "prefill.keep=[10,50]", evaluation="accuracy")
     pd.testing.assert_frame_equal(again.runs[columns], measured().runs[columns])
+
+
+class Uneven(CLAA):
+    """Computes more for some prompts than for others."""
+
+    def score(self, layer: AttentionLayer) -> Tensor:
+        if int(layer.input_ids[150]) % 2:
+            _ = layer.keys[0] @ layer.keys[0].T
+        return super().score(layer)
+
+
+def test_a_prompts_rows_are_the_same_whatever_was_measured_before_it_and_however_long_it_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tokenrank.heuristics.claa.CLAA", Uneven)
+    settings = ("task.depths=[0,20,40,60,80,100]", "heuristic=[claa,gemfilter,speculative,asl]", "prefill.keep=[20]")
+    first, again = (plan(*settings, evaluation="accuracy") for _ in range(2))
+    found = {each.unit: each for each in records(first)}
+    slowly = count(step=7.0)
+    monkeypatch.setattr("tokenrank.evaluation.accuracy.time.perf_counter", lambda: next(slowly))
+    others = records(replace(again, units=again.units[:0:-1]))  # backwards, and without the first
+    assert [each.unit for each in others] == list(found)[:0:-1]
+    for each in others:
+        pd.testing.assert_frame_equal(each.rows, found[each.unit].rows, check_exact=True)
+        assert each.runs[0]["prefill_seconds"] != found[each.unit].runs[0]["prefill_seconds"]
+    counts = [each.rows.query("metric == 'flops' and heuristic == 'claa'")["value"].item() for each in found.values()]
+    assert len(set(counts)) == 2  # the operations of a prompt are its own
 
 
 def test_a_contestant_that_fails_is_recorded_and_the_others_go_on() -> None:
@@ -151,7 +183,7 @@ def test_without_the_full_prefill_the_prompt_fails(monkeypatch: pytest.MonkeyPat
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no prefill")
 
-    monkeypatch.setattr("tokenrank.evaluation.accuracy.read", broken)
+    monkeypatch.setattr("tokenrank.evaluation.accuracy.stored_rank", broken)
     found = collected(made.evaluation, records(made))
     assert set(found.samples["error"]) == {"RuntimeError: no prefill"}
     assert found.runs.empty

@@ -109,6 +109,7 @@ def test_a_run_of_accuracy_is_known_without_a_single_grade() -> None:
     tables = accuracy_tables(("full", "claa"), prompts=4)
     ungraded = replace(tables, metrics=tables.metrics[tables.metrics["metric"] != "accuracy"])
     assert (kind(tables), kind(ungraded), kind(ttft_tables())) == ("accuracy", "accuracy", "ttft")
+    assert not ungraded.metrics.empty
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,14 @@ def test_a_heuristic_that_cannot_be_set_up_is_named(monkeypatch: pytest.MonkeyPa
         load_model(plan())
 
 
+def test_the_model_is_looked_at_up_to_the_longest_text_that_a_ranking_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr("tokenrank.work.loading.look", lambda _model, tokens: looked.append(tokens))
+    for heuristic in ("claa", "speculative", "speculative heuristic.speculative.extra_query=true"):
+        load_model(plan("task.lengths=[300,340]", *f"heuristic={heuristic}".split()))  # 4 answer tokens
+    assert looked == [344, 348, 349]
+
+
 def test_every_heuristic_is_set_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     attached: list[object] = []
     monkeypatch.setattr("tokenrank.heuristics.heuristic.Heuristic.attach", lambda self, _model: attached.append(self))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.command import ROOT
 from tests.plans import plan
-from tests.work.executing import begun, executed, tables
+from tests.work.executing import executed, tables
 from tokenrank.evaluation.plan import Plan
 from tokenrank.work.executor import cores
 from tokenrank.work.loading import NotLoaded
@@ -41,7 +41,9 @@ def test_two_processes_of_which_one_is_killed_leave_the_bytes_of_one(tmp_path: P
     assert not (tmp_path / "death_1").exists()
     alone = executed(made, tmp_path / "one", Local())
     assert tables(folder, made) == tables(alone, made)
-    rankings = [{file.name: file.read_bytes() for file in (each.path / "rankings").iterdir()} for each in (folder, alone)]
+    rankings = [
+        {file.name: file.read_bytes() for file in (each.path / "rankings").iterdir()} for each in (folder, alone)
+    ]
     assert len(rankings[0]) == 3
     assert rankings[0] == rankings[1]
     assert not (folder.path / ".claims").exists()
@@ -123,7 +125,9 @@ def test_a_number_of_processes_below_one_is_refused(processes: int) -> None:
 def test_times_are_measured_by_one_process(tmp_path: Path) -> None:
     made = plan("task.lengths=[300]", "heuristic=claa", evaluation="ttft")
     Local(1).check(made)
-    with pytest.raises(ValueError, match=r"executor\.processes=2 measures several prompts at once, which would spoil the times"):
+    with pytest.raises(
+        ValueError, match=r"executor\.processes=2 measures several prompts at once, which would spoil the times"
+    ):
         Local(2).check(made)
     Local(2).check(plan())
 
