@@ -164,7 +164,8 @@ def work(plan: "Plan", executor: "Executor", todo: "Sequence[Unit]", folder: Run
     try:
         executor.run(plan, todo, folder)
     except (NotLoaded, KeyboardInterrupt):
-        folder.discard()
+        with folder.locked():
+            folder.discard()
         raise
 
 
@@ -217,7 +218,7 @@ def terminate(_signal: int, _frame: object) -> NoReturn:
 
 def command() -> None:
     """The command ``tokenrank``, which is ``python run.py``."""
-    signal.signal(signal.SIGTERM, terminate)
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         main()
     except Exception as error:  # what is neither of ours comes from composing the config: the input is what is wrong
@@ -226,6 +227,8 @@ def command() -> None:
     except KeyboardInterrupt as error:
         print(f"interrupted: {str(error) or 'nothing was measured'}", file=sys.stderr)
         sys.exit(143 if isinstance(error, Terminated) else 130)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

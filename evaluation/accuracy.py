@@ -58,7 +58,8 @@ class Accuracy(Evaluation):
         if not plan.task.grades_answers:
             raise ValueError("evaluation=accuracy needs a task that grades answers, such as niah, longbench or ruler")
         if plan.answer != "generated":
-            raise ValueError(f"answer is {plan.answer}, must be generated: the answers are graded")
+            by = " (by the setting answers)" if plan.answer == "brought" else ""
+            raise ValueError(f"answer is {plan.answer}{by}, must be generated: the answers are graded")
         check_kept(plan, self.keep)
 
     def rounds(self, plan: "Plan") -> int:

@@ -22,7 +22,7 @@ from tokenrank.tasks.tokens import tokens_of
 if TYPE_CHECKING:
     from tokenrank.evaluation.evaluation import Evaluation
 
-GENERATED, REFERENCE = "generated", "reference"  # where an answer comes from
+GENERATED, REFERENCE, BROUGHT = "generated", "reference", "brought"  # where an answer comes from
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Plan:
     task: Task
     heuristics: Mapping[str, Heuristic]
     oracle: Oracle
-    answer: str  # generated or reference
+    answer: str  # generated, reference or brought
+    given: Mapping[str, Answer]  # id of the prompt -> its answer; empty where answers are generated
     metrics: Mapping[str, Metric]
     evaluation: "Evaluation"
     contestants: tuple[Contestant, ...]  # of an evaluation that runs engines; the full prefill first
@@ -83,8 +84,8 @@ class Plan:
         return [unit.prompt for unit in self.units]
 
     def given_answer(self, prompt: Prompt) -> Answer | None:
-        """The first ``max_new_tokens`` tokens of the first reference answer where the run asks for it, else None."""
-        return reference_answer(self.tokenizer, prompt) if self.answer == REFERENCE else None
+        """The prompt's answer where it is known before the model is asked, at most ``max_new_tokens`` tokens; else None."""
+        return self.given.get(prompt.id)
 
 
 def reference_answer(tokenizer: Tokenizer, prompt: Prompt) -> Answer:

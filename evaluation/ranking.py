@@ -10,8 +10,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
+from tokenrank.evaluation.layer_summary import LayerSummary
 from tokenrank.evaluation.measuring import MetricFailures
-from tokenrank.evaluation.ranking_summary import RankingSummary
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.stored import stored_rank, stored_rows
@@ -69,20 +69,19 @@ class RankingAgreement(Evaluation):
         metrics_seconds = time.perf_counter() - started
         advance(len(prompt.input_ids))
         answer = str(plan.tokenizer.decode(list(ranked.answer.token_ids), skip_special_tokens=True))
-        generated = ranked.answer.origin == "generated"
         sample = {
             "answer_tokens": len(ranked.answer.token_ids),
             "answer": answer,
-            "accuracy": plan.task.grade(prompt, answer) if generated else None,
+            "accuracy": plan.task.grade(prompt, answer) if ranked.answer.origin != "reference" else None,
             **{f"{part}_seconds": ranked.seconds.get(part) for part in ("prefill", "decode", "oracle")},
             "metrics_seconds": metrics_seconds,
         } | ({"error": failures.text()} if failures.text() else {})
         return Measurement(sample, rows, rankings=as_tensors(unit, ranked, plan.texts) if self.save_rankings else None)
 
-    def summary(self) -> RankingSummary:
+    def summary(self) -> LayerSummary:
         """Statistics over layers, their means over prompts with intervals, comparisons, and overlaps of layer pairs."""
         comparing = Comparing(self.seed, self.resamples, lambda named: named["statistic"] in COMPARED, lambda _: False)
-        return RankingSummary(comparing)
+        return LayerSummary(comparing)
 
 
 def as_tensors(unit: "Unit", ranked: Ranked, texts: bool) -> Mapping[str, Tensor]:

@@ -1,9 +1,9 @@
 """Means over prompts with intervals, and comparisons of contestants; pure functions of tables and arrays."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,29 @@ class Comparing:
     declared: Callable[[Named], bool]  # whether a group is the one that the run was made for; others are exploratory
 
 
+class Group(NamedTuple):
+    """What several contestants have in one metric, k or keep rate, and statistic."""
+
+    named: Named  # columns of the group
+    whose: Sequence[Named]  # of each contestant, its columns
+    names: Sequence[str]  # of the contestants
+    measured: Numbers  # (prompts, contestants), NaN where there is none
+    tasks: "np.typing.NDArray[Any]"  # (prompts,) their names
+
+    def complete(self) -> "Group":
+        """Contestants without any value are left out, then prompts that lack a value of one of the others."""
+        present = np.flatnonzero(~np.isnan(self.measured).all(axis=0)).tolist()
+        values = self.measured[:, present]
+        prompts = ~np.isnan(values).any(axis=1)
+        whose, names = [self.whose[place] for place in present], [self.names[place] for place in present]
+        return Group(self.named, whose, names, values[prompts], self.tasks[prompts])
+
+    def tasks_apart(self) -> dict[str, Numbers]:
+        """The values by task; empty where there is one task only."""
+        several = pd.unique(self.tasks)
+        return {str(task): self.measured[self.tasks == task] for task in several} if len(several) > 1 else {}
+
+
 def over_prompts(of_prompts: pd.DataFrame, by: Sequence[str], comparing: Comparing) -> pd.DataFrame:
     """Means over prompts with 95 % intervals, and comparisons of contestants.
 
@@ -40,18 +63,22 @@ def over_prompts(of_prompts: pd.DataFrame, by: Sequence[str], comparing: Compari
     Returns:
         As summary.parquet, ``sample`` null.
     """
-    said: list[dict[str, Any]] = []
-    for _, group in of_prompts.groupby(list(by), sort=False, dropna=False):
-        named: dict[str, Any] = known(rows_of(group[list(by)].head(1))[0])
-        named["model"] = group["model"].iloc[0]
-        name = contestant_names(group)
-        own = group.assign(contestant=name)
+    groups: list[Group] = []
+    for _, rows in of_prompts.groupby(list(by), sort=False, dropna=False):
+        name = contestant_names(rows)
+        own = rows.assign(contestant=name)
         wide = own.pivot(index=["task", "sample"], columns="contestant", values="value")[list(name.unique())]
         first = own.drop_duplicates("contestant")
-        whose = list(map(known, rows_of(first[["engine", "heuristic", "keep"]])))
-        tasks = wide.index.get_level_values("task").to_numpy()
-        said += group_rows(whose, list(map(str, wide)), wide.to_numpy(dtype=float), tasks, named, comparing)
-    return table(said, SUMMARY)
+        groups.append(
+            Group(
+                {"model": rows["model"].iloc[0]} | known(rows_of(rows[list(by)].head(1))[0]),
+                list(map(known, rows_of(first[["engine", "heuristic", "keep"]]))),
+                list(map(str, wide)),
+                wide.to_numpy(dtype=float),
+                wide.index.get_level_values("task").to_numpy(),
+            )
+        )
+    return table(group_rows(groups, comparing), SUMMARY)
 
 
 def known(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -64,56 +91,52 @@ def rows_of(rows: pd.DataFrame) -> list[dict[Any, Any]]:
     return rows.to_dict("records")
 
 
-def group_rows(
-    whose: Sequence[Named], names: Sequence[str], values: Numbers, tasks: "np.typing.NDArray[Any]", named: Named,
-    comparing: Comparing,
-) -> Rows:  # fmt: skip
-    """Rows of one group: means over all prompts, over those of each task where there are several, and comparisons.
+def group_rows(groups: Iterable[Group], comparing: Comparing) -> Rows:
+    """Rows of every group: means over all prompts, over those of each task where there are several, and comparisons.
 
     Args:
-        whose: of each contestant, its columns.
-        names: of the contestants.
-        values: (prompts, contestants), NaN where there is none.
-        tasks: (prompts,) their names.
-        named: columns of the group.
+        groups: what is said together.
         comparing: of contestants.
     """
-    there = ~np.isnan(values).all(axis=0)
-    complete = ~np.isnan(values[:, there]).any(axis=1)
-    if not there.any() or not complete.any():
-        return
-    values, tasks = values[np.ix_(complete, there)], tasks[complete]
-    whose, names = ([each for each, some in zip(of, there, strict=True) if some] for of in (whose, names))
-    yield from ({**whose[place], **named, **row} for place, row in enumerate(_means(values)))
-    several = pd.unique(tasks)
-    for task in several if len(several) > 1 else ():
-        of_task = enumerate(_means(values[tasks == task]))
-        yield from ({**whose[place], **named, **row, "task": task} for place, row in of_task)
-    if comparing.compared(named) and len(names) > 1 and len(values) > 1:
-        exploratory = {"exploratory": not comparing.declared(named)}
-        for place, row in _comparisons(names, values, comparing):
-            yield {**whose[place], **named, **row, **exploratory}
+    complete = [found for found in (group.complete() for group in groups) if found.measured.size]
+    over_all = _intervals([group.measured for group in complete])
+    by_task = [group.tasks_apart() for group in complete]
+    of_tasks = iter(_intervals([values for tasks in by_task for values in tasks.values()]))
+    for group, ends, tasks in zip(complete, over_all, by_task, strict=True):
+        yield from _means(group, group.measured, ends)
+        for task, values in tasks.items():
+            yield from ({**row, "task": task} for row in _means(group, values, next(of_tasks)))
+        if comparing.compared(group.named) and len(group.names) > 1 and len(group.measured) > 1:
+            yield from _comparisons(group, comparing)
 
 
-def _means(values: Numbers) -> Rows:
-    """Mean and interval of each column of (prompts, contestants)."""
-    low, high = mean_intervals(values)
-    for place, mean in enumerate(values.mean(axis=0)):
-        yield {"value": mean, "prompts": len(values)} | _ends(low[place], high[place])
+def _intervals(values: Sequence[Numbers]) -> list[Numbers]:
+    """The intervals (2, columns) of each (prompts, columns); those over as many prompts are computed together."""
+    places: dict[int, list[int]] = {}
+    for place, each in enumerate(values):
+        places.setdefault(len(each), []).append(place)
+    found: dict[int, Numbers] = {}
+    for own in places.values():
+        ends = mean_intervals(np.concatenate([values[place] for place in own], axis=1))
+        borders = np.cumsum([values[place].shape[1] for place in own])[:-1]
+        found |= dict(zip(own, np.split(ends, borders, axis=1), strict=True))
+    return [found[place] for place in range(len(values))]
 
 
-def _comparisons(names: Sequence[str], values: Numbers, comparing: Comparing) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Place of the first, and the row, of every two contestants."""
-    left, right = np.array(list(combinations(range(len(names)), 2))).T
-    found = compare_means(values[:, left] - values[:, right], comparing.seed, comparing.resamples)
+def _means(group: Group, values: Numbers, ends: Numbers) -> Rows:
+    """Mean and interval of each contestant."""
+    for whose, mean, low, high in zip(group.whose, values.mean(axis=0), *ends, strict=True):
+        yield {**whose, **group.named, "value": mean, "prompts": len(values)} | _ends(low, high)
+
+
+def _comparisons(group: Group, comparing: Comparing) -> Rows:
+    """Every two contestants."""
+    left, right = np.array(list(combinations(range(len(group.names)), 2))).T
+    found = compare_means(group.measured[:, left] - group.measured[:, right], comparing.seed, comparing.resamples)
+    common = {**group.named, "exploratory": not comparing.declared(group.named), "prompts": len(group.measured)}
     for pair, (a, b) in enumerate(zip(left, right, strict=True)):
-        own = {
-            "against": names[b],
-            "value": found.difference[pair],
-            "p": _number(found.p[pair]),
-            "prompts": len(values),
-        }
-        yield int(a), own | _ends(found.low[pair], found.high[pair])
+        own = {"against": group.names[b], "value": found.difference[pair], "p": _number(found.p[pair])}
+        yield {**group.whose[a], **common, **own} | _ends(found.low[pair], found.high[pair])
 
 
 def _ends(low: float, high: float) -> dict[str, float | None]:

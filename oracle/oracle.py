@@ -16,7 +16,7 @@ class Answer:
     """Token ids of an answer and where they came from."""
 
     token_ids: tuple[int, ...]  # the end-of-sequence token included, if the model generated it
-    origin: str  # "generated" (greedily, by the model) or "reference" (the task's first reference answer)
+    origin: str  # "generated" (greedily, by the model) "reference" (the task's first reference answer) or "brought" (made elsewhere)
 
 
 @dataclass(frozen=True)

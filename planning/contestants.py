@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.evaluation import Evaluation
@@ -48,12 +48,22 @@ def contestants(
     return (Contestant(FULL, Full(), None), *drawn.values())
 
 
-def _engine(config: DictConfig, name: str, heuristic: Heuristic, layers: ModelLayers) -> Engine:
-    """The engine of a heuristic; all values of a study, and all presses of kvpress, use the engine of their heuristic."""
-    nodes = config.prefill.engine
-    points: Any = OmegaConf.select(config, "study.points") or {}
+def engine_name(config: Any, name: str) -> str | None:
+    """The line of ``prefill.engine`` that a contestant uses; None if there is none.
+
+    All values of a study, and all presses of kvpress, use the line of their heuristic.
+
+    Args:
+        config: of a run, as a mapping.
+        name: of the contestant.
+    """
+    points = (config.get("study") or {}).get("points") or {}
     own = config_name(points[name]["heuristic"] if name in points else name)
-    key = next((each for each in (name, own, ANY) if each in nodes), None)
+    return next((each for each in (name, own, ANY) if each in config["prefill"]["engine"]), None)
+
+
+def _engine(config: DictConfig, name: str, heuristic: Heuristic, layers: ModelLayers) -> Engine:
+    nodes, key = config.prefill.engine, engine_name(config, name)
     if key is None:
         raise ValueError(
             f"prefill.engine has no line for {name} and none called {ANY}; it has {', '.join(map(str, nodes))}"

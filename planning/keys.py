@@ -82,7 +82,8 @@ def unit_keys(
         dict(parts.model)
         | {
             "of_heuristics": {name: own["identity"] for name, own in parts.heuristics.items() if own["identity"]},
-            "source": source_digest(set().union(*(modules_of(config[group]) for group in (*groups, "model", "task")))),
+            "source": {group: source_digest(modules_of(config[group])) for group in (*groups[1:], "model", "task")}
+            | {"heuristic": {str(name): source_digest(modules_of(node)) for name, node in config.heuristic.items()}},
             "answer": answer,
         }
         | {group: OmegaConf.to_container(config[group], resolve=True) for group in groups}

@@ -6,19 +6,22 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.feeding import check_positions
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.rope_lengths import may_restart, restarts_after
 from tokenrank.evaluation.evaluation import Evaluation
-from tokenrank.evaluation.plan import GENERATED, REFERENCE, Plan, Unit, reference_answer
+from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE, Plan, Unit, reference_answer
 from tokenrank.evaluation.shard import Shard
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric
 from tokenrank.models.pretrained import Pretrained
+from tokenrank.models.weight_files import user_path
 from tokenrank.oracle.bound import Bound
-from tokenrank.oracle.oracle import Oracle
+from tokenrank.oracle.oracle import Answer, Oracle
+from tokenrank.planning.brought_answers import brought_answers
 from tokenrank.planning.building import build, build_all, naming
 from tokenrank.planning.contestants import build_engines, contestants
 from tokenrank.planning.keys import part_keys, unit_keys
@@ -60,7 +63,7 @@ def make_plan(config: DictConfig) -> Plan:
         check_positions(skeleton)
     for name, each in heuristics.items():
         with naming(f"heuristic.{name}"):
-            each.check(tokenizer, settings.answer)
+            each.check(tokenizer, settings.origin)
             each.check_layers(layers)
     log.info("making the prompts")
     prompts = task.prompts(tokenizer, source.readable_tokens())
@@ -68,9 +71,9 @@ def make_plan(config: DictConfig) -> Plan:
     for prompt in prompts:
         _check_prompt(prompt, heuristics, settings)
     engines = contestants(config, settings.seed, heuristics, layers, evaluation) if evaluation.runs_engines else ()
-    given = [reference_answer(tokenizer, each) if settings.answer == REFERENCE else None for each in prompts]
+    given = _given(settings, prompts, tokenizer)
     parts = part_keys(config, source, heuristics)
-    keys = unit_keys(config, parts, prompts, settings.answer, given, evaluation)
+    keys = unit_keys(config, parts, prompts, settings.origin, [given.get(each.id) for each in prompts], evaluation)
     plan = Plan(
         config=config,
         source=source,
@@ -79,7 +82,8 @@ def make_plan(config: DictConfig) -> Plan:
         task=task,
         heuristics=heuristics,
         oracle=oracle,
-        answer=settings.answer,
+        answer=settings.origin,
+        given=given,
         metrics=metrics,
         evaluation=evaluation,
         contestants=engines,
@@ -95,6 +99,16 @@ def make_plan(config: DictConfig) -> Plan:
         if note:
             log.info(note)
     return plan
+
+
+def _given(settings: RunSettings, prompts: Sequence[Prompt], tokenizer: Tokenizer) -> dict[str, Answer]:
+    """The answers that are not generated, by the id of the prompt."""
+    if settings.answers is not None:
+        brought = brought_answers(user_path("answers", settings.answers), prompts, tokenizer)
+        return {name: Answer(ids, BROUGHT) for name, ids in brought.items()}
+    if settings.answer == REFERENCE:
+        return {each.id: reference_answer(tokenizer, each) for each in prompts}
+    return {}
 
 
 def _store(folder: str | None) -> Storage:

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tokenrank.evaluation.plan import GENERATED, REFERENCE
+from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE
 from tokenrank.evaluation.setting_checks import check_percentages
 from tokenrank.planning.building import check_settings
 
@@ -29,9 +29,10 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Plots:
-    """Which k plots and the printed table show."""
+    """Which k plots and the printed table show, and which metrics are drawn."""
 
     k: float
+    metrics: str | list[str] | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class RunSettings:
     seed: int
     k: list[float]
     answer: str
+    answers: str | None
     universe: dict[str, Any]
     bootstrap: dict[str, Any]
     plots: dict[str, Any]
@@ -65,6 +67,11 @@ class RunSettings:
     texts: bool
     report: dict[str, Any] | None
     study: dict[str, Any] | None
+
+    @property
+    def origin(self) -> str:
+        """Where answers come from: ``answer``, unless ``answers`` names a file of them."""
+        return self.answer if self.answers is None else BROUGHT
 
 
 def run_settings(config: DictConfig) -> RunSettings:
@@ -87,6 +94,8 @@ def run_settings(config: DictConfig) -> RunSettings:
     settings = RunSettings(**plain)
     if settings.answer not in (GENERATED, REFERENCE):
         raise ValueError(f"answer is {settings.answer!r}, must be {GENERATED} or {REFERENCE}")
+    if settings.answer == REFERENCE and settings.answers is not None:
+        raise ValueError(f"answers is {settings.answers}, must be null with answer={REFERENCE}: choose one of them")
     if settings.seed < 0:
         raise ValueError(f"seed is {settings.seed}, must be a whole number, at least 0")
     if settings.threads is not None and settings.threads < 1:
@@ -94,7 +103,15 @@ def run_settings(config: DictConfig) -> RunSettings:
     check_percentages("k", settings.k)
     if settings.plots["k"] not in settings.k:
         raise ValueError(f"plots.k is {settings.plots['k']}, must be one of k={settings.k}")
+    _check_drawn(settings.plots["metrics"], [str(name) for name in config.metric])
     return settings
+
+
+def _check_drawn(metrics: str | list[str] | None, names: list[str]) -> None:
+    listed = [metrics] if isinstance(metrics, str) else metrics or []
+    strange = [name for name in listed if name not in names and listed != ["all"]]
+    if strange:
+        raise ValueError(f"plots.metrics holds {strange[0]}, must be all or of the chosen metrics: {', '.join(names)}")
 
 
 def of_the_chosen(config: DictConfig, configs: Path) -> DictConfig:

@@ -119,8 +119,8 @@ class RunFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether a run has begun here."""
-        return (self.path / MARKER).is_file()
+        """Whether a run has begun here; without a config.yaml nothing was measured."""
+        return (self.path / MARKER).is_file() and self.config.is_file()
 
     def begin(self, environment: Mapping[str, Any], units: Mapping[str, str], config: str) -> None:
         """Begins a run, or goes on with the one that is here; the caller has the lock and has compared the settings.
@@ -133,9 +133,9 @@ class RunFolder:
         before = self.environment().get("commands", []) if self.begun else []
         this = {name: environment.get(name) for name in OF_COMMAND}
         facts = {"format": FORMAT} | dict(environment) | {"commands": [*before, this], "units": dict(units)}
+        write_json(self.path / MARKER, facts)  # first: without it the folder is not ours
         if not self.config.exists():
             write_text(self.config, config)
-        write_json(self.path / MARKER, facts)
         for name in ("", *FOLDERS):
             sweep_unfinished(self.path / name, older_than=ABANDONED)
 
@@ -176,7 +176,7 @@ class RunFolder:
         unit = is_claimed(self.path / CLAIMS)
         if unit is not None:
             raise FolderRefused(f"overwrite=true, but another process is measuring {unit} in {self.path}: end it first")
-        units = set(self.environment().get("units", {})) if self.begun else set()
+        units = set(self.environment().get("units", {})) if (self.path / MARKER).is_file() else set()
         for name, patterns in FOLDERS.items():
             sweep_unfinished(self.path / name)
             for pattern in patterns:

@@ -98,14 +98,15 @@ def arrow_table(rows: Iterable[Mapping[str, Any]], columns: Columns, *, coded: b
     return pa.Table.from_pylist(list(rows), arrow_schema(columns)).cast(arrow_schema(columns, coded=coded))
 
 
-def frame(found: pa.Table, columns: Columns) -> pd.DataFrame:
+def frame(rows: pa.Table, columns: Columns) -> pd.DataFrame:
     """An Arrow table as a table of these columns and types.
 
     >>> frame(arrow_table([{"id": "a"}], {"id": "str", "tokens": "Int64"}), {"id": "str", "tokens": "Int64"}).dtypes.to_list()
     [<StringDtype(na_value=nan)>, Int64Dtype()]
     """
-    plain = found.select(list(columns)).cast(arrow_schema(columns)).replace_schema_metadata(pandas_metadata(columns))
-    return plain.to_pandas().astype(dict(columns))
+    plain = rows.select(list(columns)).cast(arrow_schema(columns)).replace_schema_metadata(pandas_metadata(columns))
+    found: pd.DataFrame = plain.to_pandas().astype(dict(columns))
+    return found
 
 
 def pandas_metadata(columns: Columns) -> dict[bytes, bytes]:

@@ -1,7 +1,7 @@
 """Parquet files that hold the SHA-256 of all of their bytes, so that a flipped bit or a missing end is found on reading."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,7 @@ SEAL = b"tokenrank.sha256"  # entry of the file's metadata
 _EMPTY = b"0" * 64  # stands for the digest while it is computed
 _PLACE = b"\x18" + bytes([len(SEAL)]) + SEAL + b"\x18" + bytes([len(_EMPTY)])  # the entry, as Thrift writes it
 _BLOCK = 1 << 20  # bytes read at a time
-MEASURED_VALUES = ("value", "low", "high", "p")  # columns without repetitions
+_VARIED = ("value", "low", "high", "p")  # columns without repetitions
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def sealed_file(path: Path, schema: pa.Schema, metadata: Mapping[bytes, bytes]) 
         schema: of all tables that are written; columns that are dictionaries are stored as plain texts.
         metadata: entries of the file's metadata.
     """
-    repeated = [name for name in schema.names if name not in MEASURED_VALUES]
+    repeated = [name for name in schema.names if name not in _VARIED]
     with whole_file(path) as temporary:
         with pq.ParquetWriter(
             temporary, schema.remove_metadata(), compression="zstd", compression_level=1, use_dictionary=repeated,
@@ -54,12 +54,6 @@ def check_seal(file: BinaryIO) -> None:
     file.seek(place)
     if file.read(len(_EMPTY)) != _digest(file, place):
         raise ValueError("its SHA-256 is another one")
-
-
-def groups(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """The row groups of a file, one at a time, so that few of its rows are in memory."""
-    for number in range(file.num_row_groups):
-        yield file.read_row_group(number, columns=columns, use_threads=False)
 
 
 def _place(file: BinaryIO) -> int:

@@ -1,6 +1,6 @@
 """The four tables of a run folder: written row group by row group, read with their bytes and columns checked."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from tokenrank.records.schema import (
     frame,
     pandas_metadata,
 )
-from tokenrank.records.sealed import check_seal, groups, sealed_file
+from tokenrank.records.sealed import check_seal, sealed_file
 
 SCHEMAS: dict[str, Columns] = {"metrics": METRICS, "summary": SUMMARY, "samples": SAMPLES, "runs": RUNS}
 CODED = ("metrics", "summary")  # tables of many rows, whose texts repeat
@@ -39,6 +39,11 @@ class Tables:
     samples: pd.DataFrame
     runs: pd.DataFrame
 
+    def of_metric(self, metric: str, k: float) -> pd.DataFrame:
+        """Rows of ``metrics`` of one metric, at ``k`` percent if it has a k."""
+        rows = self.metrics
+        return rows[(rows["metric"] == metric) & (rows["k"].isna() | (rows["k"] == k))]
+
 
 def table_schema(name: str) -> pa.Schema:
     """The Arrow types of a table."""
@@ -54,21 +59,26 @@ def table_writer(folder: Path, name: str) -> Iterator[Callable[[pa.Table], None]
         name: of the table; its rows are as ``table_schema``.
     """
     waiting: list[pa.Table] = []
-    with sealed_file(folder / f"{name}.parquet", table_schema(name), pandas_metadata(SCHEMAS[name])) as file:
+    size, schema = 0, table_schema(name)
+    with sealed_file(folder / f"{name}.parquet", schema, pandas_metadata(SCHEMAS[name])) as file:
 
         def write() -> None:
-            if waiting:
-                rows = pa.concat_tables(waiting).unify_dictionaries()
-                file.write_table(rows, row_group_size=max(1, rows.num_rows))
-                waiting.clear()
+            nonlocal size
+            rows = pa.concat_tables(waiting).unify_dictionaries()
+            file.write_table(rows, row_group_size=max(1, rows.num_rows))
+            waiting.clear()
+            size = 0
 
         def add(rows: pa.Table) -> None:
-            waiting.append(rows.cast(table_schema(name)))
-            if sum(each.nbytes for each in waiting) >= AT_ONCE:
+            nonlocal size
+            waiting.append(rows.cast(schema))
+            size += rows.nbytes
+            if size >= AT_ONCE:
                 write()
 
         yield add
-        write()
+        if waiting:
+            write()
 
 
 def write_tables(folder: Path, tables: Tables) -> None:
@@ -117,11 +127,17 @@ def check_table(folder: Path, name: str) -> None:
 
 def read_rows(folder: Path, name: str, chosen: Filter | None = None) -> pd.DataFrame:
     """Rows of a table whose file was checked; only one row group and the chosen rows are in memory."""
-    columns = SCHEMAS[name]
+    columns = list(SCHEMAS[name])
+    parts = [chosen(rows) if chosen else rows for rows in row_groups(folder, name, columns)]
+    return frame(pa.concat_tables(parts) if parts else table_schema(name).empty_table(), SCHEMAS[name])
+
+
+def row_groups(folder: Path, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """The row groups of a table whose file was checked, one at a time; texts that repeat are entries of a dictionary."""
     coded = [each for each in REPEATED if name in CODED and each in columns]
     with pq.ParquetFile(folder / f"{name}.parquet", read_dictionary=coded) as file:
-        parts = [chosen(each) if chosen else each for each in groups(file, list(columns))]
-    return frame(pa.concat_tables(parts) if parts else table_schema(name).empty_table(), columns)
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number, columns=list(columns), use_threads=False)
 
 
 def column(folder: Path, name: str, wanted: str) -> list[Any]:

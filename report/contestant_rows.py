@@ -57,7 +57,7 @@ def over_all(tables: Tables, metric: str, column: str = "value", statistic: str 
         statistic: ``mean`` or ``gap_closed``.
     """
     rows = tables.summary
-    own = rows["sample"].isna() & rows["against"].isna() & (rows["statistic"] == statistic)
+    own = rows["task"].isna() & rows["sample"].isna() & rows["against"].isna() & (rows["statistic"] == statistic)
     return _wide(tables, rows[own & (rows["metric"] == metric)], column)
 
 

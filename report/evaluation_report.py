@@ -1,7 +1,7 @@
 """What is drawn and printed of each evaluation: of ours by what the tables hold, of any other by ``report`` in the config."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -35,12 +35,13 @@ class EvaluationReport(ABC):
             k: percent; which k is shown of the metrics that have one.
         """
 
-    def pictures(self, tables: Tables, k: float, study: Any) -> Groups:  # noqa: ARG002
+    def pictures(self, tables: Tables, k: float, metrics: Sequence[str], study: Any) -> Groups:  # noqa: ARG002
         """The pictures by group, by default none.
 
         Args:
             tables: of the run.
             k: as for ``printed``.
+            metrics: the metrics of evaluation=ranking that are drawn (``plots.metrics``).
             study: that entry of the config, or None.
         """
         return {}
@@ -54,11 +55,11 @@ class RankingReport(EvaluationReport):
         """A line a heuristic."""
         return summary(tables, k)
 
-    def pictures(self, tables: Tables, k: float, study: Any) -> Groups:
+    def pictures(self, tables: Tables, k: float, metrics: Sequence[str], study: Any) -> Groups:
         """Metrics by layer and between layers, the needle grid, the study."""
-        found: Groups = {
-            "layers": partial(layer_pictures, tables.metrics, k),
-            "layer pairs": partial(layer_pair_pictures, tables, k),
+        found: Groups = {f"{each} by layer": partial(layer_pictures, tables, each, k) for each in metrics}
+        found |= {
+            "layer pairs": partial(layer_pair_pictures, tables, metrics, k),
             "the needle grid": partial(ranking_grids, tables, k),
         }
         return found | ({"the study": partial(study_pictures, tables, study, k)} if study else {})
@@ -72,7 +73,7 @@ class AccuracyReport(EvaluationReport):
         """A line a contestant and keep rate."""
         return accuracy_summary(tables)
 
-    def pictures(self, tables: Tables, k: float, study: Any) -> Groups:  # noqa: ARG002
+    def pictures(self, tables: Tables, k: float, metrics: Sequence[str], study: Any) -> Groups:  # noqa: ARG002
         """Accuracy against cost, and the needle grid."""
         return {
             "accuracy against cost": partial(tradeoff_pictures, tables),
@@ -88,7 +89,7 @@ class TTFTReport(EvaluationReport):
         """A line a prompt length, contestant and keep rate."""
         return ttft_summary(tables)
 
-    def pictures(self, tables: Tables, k: float, study: Any) -> Groups:  # noqa: ARG002
+    def pictures(self, tables: Tables, k: float, metrics: Sequence[str], study: Any) -> Groups:  # noqa: ARG002
         """Time to first token."""
         return {"time to first token": partial(latency_pictures, tables)}
 

@@ -15,24 +15,27 @@ from tokenrank.report.ranking_rows import at, chance, label, windowed_layers
 TICKS = 6  # layers that are named along an axis
 
 
-def layer_pair_pictures(tables: Tables, k: float) -> Pictures:
+def layer_pair_pictures(tables: Tables, metrics: Collection[str], k: float) -> Pictures:
     """METRIC_between of every metric that compares layers with each other; none where no two layers were ranked.
 
     Args:
         tables: of the run.
+        metrics: the metrics that are drawn.
         k: percent; which k is drawn of the metrics that have one.
     """
-    metrics, pairs = tables.metrics, tables.summary.dropna(subset=["layer", "other_layer"])
-    pictures: Pictures = {}
-    for metric in pairs["metric"].unique():
-        name = label(metrics, metric, k)
-        pictures[f"{file_name(name)}_between"] = partial(_picture, metrics, pairs, metric, k)
-    return pictures
+    pairs = tables.summary.dropna(subset=["layer", "other_layer"])
+    names = [name for name in pairs["metric"].unique() if name in metrics]
+    return {
+        f"{file_name(label(tables.metrics, name, k))}_between": partial(_picture, tables, pairs, name, k)
+        for name in names
+    }
 
 
-def _picture(metrics: pd.DataFrame, pairs: pd.DataFrame, metric: str, k: float) -> Figure:
+def _picture(tables: Tables, pairs: pd.DataFrame, metric: str, k: float) -> Figure:
+    metrics = tables.of_metric(metric, k)
     name = label(metrics, metric, k)
-    origin = f"{', '.join(metrics['model'].unique())}, mean over {metrics['sample'].nunique()} prompts"
+    every = tables.metrics
+    origin = f"{', '.join(every['model'].unique())}, mean over {every['sample'].nunique()} prompts"
     title = f"{name}, layer against layer\n{origin}"
     matrices = layer_matrices(pairs, metric, k)
     return layer_against_layer(matrices, chance(metrics, metric, k), name, title, windowed_layers(metrics))

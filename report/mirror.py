@@ -22,7 +22,8 @@ from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import TEXTS, contestant_names
 from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import RANKING, kind
-from tokenrank.report.ranking_rows import at, chance, label, metric_names, over_layers
+from tokenrank.report.loading import layer_means, load
+from tokenrank.report.ranking_rows import at, chance, label, over_layers, ranked_metrics
 
 FILES = ("metrics.parquet", "summary.parquet")  # of the artifact; they hold no texts
 
@@ -31,12 +32,13 @@ def mirror(folder: RunFolder, settings: Mapping[str, Any]) -> str:
     """Copies config, tables, summary and plots; returns one sentence that says where they are."""
     if os.environ.get("WANDB_MODE") == "disabled":
         return "W&B: no copy, as WANDB_MODE says"
-    tables = folder.tables()
+    config: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
+    tables, k = load(folder, config, None)
     run, why = start(folder, settings)
-    run.log(per_layer(tables.metrics))
+    run.log(per_layer(layer_means(folder)))
     run.log({"samples": as_table(tables.samples if settings["texts"] else tables.samples.drop(columns=[*TEXTS]))})
     run.log({f"plots/{plot.stem}": wandb.Image(str(plot)) for plot in sorted(folder.plots.glob("*.png"))})
-    run.summary.update(summary_metrics(tables, OmegaConf.select(OmegaConf.load(folder.config), "plots.k")))
+    run.summary.update(summary_metrics(tables, k))
     artifact = wandb.Artifact(f"metrics-{run.id}", type="metrics")
     for name in FILES:
         artifact.add_file(str(folder.path / name))
@@ -82,14 +84,10 @@ def _init(folder: RunFolder, settings: Mapping[str, Any], mode: Any) -> wandb.Ru
     return wandb.init(mode=mode, dir=str(folder.path), config=config, settings=quiet, **settings["names"])
 
 
-def per_layer(metrics: pd.DataFrame) -> dict[str, wandb.Table]:
+def per_layer(means: pd.DataFrame) -> dict[str, wandb.Table]:
     """A table a metric: heuristic, k, layer, and the value's mean over prompts."""
-    rows = metrics.dropna(subset=["heuristic", "layer", "sample"])
-    tables = {}
-    for metric in metric_names(rows):
-        means = rows[rows["metric"] == metric].groupby(["heuristic", "k", "layer"], dropna=False, sort=False)["value"]
-        tables[f"layers/{metric}"] = as_table(means.mean().reset_index())
-    return tables
+    columns = ["heuristic", "k", "layer", "value"]
+    return {f"layers/{metric}": as_table(rows[columns]) for metric, rows in means.groupby("metric", sort=False)}
 
 
 def as_table(frame: pd.DataFrame) -> wandb.Table:
@@ -108,7 +106,7 @@ def summary_metrics(tables: Tables, k: float) -> dict[str, float]:
     if kind(tables) != RANKING:
         return _of_contestants(tables)
     found: dict[str, float] = {}
-    for metric in metric_names(tables.metrics):
+    for metric in ranked_metrics(tables):
         name = label(tables.metrics, metric, k)
         for statistic in ("mean", "worst"):
             rows = over_layers(tables.summary, metric, statistic, k)

@@ -1,13 +1,15 @@
-"""The agreement of rankings with the oracle at each layer: three pictures of every metric."""
+"""The agreement of rankings with the oracle at each layer: three pictures of a metric."""
 
 from collections.abc import Callable, Collection
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import (
     ACCENT,
     BAND,
@@ -19,30 +21,28 @@ from tokenrank.report.drawing import (
     layer_ticks,
     plain_axes,
 )
-from tokenrank.report.ranking_rows import by_layer, chance, label, metric_names, origin, windowed_layers
+from tokenrank.report.ranking_rows import by_layer, chance, label, origin, windowed_layers
 
 
-def layer_pictures(metrics: pd.DataFrame, k: float) -> Pictures:
-    """METRIC_layers, METRIC_heatmap and METRIC_spread of every metric; none if no prompt was ranked.
+def layer_pictures(tables: Tables, metric: str, k: float) -> Pictures:
+    """METRIC_layers, METRIC_heatmap and METRIC_spread of one metric.
 
     Args:
-        metrics: as in metrics.parquet.
-        k: percent; which k is drawn of the metrics that have one.
+        tables: of the run.
+        metric: its name.
+        k: percent; which k is drawn if it has one.
     """
-    windowed, title = windowed_layers(metrics), origin(metrics)
-    pictures: Pictures = {}
-    for metric in metric_names(metrics):
-        rows, name = metrics[metrics["metric"] == metric], label(metrics, metric, k)
-        for kind, draw in (("layers", layer_curves), ("heatmap", heat_map), ("spread", spread_over_layers)):
-            pictures[f"{file_name(name)}_{kind}"] = partial(_picture, draw, rows, metric, k, title, windowed)
-    return pictures
+    rows = tables.of_metric(metric, k)
+    windowed, title, name = windowed_layers(rows), origin(rows), label(rows, metric, k)
+    values, by_chance = by_layer(rows, metric, k), chance(rows, metric, k)
+    return {
+        f"{file_name(name)}_{kind}": partial(_picture, draw, values, by_chance, name, title, windowed)
+        for kind, draw in (("layers", layer_curves), ("heatmap", heat_map), ("spread", spread_over_layers))
+    }
 
 
-def _picture(
-    draw: Callable[..., Figure], rows: pd.DataFrame, metric: str, k: float, origin: str, windowed: Collection[int]
-) -> Figure:
-    values = by_layer(rows, metric, k)
-    return draw(values, chance(rows, metric, k), label(rows, metric, k), origin, windowed)
+def _picture(draw: Callable[..., Figure], *shown: Any) -> Figure:
+    return draw(*shown)
 
 
 def layer_curves(

@@ -2,13 +2,16 @@
 
 import pandas as pd
 
+from tokenrank.records.tables import Tables
 
-def metric_names(metrics: pd.DataFrame) -> list[str]:
+
+def ranked_metrics(tables: Tables) -> list[str]:
     """The metrics that have a value of a heuristic, in the order of the table.
 
-    Where a single layer was ranked, jaccard has none: only its chance level is in the table.
+    Where a single layer was ranked, jaccard has none: only its chance level is in the tables.
     """
-    return [str(name) for name in metrics.loc[metrics["heuristic"].notna(), "metric"].unique()]
+    rows = tables.summary
+    return [str(name) for name in rows.loc[rows["sample"].notna() & rows["heuristic"].notna(), "metric"].unique()]
 
 
 def at(table: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:
@@ -34,9 +37,16 @@ def over_layers(summary: pd.DataFrame, metric: str, statistic: str, k: float, wi
 def over_prompts(summary: pd.DataFrame, metric: str, statistic: str, k: float) -> pd.DataFrame:
     """The means over prompts of what ``over_layers`` selects, with their intervals; index heuristics."""
     rows = at(summary, metric, k)
-    own = rows["sample"].isna() & rows["against"].isna() & rows["other_layer"].isna()
+    own = rows["task"].isna() & rows["sample"].isna() & rows["against"].isna() & rows["other_layer"].isna()
     own &= ~rows["windowed"].fillna(False).astype(bool) & (rows["statistic"] == statistic)
     return rows[own].set_index("heuristic")
+
+
+def shared(rows: pd.DataFrame) -> "pd.Series[str]":
+    """The prompts of which every heuristic in these rows has some."""
+    each = rows[["sample", "heuristic"]].drop_duplicates()
+    counts = each["sample"].value_counts(sort=False)
+    return counts.index[counts == each["heuristic"].nunique()].to_series()
 
 
 def label(metrics: pd.DataFrame, metric: str, k: float) -> str:
@@ -46,9 +56,18 @@ def label(metrics: pd.DataFrame, metric: str, k: float) -> str:
 
 
 def by_layer(metrics: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:
-    """One value a prompt and layer: index (heuristic, sample), columns layers; heuristics in the order of the table."""
+    """One value a prompt and layer: index (heuristic, sample), columns layers; heuristics in the order of the table.
+
+    Only prompts that every heuristic ranked, so that all means are over the same prompts.
+
+    Raises:
+        ValueError: there is none.
+    """
     rows = at(metrics, metric, k).dropna(subset=["layer"])
     wide = rows.pivot(index=["heuristic", "sample"], columns="layer", values="value")
+    wide = wide[wide.index.get_level_values("sample").isin(shared(rows))]
+    if wide.empty:
+        raise ValueError("no prompt was ranked by every heuristic")
     return wide.reindex(rows["heuristic"].unique(), level="heuristic")
 
 

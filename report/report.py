@@ -1,16 +1,17 @@
 """The report of a run folder: its pictures, published.md and the table for the terminal."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.records.tables import Tables
 from tokenrank.records.writing import write_text
 from tokenrank.report.contestant_rows import ACCURACY, kind
 from tokenrank.report.drawing import Pictures, write_picture
 from tokenrank.report.evaluation_report import report_of
+from tokenrank.report.loading import drawn_metrics, load
 from tokenrank.report.notes import notes
 from tokenrank.report.published import TASK as LONGBENCH
 from tokenrank.report.published import published_text
@@ -18,23 +19,26 @@ from tokenrank.report.published import published_text
 LOG = logging.getLogger("tokenrank")
 
 
-def draw(folder: RunFolder, k: float | None = None) -> list[str]:
-    """Draws all pictures of a finished or unfinished run, and writes published.md where all prompts are LongBench's.
+def draw(folder: RunFolder, k: float | None = None, metrics: Sequence[str] | str | None = None) -> list[str]:
+    """Draws the pictures of a finished or unfinished run, and writes published.md where all prompts are LongBench's.
 
     Args:
         folder: with config.yaml and the four tables.
         k: percent; which k is drawn of the metrics that have one; None: ``plots.k`` of the config.
+        metrics: of evaluation=ranking that are drawn, or ``all``; None: ``plots.metrics`` of the config.
 
     Returns:
         One line for each picture or file that could not be made.
 
     Raises:
-        ValueError: the folder is no run folder, lacks a table, or has no values at ``k``.
+        ValueError: the folder is no run folder, lacks a table, has no values at ``k``, or lacks a metric of ``metrics``.
     """
     folder.environment()  # refuses what is no run folder
-    tables, config = folder.tables(), _config(folder)
-    report, k = report_of(tables, config.get("report")), _k(tables, config, k)
-    groups = {} if report is None else report.pictures(tables, k, config.get("study"))
+    config = _config(folder)
+    tables, k = load(folder, config, k)
+    report = report_of(tables, config.get("report"))
+    drawn = drawn_metrics(tables, config, metrics)
+    groups = {} if report is None else report.pictures(tables, k, drawn, config.get("study"))
     failures: list[str] = []
     for group, pictures_of in groups.items():
         try:
@@ -80,11 +84,11 @@ def printed(folder: RunFolder, k: float | None = None) -> str:
     Raises:
         ValueError: as ``draw``.
     """
-    environment, tables, config = folder.environment(), folder.tables(), _config(folder)
+    environment, config = folder.environment(), _config(folder)
+    tables, k = load(folder, config, k)
     report = report_of(tables, config.get("report"))
     shown = "no prompt could be measured"
     if report is not None:
-        k = _k(tables, config, k)
         try:
             shown = report.printed(tables, k)
         except Exception as error:  # the report may be somebody's own
@@ -98,11 +102,3 @@ def _config(folder: RunFolder) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"{folder.config} cannot be read: {error}") from error
     return dict(found)
-
-
-def _k(tables: Tables, config: dict[str, Any], asked: float | None) -> float:
-    k = float(config["plots"]["k"] if asked is None else asked)
-    known = sorted(float(each) for each in tables.metrics["k"].dropna().unique())
-    if known and k not in known:
-        raise ValueError(f"k is {k:g}, must be one of this run's: {', '.join(f'{each:g}' for each in known)}")
-    return k

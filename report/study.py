@@ -79,11 +79,11 @@ def study_curves(
     figure = Figure(figsize=(2.2 + 2.8 * len(heuristics), 3.8), layout="constrained")
     panels = figure.subplots(1, len(heuristics), sharey=True, squeeze=False)[0]
     for panel, heuristic in zip(panels, heuristics, strict=True):
+        panel.set_title(heuristic, fontsize=10, color=INK)
         _curve(panel, curves["mean"].loc[heuristic], "mean over layers", (ACCENT, BAND))
         _curve(panel, curves["worst"].loc[heuristic], "worst layer", (WORST, WORST_BAND))
         for (name, level), line in zip(levels.items(), ("--", ":"), strict=False):
             panel.axhline(level, color=REFERENCE, linestyle=line, linewidth=1, label=name)
-        panel.set_title(heuristic, fontsize=10, color=INK)
         panel.set_xlabel(across, fontsize=9)
         plain_axes(panel)
         if scale == "log":
@@ -96,8 +96,10 @@ def study_curves(
 
 
 def _curve(panel: Axes, samples: pd.DataFrame, name: str, colours: tuple[str, str]) -> None:
-    """One line with its band; values of other heuristics leave no gap."""
-    there = samples.dropna(axis="columns", how="all")
+    """One line with its band, over prompts that have all values; values of other heuristics leave no gap."""
+    there = samples.dropna(axis="columns", how="all").dropna()
+    if there.empty:
+        raise ValueError(f"{panel.get_title()}: no prompt has all values of the study")
     values, ends = there.columns.to_numpy(dtype=float), there.to_numpy(dtype=float)
     low, high = np.percentile(ends, [10, 90], axis=0)
     panel.fill_between(values, low, high, color=colours[1], alpha=0.6, linewidth=0)

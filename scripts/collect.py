@@ -1,33 +1,77 @@
 """Makes the tables and pictures of a run folder from its records, of a run that was killed half-way too, and prints its table.
 
-    python scripts/collect.py RUN_FOLDER           (installed: python -m tokenrank.collect RUN_FOLDER)
+    python scripts/collect.py RUN_FOLDER                    (installed: python -m tokenrank.collect RUN_FOLDER)
+    python scripts/collect.py SWEEP_FOLDER                  joins the runs of a sweep, in SWEEP_FOLDER/joined
+    python scripts/collect.py FOLDER... --to NEW_FOLDER     joins runs, shards and sweeps, in a new folder
 
-Nothing is measured again. Exit codes: 0; 1 if a picture failed or a record cannot be read, which is named and left out; 2 for what is no run folder, or while a run is writing into it.
+Nothing is measured again, and runs that are joined are only read. Exit codes: 0; 1 if a picture failed, or if a unit or a contestant
+is missing, failed or cannot be read, which is named; 2 for what is no run folder or cannot be joined, or while a run is writing into it.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from tokenrank.evaluation.evaluation import Evaluation
-from tokenrank.planning.building import build
+from tokenrank.planning.comparable import check_comparable, evaluation_of
+from tokenrank.planning.joined_runs import DEFAULT, check_target, find_sources, is_sweep, joined_environment
+from tokenrank.planning.joined_settings import joined_config
+from tokenrank.planning.telling_apart import told_apart
 from tokenrank.records.messages import log, messages_to_terminal
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.report.report import draw, printed
 from tokenrank.work.collecting import collect
+from tokenrank.work.joining import JOINED, begin_joined, finish_joined, join
+from tokenrank.work.surveying import Part, survey
 
 
-def main(path: Path) -> int:
-    """Collects, draws and prints one folder; returns the exit code."""
+def collected(path: Path) -> tuple[RunFolder, list[str]]:
+    """Collects, draws and prints one folder; returns it and one line for each file that was left out or not made."""
     folder = RunFolder(path)
+    joined = folder.environment().get(JOINED)  # refuses what is no run folder
+    if joined and not joined["finished"]:
+        raise ValueError(f"{path} was not joined to its end: give the command that joins it again")
+    with folder.locked():
+        return folder, _finished(folder)
+
+
+def joined(given: Sequence[Path], target: Path) -> tuple[RunFolder, list[str]]:
+    """Joins runs into a new folder, collects, draws and prints it; returns it and one line for each thing that is missing."""
+    folder, sources = RunFolder(target), find_sources(given)
+    notes = check_comparable(sources)
+    check_target(target, sources)
+    contestants = told_apart(sources)
+    runs = zip(sources, contestants.names, strict=True)
+    parts = [Part(source.folder, source.environment["units"], names) for source, names in runs]
+    found = survey(parts, timed=sources[0].evaluation.timed)
+    for line in [*notes, *contestants.notes, *found.notes, *_not_joined(parts)]:
+        log.info(line)
+    with folder.locked():
+        begin_joined(folder, joined_environment(sources), joined_config(sources, contestants), found)
+        done = join(parts, found, list(contestants.variants), folder)
+        for line in done.notes:
+            log.info(line)
+        finish_joined(folder, done)
+        return folder, [*found.warnings, *done.warnings, *_finished(folder)]
+
+
+def _finished(folder: RunFolder) -> list[str]:
+    """Tables, pictures and the printed table, from the records."""
+    failures = collect(folder, evaluation_of(folder)) + draw(folder)
+    print(printed(folder))
+    return failures
+
+
+def _not_joined(parts: Sequence[Part]) -> list[str]:
+    saved = [str(part.folder.path) for part in parts if (part.folder.path / "rankings").is_dir()]
+    return [f"note: rankings/ is not joined, and stays in {', '.join(saved)}"] if saved else []
+
+
+def main(given: Sequence[Path], to: Path | None) -> int:
+    """Collects one folder or joins several; returns the exit code."""
     try:
-        folder.environment()  # refuses what is no run folder
-        with folder.locked():
-            failures = collect(folder, _evaluation(folder)) + draw(folder)
-            print(printed(folder))
+        if to is None and len(given) == 1 and is_sweep(given[0]):
+            to = given[0] / DEFAULT
+        folder, failures = collected(given[0]) if to is None else joined(given, to)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -37,21 +81,16 @@ def main(path: Path) -> int:
     return 1 if failures else 0
 
 
-def _evaluation(folder: RunFolder) -> Evaluation:
-    try:
-        node = OmegaConf.load(folder.config).evaluation
-        return build(node, "evaluation", Evaluation)  # type: ignore[no-any-return]
-    except (OSError, YAMLError, OmegaConfBaseException, AttributeError) as error:
-        raise ValueError(f"{folder.config} cannot be read: {' '.join(str(error).split())}") from error
-
-
 def command(arguments: list[str]) -> int:
-    """``RUN_FOLDER``."""
-    if len(arguments) != 1:
+    """``FOLDER... [--to NEW_FOLDER]``."""
+    place = arguments.index("--to") if "--to" in arguments else len(arguments)
+    given, to = arguments[:place], arguments[place + 1 :]
+    several = len(given) > 1 and not to
+    if not given or several or (place < len(arguments) and len(to) != 1) or any(each.startswith("-") for each in given):
         print(__doc__, file=sys.stderr)
         return 2
     messages_to_terminal()
-    return main(Path(arguments[0]).expanduser())
+    return main([Path(each).expanduser() for each in given], Path(to[0]).expanduser() if to else None)
 
 
 if __name__ == "__main__":

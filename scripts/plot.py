@@ -1,9 +1,9 @@
 """Draws a finished or half-finished run again and prints its table.
 
-    python scripts/plot.py RUN_FOLDER [K]
+    python scripts/plot.py RUN_FOLDER [K] [METRIC,METRIC]
 
-K is in percent and selects what is drawn of evaluation=ranking; without it plots.k of the run's config is used. Runs of
-evaluation=accuracy and evaluation=ttft are drawn at all their keep rates.
+K, in percent, and the metrics, or all, select what is drawn of evaluation=ranking; without them plots.k and plots.metrics of the
+run's config are used. Runs of evaluation=accuracy and evaluation=ttft are drawn at all their keep rates.
 """
 
 import sys
@@ -13,11 +13,11 @@ from tokenrank.records.run_folder import RunFolder
 from tokenrank.report.report import draw, printed
 
 
-def main(folder: Path, k: float | None) -> int:
+def main(folder: Path, k: float | None, metrics: list[str] | None = None) -> int:
     """Adds the pictures to the folder; returns the exit code: 0, 1 if a picture failed, 2 for bad input."""
     run = RunFolder(folder)
     try:
-        failures = draw(run, k)
+        failures = draw(run, k, metrics)
         print(printed(run, k))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -28,16 +28,21 @@ def main(folder: Path, k: float | None) -> int:
 
 
 def command(arguments: list[str]) -> int:
-    """``RUN_FOLDER [K]``."""
-    if len(arguments) not in (1, 2):
+    """``RUN_FOLDER [K] [METRIC,METRIC]``."""
+    numbers = [each for each in arguments[1:] if _is_number(each)]
+    names = [each for each in arguments[1:] if not _is_number(each)]
+    if not arguments or len(numbers) > 1 or len(names) > 1:
         print(__doc__, file=sys.stderr)
         return 2
+    return main(Path(arguments[0]), float(numbers[0]) if numbers else None, names[0].split(",") if names else None)
+
+
+def _is_number(text: str) -> bool:
     try:
-        k = float(arguments[1]) if len(arguments) == 2 else None
+        float(text)
     except ValueError:
-        print(f"error: K is {arguments[1]!r}, must be a number of percent", file=sys.stderr)
-        return 2
-    return main(Path(arguments[0]), k)
+        return False
+    return True
 
 
 if __name__ == "__main__":

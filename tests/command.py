@@ -39,7 +39,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     def call(*arguments: str) -> Ended:
         GlobalHydra.instance().clear()
         monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-        folder = [] if any("dir=" in each for each in arguments) else [f"hydra.run.dir={tmp_path / 'run'}"]
+        chosen = "-m" in arguments or any("dir=" in each for each in arguments)
+        folder = [] if chosen else [f"hydra.run.dir={tmp_path / 'run'}"]
         if not any(each.startswith("store=") for each in arguments):
             folder.append(f"store={tmp_path / 'store'}")
         monkeypatch.setattr("sys.argv", ["run.py", *arguments, *folder])

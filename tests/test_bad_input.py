@@ -117,6 +117,31 @@ def test_bad_settings_get_one_sentence_and_leave_nothing(
     refused(tokenrank(*given), sentence, tmp_path)
 
 
+BROUGHT = [
+    ("answers=one.jsonl", "answers=one.jsonl has no answer to prompt niah_300_50_0: leave out what it lacks"),
+    ("answers=twice.jsonl", "twice.jsonl has two answers to prompt niah_300_0_0, must have one"),
+    ("answers=nowhere.jsonl", "nowhere.jsonl is not there, or is not a file"),
+    ("answers=both.jsonl answer=reference", "answers is both.jsonl, must be null with answer=reference"),
+    ("answers=both.jsonl heuristic=speculative", "which needs answer=generated, not brought: set draft to a model"),
+    (
+        "answers=both.jsonl evaluation=accuracy",
+        "answer is brought (by the setting answers), must be generated: the answers",
+    ),
+]
+
+
+@pytest.mark.parametrize(("setting", "sentence"), BROUGHT)
+def test_answers_that_cannot_be_used_get_one_sentence_and_leave_nothing(
+    tokenrank: Command, tmp_path: Path, setting: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "files").mkdir()
+    first, second = (f'{{"id": "niah_300_{depth}_0", "answer": "some words"}}\n' for depth in (0, 50))
+    for name, content in (("one", first), ("both", first + second), ("twice", first + second + first)):
+        (tmp_path / "files" / f"{name}.jsonl").write_text(content)
+    monkeypatch.chdir(tmp_path / "files")
+    refused(tokenrank(*SMALL, *setting.split()), sentence, tmp_path)
+
+
 BAD_PREFILL = [
     ("prefill.keep=[0]", "prefill.keep holds 0, must be above 0 and at most 100 percent"),
     ("prefill.keep=[10,100.5]", "prefill.keep holds 100.5"),

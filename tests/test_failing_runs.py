@@ -32,7 +32,7 @@ def test_a_prompt_with_nan_scores_fails_by_name_and_the_others_go_on(
     assert ended.code == 1
     assert (
         ended.err.splitlines()[-1]
-        == f"error: 1 of 2 prompts failed, wholly or in part; {tmp_path / 'run' / 'run.log'} says why"
+        == f"error: 1 of 2 prompts failed, wholly or in part; {tmp_path / 'run' / 'run.log'} says why, and the same command tries them again"
     )
     assert "1 prompt ranked, 1 failed" in ended.out
     samples = pd.read_parquet(tmp_path / "run" / "samples.parquet").set_index("id")
@@ -160,8 +160,10 @@ def test_a_failing_run_does_not_stop_a_sweep(
     assert ended.code == 2
     said = [line for line in ended.err.splitlines() if "universe.window=999" in line]
     assert said[0].startswith("model=tiny")
-    assert not list((tmp_path / "sweep").glob("0_*"))
-    assert len(list((tmp_path / "sweep").glob("1_*/metrics.parquet"))) == 1
+    assert [folder.name.rpartition("_")[0] for folder in (tmp_path / "sweep").iterdir() if folder.is_dir()] == [
+        "universe.window=8"
+    ]
+    assert len(list((tmp_path / "sweep").glob("universe.window=8_*/metrics.parquet"))) == 1
     broken = (
         "heuristic=backwards",
         "heuristic.backwards.raising_tokens=300,0",

@@ -69,7 +69,8 @@ def test_the_samples_table_and_the_environment_say_what_ran(
     assert (samples[["prefill_seconds", "oracle_seconds", "metrics_seconds", "seconds"]] > 0).all(axis=None)
     found = json.loads((tmp_path / "run" / "environment.json").read_text())
     assert found["format"] == FORMAT
-    assert found["units"] == [*IDS]
+    assert list(found["units"].items()) == list(zip(samples["id"], samples["key"], strict=True))
+    assert [each["host"] for each in found["commands"]] == [found["host"]]
     assert (found["device"], found["seed"]) == ("cpu", 0)
     assert found["packages"]["torch"]
     assert OmegaConf.load(tmp_path / "run" / "config.yaml").heuristic.claa.n == 4
@@ -97,12 +98,12 @@ def test_saved_rankings_hold_ids_truth_and_one_row_a_layer(
     assert 1 <= len(saved["answer_ids"]) <= 4
 
 
-def test_a_second_run_in_a_folder_replaces_the_first_and_nothing_else(
+def test_overwriting_removes_the_run_that_was_there_and_nothing_else(
     tokenrank: Command, tmp_path: Path, no_pictures: None
 ) -> None:
     tokenrank(*SMALL, "save_rankings=true")
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    ended = tokenrank(*SMALL, "task.depths=[100]")
+    ended = tokenrank(*SMALL, "task.depths=[100]", "overwrite=true")
     assert ended.code == 0, ended.err
     assert not list((tmp_path / "run" / "rankings").glob("*.safetensors"))
     assert [file.name for file in (tmp_path / "run" / "records").iterdir()] == ["niah_300_100_0.parquet"]
@@ -164,8 +165,11 @@ def test_a_file_in_the_place_of_the_folder_is_named(tokenrank: Command, tmp_path
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_two_runs_do_not_write_into_one_folder(tokenrank: Command, tmp_path: Path) -> None:
+def test_a_folder_whose_lock_another_process_keeps_is_refused_in_the_end(
+    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokenrank.records.run_folder.PATIENCE", 0.2)
     with RunFolder(tmp_path / "both").locked():
         ended = tokenrank(*SMALL, f"hydra.run.dir={tmp_path / 'both'}")
-        refused(ended, f"another run is writing into {tmp_path / 'both'}: choose another hydra.run.dir", tmp_path)
+        refused(ended, f"another process has been writing tables into {tmp_path / 'both'}", tmp_path)
     assert not (tmp_path / "both").exists()

@@ -35,6 +35,8 @@ class Local(Executor):
     def run(self, plan: Plan, todo: Sequence[Unit], folder: RunFolder) -> None:
         """In this process, which loads the model, or in ``processes`` others."""
         if self.processes == 1:
+            if plan.config.threads is not None:
+                torch.set_num_threads(plan.config.threads)
             work(plan, load_model(plan), todo, folder)
             return
         threads = plan.config.threads or max(1, cores() // self.processes)
@@ -42,10 +44,15 @@ class Local(Executor):
         gpus = _gpus(plan.source)
 
         def environment(place: int) -> Mapping[str, str]:
-            own = {"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if gpus else {}
-            return own | {"OMP_NUM_THREADS": str(threads)}
+            gpu = gpu_of(place, gpus)
+            return {"OMP_NUM_THREADS": str(threads)} | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
 
         Dispatch(Processes(self.processes, job, folder, environment), plan, todo, folder).run()
+
+
+def gpu_of(place: int, gpus: Sequence[str]) -> str | None:
+    """The GPU of a process: they take turns."""
+    return gpus[place % len(gpus)] if gpus else None
 
 
 def _gpus(source: Pretrained) -> list[str]:

@@ -31,7 +31,7 @@ def work(plan: Plan, model: PreTrainedModel, todo: Sequence[Unit], folder: RunFo
     that process leaves no record, it is measured here.
     """
     rounds, pause = plan.evaluation.rounds(plan), SHORTEST_PAUSE
-    waiting, before = list(todo), {unit.name: _stamp(folder.record_file(unit.name)) for unit in todo}
+    waiting, before = list(todo), {unit.name: stamp(folder.record_file(unit.name)) for unit in todo}
     total = sum(len(unit.prompt.input_ids) for unit in todo) * rounds
     with tqdm(total=total, unit=" tokens", unit_scale=True, smoothing=0.1, dynamic_ncols=True) as bar:
         while waiting:
@@ -43,7 +43,7 @@ def work(plan: Plan, model: PreTrainedModel, todo: Sequence[Unit], folder: RunFo
                     if not mine:
                         left.append(unit)
                         continue
-                    if _stamp(folder.record_file(unit.name)) == before[unit.name]:
+                    if stamp(folder.record_file(unit.name)) == before[unit.name]:
                         do(plan, model, unit, folder, bar.update)
                 bar.update(start + len(unit.prompt.input_ids) * rounds - bar.n)
             if len(left) == len(waiting):
@@ -65,7 +65,7 @@ def do(plan: Plan, model: PreTrainedModel, unit: Unit, folder: RunFolder, advanc
     folder.write_record(record)
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
+def stamp(file: Path) -> tuple[int, int] | None:
     """Changes when the file is written again; None where there is none."""
     try:
         found = file.stat()

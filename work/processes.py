@@ -39,52 +39,64 @@ class Processes(Workers):
         self.size = size
         self._job = json.dumps(asdict(job) | {"folder": str(folder.path.absolute())})
         self._environment = environment
-        self._running: dict[int, subprocess.Popen[str]] = {}
+        self._running: dict[int, tuple[subprocess.Popen[str], threading.Thread]] = {}
         self._events = queue.Queue[tuple[int, Event]]()
 
     def start(self, place: int) -> None:
         """In a session of its own, so that Ctrl-C reaches this process alone, which ends the others."""
-        path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
         process = subprocess.Popen(
             [sys.executable, "-m", "tokenrank.work.processes"],
-            env=os.environ | {"PYTHONPATH": path} | self._environment(place),
+            env=os.environ | {"PYTHONPATH": import_path()} | self._environment(place),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
             start_new_session=True,
         )
-        self._running[place] = process
-        threading.Thread(target=self._listen, args=(place, process), daemon=True).start()
+        listening = threading.Thread(target=self._listen, args=(place, process), daemon=True)
+        self._running[place] = process, listening
+        listening.start()
         self._send(place, self._job)
 
     def give(self, place: int, unit: Unit) -> None:
         """Sends the unit's number."""
         self._send(place, str(unit.number))
 
-    def next_event(self) -> tuple[int, Event]:
+    def next_event(self, timeout: float | None) -> tuple[int, Event] | None:
         """The next line of any process, or its end."""
-        return self._events.get()
+        try:
+            return self._events.get(timeout=timeout)
+        except queue.Empty:
+            return None
 
     def close(self) -> None:
         """Kills them: records are written whole or not at all."""
-        for process in self._running.values():
+        for process, _ in self._running.values():
             process.kill()
-        for process in self._running.values():
-            process.wait()
+        for _, listening in self._running.values():
+            listening.join()
 
     def _send(self, place: int, line: str) -> None:
-        opened = self._running[place].stdin
-        assert opened is not None
-        with suppress(OSError):  # it has died: its end is the next event
-            opened.write(line + "\n")
-            opened.flush()
+        pipe = self._running[place][0].stdin
+        if pipe is not None:  # it is one
+            with suppress(OSError, ValueError):  # it has died: its end is the next event
+                pipe.write(line + "\n")
+                pipe.flush()
 
     def _listen(self, place: int, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            self._events.put((place, event_of(line)))
-        self._events.put((place, Died(ending(process.wait()))))
+        """Passes on what a process writes, until it ends."""
+        event: Event = Ready()
+        with suppress(BrokenPipeError), process:  # closes its pipes; what it was told last may not have reached it
+            for line in process.stdout or ():
+                event = event_of(line)
+                self._events.put((place, event))
+        if not isinstance(event, Stopped):  # it has said why it ends
+            self._events.put((place, Died(ending(process.wait()))))
+
+
+def import_path() -> str:
+    """PYTHONPATH of processes on this machine, which find the same modules as this one, the user's own heuristics among them."""
+    return os.pathsep.join([str(SOURCE), *(str(Path(each).absolute()) for each in sys.path)])
 
 
 def ending(code: int) -> str:

@@ -1,9 +1,7 @@
 """A plan names its model, prompts and rankings, and says which answer is fed."""
 
-from dataclasses import replace
-
 from tests.plans import plan
-from tokenrank.evaluation.plan import REFERENCE
+from tokenrank.evaluation.plan import REFERENCE, reference_answer
 from tokenrank.oracle.oracle import Answer
 from tokenrank.tasks.task import Prompt
 
@@ -19,11 +17,11 @@ def test_names_are_those_of_the_tables() -> None:
 
 
 def test_a_generated_answer_is_known_only_later() -> None:
-    assert plan().given_answer(PROMPT) is None
+    made = plan()
+    assert [made.given_answer(each) for each in made.prompts] == [None, None]
 
 
 def test_the_reference_is_the_first_one_cut_at_the_prompts_limit() -> None:
-    made = replace(plan(), answer=REFERENCE)
-    assert made.given_answer(PROMPT) == Answer(
-        tuple(made.tokenizer("ab", add_special_tokens=False)["input_ids"]), REFERENCE
-    )
+    tokenizer = plan().tokenizer
+    ids = tuple(tokenizer("ab", add_special_tokens=False)["input_ids"])
+    assert reference_answer(tokenizer, PROMPT) == Answer(ids, REFERENCE)

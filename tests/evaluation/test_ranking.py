@@ -1,7 +1,10 @@
 """evaluation=ranking: one pass a prompt gives every value, its summary, its facts, and the scores themselves if asked for."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,10 +13,11 @@ import torch
 
 from tests.plans import plan, records, tables
 from tokenrank.evaluation.ranking import RankingAgreement
+from tokenrank.evaluation.stored import stored_rank
 from tokenrank.metrics import kendall
 from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.models.tiny import Tiny
-from tokenrank.records.schema import METRICS, RUNS, SUMMARY, table
+from tokenrank.records.schema import METRICS, SUMMARY, table
 from tokenrank.records.tables import Tables
 from tokenrank.report.notes import notes
 from tokenrank.work.collecting import collected
@@ -84,6 +88,41 @@ def test_a_reference_answer_is_not_graded() -> None:
     ] == [True, True]
 
 
+def brought(folder: Path, answers: Mapping[str, object]) -> str:
+    """The setting that brings these answers: texts, or token ids."""
+    lines = [{"id": name, "answer" if isinstance(each, str) else "token_ids": each} for name, each in answers.items()]
+    (folder / "answers.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return f"answers={folder / 'answers.jsonl'}"
+
+
+def test_a_brought_answer_is_the_one_that_is_explained_and_graded(tmp_path: Path) -> None:
+    right, wrong = (prompt.id for prompt in plan().prompts)
+    references = plan().prompts[0].answers[0]
+    assert len(references) > 4
+    found = tables(brought(tmp_path, {right: references, wrong: "no idea at all"}), "task.max_new_tokens=9")
+    samples = found.samples.set_index("id")
+    assert samples.loc[right, ["answer", "answer_tokens", "accuracy"]].tolist() == [references, len(references), 1]
+    assert samples.loc[wrong, ["answer", "answer_tokens", "accuracy"]].tolist() == ["no idea a", 9, 0]
+    assert samples["decode_seconds"].isna().all()
+    reference = tables("answer=reference", "task.max_new_tokens=9")
+    of_right = [each.metrics[each.metrics["sample"] == right].reset_index(drop=True) for each in (found, reference)]
+    pd.testing.assert_frame_equal(*of_right)  # the same tokens, whatever their origin
+    of_wrong = [each.metrics.loc[each.metrics["sample"] == wrong, "value"].tolist() for each in (found, reference)]
+    assert of_wrong[0] != of_wrong[1]
+
+
+def test_the_models_own_answer_brought_back_gives_the_same_numbers(tmp_path: Path) -> None:
+    made = plan()
+    own = {unit.name: stored_rank(made, MODEL, unit.prompt, {}).answer.token_ids for unit in made.units}
+    found = tables(brought(tmp_path, own), "heuristic=[claa,oracle,recency]", "metric=[recall,jaccard]")
+    pd.testing.assert_frame_equal(found.metrics, measured().metrics)
+    columns = ["id", "answer", "answer_tokens", "accuracy"]
+    pd.testing.assert_frame_equal(found.samples[columns], measured().samples[columns])
+    other = {name: [5, *ids[1:]] for name, ids in own.items()}
+    chosen = ("heuristic=[claa,oracle,recency]", "metric=[recall,jaccard]")
+    assert not tables(brought(tmp_path, other), *chosen).metrics.equals(measured().metrics)
+
+
 def test_the_seed_of_the_bootstrap_moves_only_intervals() -> None:
     five = ("task.lengths=[200]", "task.depths=[0,20,40,60,80]", "task.seed=0", "heuristic=[claa,recency]")
     one, two = (tables(*five, f"seed={seed}", "bootstrap.resamples=20") for seed in (0, 1))
@@ -144,8 +183,7 @@ def test_the_prompt_is_read_once() -> None:
 
 
 def test_no_record_gives_an_empty_summary() -> None:
-    empty: Any = table([], METRICS | {"other_layer": "Int64"})
-    assert RankingAgreement(k=[10]).summarize(empty, table([], RUNS)).empty
+    assert [part.num_rows for part in RankingAgreement(k=[10]).summary().tables()] == [0, 0]
 
 
 def test_measuring_again_gives_the_same_values() -> None:

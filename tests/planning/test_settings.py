@@ -10,7 +10,7 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
 @pytest.mark.parametrize(
     ("setting", "value", "sentence"),
     [
-        ("nonsense", 1, r"nonsense is not a setting; there are answer, bootstrap, "),
+        ("nonsense", 1, r"nonsense is not a setting; there are answer, answers, bootstrap, "),
         ("save_rankings", "maybe", r"save_rankings is 'maybe', must be of type bool$"),
         ("texts", 1, r"texts is 1, must be of type bool$"),
         ("k", [], r"k is empty, must be a list of percentages"),
@@ -23,8 +23,16 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
         ("seed", -1, r"seed is -1, must be a whole number, at least 0$"),
         ("seed", 1.5, r"seed is 1\.5, must be of type int$"),
         ("plots.k", 20, r"plots\.k is 20, must be one of k=\[5, 10\]$"),
-        ("plots.l", 20, r"plots\.l is not a setting; there are k$"),
+        ("plots.l", 20, r"plots\.l is not a setting; there are k, metrics$"),
+        ("plots.metrics", "mass", r"plots\.metrics holds mass, must be all or of the chosen metrics: recall$"),
+        (
+            "plots.metrics",
+            ["recall", "all"],
+            r"plots\.metrics holds all, must be all or of the chosen metrics: recall$",
+        ),
+        ("plots.metrics", 5, r"plots\.metrics is 5, must be of type str or a list of names, as in \[a,b\] or null$"),
         ("answer", "other", r"answer is 'other', must be generated or reference$"),
+        ("answers", 5, r"answers is 5, must be of type str or null$"),
         ("study", 5, r"study is 5, must be a mapping or null"),
         ("press", 5, r"press is 5, must be of type str or a list of names, as in \[a,b\] or null$"),
         ("universe", 8, r"universe is 8, must be a mapping"),
@@ -75,9 +83,14 @@ def test_what_is_right_comes_back_with_its_types() -> None:
     assert (found.universe, found.bootstrap, found.plots, found.study) == (
         {"window": 8},
         {"resamples": 200},
-        {"k": 10},
+        {"k": 10, "metrics": None},
         None,
     )
+
+
+@pytest.mark.parametrize("metrics", ["null", "all", "recall", "[recall]", "[]"])
+def test_metrics_that_were_chosen_may_be_drawn(metrics: str) -> None:
+    assert run_settings(config(f"plots.metrics={metrics}")).plots["metrics"] in (None, "all", "recall", ["recall"], [])
 
 
 def test_an_experiment_applies_to_the_heuristics_that_are_chosen_and_leaves_the_config_as_it_was() -> None:

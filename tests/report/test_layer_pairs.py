@@ -41,7 +41,7 @@ def matrices_of(tables: Tables) -> dict[str, pd.DataFrame]:
 
 
 def draw_pairs(tables: Tables, folder: Path, k: float) -> None:
-    for name, draw in layer_pair_pictures(tables, k).items():
+    for name, draw in layer_pair_pictures(tables, ["recall", "jaccard"], k).items():
         write_picture(folder / name, draw)
 
 
@@ -93,9 +93,13 @@ def test_there_are_as_many_panels_as_heuristics(count: int) -> None:
 
 @pytest.mark.parametrize("tables", [ranked(), made_up(), with_pairs(layers=[3])])
 def test_where_no_two_layers_were_compared_nothing_is_drawn(tables: Tables) -> None:
-    assert layer_pair_pictures(tables, k=10) == {}
+    assert layer_pair_pictures(tables, ["recall", "jaccard"], k=10) == {}
 
 
 def test_the_title_names_the_model_and_the_prompts() -> None:
-    (draw,) = layer_pair_pictures(with_pairs(), k=10).values()
+    (draw,) = layer_pair_pictures(with_pairs(), ["jaccard"], k=10).values()
     assert draw().get_suptitle() == "jaccard@10, layer against layer\ntiny, mean over 4 prompts"
+
+
+def test_pairs_of_a_metric_that_is_not_drawn_are_not_drawn() -> None:
+    assert layer_pair_pictures(with_pairs(), ["recall"], k=10) == {}

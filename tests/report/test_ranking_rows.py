@@ -10,10 +10,10 @@ from tokenrank.report.ranking_rows import (
     by_layer,
     chance,
     label,
-    metric_names,
     origin,
     over_layers,
     over_prompts,
+    ranked_metrics,
     windowed_layers,
 )
 
@@ -50,6 +50,7 @@ def summary() -> pd.DataFrame:
         of_prompt("b", "zeta", "recall", "mean", 10.0, 0.9) | {"windowed": True},
         of_prompts("zeta", "recall", "mean", 10.0, 0.45, low=0.3, high=0.6),
         of_prompts("zeta", "recall", "mean", 10.0, 0.9, windowed=True),
+        of_prompts("zeta", "recall", "mean", 10.0, 0.8, task="longbench/qasper"),
         of_prompts("zeta", "recall", "mean", 10.0, -0.1, against="alpha"),
         of_prompts("zeta", "spearman", "mean", None, -0.6),
         of_pair("zeta", 2, 7, "recall", 10.0, 0.8),
@@ -58,14 +59,15 @@ def summary() -> pd.DataFrame:
 
 
 def test_metrics_come_in_the_tables_order() -> None:
-    assert metric_names(metrics()) == ["recall", "spearman"]
-    assert metric_names(metrics([row for row in ROWS[::-1] if row[0] == "a"])) == ["spearman", "recall"]
-    assert metric_names(metrics([])) == []
+    rows = [of_prompt("a", "zeta", name, "mean", None, 0.1) for name in ("spearman", "recall", "spearman")]
+    assert ranked_metrics(ranked(summary=rows)) == ["spearman", "recall"]
+    assert ranked_metrics(ranked(summary=rows[1:])) == ["recall", "spearman"]
+    assert ranked_metrics(ranked()) == []
 
 
 def test_a_metric_of_which_there_is_only_the_chance_level_is_not_shown() -> None:
-    only_chance = ("a", CHANCE, None, "jaccard", 10.0, 0.05)
-    assert metric_names(metrics([*ROWS, only_chance])) == ["recall", "spearman"]
+    only_chance = at_layer("a", CHANCE, None, "jaccard", 10.0, 0.05)
+    assert ranked_metrics(ranked([only_chance], [of_prompts("zeta", "jaccard", "mean", 10.0, 0.1)])) == []
 
 
 def test_at_takes_one_metric_at_one_k() -> None:

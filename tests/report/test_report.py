@@ -57,7 +57,7 @@ def drawn(path: Path) -> set[str]:
 
 def test_a_ranking_has_its_pictures(tmp_path: Path) -> None:
     folder = run_folder(tmp_path, a_ranking(), CONFIG.replace("study: null", f"study:{STUDY}"))
-    assert draw(folder) == []
+    assert draw(folder, metrics="all") == []
     layers = {
         f"{name}_at_10_{kind}"
         for name in ("recall", "needle_recall", "jaccard")
@@ -66,6 +66,33 @@ def test_a_ranking_has_its_pictures(tmp_path: Path) -> None:
     grids = {"grid_accuracy", "grid_needle_recall_at_10"}
     assert drawn(tmp_path) == layers | grids | {"jaccard_at_10_between", "study_widths_recall_at_10"}
     assert not folder.published.exists()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "drawn_metrics"),
+    [
+        ("null", {"recall"}),  # of the two by default; spearman was not measured
+        ("[jaccard]", {"jaccard"}),
+        ("needle_recall", {"needle_recall"}),
+        ("all", {"recall", "needle_recall", "jaccard"}),
+        ("[]", set()),
+    ],
+)
+def test_the_chosen_metrics_are_drawn(tmp_path: Path, chosen: str, drawn_metrics: set[str]) -> None:
+    folder = run_folder(tmp_path, a_ranking(), CONFIG.replace("k: 10", f"k: 10\n  metrics: {chosen}"))
+    assert draw(folder) == []
+    found = drawn(tmp_path)
+    assert {name.removesuffix("_at_10_layers") for name in found if name.endswith("_layers")} == drawn_metrics
+    assert ("jaccard_at_10_between" in found) == ("jaccard" in drawn_metrics)
+    assert "grid_needle_recall_at_10" in found
+
+
+def test_without_recall_and_spearman_the_first_metric_is_drawn(tmp_path: Path) -> None:
+    tables = a_ranking()
+    metrics, summary = (each[each["metric"] != "recall"] for each in (tables.metrics, tables.summary))
+    assert draw(run_folder(tmp_path, replace(tables, metrics=metrics, summary=summary))) == []
+    assert "needle_recall_at_10_layers" in drawn(tmp_path)
+    assert "jaccard_at_10_layers" not in drawn(tmp_path)
 
 
 def test_an_accuracy_run_has_its_pictures_and_of_longbench_the_published_table(tmp_path: Path) -> None:
@@ -115,7 +142,7 @@ def test_a_picture_that_fails_is_one_line_and_the_others_are_drawn(
 
     monkeypatch.setattr("tokenrank.report.plots.heat_map", fails)
     monkeypatch.setattr("tokenrank.report.evaluation_report.ranking_grids", fails)
-    said = draw(run_folder(tmp_path, a_ranking()))
+    said = draw(run_folder(tmp_path, a_ranking()), metrics="all")
     assert said == [
         *(
             f"plots/{name}_at_10_heatmap was not drawn: no such layer"

@@ -20,6 +20,14 @@ def test_a_run_is_drawn_and_printed_again_at_another_k(tmp_path: Path, capsys: p
     assert err == ""
 
 
+def test_metrics_that_are_asked_for_are_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_folder(tmp_path, a_ranking())
+    assert command([str(tmp_path), "jaccard,needle_recall", "5"]) == 0
+    drawn = {file.stem for file in (tmp_path / "plots").glob("*_layers.png")}
+    assert drawn == {"jaccard_at_5_layers", "needle_recall_at_5_layers"}
+    assert capsys.readouterr().err == ""
+
+
 def test_without_k_the_configs_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_folder(tmp_path, accuracy_tables())
     assert command([str(tmp_path)]) == 0
@@ -43,7 +51,11 @@ def test_a_picture_that_fails_is_a_warning_and_code_1(
     [
         (["no/such/folder"], "error: no/such/folder is no run folder: it has no environment.json"),
         (["{run}", "7"], "error: k is 7, must be one of this run's: 5, 10"),
-        (["{run}", "ten"], "error: K is 'ten', must be a number of percent"),
+        (
+            ["{run}", "ten"],
+            "error: metric 'ten' was not measured, must be all or of this run's: recall, needle_recall, jaccard",
+        ),
+        (["{run}", "5", "10"], "python scripts/plot.py RUN_FOLDER [K]"),
         ([], "python scripts/plot.py RUN_FOLDER [K]"),
     ],
 )
@@ -55,5 +67,5 @@ def test_bad_input_is_one_sentence_and_code_2(
     out, err = capsys.readouterr()
     assert out == ""
     assert said in err
-    assert not arguments or len(err.splitlines()) == 1
+    assert "plot.py" in said or len(err.splitlines()) == 1
     assert not (tmp_path / "plots").exists()

@@ -1,4 +1,4 @@
-"""Summary of evaluation=ranking: statistics over the layers of each prompt, kept as numbers alone, and their means over prompts."""
+"""Statistics over the layers of each prompt, kept as numbers alone, and their means over prompts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tokenrank.evaluation.layer_statistics import STATISTICS, statistics_over_layers
 from tokenrank.evaluation.summary import Summary, coded, summary_table
-from tokenrank.evaluation.summary_rows import Comparing, group_rows
+from tokenrank.evaluation.summary_rows import Comparing, Group, group_rows
 from tokenrank.metrics.intervals import Numbers
 from tokenrank.records.record import Record
 from tokenrank.records.schema import SUMMARY, arrow_table
@@ -38,7 +38,7 @@ class OfPrompt(NamedTuple):
 
 
 @dataclass
-class RankingSummary(Summary):
+class LayerSummary(Summary):
     """Keeps of each prompt its statistics over layers (48 bytes a heuristic, metric and k), and sums of pairs of layers."""
 
     comparing: Comparing
@@ -102,8 +102,8 @@ class RankingSummary(Summary):
     def tables(self) -> Iterator[pa.Table]:
         """Statistics over layers of every prompt; means over prompts and comparisons; means of pairs of layers."""
         yield from self._of_prompts()
-        rows = [row for kind in (False, True) for row in self._over_prompts(kind)]
-        yield arrow_table(rows, SUMMARY, coded=True)
+        groups = [group for kind in (False, True) for group in self._groups(kind)]
+        yield arrow_table(group_rows(groups, self.comparing), SUMMARY, coded=True)
         yield arrow_table(self._of_pairs(), SUMMARY, coded=True)
 
     def _of_prompts(self) -> Iterator[pa.Table]:
@@ -124,8 +124,8 @@ class RankingSummary(Summary):
                 value=pa.array(np.concatenate([each.values.ravel() for _, each in part])),
             )  # fmt: skip
 
-    def _over_prompts(self, windowed: bool) -> Iterator[dict[str, Any]]:
-        """Rows of every metric, k and statistic."""
+    def _groups(self, windowed: bool) -> Iterator[Group]:
+        """The heuristics' values of every metric, k and statistic."""
         whole = np.full((len(self._prompts), len(self._series), len(STATISTICS)), np.nan)
         for (number, kind), found in self._found.items():
             if kind == windowed:
@@ -139,8 +139,7 @@ class RankingSummary(Summary):
             names = [named_series[number].heuristic for number in numbers]
             for place, statistic in enumerate(STATISTICS):
                 named = {"model": model, "metric": metric, "k": k, "statistic": statistic, "windowed": windowed}
-                values, whose = whole[:, numbers, place], [{"heuristic": name} for name in names]
-                yield from group_rows(whose, names, values, tasks, named, self.comparing)
+                yield Group(named, [{"heuristic": name} for name in names], names, whole[:, numbers, place], tasks)
 
     def _of_pairs(self) -> Iterator[dict[str, Any]]:
         names = list(self._series)
