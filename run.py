@@ -71,14 +71,20 @@ def run(config: DictConfig, folder: RunFolder) -> None:
     """Plan, work, collect, report; bad input leaves no folder behind."""
     messages_to_terminal()
     log.info("starting")  # transformers takes seconds to import
+    from tokenrank.work.estimating import NothingToEstimate, estimate
     from tokenrank.work.loading import NotLoaded
 
     try:
         plan, executor, logger = prepared(config, folder)
+        if config.estimate:
+            print("\n".join(estimate(plan).lines()))
+            return
         with messages_to(folder.log):
             failed = carry_out(plan, executor, logger, folder)
     except (FolderRefused, NotLoaded) as error:
         raise BadInput(one_sentence(error)) from error
+    except NothingToEstimate as error:
+        raise RunFailed(one_sentence(error)) from error
     except OSError as error:
         raise RunFailed(f"the run broke off: {error}; the same command goes on from there") from error
     except (BadInput, RunFailed):
@@ -112,6 +118,8 @@ def prepared(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Lo
                 build(config.report, "report", EvaluationReport)
             plan = make_plan(config)
             executor.check(plan)
+            if config.estimate:
+                return plan, executor, logger
             if folder.begun and not config.overwrite:
                 check_same_settings(folder.config, plan.config)
             known = environment(plan)

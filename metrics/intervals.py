@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t, wilcoxon
+from scipy.stats import norm, t
 
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-LEVEL = (2.5, 97.5)  # percentiles: the ends of a 95 % interval
 MISSED = 0.05  # the share of samples whose interval may miss the mean, both ends together
 LEAST_SAMPLES = 3  # with fewer there is no interval
 LEAST_RESAMPLED = 5  # with fewer the interval is Student's: 3 or 4 values have too few resamples
@@ -18,7 +17,6 @@ RESAMPLES = 1999  # (RESAMPLES + 1) * 0.025 is a whole number
 COLUMNS = 250  # columns resampled at a time
 SEED = 0
 ROUNDING = 1e-12  # a variance below this share of the sample's is rounding
-BLOCK = 500  # resamples held at a time
 
 
 def mean_intervals(values: Numbers) -> Numbers:
@@ -87,8 +85,8 @@ def _of_block(values: Numbers, weights: Numbers | None) -> Numbers:
     error = np.sqrt((centred**2).sum(axis=0) / (len(values) - 1) / len(values))
     equal = (values == values[0]).all(axis=0)
     of = _Moments(len(values), mean, np.where(equal, 0, error), (centred**3).sum(axis=0) > 0)
-    within = ((values >= 0) & (values <= 1)).all(axis=0)
-    binary = ((values == 0) | (values == 1)).all(axis=0)
+    within = np.all((values >= 0) & (values <= 1), axis=0)
+    binary = np.all((values == 0) | (values == 1), axis=0)
     student = mean + np.outer([-1, 1], of.error) * t.ppf(1 - MISSED / 2, of.samples - 1)
     limits = wilson(mean, of.samples)
     ends = student if weights is None else _bootstrap_t(centred, of, within, weights)
@@ -123,7 +121,9 @@ def _places(of: _Moments) -> NDArray[np.int64]:
     few = of.samples < 10  # a smaller share than 2.5 % would be that of a few resamples of nearly equal values
     long = MISSED / 2 * (1 if few else of.samples / (of.samples + 10))
     low = np.where(of.skewed_up, long, MISSED - long)  # the low quantile makes the high end
-    return np.rint(np.stack([low, 1 - MISSED + low]) * (RESAMPLES + 1)).astype(np.int64) - 1
+    quantiles = np.stack([low, 1 - MISSED + low])
+    places: NDArray[np.int64] = np.rint(quantiles * (RESAMPLES + 1)).astype(np.int64) - 1
+    return places
 
 
 def wilson(mean: Numbers, samples: int) -> Numbers:
@@ -132,63 +132,3 @@ def wilson(mean: Numbers, samples: int) -> Numbers:
     half = np.sqrt(z2 * mean * (1 - mean) + z2**2 / 4, where=(mean >= 0) & (mean <= 1), out=np.full_like(mean, np.nan))
     found: Numbers = np.stack([mean + z2 / 2 - half, mean + z2 / 2 + half]) / (1 + z2)
     return found.clip(0, 1)
-
-
-def bootstrap_means(values: Numbers, resamples: int, seed: int) -> Numbers:
-    """Means of bootstrap resamples (drawn with replacement); every column has the same draws, so that columns stay paired.
-
-    Args:
-        values: (samples, columns), at least two samples.
-        resamples: number of resamples, at least 1.
-        seed: of the draws.
-
-    Returns:
-        (resamples, columns).
-
-    Raises:
-        ValueError: fewer than two samples, or no resample.
-
-    Source: Efron 1979, https://doi.org/10.1214/aos/1176344552.
-    """
-    samples = len(values)
-    if samples < 2 or resamples < 1:
-        raise ValueError(f"{samples} samples, {resamples} resamples: must be at least 2 and 1")
-    draw = np.random.default_rng(seed)
-    blocks = [min(BLOCK, resamples - start) for start in range(0, resamples, BLOCK)]
-    return np.concatenate(
-        [draw.multinomial(samples, np.full(samples, 1 / samples), size) @ values / samples for size in blocks]
-    )
-
-
-def wilcoxon_p(differences: Numbers) -> Numbers:
-    """Two-sided p value of Wilcoxon's signed-rank test, one per column; 1 if no sample differs from 0.
-
-    It is the normal approximation, at every number of samples, with scipy's handling of ties and zeros.
-
-    Args:
-        differences: (samples, columns).
-
-    Returns:
-        (columns,) in [0, 1].
-
-    Source: Wilcoxon 1945, https://doi.org/10.2307/3001968.
-    """
-    p = np.ones(differences.shape[1])
-    for column in np.flatnonzero((differences != 0).any(axis=0)):
-        p[column] = wilcoxon(differences[:, column], method="asymptotic").pvalue  # type: ignore[call-overload]
-    return p
-
-
-def holm(p: Numbers) -> Numbers:
-    """Holm's step-down correction for several tests: p values that may each be compared with the level of a single test.
-
-    Source: Holm 1979, https://www.jstor.org/stable/4615733.
-
-    >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p)
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(stepped, 1)
-    return corrected
