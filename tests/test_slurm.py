@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -22,7 +23,15 @@ def test_shards_are_jobs_and_a_killed_one_is_done_again_by_the_same_command(
 ) -> None:
     dies = f"+heuristic.dies.folder={tmp_path}"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
-    command = [sys.executable, str(ROOT / "run.py"), "-m", *CHOSEN, dies, "shard=1/3,2/3,3/3", "hydra/launcher=submitit_local"]
+    command = [
+        sys.executable,
+        str(ROOT / "run.py"),
+        "-m",
+        *CHOSEN,
+        dies,
+        "shard=1/3,2/3,3/3",
+        "hydra/launcher=submitit_local",
+    ]
     first = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert (tmp_path / "death_0").exists(), first.stderr
     assert first.returncode != 0
@@ -42,15 +51,17 @@ def test_shards_are_jobs_and_a_killed_one_is_done_again_by_the_same_command(
 def test_the_ready_config_has_only_settings_of_the_launcher_and_puts_jobs_back_into_the_queue() -> None:
     from hydra_plugins.hydra_submitit_launcher.config import SlurmQueueConf
 
-    ready = OmegaConf.load(CONFIGS / "hydra" / "launcher" / "slurm.yaml")
-    own = OmegaConf.masked_copy(ready, [str(name) for name in ready if name != "defaults"])
+    ready: Any = OmegaConf.load(CONFIGS / "hydra" / "launcher" / "slurm.yaml")
+    own = OmegaConf.masked_copy(ready, [name for name in ready if name != "defaults"])
     merged = OmegaConf.merge(OmegaConf.structured(SlurmQueueConf), own)  # refuses unknown names and wrong types
     assert merged.max_num_timeout > 0
     assert merged.additional_parameters.requeue is True
 
 
 def test_off_slurm_the_ready_config_is_refused_in_one_sentence(tokenrank: Command, tmp_path: Path) -> None:
-    ended = tokenrank("-m", "model=tiny", "shard=1/2,2/2", "hydra/launcher=slurm", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    ended = tokenrank(
+        "-m", "model=tiny", "shard=1/2,2/2", "hydra/launcher=slurm", f"hydra.sweep.dir={tmp_path / 'sweep'}"
+    )
     assert ended.code == 2
     assert ended.err.splitlines()[-1].startswith('error: Could not detect "srun"')
 
