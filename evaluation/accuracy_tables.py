@@ -39,7 +39,7 @@ def accuracy_summary(measured: pd.DataFrame, keep: list[float], seed: int, resam
     means = over_prompts(at_each, ["keep", "metric", "statistic"], comparing)
     full = (means["engine"] == FULL) & means["against"].isna()
     means.loc[full, "keep"] = 100.0  # the same at every keep rate, so one row
-    gaps = table(_gaps(at_each[at_each["metric"] == "accuracy"], seed, resamples), SUMMARY)
+    gaps = table(_gaps(at_each[at_each["metric"] == "accuracy"]), SUMMARY)
     return concatenated([means.drop_duplicates(), gaps], SUMMARY)
 
 
@@ -72,7 +72,7 @@ def _complete(rows: pd.DataFrame, values: pd.DataFrame) -> "pd.Series[bool]":
     return pd.Series(pd.MultiIndex.from_frame(rows[["task", "sample"]]).isin(prompts), index=rows.index)
 
 
-def _gaps(accuracy: pd.DataFrame, seed: int, resamples: int) -> Iterator[Row]:
+def _gaps(accuracy: pd.DataFrame) -> Iterator[Row]:
     """Rows of ``gap_closed``, where the oracle and random are among the contestants."""
     for rate, group in accuracy.groupby("keep", sort=False):
         named = group.assign(contestant=contestant_names(group))
@@ -81,7 +81,7 @@ def _gaps(accuracy: pd.DataFrame, seed: int, resamples: int) -> Iterator[Row]:
         if wide.empty or not {ORACLE, RANDOM} <= set(wide):
             continue
         names = [str(name) for name in wide]
-        ends = gap_closed(wide.to_numpy(dtype=float), names.index(RANDOM), names.index(ORACLE), seed, resamples)
+        ends = gap_closed(wide.to_numpy(dtype=float), names.index(RANDOM), names.index(ORACLE))
         who = named.drop_duplicates("contestant").set_index("contestant")
         for name, value, low, high in zip(names, *ends, strict=True):
             yield {
