@@ -209,7 +209,7 @@ def test_records_come_in_the_order_of_the_plan(tmp_path: Path) -> None:
 def with_records(path: Path) -> RunFolder:
     """A run of three units, all of them done."""
     folder = RunFolder(path)
-    folder.begin({}, dict.fromkeys(("z", "a", "m"), "key"), "")
+    folder.begin({}, dict.fromkeys(("z", "a", "m"), "k"), "")
     for number, unit in enumerate(("z", "a", "m")):
         folder.write_record(record(unit=unit, number=number))
     return folder
