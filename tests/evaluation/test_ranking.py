@@ -53,8 +53,8 @@ def test_the_summary_is_of_prompts_over_prompts_and_between_layers() -> None:
     over_all = recall[recall["sample"].isna()]
     assert len(over_all[over_all["against"].isna()]) == 3 * 2 * 6
     pairs = over_all[over_all["against"].notna()]
-    assert set(pairs["statistic"]) == {"mean", "worst"}
-    assert len(pairs) == 3 * 2 * 2  # pairs, k, statistics
+    assert set(pairs["statistic"]) == {"mean", "worst", "std"}
+    assert len(pairs) == 3 * 2 * 3  # pairs, k, statistics
     between = summary[summary["other_layer"].notna()]
     assert set(between["metric"]) == {"jaccard"}
     assert len(between) == 3 * 2 * 6  # heuristics, k, pairs of 4 layers
@@ -128,13 +128,19 @@ def test_the_models_own_answer_brought_back_gives_the_same_numbers(tmp_path: Pat
     assert not tables(brought(tmp_path, other), *chosen).metrics.equals(measured().metrics)
 
 
-def test_the_seed_of_the_bootstrap_moves_only_intervals() -> None:
-    five = ("task.lengths=[200]", "task.depths=[0,20,40,60,80]", "task.seed=0", "heuristic=[claa,recency]")
-    one, two = (tables(*five, f"seed={seed}", "bootstrap.resamples=20") for seed in (0, 1))
+def test_the_seed_moves_only_comparisons() -> None:
+    many = (
+        "task.lengths=[200]",
+        f"task.depths={list(range(0, 70, 5))}".replace(" ", ""),
+        "task.seed=0",
+        "heuristic=[claa,tova]",
+    )
+    one, two = (tables(*many, f"seed={seed}", "bootstrap.resamples=20") for seed in (0, 1))
     pd.testing.assert_frame_equal(one.metrics, two.metrics)
-    intervals = ["low", "high"]
-    pd.testing.assert_frame_equal(one.summary.drop(columns=intervals), two.summary.drop(columns=intervals))
-    assert not one.summary[intervals].equals(two.summary[intervals])
+    drawn, compared = ["low", "high", "p"], one.summary["against"].notna()
+    pd.testing.assert_frame_equal(one.summary.drop(columns=drawn), two.summary.drop(columns=drawn))
+    pd.testing.assert_frame_equal(one.summary[~compared], two.summary[~compared])
+    assert not one.summary.loc[compared, drawn].equals(two.summary.loc[compared, drawn])
 
 
 def test_what_is_saved_is_what_was_ranked() -> None:
