@@ -123,7 +123,12 @@ def test_the_models_own_answer_brought_back_gives_the_same_numbers(tmp_path: Pat
 
 
 def test_the_seed_moves_only_tests_of_differences() -> None:
-    many = ("task.lengths=[200,210]", "task.depths=[0,20,40,50,60,80,100]", "task.seed=0", "heuristic=[claa,tova,recency]")
+    many = (
+        "task.lengths=[200,210]",
+        "task.depths=[0,20,40,50,60,80,100]",
+        "task.seed=0",
+        "heuristic=[claa,tova,recency]",
+    )
     one, two = (tables(*many, "metric=recall", f"seed={seed}", "bootstrap.resamples=20") for seed in (0, 1))
     pd.testing.assert_frame_equal(one.metrics, two.metrics)
     tested = ["low", "high", "p"]
