@@ -27,7 +27,7 @@ MODEL = Tiny(name="tiny").model()
 
 @cache
 def measured() -> Tables:
-    return tables("heuristic=[claa,oracle,recency]", "metric=[recall,jaccard]")
+    return tables("heuristic=[claa,oracle,recency]", "metric=[recall,jaccard]", "compare.controls=true")
 
 
 def test_every_metric_of_every_ranking_at_every_layer_is_there() -> None:
