@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -13,6 +13,7 @@ from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.inspection import model_layers
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row, reason
+from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.flops_counter import counted
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.stored import stored_rank
@@ -26,6 +27,7 @@ from tokenrank.tasks.task import Prompt
 if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan, Unit
 
+METRIC = "accuracy"  # that is compared
 log = logging.getLogger("tokenrank")  # what is below INFO goes to run.log alone
 
 
@@ -39,11 +41,12 @@ class Accuracy(Evaluation):
 
     keep: list[float]  # keep rates: percent of the prompt's tokens that stay
     save_rankings: bool = False  # must be false
-    seed: int = 0  # of the bootstrap
-    resamples: int = 10000  # of the bootstrap
+    seed: int = 0  # of random sign flips
+    resamples: int = 10000  # random sign flips
+    compare: dict[str, Any] = field(default_factory=dict)  # as Family
 
     kind: ClassVar[str] = "accuracy"
-    summary_settings: ClassVar[tuple[str, ...]] = ("seed", "resamples")
+    summary_settings: ClassVar[tuple[str, ...]] = ("seed", "resamples", "compare")
     runs_engines: ClassVar[bool] = True
     adds_controls: ClassVar[bool] = True
 
@@ -60,6 +63,7 @@ class Accuracy(Evaluation):
         if plan.answer != "generated":
             by = " (by the setting answers)" if plan.answer == "brought" else ""
             raise ValueError(f"answer is {plan.answer}{by}, must be generated: the answers are graded")
+        Family(**self.compare).check([each.name for each in plan.contestants], [METRIC])
         check_kept(plan, self.keep)
 
     def rounds(self, plan: "Plan") -> int:
@@ -88,7 +92,7 @@ class Accuracy(Evaluation):
 
     def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
         """Means over the prompts that every contestant answered, with intervals, comparisons, and the gap closed."""
-        return accuracy_summary(measured, self.keep, self.seed, self.resamples)
+        return accuracy_summary(measured, self.keep, self.seed, self.resamples, Family(**self.compare))
 
     def _full(
         self, plan: "Plan", model: PreTrainedModel, prompt: Prompt

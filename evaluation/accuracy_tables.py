@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tokenrank.evaluation.evaluation import Row
+from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.summary_rows import Comparing, over_prompts
 from tokenrank.metrics.gap_closed import gap_closed
 from tokenrank.records.schema import FULL, ORACLE, RANDOM, SUMMARY, concatenated, contestant_names, table
@@ -27,7 +28,9 @@ def costs(run: Mapping[str, Any], full: Mapping[str, Any]) -> Iterator[Row]:
             yield whose | {"metric": RATIOS[metric], "value": run[metric] / full[metric]}
 
 
-def accuracy_summary(measured: pd.DataFrame, keep: list[float], seed: int, resamples: int) -> pd.DataFrame:
+def accuracy_summary(
+    measured: pd.DataFrame, keep: list[float], seed: int, resamples: int, family: Family
+) -> pd.DataFrame:
     """Means over prompts with intervals, comparisons of accuracy at each keep rate, and the gap closed.
 
     Only prompts that all contestants answered at all keep rates count, so that all contestants' means are over the same prompts.
@@ -35,7 +38,7 @@ def accuracy_summary(measured: pd.DataFrame, keep: list[float], seed: int, resam
     """
     shared = graded_by_all(answered_by_all(measured))
     at_each = at_each_rate(shared, keep).assign(statistic="mean")
-    comparing = Comparing(seed, resamples, lambda named: named["metric"] == "accuracy", lambda _: True)
+    comparing = Comparing(seed, resamples, lambda named: named["metric"] == "accuracy", lambda _: True, family)
     means = over_prompts(at_each, ["keep", "metric", "statistic"], comparing)
     full = (means["engine"] == FULL) & means["against"].isna()
     means.loc[full, "keep"] = 100.0  # the same at every keep rate, so one row

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
+from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.layer_summary import LayerSummary
 from tokenrank.evaluation.measuring import MetricFailures
 from tokenrank.evaluation.scoring import Ranked
@@ -20,6 +22,7 @@ from tokenrank.evaluation.summary_rows import Comparing
 if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan, Unit
 
+METRIC = "recall"  # that heuristics are compared in, unless compare.metric names another
 COMPARED = ("mean", "worst", "std")  # statistics over layers in which heuristics are compared with each other
 
 
@@ -30,11 +33,12 @@ class RankingAgreement(Evaluation):
     k: list[float]  # percent of the universe, for the metrics that take a k
     window: int = 8  # tokens at the prompt's end that are not ranked: the universe is all the others
     save_rankings: bool = False  # write the scores themselves
-    seed: int = 0  # of the bootstrap
-    resamples: int = 10000  # of the bootstrap
+    seed: int = 0  # of random sign flips
+    resamples: int = 10000  # random sign flips
+    compare: dict[str, Any] = field(default_factory=dict)  # as Family
 
     kind: ClassVar[str] = "ranking"
-    summary_settings: ClassVar[tuple[str, ...]] = ("seed", "resamples")
+    summary_settings: ClassVar[tuple[str, ...]] = ("seed", "resamples", "compare")
 
     def __post_init__(self) -> None:
         check_percentages("k", self.k)
@@ -44,6 +48,7 @@ class RankingAgreement(Evaluation):
 
     def check(self, plan: "Plan") -> None:
         """Raises ValueError for a prompt that is not longer than the window, or whose needle the window cuts."""
+        Family(**self.compare).check(plan.rankings, list(plan.metrics), self.k)
         for prompt in plan.prompts:
             tokens = len(prompt.input_ids)
             if tokens <= self.window:
@@ -80,8 +85,18 @@ class RankingAgreement(Evaluation):
 
     def summary(self) -> LayerSummary:
         """Statistics over layers, their means over prompts with intervals, comparisons, and overlaps of layer pairs."""
-        comparing = Comparing(self.seed, self.resamples, lambda named: named["statistic"] in COMPARED, lambda _: False)
+        family = Family(**self.compare)
+        comparing = Comparing(
+            self.seed, self.resamples, lambda named: named["statistic"] in COMPARED, self._is_declared, family
+        )
         return LayerSummary(comparing)
+
+    def _is_declared(self, named: Mapping[str, Any]) -> bool:
+        """Whether a group is the mean over layers of the declared metric, at the declared k if it has one."""
+        family = Family(**self.compare)
+        declared = {"metric": family.metric or METRIC, "statistic": "mean", "windowed": False}
+        at_k = named["k"] is None or np.isnan(named["k"]) or named["k"] == family.main_k(self.k)
+        return at_k and all(named[name] == value for name, value in declared.items())
 
 
 def as_tensors(unit: "Unit", ranked: Ranked, texts: bool) -> Mapping[str, Tensor]:

@@ -1,13 +1,13 @@
 """Means over prompts with intervals, and comparisons of contestants; pure functions of tables and arrays."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from tokenrank.evaluation.family import Family
 from tokenrank.metrics.comparisons import compare_means
 from tokenrank.metrics.intervals import Numbers, mean_intervals
 from tokenrank.records.schema import SUMMARY, contestant_names, table
@@ -24,6 +24,7 @@ class Comparing:
     resamples: int
     compared: Callable[[Named], bool]  # whether the contestants of a group are compared
     declared: Callable[[Named], bool]  # whether a group is the one that the run was made for; others are exploratory
+    family: Family = field(default_factory=Family)  # which pairs of contestants
 
 
 class Group(NamedTuple):
@@ -106,7 +107,7 @@ def group_rows(groups: Iterable[Group], comparing: Comparing) -> Rows:
         yield from _means(group, group.measured, ends)
         for task, values in tasks.items():
             yield from ({**row, "task": task} for row in _means(group, values, next(of_tasks)))
-        if comparing.compared(group.named) and len(group.names) > 1 and len(group.measured) > 1:
+        if comparing.compared(group.named) and len(group.measured) > 1:
             yield from _comparisons(group, comparing)
 
 
@@ -130,11 +131,14 @@ def _means(group: Group, values: Numbers, ends: Numbers) -> Rows:
 
 
 def _comparisons(group: Group, comparing: Comparing) -> Rows:
-    """Every two contestants."""
-    left, right = np.array(list(combinations(range(len(group.names)), 2))).T
+    """The pairs of the family."""
+    pairs = comparing.family.pairs(group.names)
+    if not pairs:
+        return
+    left, right = np.array(pairs).T
     found = compare_means(group.measured[:, left] - group.measured[:, right], comparing.seed, comparing.resamples)
     common = {**group.named, "exploratory": not comparing.declared(group.named), "prompts": len(group.measured)}
-    for pair, (a, b) in enumerate(zip(left, right, strict=True)):
+    for pair, (a, b) in enumerate(pairs):
         own = {"against": group.names[b], "value": found.difference[pair], "p": _number(found.p[pair])}
         yield {**group.whose[a], **common, **own} | _ends(found.low[pair], found.high[pair])
 

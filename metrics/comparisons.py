@@ -72,7 +72,8 @@ def compare_means(differences: Numbers, seed: int, resamples: int) -> Compared:
     unflipped = np.ones((1, sums.groups))
     own = np.abs(_statistics(unflipped, sums)[0])
     p = (len(largest) - np.searchsorted(largest, own * (1 - TIE))) / len(largest)
-    critical = largest[len(largest) - 1 - int(MISSED * len(largest) * (1 + TIE))] / (1 - TIE)
+    beyond = int(MISSED * len(largest) * (1 + TIE))  # flips that may be larger than the critical value
+    critical = largest[len(largest) - 1 - beyond] / (1 - TIE) if beyond else np.inf
     ends = _ends(_moments(unflipped, sums), critical) * length
     ends[:, length == 0] = np.nan
     return Compared(differences.mean(axis=0), ends[0], ends[1], p)

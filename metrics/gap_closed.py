@@ -36,22 +36,33 @@ def gap_closed(values: Numbers, low: int, high: int) -> tuple[Numbers, Numbers, 
         share = above.mean(axis=0) / gap.mean()
         if samples >= LEAST_SAMPLES:
             ends = _fieller(above, gap, share)
-            ends[:, low], ends[:, high] = 0, 1
+            if _shown(gap):
+                ends[:, low], ends[:, high] = 0, 1
     return share, ends[0], ends[1]
 
 
 def _fieller(above: Numbers, gap: Numbers, share: Numbers) -> Numbers:
     """(2, columns): the roots of (mean of rest)^2 = t^2 * variance of that mean, where rest = above - root * gap."""
     samples = len(gap)
-    factor = t.ppf(1 - MISSED / 2, samples - 1) ** 2 / (samples - 1) / samples  # of sums of squares
+    factor = _factor(samples)
     spread = gap - gap.mean()
     rest = above - np.outer(gap, share)  # its mean is 0
     squares, products = (rest**2).sum(axis=0), rest.T @ spread
     curve = gap.mean() ** 2 - factor * (spread**2).sum()
-    if curve <= 0:
+    if not _shown(gap):
         return np.full((2, len(share)), np.nan)
     # with root = share + move: curve * move^2 + 2 * factor * products * move - factor * squares = 0
     half = np.sqrt((factor * products) ** 2 + curve * factor * squares)
     ends: Numbers = share + np.stack([-factor * products - half, -factor * products + half]) / curve
     ends[:, np.sqrt(squares / samples) < 1e-12 * np.abs(gap).max()] = np.nan
     return ends
+
+
+def _shown(gap: Numbers) -> bool:
+    """Whether Student's t shows that the mean of the gap is not 0."""
+    return bool(gap.mean() ** 2 > _factor(len(gap)) * ((gap - gap.mean()) ** 2).sum())
+
+
+def _factor(samples: int) -> float:
+    """t^2 / (samples * (samples - 1)), which makes a sum of squares the square of a mean's margin."""
+    return float(t.ppf(1 - MISSED / 2, samples - 1) ** 2 / (samples - 1) / samples)

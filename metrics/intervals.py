@@ -23,7 +23,7 @@ def mean_intervals(values: Numbers) -> Numbers:
     """95 % intervals of the mean of each column: bootstrap-t, with Wilson's as the limit of values in [0, 1].
 
     The t statistics of resamples give the quantiles in place of Student's table. Resamples of few samples have too short a tail on the
-    side to which the sample is skewed. So, from 10 samples on, the end on that side may miss the mean in 2.5 % * samples / (samples + 10)
+    side to which the sample is skewed. So, from 10 samples on, the end on that side may miss the mean in 2.5 % * samples / (samples + 8)
     and the other in the rest of 5 %. docs/statistics.md has the coverage.
 
     - Values in [0, 1]: the mean's logit is studentised. No end is farther out than Wilson's, which takes the largest variance
@@ -101,7 +101,7 @@ def _bootstrap_t(centred: Numbers, of: _Moments, within: Flags, weights: Numbers
     shift = weights @ centred  # resampled mean - mean
     variance = (weights @ centred**2 - shift**2) / (of.samples - 1)
     variance[variance < ROUNDING * of.error**2] = 0
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         moved = of.mean + shift
         slope = moved * (1 - moved)
         logits = (np.log(moved / (1 - moved)) - np.log(of.mean / (1 - of.mean))) * slope
@@ -119,7 +119,7 @@ def _bootstrap_t(centred: Numbers, of: _Moments, within: Flags, weights: Numbers
 def _places(of: _Moments) -> NDArray[np.int64]:
     """(2, columns): places of the low and the high quantile among the sorted resamples."""
     few = of.samples < 10  # a smaller share than 2.5 % would be that of a few resamples of nearly equal values
-    long = MISSED / 2 * (1 if few else of.samples / (of.samples + 10))
+    long = MISSED / 2 * (1 if few else of.samples / (of.samples + 8))
     low = np.where(of.skewed_up, long, MISSED - long)  # the low quantile makes the high end
     quantiles = np.stack([low, 1 - MISSED + low])
     places: NDArray[np.int64] = np.rint(quantiles * (RESAMPLES + 1)).astype(np.int64) - 1

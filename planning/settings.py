@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE
 from tokenrank.evaluation.setting_checks import check_percentages
 from tokenrank.planning.building import check_settings
@@ -22,7 +23,7 @@ class Universe:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How intervals over prompts are made."""
+    """How differences between means over prompts are tested."""
 
     resamples: int
 
@@ -55,6 +56,7 @@ class RunSettings:
     answers: str | None
     universe: dict[str, Any]
     bootstrap: dict[str, Any]
+    compare: dict[str, Any]
     plots: dict[str, Any]
     press: str | list[str] | None
     store: str | None
@@ -88,7 +90,7 @@ def run_settings(config: DictConfig) -> RunSettings:
     own = OmegaConf.create({name: node for name, node in config.items() if name not in (*GROUPS, "experiment")})
     plain: Any = OmegaConf.to_container(own, resolve=True)
     check_settings(RunSettings, plain, "")
-    for kind, name in ((Universe, "universe"), (Bootstrap, "bootstrap"), (Plots, "plots")):
+    for kind, name in ((Universe, "universe"), (Bootstrap, "bootstrap"), (Family, "compare"), (Plots, "plots")):
         check_settings(kind, plain[name], name)
     check_settings(Prefill, OmegaConf.to_container(config.prefill, resolve=True), "prefill")
     settings = RunSettings(**plain)

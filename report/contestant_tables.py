@@ -34,7 +34,7 @@ OF_PROMPTS = (
 
 
 def accuracy_summary(tables: Tables) -> str:
-    """A line a contestant and keep rate, with bootstrap 95 % intervals: full first, then the oracle, random last.
+    """A line a contestant and keep rate, with 95 % intervals: full first, then the oracle, random last.
 
     Its costs are operations counted and bytes held, over the full prefill's; evaluation=ttft measures time.
 

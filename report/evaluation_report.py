@@ -18,6 +18,7 @@ from tokenrank.report.layer_pairs import layer_pair_pictures
 from tokenrank.report.plots import layer_pictures
 from tokenrank.report.study import study_pictures
 from tokenrank.report.table import summary
+from tokenrank.report.task_means import accuracy_by_task, ranking_by_task
 from tokenrank.report.tradeoff import tradeoff_pictures
 
 Groups = dict[str, Callable[[], Pictures]]  # a name for messages -> makes the pictures
@@ -53,7 +54,7 @@ class RankingReport(EvaluationReport):
 
     def printed(self, tables: Tables, k: float) -> str:
         """A line a heuristic."""
-        return summary(tables, k)
+        return "\n\n".join(filter(None, [summary(tables, k), ranking_by_task(tables, k)]))
 
     def pictures(self, tables: Tables, k: float, metrics: Sequence[str], study: Any) -> Groups:
         """Metrics by layer and between layers, the needle grid, the study."""
@@ -71,7 +72,7 @@ class AccuracyReport(EvaluationReport):
 
     def printed(self, tables: Tables, k: float) -> str:  # noqa: ARG002
         """A line a contestant and keep rate."""
-        return accuracy_summary(tables)
+        return "\n\n".join(filter(None, [accuracy_summary(tables), accuracy_by_task(tables)]))
 
     def pictures(self, tables: Tables, k: float, metrics: Sequence[str], study: Any) -> Groups:  # noqa: ARG002
         """Accuracy against cost, and the needle grid."""

@@ -1,4 +1,4 @@
-"""Sentences below a printed table: which prompts its means are over, and what failed or is not done yet."""
+"""Sentences below a printed table: significant differences, which prompts its means are over, and what failed or is not done yet."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ import pandas as pd
 
 from tokenrank.records.schema import contestant_names
 from tokenrank.records.tables import Tables
+from tokenrank.report.comparisons import comparisons
 from tokenrank.report.contestant_rows import ACCURACY, RANKING, TTFT, kind
 
 
@@ -26,7 +27,7 @@ def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) 
         _failed_prompts(tables, of),
     ]
     machines = _machines(tables) if of == TTFT else []
-    return [*machines, *of_accuracy, *failed, *_half_a_run(tables, environment)]
+    return [*machines, *comparisons(tables.summary), *of_accuracy, *failed, *_half_a_run(tables, environment)]
 
 
 def _means_over(tables: Tables) -> list[str]:

@@ -11,8 +11,8 @@ WIDTH = len(" (-0.000)")
 def summary(tables: Tables, k: float) -> str:
     """One line a heuristic, best first: per metric the mean over layers and, in brackets, the worst layer.
 
-    Both are taken per prompt and averaged over the prompts. The mean of the first metric has its bootstrap 95 % interval
-    beside it, where there are two prompts or more.
+    Both are taken per prompt and averaged over the prompts. The mean of the first metric has its 95 % interval beside it,
+    where there are three prompts or more.
 
     Args:
         tables: of the run.

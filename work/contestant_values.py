@@ -53,7 +53,7 @@ def untimed(measured: pa.Table) -> pa.Table:
 def same_rows(one: pa.Table, other: pa.Table) -> bool:
     """Whether two tables have the same rows; NaN is equal to itself."""
     values = [each["value"].to_numpy() for each in (one, other)]
-    equal = one.num_rows == other.num_rows and np.array_equal(*values, equal_nan=True)
+    equal = one.num_rows == other.num_rows and np.array_equal(values[0], values[1], equal_nan=True)
     return bool(equal and one.drop_columns(["value"]).equals(other.drop_columns(["value"])))
 
 

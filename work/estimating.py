@@ -106,6 +106,11 @@ def _extrapolated(plan: Plan, tried: Sequence[Tried], records: Sequence[Record],
         exponent=exponent,
         processes=executor.get("processes") or executor.get("actors") or 1,
         sizes=sizes | {"tables": table_bytes(plan.evaluation, records, lengths)},
-        rows=sum(min(tried, key=lambda each, unit=unit: each.unlikeness(unit)).rows for unit in units),  # type: ignore[misc]
+        rows=sum(_alike(tried, unit).rows for unit in units),
         peak=peak_bytes(model),
     )
+
+
+def _alike(tried: Sequence[Tried], unit: Unit) -> Tried:
+    """The prompt that leaves as many rows as this one."""
+    return min(tried, key=lambda each: each.unlikeness(unit))

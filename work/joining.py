@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tokenrank.records.record import read_record
-from tokenrank.records.run_folder import MARKER, RunFolder
+from tokenrank.records.run_files import MARKER
+from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_json
 from tokenrank.work.contestant_values import CHANCE, Who, groups
 from tokenrank.work.merging import Contribution, merged

@@ -12,6 +12,7 @@ from tokenrank.evaluation.accuracy_tables import (
     costs,
     graded_by_all,
 )
+from tokenrank.evaluation.family import Family
 from tokenrank.records.schema import METRICS, SUMMARY, table
 
 KEEP = [10.0, 20.0]
@@ -48,7 +49,7 @@ def measured(
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    found = accuracy_summary(rows, KEEP, seed=0, resamples=300)
+    found = accuracy_summary(rows, KEEP, seed=0, resamples=300, family=Family())
     assert dict(found.dtypes) == dict(table([], SUMMARY).dtypes)
     return found
 

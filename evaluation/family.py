@@ -1,0 +1,53 @@
+"""Which comparisons a run was made for: the family over which p values are adjusted. All others are exploratory."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from tokenrank.records.schema import FULL, ORACLE, RANDOM
+
+ALL = "all"
+CONTROLS = (RANDOM, "recency", "sinks", ORACLE, FULL)  # what every method is read against; no method of its own
+USUAL_K = 10.0  # percent
+
+
+@dataclass(frozen=True)
+class Family:
+    """Settings ``compare``: which pairs are compared, and in which metric and k the comparison was declared."""
+
+    against: str = ALL  # every two methods; or a name, which all others are compared with
+    metric: str | None = None  # the declared one; null: recall, or accuracy for evaluation=accuracy
+    k: float | None = None  # percent, one of the run's; null: 10, or the first where 10 is none of them
+    controls: bool = False  # true: random, recency, sinks, the oracle and full prefill are compared too
+
+    def check(self, names: Sequence[str], metrics: Sequence[str], ks: Sequence[float] = ()) -> None:
+        """Raises ValueError, naming the setting, for a name, a metric or a k that the run does not have.
+
+        Args:
+            names: heuristics or contestants of the run.
+            metrics: that are compared.
+            ks: percent; empty where nothing is compared by k.
+        """
+        if self.against not in (ALL, *names):
+            raise ValueError(f"compare.against is {self.against!r}, must be all or one of {', '.join(names)}")
+        if self.metric is not None and self.metric not in metrics:
+            raise ValueError(f"compare.metric is {self.metric!r}, must be null or one of {', '.join(metrics)}")
+        if self.k is not None and self.k not in ks:
+            allowed = f"or one of k={list(ks)}" if ks else "as accuracy has no k"
+            raise ValueError(f"compare.k is {self.k:g}, must be null, {allowed}".replace("null, or", "null or"))
+
+    def pairs(self, names: Sequence[str]) -> list[tuple[int, int]]:
+        """Places of the first and the second of every pair that is compared.
+
+        >>> Family().pairs(["claa", "random", "tova"]), Family(against="random").pairs(["claa", "random", "tova"])
+        ([(0, 2)], [(0, 1), (2, 1)])
+        """
+        methods = [place for place, name in enumerate(names) if self.controls or name not in CONTROLS]
+        if self.against == ALL:
+            return list(combinations(methods, 2))
+        other = [place for place, name in enumerate(names) if name == self.against]
+        return [(place, against) for against in other for place in methods if place != against]
+
+    def main_k(self, ks: Collection[float]) -> float:
+        """The k of the declared comparison, of those that the run has."""
+        return self.k if self.k is not None else USUAL_K if USUAL_K in ks else next(iter(ks))
