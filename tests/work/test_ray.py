@@ -1,17 +1,21 @@
 """executor=ray with two actors on this machine: the bytes of one process, also if one of them is killed; what is refused, never a hang."""
 
 import socket
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 
 from tests.command import SMALL, Command, refused
 from tests.plans import plan
-from tests.work.executing import executed, tables
+from tests.work.executing import begun, executed, tables
 from tests.work.test_local import dying
+from tokenrank.work.dispatch import Stopped
 from tokenrank.work.local import Local
+from tokenrank.work.ray_actors import Actor, Actors
 from tokenrank.work.ray_executor import RayExecutor, fitting
+from tokenrank.work.worker import Job
 
 
 def test_two_actors_of_which_one_is_killed_leave_the_bytes_of_one_process(tmp_path: Path) -> None:
@@ -26,7 +30,7 @@ def test_two_actors_of_which_one_is_killed_leave_the_bytes_of_one_process(tmp_pa
     ]
     assert len(rankings[0]) == 3
     assert rankings[0] == rankings[1]
-    assert not sys.modules["ray"].is_initialized()
+    assert not ray.is_initialized()
 
 
 def test_gpus_that_no_node_has_are_refused_before_anything_waits(tokenrank: Command, tmp_path: Path) -> None:
@@ -34,7 +38,7 @@ def test_gpus_that_no_node_has_are_refused_before_anything_waits(tokenrank: Comm
         "needs num_gpus=64 and num_cpus=1, and no node of the cluster has them: of 1 nodes, the largest numbers are"
     )
     refused(tokenrank(*SMALL, "executor=ray", "executor.num_gpus=64"), sentence, tmp_path)
-    assert not sys.modules["ray"].is_initialized()
+    assert not ray.is_initialized()
 
 
 NODES = [{"CPU": 8.0, "GPU": 4.0}, {"CPU": 2.0}, {"CPU": 3.0, "GPU": 4.0}]
@@ -112,3 +116,25 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
 def test_settings_out_of_range_are_refused(setting: dict[str, float], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         RayExecutor(**setting)  # type: ignore[arg-type]
+
+
+def test_an_actor_for_which_a_busy_cluster_has_no_room_is_given_up_with_a_sentence(tmp_path: Path) -> None:
+    made = plan("task.depths=[0]")
+    RayExecutor().check(made)  # leaves this process connected
+    try:
+        cpus = ray.cluster_resources()["CPU"]  # type: ignore[no-untyped-call]
+        busy: Any = ray.remote(Actor).options(num_cpus=cpus).remote()
+        ray.get(busy.placed.remote())
+        actors = Actors(
+            1, Job.of(made, made.units, 1), begun(made, tmp_path / "run"), {"num_cpus": 1}, start_seconds=0.5
+        )
+        actors.start(0)
+        place, event = actors.next_event(None) or (None, None)
+        assert place == 0
+        assert isinstance(event, Stopped)
+        assert event.reason.startswith(
+            "no node had room for an actor with num_cpus=1 within 0.5 s (executor.start_seconds)"
+        )
+        actors.close()
+    finally:
+        ray.shutdown()
