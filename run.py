@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent / "src"))  # a checkout runs without being installed
 
@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.planning.bad_input import BadInput, one_sentence
 from tokenrank.planning.composing import check_overrides, register
+from tokenrank.planning.ending import RunFailed, Terminated, end, terminate
 from tokenrank.planning.folder_names import register_names
 from tokenrank.records.messages import log, messages_to, messages_to_terminal
 from tokenrank.records.run_folder import FolderRefused, RunFolder
@@ -43,14 +44,6 @@ register(CONFIGS)
 register_names()
 
 
-class RunFailed(Exception):
-    """Some prompts could not be measured (the others were, and are recorded), or nothing more could be written."""
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a run as Ctrl-C does."""
-
-
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="run")
 def main(config: DictConfig) -> None:
     """One run: check everything, then measure what is not done yet, then tables, then pictures."""
@@ -64,21 +57,29 @@ def main(config: DictConfig) -> None:
         if sweep:
             print(f"{overrides}: {one_sentence(error)}", file=sys.stderr)
             raise  # the other runs of a sweep go on; its exit code is that of the first error
-        end(error)
+        end(error, TRACEBACKS)
 
 
 def run(config: DictConfig, folder: RunFolder) -> None:
     """Plan, work, collect, report; bad input leaves no folder behind."""
     messages_to_terminal()
     log.info("starting")  # transformers takes seconds to import
+    from tokenrank.planning.same_settings import OtherSettings
+    from tokenrank.work.estimating import NothingToEstimate, estimate
     from tokenrank.work.loading import NotLoaded
 
     try:
-        plan, executor, logger = prepared(config, folder)
+        plan, executor, logger = planned(config, folder)
+        if config.estimate:
+            print("\n".join(estimate(plan).lines()))
+            return
+        begin(plan, folder)
         with messages_to(folder.log):
             failed = carry_out(plan, executor, logger, folder)
-    except (FolderRefused, NotLoaded) as error:
+    except (FolderRefused, OtherSettings, NotLoaded) as error:
         raise BadInput(one_sentence(error)) from error
+    except NothingToEstimate as error:
+        raise RunFailed(one_sentence(error)) from error
     except OSError as error:
         raise RunFailed(f"the run broke off: {error}; the same command goes on from there") from error
     except (BadInput, RunFailed):
@@ -92,35 +93,42 @@ def run(config: DictConfig, folder: RunFolder) -> None:
         )
 
 
-def prepared(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Logger]":
-    """Checks everything that needs no weights, and begins the run in its folder, or finds that it goes on there."""
+def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Logger]":
+    """Checks everything that needs no weights."""
     from tokenrank.planning.building import build
     from tokenrank.planning.making import make_plan
-    from tokenrank.planning.replay import replayable
-    from tokenrank.planning.same_settings import check_same_settings
     from tokenrank.report.evaluation_report import EvaluationReport
     from tokenrank.report.logger import Logger
-    from tokenrank.work.environment import environment
     from tokenrank.work.executor import Executor
 
-    with folder.locked():
-        try:
-            check_overrides(overrides_of(HydraConfig.get()))
-            logger: Logger = build(config.logger, "logger", Logger)
-            executor: Executor = build(config.executor, "executor", Executor)
-            if config.get("report") is not None:  # it is used at the end; what is wrong with it is said now
-                build(config.report, "report", EvaluationReport)
-            plan = make_plan(config)
-            executor.check(plan)
-            if folder.begun and not config.overwrite:
-                check_same_settings(folder.config, plan.config)
-            known = environment(plan)
-        except Exception as error:  # whatever it is: nothing was written yet, and the input is what is wrong
-            raise BadInput(one_sentence(error)) from error
-        if folder.begun and config.overwrite:
-            folder.remove_run()
-        folder.begin(known, {unit.name: unit.key for unit in plan.units}, replayable(plan.config))
+    try:
+        check_overrides(overrides_of(HydraConfig.get()))
+        logger: Logger = build(config.logger, "logger", Logger)
+        executor: Executor = build(config.executor, "executor", Executor)
+        if config.get("report") is not None:  # it is used at the end; what is wrong with it is said now
+            build(config.report, "report", EvaluationReport)
+        plan = make_plan(config)
+        executor.check(plan)
+    except Exception as error:  # whatever it is: nothing was written yet, and the input is what is wrong
+        raise BadInput(one_sentence(error)) from error
+    finally:
+        folder.leave()  # Hydra has made it
     return plan, executor, logger
+
+
+def begin(plan: "Plan", folder: RunFolder) -> None:
+    """Begins the run in its folder, or finds that it goes on there."""
+    from tokenrank.planning.replay import replayable
+    from tokenrank.planning.same_settings import check_same_settings
+    from tokenrank.work.environment import environment
+
+    known = environment(plan)
+    with folder.locked():
+        if folder.begun and plan.config.overwrite:
+            folder.remove_run()
+        if folder.begun:
+            check_same_settings(folder.config, plan.config)
+        folder.begin(known, {unit.name: unit.key for unit in plan.units}, replayable(plan.config))
 
 
 def overrides_of(hydra_config: HydraConf) -> list[str]:
@@ -194,20 +202,6 @@ def done(plan: "Plan", folder: RunFolder) -> str:
     return f"{len(folder.record_files())} of {len(plan.units)} units are done"
 
 
-def end(error: BaseException) -> NoReturn:
-    """Says what was wrong and ends the process with the code for it."""
-    if TRACEBACKS:
-        raise error
-    print(f"error: {one_sentence(error)}", file=sys.stderr)
-    sys.exit(1 if isinstance(error, RunFailed) else 2)
-
-
-def terminate(_signal: int, _frame: object) -> NoReturn:
-    """SIGTERM ends a run in order, once: a second one ends it at once."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    raise Terminated
-
-
 def command() -> None:
     """The command ``tokenrank``, which is ``python run.py``."""
     before = signal.signal(signal.SIGTERM, terminate)
@@ -215,7 +209,7 @@ def command() -> None:
         main()
     except Exception as error:  # what is neither of ours comes from composing the config: the input is what is wrong
         no_folder = isinstance(error, OSError) and error.filename is not None  # Hydra makes the run folder
-        end(BadInput(f"hydra.run.dir cannot be made: {error}") if no_folder else error)
+        end(BadInput(f"hydra.run.dir cannot be made: {error}") if no_folder else error, TRACEBACKS)
     except KeyboardInterrupt as error:
         print(f"interrupted: {str(error) or 'nothing was measured'}", file=sys.stderr)
         sys.exit(143 if isinstance(error, Terminated) else 130)

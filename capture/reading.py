@@ -9,17 +9,15 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tokenrank.capture.attention import Visitor
-from tokenrank.capture.cache import back_to, can_go_back, reserved_cache
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.decoding import Decoding, check_finite_logits, greedy
-from tokenrank.capture.feeding import check_one_prompt, input_device, last_logits
+from tokenrank.capture.feed import Feed
+from tokenrank.capture.feeding import check_one_prompt, input_device
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
-from tokenrank.capture.position_tables import check_in_table, position_table
-from tokenrank.capture.rope_lengths import check_answer_position, in_passes
+from tokenrank.capture.rope_lengths import in_passes
 from tokenrank.capture.rules import AttentionRules, layer_number
 
 
@@ -71,37 +69,6 @@ class _Recorder:
         ]
 
 
-class _Feed:
-    """Feeds one prompt and its answer to a model, and keeps their cache."""
-
-    def __init__(self, model: PreTrainedModel, prompt_tokens: int, answer_tokens: int) -> None:
-        self._model, self._prompt_tokens = model, prompt_tokens
-        self._cache, self._table = reserved_cache(model.config, prompt_tokens + answer_tokens), position_table(model)
-
-    def __call__(self, ids: Tensor, start: int, on_attention: Visitor | None = None) -> Tensor:
-        """(vocabulary,) logits of the token after these, the first of which has the position ``start``.
-
-        Raises:
-            ValueError: the model cannot go on to these positions as ``generate()`` does.
-        """
-        check_answer_position(self._model, self._prompt_tokens, start + len(ids) - 1)
-        check_in_table(self._model, self._table, start + len(ids))
-        device = input_device(self._model)
-        positions = torch.arange(start, start + len(ids), device=device)
-        watchers = {} if on_attention is None else {"on_attention": on_attention}
-        return last_logits(self._model, ids.to(device), positions, self._cache, **watchers)
-
-    @property
-    def forgets(self) -> bool:
-        """Whether the answer's tokens can be fed a second time."""
-        return can_go_back(self._cache)
-
-    def forget_answer(self) -> None:
-        """Leaves the prompt alone in the cache, where tokens can be forgotten."""
-        if self.forgets:
-            back_to(self._cache, self._prompt_tokens)
-
-
 @torch.inference_mode()
 def read(
     model: PreTrainedModel,
@@ -145,7 +112,7 @@ def read(
         raise ValueError(f"the answer's length is {least} tokens, must be at least 1")
     tokens, limit = len(input_ids), ahead_limit(max_new_tokens, needs) if answer_ids is None else len(answer_ids)
     recorder = _Recorder(input_ids.to(input_device(model)), visit, needs, MaskCheck(model))
-    feed = _Feed(model, tokens, limit)
+    feed = Feed(model, tokens, limit)
     rules = None if answer_ids is not None else decoding or Decoding.of(model)
     started = time.perf_counter()
     logits = _prefill(model, feed, recorder)
@@ -169,7 +136,7 @@ def read(
     return Reading(torch.tensor(answer), torch.tensor(ahead), of_answer, of_ahead, *seconds)
 
 
-def _prefill(model: PreTrainedModel, feed: "_Feed", recorder: _Recorder) -> Tensor:
+def _prefill(model: PreTrainedModel, feed: Feed, recorder: _Recorder) -> Tensor:
     """(vocabulary,) logits of the first answer token; when it returns, they are known on the host.
 
     Raises:

@@ -22,6 +22,11 @@ def one_sentence(error: BaseException) -> str:
     >>> one_sentence(ValueError("window is 0,   must be at least 1"))
     'window is 0, must be at least 1'
     """
+    launcher = re.search(r"hydra/launcher/(submitit_\w+)", str(error))
+    if launcher:
+        return (
+            f"hydra/launcher: {launcher[1]} needs the package hydra-submitit-launcher: pip install 'tokenrank[slurm]'"
+        )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         return _unknown_name(error.missing_cfg_file, sorted(error.options))
     missing = re.match(r"In '\w+': Could not load '(\w+/\w+)'", str(error))  # what Hydra says of a name in a list

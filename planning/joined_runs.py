@@ -7,7 +7,8 @@ from typing import Any
 
 from tokenrank.planning.comparable import Source, read_source
 from tokenrank.planning.joined_settings import agreed
-from tokenrank.records.run_folder import CLAIMS, FILES, FOLDERS, LOCK, MARKER, WANDB, RunFolder
+from tokenrank.records.run_files import CLAIMS, FILES, FOLDERS, MARKER, WANDB
+from tokenrank.records.run_folder import LOCK, RunFolder
 
 DEFAULT = "joined"  # the folder of a sweep that takes its runs
 OF_EACH = ("units", "format", "commands")  # entries of environment.json that are not compared

@@ -22,5 +22,5 @@ def replayable(config: DictConfig) -> str:
     """The resolved config as YAML, with the entries ``defaults`` and ``hydra`` that Hydra needs; tokenrank ignores them."""
     own = config.copy()
     OmegaConf.set_struct(own, False)
-    own.shard, own.overwrite = None, False  # of one command; the run is all shards together
+    own.shard, own.overwrite, own.estimate = None, False, False  # of one command; the run is all shards together
     return HEAD + OmegaConf.to_yaml(own, resolve=True)

@@ -13,8 +13,12 @@ from tokenrank.planning.folder_names import settings_of
 SHOWN = 5  # settings that a message names
 
 
+class OtherSettings(ValueError):
+    """The folder holds a run with other settings."""
+
+
 def check_same_settings(there: Path, config: DictConfig) -> None:
-    """Raises ValueError if a config.yaml has other settings than a run, and names them.
+    """Raises OtherSettings if a config.yaml has other settings than a run, and names them, or if it cannot be read.
 
     Settings that change no table (``folder_names.OPERATIONAL``) may differ.
 
@@ -25,13 +29,13 @@ def check_same_settings(there: Path, config: DictConfig) -> None:
     try:
         other: Any = OmegaConf.load(there)
         before = settings_of(other)
-    except (OSError, yaml.YAMLError, OmegaConfBaseException, AttributeError) as error:
-        raise ValueError(f"{there} cannot be read: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError, AttributeError, yaml.YAMLError, OmegaConfBaseException) as error:
+        raise OtherSettings(f"{there} cannot be read: {' '.join(str(error).split())}") from error
     found = differences(before, settings_of(config))
     if not found:
         return
     shown = "; ".join(found[:SHOWN]) + (f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
-    raise ValueError(
+    raise OtherSettings(
         f"{there.parent} holds a run with other settings: {shown}. Choose another hydra.run.dir, or overwrite=true removes that run"
     )
 

@@ -64,6 +64,7 @@ class RunSettings:
     shard: str | None
     threads: int | None
     overwrite: bool
+    estimate: bool
     save_rankings: bool
     texts: bool
     report: dict[str, Any] | None

@@ -1,4 +1,4 @@
-"""Claims: several processes may work in one run folder, and each unit is measured by one of them at a time."""
+"""Locks of a run folder: several processes may work in it, each unit is measured by one of them, and one writes tables."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,6 +6,37 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+
+class Unlockable(OSError):
+    """A folder cannot be made, or holds no lock file."""
+
+
+@contextmanager
+def folder_lock(folder: Path, file: Path, seconds: float) -> Iterator[None]:
+    """Inside the block no other process holds the folder, which is made if it is missing.
+
+    Args:
+        folder: to be held.
+        file: in it, which is the lock while it is held.
+        seconds: how long another process that holds it is waited for.
+
+    Raises:
+        Timeout: another process holds it all the time.
+        Unlockable: the folder cannot be written.
+    """
+    lock = FileLock(file, timeout=seconds)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        if isinstance(error, Timeout):
+            raise
+        raise Unlockable(str(error)) from error
+    try:
+        yield
+    finally:
+        _release(lock)
 
 
 @contextmanager
@@ -32,11 +63,15 @@ def claimed(folder: Path, unit: str) -> Iterator[bool]:
     try:
         yield True
     finally:
-        with contextlib.suppress(OSError):  # Windows removes no open file: there it stays
-            Path(lock.lock_file).unlink()  # while it is held: who opened it meanwhile sees that it is gone
-        lock.release()
+        _release(lock)
         with contextlib.suppress(OSError):  # others have claims
             folder.rmdir()
+
+
+def _release(lock: FileLock) -> None:
+    with contextlib.suppress(OSError):  # Windows removes no open file: there it stays
+        Path(lock.lock_file).unlink()  # while it is held: who opened it meanwhile sees that it is gone
+    lock.release()
 
 
 def is_claimed(folder: Path) -> str | None:

@@ -2,31 +2,24 @@
 
 import contextlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from torch import Tensor
 
-from tokenrank.records.claims import claimed, is_claimed
+from tokenrank.records.claims import Unlockable, claimed, folder_lock, is_claimed
 from tokenrank.records.files import PREFIX, sweep_unfinished
 from tokenrank.records.record import Record, read_record, write_record
+from tokenrank.records.run_files import CLAIMS, FOLDERS, MARKER, TABLES, WANDB, names_of_ours, remove_files
 from tokenrank.records.tables import Tables, read_tables, write_tables
 from tokenrank.records.writing import write_json, write_tensors, write_text
 
-FORMAT = "tokenrank run folder 3"  # the entry ``format`` of environment.json; it marks a run folder
-MARKER = "environment.json"
-FILES = (
-    "config.yaml", "run.log", "metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet", "published.md", "ttft.md",
-)  # fmt: skip
-FOLDERS = {"records": ("*.parquet",), "rankings": ("*.safetensors",), "plots": ("*.png", "*.pdf")}
-TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
-WANDB = "wandb"
-LOCK, CLAIMS = ".tokenrank.lock", ".claims"
+FORMAT = "tokenrank run folder 3"  # the entry ``format`` of environment.json
+LOCK = ".tokenrank.lock"
 PATIENCE: float = 600.0  # seconds that one process waits for another's tables
 ABANDONED = 3600  # seconds after which an unfinished file is of a process that was killed
 OF_COMMAND = ("started", "host", "command", "device_name", "threads", "git_commit")  # kept of every command of a run
@@ -92,26 +85,23 @@ class RunFolder:
             FolderRefused: another process holds the folder for too long, it cannot be written, or it holds files of these names
                 that are not a run's.
         """
-        lock = FileLock(self.path / LOCK, timeout=PATIENCE)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
+            with folder_lock(self.path, self.path / LOCK, PATIENCE):
+                self._check_ours()
+                yield
         except Timeout:
             raise FolderRefused(
-                f"another process has been writing tables into {self.path} for {PATIENCE} seconds: wait for it"
+                f"another process has been writing tables into {self.path} for {PATIENCE:g} seconds: wait for it"
             ) from None
-        except OSError as error:
+        except Unlockable as error:
             raise FolderRefused(f"hydra.run.dir={self.path} cannot be written: {error}") from error
-        try:
-            self._check_ours()
-            yield
         finally:
-            with contextlib.suppress(OSError):  # Windows removes no open file: there it stays
-                (self.path / LOCK).unlink()  # while it is held: who opened it meanwhile sees that it is gone
-            lock.release()
-            with contextlib.suppress(OSError):  # another run has just come
-                if not any(self.path.iterdir()):
-                    self.path.rmdir()
+            self.leave()
+
+    def leave(self) -> None:
+        """Removes the folder if it is empty."""
+        with contextlib.suppress(OSError):  # it is not, or another run has just come
+            self.path.rmdir()
 
     def claimed(self, unit: str) -> "contextlib.AbstractContextManager[bool]":
         """Inside the block no other process measures the unit; False where one does."""
@@ -150,13 +140,10 @@ class RunFolder:
             self.remove_run()
 
     def _check_ours(self) -> None:
-        names = [MARKER, *FILES, *FOLDERS, WANDB]
-        linked = [name for name in names if (self.path / name).is_symlink()]
-        if linked:
-            raise FolderRefused(
-                f"{self.path / linked[0]} is a link, and nothing is written through links: choose another hydra.run.dir"
-            )
-        there = [name for name in names if (self.path / name).exists()]
+        try:
+            there = names_of_ours(self.path)
+        except ValueError as error:
+            raise FolderRefused(str(error)) from error
         if not there:
             return
         try:
@@ -176,21 +163,7 @@ class RunFolder:
         unit = is_claimed(self.path / CLAIMS)
         if unit is not None:
             raise FolderRefused(f"overwrite=true, but another process is measuring {unit} in {self.path}: end it first")
-        units = set(self.environment().get("units", {})) if (self.path / MARKER).is_file() else set()
-        for name, patterns in FOLDERS.items():
-            sweep_unfinished(self.path / name)
-            for pattern in patterns:
-                for file in (self.path / name).glob(pattern):
-                    if name == "plots" or file.stem in units:
-                        file.unlink()
-            if (self.path / name).is_dir() and not any((self.path / name).iterdir()):
-                (self.path / name).rmdir()
-        for name in (WANDB, CLAIMS):
-            shutil.rmtree(self.path / name, ignore_errors=True)
-        for name in FILES:
-            (self.path / name).unlink(missing_ok=True)
-        (self.path / MARKER).unlink(missing_ok=True)
-        sweep_unfinished(self.path)
+        remove_files(self.path, set(self.environment().get("units", {})) if (self.path / MARKER).is_file() else set())
 
     def record_file(self, unit: str) -> Path:
         """The file of a unit's record."""

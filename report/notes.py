@@ -26,7 +26,8 @@ def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) 
         *(_failed_metrics(tables) if of == RANKING else []),
         _failed_prompts(tables, of),
     ]
-    return [*comparisons(tables.summary), *of_accuracy, *failed, *_half_a_run(tables, environment)]
+    machines = _machines(tables) if of == TTFT else []
+    return [*machines, *comparisons(tables.summary), *of_accuracy, *failed, *_half_a_run(tables, environment)]
 
 
 def _means_over(tables: Tables) -> list[str]:
@@ -50,6 +51,13 @@ def _means_over(tables: Tables) -> list[str]:
             f"accuracy is over {graded} of these {counted} prompts: the others have no reference answer, or no metric for their task"
         )
     return said
+
+
+def _machines(tables: Tables) -> list[str]:
+    """Where times were measured; a folder may hold prompts that were timed on different machines."""
+    named = tables.samples[["host", "device"]].dropna().drop_duplicates()
+    where = [f"{host} ({device})" for host, device in named.itertuples(index=False)]
+    return [f"timed on {', '.join(where)}"] if where else []
 
 
 def _most(numbers: "pd.Series[int]") -> int:

@@ -105,12 +105,9 @@ def _model_of(file: StoredFile) -> str:
     if fields is None:
         return "(damaged)"
     model: Any = fields.get("model")
-    weights: Any = model.get("weights") if isinstance(model, dict) else model
-    if not isinstance(weights, dict):
-        return str(weights)
-    return " ".join(
-        [*(str(weights[name]) for name in ("source", "id", "dtype") if name in weights), digest(weights)[:8]]
-    )
+    if not isinstance(model, dict):
+        return str(model)
+    return " ".join([*(str(model[name]) for name in ("source", "id", "dtype") if name in model), digest(model)[:8]])
 
 
 def _too_much(files: list[StoredFile], keep: float) -> list[StoredFile]:

@@ -135,7 +135,7 @@ def test_answers_that_cannot_be_used_get_one_sentence_and_leave_nothing(
     tokenrank: Command, tmp_path: Path, setting: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "files").mkdir()
-    first, second = ('{"id": "niah_300_%d_0", "answer": "some words"}\n' % depth for depth in (0, 50))
+    first, second = (f'{{"id": "niah_300_{depth}_0", "answer": "some words"}}\n' for depth in (0, 50))
     for name, content in (("one", first), ("both", first + second), ("twice", first + second + first)):
         (tmp_path / "files" / f"{name}.jsonl").write_text(content)
     monkeypatch.chdir(tmp_path / "files")

@@ -11,6 +11,7 @@ from tests.plans import composed
 HOME = Path(__file__).parent.parent
 PAGES = [HOME / "README.md", *sorted((HOME / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^(?:tokenrank|python run\.py) ((?:.*\\\n)*.*)", re.MULTILINE)
+OUTER_COMMA = re.compile(r",(?![^\[]*\])")  # between the values of a sweep, not within a list
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -27,4 +28,4 @@ def test_commands_are_found_on_more_than_one_page() -> None:
 def test_a_shown_command_composes(command: str) -> None:
     given = shlex.split(command, comments=True)
     swept = "-m" in given
-    composed(*(each.partition(",")[0] if swept else each for each in given if each != "-m"))
+    composed(*(OUTER_COMMA.split(each)[0] if swept else each for each in given if each != "-m"))

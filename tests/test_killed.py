@@ -1,4 +1,4 @@
-"""A run that is interrupted or killed half-way: what it finished is there, and collecting makes tables and pictures of it."""
+"""A run that is interrupted or killed: what it finished is there, the same command goes on, and the tables are the same bytes."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def arguments(evaluation: str, outside: str, folder: Path) -> list[str]:
     lengths = f"task.lengths=[{','.join(map(str, LENGTHS))}]"
     chosen = ("model=tiny", f"evaluation={evaluation}", "heuristic=[claa,backwards]", lengths, "task.max_new_tokens=4")
     blocking = "heuristic.backwards.blocking_tokens=350"
-    return ["--config-dir", outside, *chosen, *GIVEN[evaluation], blocking, f"hydra.run.dir={folder}"]
+    return ["--config-dir", outside, *chosen, *GIVEN[evaluation], blocking, "store=null", f"hydra.run.dir={folder}"]
 
 
 @contextmanager
@@ -72,10 +72,10 @@ def test_a_killed_run_is_collected_with_every_prompt_that_it_finished(
 ) -> None:  # fmt: skip
     folder = tmp_path / "killed"
     with blocked_run(evaluation, outside, folder) as process:
-        assert collect([str(folder)]) == 2  # the run is still writing
-        assert "another run is writing into" in capsys.readouterr().err
+        assert collect([str(folder)]) == 0  # tables of what there is, while the run goes on
+        assert "half a run: 2 of 4 units are done" in capsys.readouterr().out
         process.kill()
-    assert not (folder / "metrics.parquet").exists()
+    (folder / "metrics.parquet").unlink()
     for name in (".unfinished-abc.parquet", ".unfinished-def"):
         (folder / "records" / name).write_text("half a reco")  # as if it had been killed while it wrote
     assert collect([str(folder)]) == 0
@@ -94,15 +94,18 @@ def test_a_killed_run_is_collected_with_every_prompt_that_it_finished(
         pd.testing.assert_frame_equal(rows(half, done), rows(whole, done), check_exact=True)
 
 
-def test_ctrl_c_says_how_much_is_done_and_how_to_collect_it(tmp_path: Path, outside: str) -> None:
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_how_much_is_done_and_how_to_go_on(
+    tmp_path: Path, outside: str, how: signal.Signals, code: int
+) -> None:
     folder = tmp_path / "interrupted"
     with blocked_run("ranking", outside, folder) as process:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    assert process.returncode == code, err
     assert "Traceback" not in err
-    said = f"interrupted: 2 of 4 units are done; python -m tokenrank.collect {folder} makes their tables"
-    assert err.splitlines()[-1] == said
+    said = "interrupted: 2 of 4 units are done; the same command goes on from there, and "
+    assert err.splitlines()[-1] == f"{said}python -m tokenrank.collect {folder} makes tables of what there is"
     assert len(list((folder / "records").iterdir())) == 2
     assert not (folder / ".tokenrank.lock").exists()
     command = [sys.executable, str(ROOT / "scripts" / "collect.py"), str(folder)]
@@ -122,3 +125,24 @@ def test_an_interrupt_before_the_first_prompt_says_that_nothing_was_measured(
     assert ended.code == 130
     assert ended.err.splitlines()[-1] == "interrupted: nothing was measured"
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "evaluation"),
+    [
+        ("at_random_moments", "ranking"),
+        ("at_random_moments", "accuracy"),
+        ("at_random_moments", "ttft"),
+        ("in_every_write", "ranking"),
+        ("two_on_one_folder", "ranking"),
+        ("two_on_one_folder", "accuracy"),
+        ("three_shards", "accuracy"),
+    ],
+)
+def test_runs_that_are_killed_or_shared_leave_the_bytes_of_an_undisturbed_one(
+    tmp_path: Path, scenario: str, evaluation: str
+) -> None:
+    command = [sys.executable, "-m", "tests.killing", scenario, evaluation, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=1200)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -3,12 +3,14 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
 from tests.command import SMALL, Command, refused
+from tokenrank.capture.decoding import greedy
 from tokenrank.records.record import read_record
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.work import loop
@@ -158,11 +160,13 @@ def test_shards_share_a_folder_and_the_last_one_makes_the_tables(
 def test_eight_heuristics_as_eight_jobs_decode_each_prompt_once_and_the_second_sweep_measures_nothing(
     tokenrank: Command, tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tokenrank.capture import reading
-
     decoded: list[int] = []
-    original = reading.greedy
-    monkeypatch.setattr(reading, "greedy", lambda *given: decoded.append(1) or original(*given))  # type: ignore[func-returns-value]
+
+    def counted(*given: Any) -> list[int]:
+        decoded.append(1)
+        return greedy(*given)
+
+    monkeypatch.setattr("tokenrank.capture.reading.greedy", counted)
     names = "claa,fastkv,gemfilter,snapkv,tova,keynorm,random,recency"
     sweep = ("-m", *SMALL, f"heuristic={names}")
     first = tokenrank(*sweep)

@@ -43,7 +43,8 @@ class Agreement:
 
 
 def _facts(record: Record, names: Mapping[str, str], timed: bool) -> dict[str, Any]:
-    fields, facts = record.key_fields, {}
+    fields = record.key_fields
+    facts: dict[str, Any] = {}
     for name in COMMON:
         value = fields[name]
         inner = (

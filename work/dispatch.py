@@ -13,7 +13,7 @@ from tqdm import tqdm
 from tokenrank.evaluation.plan import Plan, Unit
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.work.loading import NotLoaded
-from tokenrank.work.loop import failed_record, stamp
+from tokenrank.work.loop import done_since, failed_record, stamp
 from tokenrank.work.worker import Message, say
 
 POLL = 2.0  # seconds between two looks at units that other runs measure
@@ -159,7 +159,7 @@ class Dispatch:
                 self._waiting.append(unit)
                 return
             self._claims[unit.name] = claim
-        if stamp(self._folder.record_file(unit.name)) != self._before[unit.name]:
+        if done_since(unit, self._folder, self._before[unit.name]):
             self._release(unit)
             return
         place = self._idle.pop()

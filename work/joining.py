@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tokenrank.records.record import read_record
-from tokenrank.records.run_folder import MARKER, RunFolder
+from tokenrank.records.run_files import MARKER
+from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_json
-from tokenrank.work.merging import CHANCE, Contribution, Who, contestants_of, merged
+from tokenrank.work.contestant_values import CHANCE, Who, groups
+from tokenrank.work.merging import Contribution, merged
 from tokenrank.work.surveying import Part, Survey, listed
 
 JOINED = "joined"  # the entry of environment.json that tells a joined folder
@@ -66,7 +68,7 @@ def join(parts: Sequence[Part], found: Survey, order: Sequence[str], folder: Run
         folder.write_record(made.record)
         done.keys[unit.name] = made.record.key
         if made.record.measured.num_rows:
-            there[unit.name] = contestants_of(made.record)
+            there[unit.name] = set(groups(made.record.measured))
         for part, fact in made.left_out.items():
             left_out.setdefault((part, fact), []).append(unit.name)
         for (who, part), kept in made.other_values.items():

@@ -19,6 +19,7 @@ from tokenrank.records.record import Record, header, measured_table
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.store import StoreUnwritable
 from tokenrank.work.environment import device_name, layer_record
+from tokenrank.work.resuming import OK, status
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds between two looks at units that other processes measure
 log = logging.getLogger("tokenrank")
@@ -43,7 +44,7 @@ def work(plan: Plan, model: PreTrainedModel, todo: Sequence[Unit], folder: RunFo
                     if not mine:
                         left.append(unit)
                         continue
-                    if stamp(folder.record_file(unit.name)) == before[unit.name]:
+                    if not done_since(unit, folder, before[unit.name]):
                         do(plan, model, unit, folder, bar.update)
                 bar.update(start + len(unit.prompt.input_ids) * rounds - bar.n)
             if len(left) == len(waiting):
@@ -63,6 +64,11 @@ def do(plan: Plan, model: PreTrainedModel, unit: Unit, folder: RunFolder, advanc
     if measurement.rankings is not None:
         folder.write_rankings(unit.name, measurement.rankings)
     folder.write_record(record)
+
+
+def done_since(unit: Unit, folder: RunFolder, before: "tuple[int, int] | None") -> bool:
+    """Whether another process has measured a unit since its record had the stamp ``before``, or had done so already."""
+    return stamp(folder.record_file(unit.name)) != before or status(unit, folder) == OK
 
 
 def stamp(file: Path) -> tuple[int, int] | None:

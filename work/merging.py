@@ -1,27 +1,15 @@
 """One record of a prompt from several: each contestant's values once, under its joined name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from tokenrank.records.digests import digest
 from tokenrank.records.record import Record, measured_table
-from tokenrank.records.schema import MEASURED, arrow_schema, frame
+from tokenrank.work.contestant_values import Who, coded, groups, mapped, same_rows, untimed, who_of
 
-Who = tuple[str, float]  # contestant, keep rate (0 where it has none)
-CHANCE = "chance"
-WHOSE = ["engine", "heuristic", "keep"]
-TIMES = (
-    "prefill_seconds",
-    "prefill_ratio",
-    "choosing_share",
-    "decode_tokens_per_second",
-    "peak_bytes",
-)  # metrics that differ whenever they are measured; fmt: skip
 FACTS = (
     "tokens",
     "cut_tokens",
@@ -56,7 +44,7 @@ class Contribution:
 
     def measured(self) -> pa.Table:
         """The measured values under joined names."""
-        return _mapped(self.record.measured, "heuristic", lambda name: self.names.get(name, name))
+        return mapped(self.record.measured, "heuristic", lambda name: self.names.get(name, name))
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs under joined names."""
@@ -89,15 +77,10 @@ def merged(unit: str, number: int, given: Sequence[Contribution], order: Sequenc
         unit=unit,
         number=number,
         sample={**record.sample, "id": unit},
-        measured=_mapped(measured, "sample", lambda _: unit),
+        measured=mapped(measured, "sample", lambda _: unit),
         runs=[{**run, "sample": unit} for run in runs],
     )
     return found
-
-
-def contestants_of(record: Record) -> set[Who]:
-    """Who has values in the record."""
-    return set(_groups(record.measured))
 
 
 def _one_of_each_key(given: Sequence[Contribution], found: Merged) -> list[Contribution]:
@@ -111,9 +94,9 @@ def _one_of_each_key(given: Sequence[Contribution], found: Merged) -> list[Contr
         chosen.append(best)
         for other in same:
             if other is not best and not other.record.failed:
-                groups = _groups(other.measured())
-                for who, kept in _groups(best.measured()).items():
-                    _note_difference(who, kept, best.part, groups.get(who, measured_table([])), other.part, found)
+                values_of = groups(other.measured())
+                for who, kept in groups(best.measured()).items():
+                    _note_difference(who, kept, best.part, values_of.get(who, measured_table([])), other.part, found)
     return chosen
 
 
@@ -137,48 +120,29 @@ def _of_all(
     runs: dict[Who, list[dict[str, Any]]] = {}
     origin: dict[Who, int] = {}
     for each in chosen:
-        groups, own = _groups(each.measured()), _runs(each)
-        for who, group in groups.items():
+        values_of, own = groups(each.measured()), _runs(each)
+        for who, group in values_of.items():
             if who in values:
                 _note_difference(who, values[who], origin[who], group, each.part, found)
-        for who in dict.fromkeys([*groups, *own]):
-            if who in values or (who in runs and who not in groups):
+        for who in dict.fromkeys([*values_of, *own]):
+            if who in values or (who in runs and who not in values_of):
                 continue
             runs[who] = own.get(who, [])
-            if who in groups:
-                values[who], origin[who] = groups[who], each.part
+            if who in values_of:
+                values[who], origin[who] = values_of[who], each.part
     places = {name: place for place, name in enumerate(order)}
     ordered = [values[who] for who in sorted(values, key=lambda who: _place(who, places))]
-    return _plain(pa.concat_tables([measured_table([]), *ordered])), [
+    return coded(pa.concat_tables([measured_table([]), *ordered])), [
         run for who in sorted(runs, key=lambda who: _place(who, places)) for run in runs[who]
     ]
-
-
-def _groups(measured: pa.Table) -> dict[Who, pa.Table]:
-    """The values of each contestant, in their order."""
-    named = measured.select(WHOSE).to_pandas().astype({"engine": "object", "heuristic": "object", "keep": "float64"})
-    numbers = named.groupby(WHOSE, sort=False, dropna=False).ngroup().to_numpy()
-    found = {}
-    for number in dict.fromkeys(numbers.tolist()):
-        places = np.flatnonzero(numbers == number)
-        found[_who(named.iloc[places[0]])] = measured.take(places)
-    return found
 
 
 def _runs(each: Contribution) -> dict[Who, list[dict[str, Any]]]:
     """The runs of each contestant, in their order."""
     found: dict[Who, list[dict[str, Any]]] = {}
     for run in each.runs():
-        found.setdefault(_who(run), []).append(run)
+        found.setdefault(who_of(run), []).append(run)
     return found
-
-
-def _who(row: Mapping[Any, Any]) -> Who:
-    """A row's contestant and keep rate; rows of neither heuristic nor engine are chance levels."""
-    named = [row.get("heuristic"), row.get("engine")]
-    name = next((str(each) for each in named if not pd.isna(each)), CHANCE)
-    keep = row.get("keep")
-    return name, 0.0 if pd.isna(keep) else float(keep)
 
 
 def _place(who: Who, places: Mapping[str, int]) -> tuple[float, int]:
@@ -189,29 +153,8 @@ def _place(who: Who, places: Mapping[str, int]) -> tuple[float, int]:
 
 def _note_difference(who: Who, kept: pa.Table, origin: int, other: pa.Table, part: int, found: Merged) -> None:
     """Notes a contestant that has other values in another record than in the one that is kept."""
-    if not _values(kept).equals(_values(other)):
+    if not same_rows(untimed(kept), untimed(other)):
         found.other_values[who[0], part] = origin
-
-
-def _values(measured: pa.Table) -> pd.DataFrame:
-    rows = frame(measured, MEASURED)
-    compared = rows[~rows["metric"].isin(TIMES)]
-    return compared[["layer", "other_layer", "metric", "k", "value"]].reset_index(drop=True)
-
-
-def _mapped(measured: pa.Table, column: str, name: Callable[[str], str]) -> pa.Table:
-    """The table with other names in a column of texts."""
-    place, kind = measured.schema.get_field_index(column), measured.schema.field(column)
-    chunks = [
-        pa.DictionaryArray.from_arrays(chunk.indices, pa.array(map(name, chunk.dictionary.to_pylist()), pa.string()))
-        for chunk in measured.column(place).chunks
-    ]
-    return _plain(measured.set_column(place, kind, pa.chunked_array(chunks, kind.type)))
-
-
-def _plain(measured: pa.Table) -> pa.Table:
-    """The table with its texts coded in the order in which they first appear."""
-    return measured.cast(arrow_schema(MEASURED)).cast(arrow_schema(MEASURED, coded=True))
 
 
 def _sample(first: Contribution, chosen: Sequence[Contribution]) -> dict[str, Any]:

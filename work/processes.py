@@ -10,16 +10,14 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
-import tokenrank
 from tokenrank.evaluation.plan import Unit
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.work.dispatch import Died, Done, Event, Ready, Stopped, Workers
 from tokenrank.work.worker import Job, Worker
-
-SOURCE = Path(tokenrank.__file__).absolute().parent.parent  # the folder that holds the package
 
 
 class Processes(Workers):
@@ -46,7 +44,7 @@ class Processes(Workers):
         """In a session of its own, so that Ctrl-C reaches this process alone, which ends the others."""
         process = subprocess.Popen(
             [sys.executable, "-m", "tokenrank.work.processes"],
-            env=os.environ | {"PYTHONPATH": import_path()} | self._environment(place),
+            env={**os.environ, "PYTHONPATH": import_path(), **self._environment(place)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -96,7 +94,9 @@ class Processes(Workers):
 
 def import_path() -> str:
     """PYTHONPATH of processes on this machine, which find the same modules as this one, the user's own heuristics among them."""
-    return os.pathsep.join([str(SOURCE), *(str(Path(each).absolute()) for each in sys.path)])
+    package = find_spec("tokenrank")
+    source = [] if package is None else [Path(str(package.origin)).parent.parent]
+    return os.pathsep.join(str(Path(each).absolute()) for each in [*source, *sys.path])
 
 
 def ending(code: int) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import logging
 import os
 import signal
 import socket
@@ -82,7 +83,7 @@ class RayExecutor(Executor):
                 address=self.address,
                 include_dashboard=False if self.address == LOCAL else None,
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
                 runtime_env={"env_vars": {"PYTHONPATH": import_path()}} if self.address == LOCAL else None,
             )
         except (Exception, SystemExit) as error:  # Ray ends the process where a cluster does not answer
@@ -99,7 +100,7 @@ class RayExecutor(Executor):
         """
         import ray
 
-        nodes: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
         on_gpus = any(node.get("GPU", 0) for node in nodes) and plan.source.device != "cpu"
         gpus = float(on_gpus) if self.num_gpus is None else self.num_gpus
         room = sum(_fitting(node, gpus, self.num_cpus) for node in nodes)

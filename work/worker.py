@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.evaluation.plan import Plan, Unit
 from tokenrank.planning.making import make_plan
@@ -46,7 +46,7 @@ class Worker:
             ValueError: as for ``make_plan`` and ``load_model``, or what this machine has installed or finds differs from the driver's.
         """
         torch.set_num_threads(job.threads)
-        self._plan = make_plan(OmegaConf.create(job.config))
+        self._plan = make_plan(DictConfig(OmegaConf.create(job.config)))
         check_same(self._plan, job)
         self._model = load_model(self._plan)
 

@@ -100,12 +100,17 @@ def test_a_brought_answer_is_the_one_that_is_explained_and_graded(tmp_path: Path
     assert len(references) > 4
     found = tables(brought(tmp_path, {right: references, wrong: "no idea at all"}), "task.max_new_tokens=9")
     samples = found.samples.set_index("id")
-    assert samples.loc[right, ["answer", "answer_tokens", "accuracy"]].tolist() == [references, len(references), 1]
-    assert samples.loc[wrong, ["answer", "answer_tokens", "accuracy"]].tolist() == ["no idea a", 9, 0]
+    facts = samples[["answer", "answer_tokens", "accuracy"]].to_dict("index")
+    assert facts == {
+        right: {"answer": references, "answer_tokens": len(references), "accuracy": 1},
+        wrong: {"answer": "no idea a", "answer_tokens": 9, "accuracy": 0},
+    }
     assert samples["decode_seconds"].isna().all()
     reference = tables("answer=reference", "task.max_new_tokens=9")
-    of_right = [each.metrics[each.metrics["sample"] == right].reset_index(drop=True) for each in (found, reference)]
-    pd.testing.assert_frame_equal(*of_right)  # the same tokens, whatever their origin
+    first, second = (
+        each.metrics[each.metrics["sample"] == right].reset_index(drop=True) for each in (found, reference)
+    )
+    pd.testing.assert_frame_equal(first, second)  # the same tokens, whatever their origin
     of_wrong = [each.metrics.loc[each.metrics["sample"] == wrong, "value"].tolist() for each in (found, reference)]
     assert of_wrong[0] != of_wrong[1]
 

@@ -15,7 +15,6 @@ from tokenrank.evaluation import measuring
 from tokenrank.evaluation.stored import as_columns, as_rows
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.fastkv import FastKV
-from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.models.tiny import Tiny
 from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.records.record import Record
@@ -94,7 +93,7 @@ def test_another_heuristic_costs_its_own_scores_alone(tmp_path: Path, calls: dic
 def test_the_numbers_are_those_of_a_run_without_a_store(tmp_path: Path, evaluation: str, answer: str) -> None:
     if (evaluation, answer) == ("accuracy", "reference"):
         pytest.skip("accuracy is of generated answers")
-    given = (f"answer={answer}", "heuristic=[claa,speculative,random,oracle]")
+    given: tuple[str, ...] = (f"answer={answer}", "heuristic=[claa,speculative,random,oracle]")
     if evaluation == "accuracy":
         given = (given[0], "heuristic=[claa,random]", "prefill.keep=[20]")
     elif answer == "reference":
@@ -154,7 +153,7 @@ def test_a_metric_that_fails_is_not_stored(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_rows_come_back_as_they_were() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"metric": "b", "k": None, "layer": 0, "value": 0.1},
         {"metric": "a", "k": 5.0, "layer": 3, "value": float("nan")},
         {"metric": "a", "k": 12.5, "layer": 3, "value": 1 / 3, "other_layer": 4},
@@ -174,5 +173,4 @@ def test_scores_of_a_layer_are_not_kept_from_being_wrong(tmp_path: Path, monkeyp
         patch.setattr(CLAA, "score", broken)
         assert all(each.failed for each in run("heuristic=claa", f"store={tmp_path}"))
     assert not (tmp_path / "rankings").exists()
-    assert Ranking is measuring.Ranking
     same(run("heuristic=claa", f"store={tmp_path}"), run("heuristic=claa", "store=null"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tokenrank.records.record import Record, measured_table, read_record, write_record
+from tokenrank.records.record import Record, measured_table, read_header, read_record, write_record
 from tokenrank.records.schema import MEASURED
 
 

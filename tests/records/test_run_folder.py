@@ -11,7 +11,8 @@ import pytest
 from tests.records.test_record import record
 from tokenrank.records import run_folder
 from tokenrank.records.files import PREFIX
-from tokenrank.records.run_folder import FILES, FOLDERS, MARKER, RunFolder
+from tokenrank.records.run_files import FILES, FOLDERS, MARKER
+from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY, table
 from tokenrank.records.tables import Tables
 
@@ -209,7 +210,7 @@ def test_records_come_in_the_order_of_the_plan(tmp_path: Path) -> None:
 def with_records(path: Path) -> RunFolder:
     """A run of three units, all of them done."""
     folder = RunFolder(path)
-    folder.begin({}, dict.fromkeys(("z", "a", "m"), "key"), "")
+    folder.begin({}, dict.fromkeys(("z", "a", "m"), record().key), "")
     for number, unit in enumerate(("z", "a", "m")):
         folder.write_record(record(unit=unit, number=number))
     return folder

@@ -244,6 +244,21 @@ def test_another_entry_under_the_name_is_no_entry(store: Store, warnings: pytest
     assert_absent(store, warnings, "tokenrank store 2")
 
 
+@pytest.mark.parametrize(("written", "changed"), [(b'"F32"', b'"I32"'), (b"[4,1]", b"[1,4]"), (b'"x"', b'"y"')])
+def test_the_same_bytes_of_another_dtype_shape_or_name_are_no_entry(
+    written: bytes, changed: bytes, store: Store, warnings: pytest.LogCaptureFixture
+) -> None:
+    store.put("values", FIELDS, {"x": torch.ones(4, 1)})
+    file = store.file("values", FIELDS)
+    content = file.read_bytes()
+    assert content.count(written) == 1
+    file.write_bytes(content.replace(written, changed))
+    assert store.get("values", FIELDS) is None
+    assert "(its SHA-256 is another one)" in warnings.text
+    file.write_bytes(content)
+    assert store.get("values", FIELDS) is not None
+
+
 def test_an_unreadable_file_is_named(
     store: Store, warnings: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

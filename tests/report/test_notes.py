@@ -26,6 +26,16 @@ def test_every_run_says_how_many_prompts_are_complete(tables: Tables, said: str)
     assert notes(tables, {}) == [said]
 
 
+def test_times_say_on_which_machine_they_were_measured() -> None:
+    tables = ttft_tables()
+    assert (
+        notes(replace(tables, samples=tables.samples.assign(host="node1", device="A100")), {})[0]
+        == "timed on node1 (A100)"
+    )
+    ranked_there = replace(RANKED, samples=RANKED.samples.assign(host="node1", device="A100"))
+    assert notes(ranked_there, {}) == ["1 prompt ranked, 0 failed"]  # values of a ranking are no times
+
+
 def test_means_over_fewer_prompts_than_were_run_are_named() -> None:
     tables = accuracy_tables()
     fewer = replace(tables, summary=tables.summary.assign(prompts=11))

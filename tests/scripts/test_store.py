@@ -11,15 +11,12 @@ from scripts.store import command
 from tokenrank.records.cache_folder import CACHE_VARIABLE
 from tokenrank.records.store import Store
 
-MODELS = [
-    {"weights": {"source": "hub", "id": name, "commit": "12", "dtype": "float16"}, "device": "cuda"}
-    for name in ("org/a", "org/b")
-]
+MODELS = [{"source": "hub", "id": name, "commit": "12", "dtype": "float16"} for name in ("org/a", "org/b")]
 
 
 def put(store: Store, kind: str, number: int, days: float = 0, floats: int = 10_000) -> Path:
     """An entry of 40 kB that was used so many days ago."""
-    fields = {"model": MODELS[number > 2], "number": number}
+    fields = {"model": MODELS[number > 2], "device": "cpu", "number": number}
     store.put(kind, fields, {"x": torch.full((floats,), float(number))})
     file = store.file(kind, fields)
     os.utime(file, (time.time() - days * 86400,) * 2)
@@ -40,7 +37,7 @@ def numbers(store: Store, kind: str) -> list[int]:
     """Which entries are there."""
     there = []
     for number in (1, 2, 3):
-        found = store.get(kind, {"model": MODELS[number > 2], "number": number})
+        found = store.get(kind, {"model": MODELS[number > 2], "device": "cpu", "number": number})
         there += [number] if found is not None else []
     return there
 

@@ -145,7 +145,7 @@ def test_a_run_ends_with_the_sentence_of_a_process_that_cannot_start_and_starts_
 ) -> None:
     folder = begun(made(), tmp_path / "run")
     workers = Scripted(folder, starts=lambda *_: event)
-    with pytest.raises(NotLoaded, match="^no such model$"):
+    with pytest.raises(NotLoaded, match=r"^no such model$"):
         Dispatch(workers, made(), made().units, folder).run()
     assert workers.started == {0: 1, 1: 1}
     assert workers.closed

@@ -107,7 +107,8 @@ def until_one_hangs(run: "subprocess.Popen[bytes]", folder: Path) -> list[psutil
     while len(list((folder / ".claims").glob("*.lock"))) < 1 and time.monotonic() < until:
         assert run.poll() is None, run.communicate()
         time.sleep(0.05)
-    return psutil.Process(run.pid).children()
+    children: list[psutil.Process] = psutil.Process(run.pid).children()
+    return children
 
 
 def test_the_processes_share_the_cores_and_the_gpus() -> None:

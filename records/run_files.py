@@ -1,0 +1,45 @@
+"""Names of the files of a run folder, and which of them may be removed."""
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from tokenrank.records.files import sweep_unfinished
+
+MARKER = "environment.json"  # it marks a run folder
+TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
+FILES = ("config.yaml", "run.log", *TABLES, "published.md", "ttft.md")
+FOLDERS = {"records": ("*.parquet",), "rankings": ("*.safetensors",), "plots": ("*.png", "*.pdf")}
+WANDB, CLAIMS = "wandb", ".claims"
+
+
+def names_of_ours(folder: Path) -> list[str]:
+    """Names of files and folders in a folder that have the names of a run's.
+
+    Raises:
+        ValueError: one of them is a link.
+    """
+    names = [MARKER, *FILES, *FOLDERS, WANDB]
+    linked = [name for name in names if (folder / name).is_symlink()]
+    if linked:
+        raise ValueError(
+            f"{folder / linked[0]} is a link, and nothing is written through links: choose another hydra.run.dir"
+        )
+    return [name for name in names if (folder / name).exists()]
+
+
+def remove_files(folder: Path, units: Collection[str]) -> None:
+    """Removes the files of a run, its marker last; records and rankings only of these units."""
+    for name, patterns in FOLDERS.items():
+        sweep_unfinished(folder / name)
+        for pattern in patterns:
+            for file in (folder / name).glob(pattern):
+                if name == "plots" or file.stem in units:
+                    file.unlink()
+        if (folder / name).is_dir() and not any((folder / name).iterdir()):
+            (folder / name).rmdir()
+    for name in (WANDB, CLAIMS):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in (*FILES, MARKER):
+        (folder / name).unlink(missing_ok=True)
+    sweep_unfinished(folder)
