@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.planning.test_settings import composed
+from tests.plans import composed
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.ranking import RankingAgreement
 from tokenrank.planning.settings import run_settings

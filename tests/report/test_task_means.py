@@ -11,7 +11,7 @@ from tokenrank.report.task_means import accuracy_by_task, ranking_by_task
 Row = dict[str, Any]
 
 
-def of_task(task: str, heuristic: str, value: float, **more: Any) -> Row:
+def of_task(task: str, heuristic: str | None, value: float, **more: Any) -> Row:
     row = {"model": "m", "task": task, "heuristic": heuristic, "metric": "recall", "k": 10.0, "statistic": "mean"}
     return row | {"windowed": False, "value": value, "prompts": 3} | more
 
