@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 def of_task(task: str, heuristic: str | None, value: float, **more: Any) -> Row:
-    row: Row = {"model": "m", "task": task, "heuristic": heuristic, "metric": "recall", "k": 10.0, "statistic": "mean"}
+    row = {"model": "m", "task": task, "heuristic": heuristic, "metric": "recall", "k": 10.0, "statistic": "mean"}
     return row | {"windowed": False, "value": value, "prompts": 3} | more
 
 
