@@ -1,15 +1,18 @@
 """Shards as jobs of Hydra's submitit launcher, here as processes: one job is killed, the command is repeated, and the bytes are those of one run."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from tests.command import ROOT, Command
-from tests.plans import CONFIGS
+from tests.plans import CONFIGS, composed
 from tokenrank.planning.bad_input import one_sentence
 
 CHOSEN = (
@@ -72,3 +75,36 @@ def test_without_the_launcher_the_error_says_what_to_install() -> None:
         "hydra/launcher: submitit_slurm needs the package hydra-submitit-launcher: pip install 'tokenrank[slurm]'"
     )
     assert one_sentence(ValueError("hydra/launcher is wrong")) == "hydra/launcher is wrong"
+
+
+def documented_job() -> str:
+    """The file for sbatch in docs/scaling.md."""
+    blocks = re.findall(
+        r"```bash\n(#!/bin/bash.*?)```", (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    (job,) = [block for block in blocks if "--array" in block]
+    return str(job)
+
+
+def test_the_shown_job_runs_its_shard_and_goes_back_into_the_queue_when_its_time_is_up(tmp_path: Path) -> None:
+    for name, content in {
+        "srun": 'exec "$@"',
+        "tokenrank": 'echo "$@" > arguments\ntrap "echo ended > ended; exit 143" TERM\nwhile true; do sleep 0.05; done',
+        "scontrol": 'echo "$@" > requeued',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{content}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "job").write_text(documented_job())
+    slurm = {"SLURM_ARRAY_TASK_ID": "3", "SLURM_JOB_ID": "4711", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with subprocess.Popen(["bash", "job"], cwd=tmp_path, env=os.environ | slurm) as job:
+        until = time.monotonic() + 60
+        while not (tmp_path / "arguments").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.2)  # until the script waits
+        job.send_signal(signal.SIGUSR1)
+        job.wait(timeout=60)
+    arguments = (tmp_path / "arguments").read_text().split()
+    assert "shard=3/8" in arguments
+    composed(*arguments)
+    assert (tmp_path / "ended").exists()
+    assert (tmp_path / "requeued").read_text().split() == ["requeue", "4711"]

@@ -95,7 +95,7 @@ class Processes(Workers):
 def import_path() -> str:
     """PYTHONPATH of processes on this machine, which find the same modules as this one, the user's own heuristics among them."""
     package = find_spec("tokenrank")
-    source = [] if package is None else [Path(str(package.origin)).parent.parent]
+    source = [] if package is None else [str(Path(str(package.origin)).parent.parent)]
     return os.pathsep.join(str(Path(each).absolute()) for each in [*source, *sys.path])
 
 

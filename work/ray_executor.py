@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tokenrank.evaluation.plan import Plan, Unit
 from tokenrank.records.run_folder import RunFolder
@@ -40,6 +41,7 @@ class RayExecutor(Executor):
         """Ray is installed, the cluster answers, and its nodes have room for the actors."""
         if importlib.util.find_spec("ray") is None:
             raise ValueError("executor=ray needs the package ray: pip install 'tokenrank[ray]'")
+        _identify(self.address)
         import ray
 
         ray.shutdown()  # of an earlier run of a sweep that ended between check and run
@@ -74,7 +76,6 @@ class RayExecutor(Executor):
         """
         import ray
 
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         if self.address != LOCAL:
             _check_reachable(self.address)
         before = signal.getsignal(signal.SIGTERM)
@@ -93,28 +94,37 @@ class RayExecutor(Executor):
                 signal.signal(signal.SIGTERM, before)  # Ray's own would end the process with a traceback
 
     def _room(self, plan: Plan) -> tuple[int, dict[str, float]]:
-        """How many actors there are, and what each has.
-
-        Raises:
-            ValueError: no node has room for one, or all together have not for ``actors``.
-        """
+        """How many actors there are, and what each has; raises ValueError as ``fitting``."""
         import ray
 
         nodes: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-        on_gpus = any(node.get("GPU", 0) for node in nodes) and plan.source.device != "cpu"
-        gpus = float(on_gpus) if self.num_gpus is None else self.num_gpus
-        room = sum(_fitting(node, gpus, self.num_cpus) for node in nodes)
+        return fitting(self, nodes, on_gpus=plan.source.device != "cpu")
+
+
+def fitting(executor: RayExecutor, nodes: Sequence[dict[str, float]], on_gpus: bool) -> tuple[int, dict[str, float]]:
+    """How many actors there are, and what each has.
+
+    Args:
+        executor: says what it asks for.
+        nodes: of each node its number of ``CPU`` and ``GPU``, where it has any.
+        on_gpus: the model may be on a GPU.
+
+    Raises:
+        ValueError: no node has room for one actor, or all together have not for ``executor.actors``.
+    """
+    has_gpus = on_gpus and any(node.get("GPU", 0) for node in nodes)
+    gpus, cpus = float(has_gpus) if executor.num_gpus is None else executor.num_gpus, executor.num_cpus
+    room = sum(_fitting(node, gpus, cpus) for node in nodes)
+    each = f"num_gpus={gpus:g} and num_cpus={cpus:g}"
+    if room == 0:
         most = {kind: max(node.get(kind, 0) for node in nodes) for kind in ("GPU", "CPU")}
-        if room == 0:
-            raise ValueError(
-                f"an actor of executor=ray needs num_gpus={gpus:g} and num_cpus={self.num_cpus:g}, and no node of the cluster has them: "
-                f"of {len(nodes)} nodes, the largest numbers are {most['GPU']:g} GPUs and {most['CPU']:g} CPUs"
-            )
-        if self.actors is not None and self.actors > room:
-            raise ValueError(
-                f"executor.actors is {self.actors}, and the cluster has room for {room} with num_gpus={gpus:g} and num_cpus={self.num_cpus:g} each"
-            )
-        return self.actors or room, {"num_gpus": gpus, "num_cpus": self.num_cpus}
+        raise ValueError(
+            f"an actor of executor=ray needs {each}, and no node of the cluster has them: "
+            f"of {len(nodes)} nodes, the largest numbers are {most['GPU']:g} GPUs and {most['CPU']:g} CPUs"
+        )
+    if executor.actors is not None and executor.actors > room:
+        raise ValueError(f"executor.actors is {executor.actors}, and the cluster has room for {room} with {each}")
+    return executor.actors or room, {"num_gpus": gpus, "num_cpus": cpus}
 
 
 def _fitting(node: dict[str, float], gpus: float, cpus: float) -> int:
@@ -122,6 +132,17 @@ def _fitting(node: dict[str, float], gpus: float, cpus: float) -> int:
     wanted = {"GPU": gpus, "CPU": cpus}
     counts = [int(node.get(kind, 0) / number) for kind, number in wanted.items() if number]
     return min(counts, default=1)
+
+
+def _identify(address: str) -> None:
+    """Sets what Ray reads when it is imported: no statistics of usage, and the token of a cluster at an address, if there is one.
+
+    Of a cluster on this machine Ray finds the token itself. Of another it does not, and would wait for minutes without an answer.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    token = os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token")
+    if address not in (LOCAL, AUTO) and ("RAY_AUTH_TOKEN" in os.environ or Path(token).is_file()):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def _check_reachable(address: str) -> None:

@@ -62,7 +62,7 @@ def test_every_two_are_compared_once_as_one_family() -> None:
     assert list(pairs["value"]) == pytest.approx(list(differences.mean(axis=0)))
     wanted = compare_means(differences, 3, 500)
     for column in ("low", "high", "p"):
-        assert list(pairs[column]) == list(getattr(wanted, column))
+        np.testing.assert_array_equal(pairs[column].to_numpy(dtype=float, na_value=np.nan), getattr(wanted, column))
     assert not pairs["exploratory"].any()
     others = said(of_prompts(8, EIGHT).assign(k=5.0))
     assert others.loc[others["against"].notna(), "exploratory"].all()
