@@ -29,7 +29,7 @@ def check_same_settings(there: Path, config: DictConfig) -> None:
     try:
         other: Any = OmegaConf.load(there)
         before = settings_of(other)
-    except (OSError, yaml.YAMLError, OmegaConfBaseException, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, yaml.YAMLError, OmegaConfBaseException) as error:
         raise OtherSettings(f"{there} cannot be read: {' '.join(str(error).split())}") from error
     found = differences(before, settings_of(config))
     if not found:

@@ -18,10 +18,11 @@ def _umask() -> int:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path in the same folder; what was written there becomes ``path`` when the block ends without error.
 
-    The file gets the permissions that an ordinary new file would have, and its folder is made if it is missing.
+    The file gets the permissions that an ordinary new file would have, and its folder is made if it is missing. Unless it is
+    ``durable``, a machine that loses power may leave a damaged file; a process that is killed leaves none in either case.
 
     >>> folder = Path(tempfile.mkdtemp())
     >>> with whole_file(folder / "a.txt") as temporary:
@@ -36,7 +37,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
-        _to_disk(temporary)
+        if durable:
+            _to_disk(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -80,7 +80,7 @@ class Store(Storage):
         if _sound(file, kind):
             return
         try:
-            with whole_file(file) as temporary:
+            with whole_file(file, durable=False) as temporary:  # it is checked when it is read, and can be made again
                 temporary.write_bytes(content)
         except OSError as error:
             raise StoreUnwritable(f"store={self.path} cannot be written: {_reason(error)}") from error

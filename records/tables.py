@@ -1,6 +1,6 @@
 """The four tables of a run folder: written row group by row group, read with their bytes and columns checked."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,11 +125,21 @@ def check_table(folder: Path, name: str) -> None:
         raise ValueError(f"{path} lacks the column {missing[0]!r}")
 
 
-def read_rows(folder: Path, name: str, chosen: Filter | None = None) -> pd.DataFrame:
-    """Rows of a table whose file was checked; only one row group and the chosen rows are in memory."""
-    columns = list(SCHEMAS[name])
+def read_rows(folder: Path, name: str, chosen: Filter | None = None, without: Collection[str] = ()) -> pd.DataFrame:
+    """Rows of a table whose file was checked; only one row group and the chosen rows are in memory.
+
+    Args:
+        folder: of the file.
+        name: of the table.
+        chosen: which of the rows; None: all.
+        without: columns that are not read; they are null.
+    """
+    columns = [each for each in SCHEMAS[name] if each not in without]
     parts = [chosen(rows) if chosen else rows for rows in row_groups(folder, name, columns)]
-    return frame(pa.concat_tables(parts) if parts else table_schema(name).empty_table(), SCHEMAS[name])
+    found = pa.concat_tables(parts) if parts else table_schema(name).empty_table().select(columns)
+    for each in without:
+        found = found.append_column(each, pa.nulls(len(found), table_schema(name).field(each).type))
+    return frame(found, SCHEMAS[name])
 
 
 def row_groups(folder: Path, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:

@@ -15,6 +15,7 @@ from tokenrank.records.tables import SCHEMAS, Tables, check_table, read_rows, ro
 from tokenrank.report.ranking_rows import ranked_metrics
 
 STATISTICS = ("mean", "worst", "median")  # of single prompts; the others are for readers of summary.parquet
+TEXTS_OF_SAMPLES = ("prompt", "references", "answer")
 DRAWN = ("recall", "spearman")  # the metrics that are drawn unless others are asked for
 
 
@@ -29,13 +30,14 @@ class LoadedTables(Tables):
         return read_rows(self.folder, "metrics", partial(_of_metric, metric, k))
 
 
-def load(folder: RunFolder, config: Mapping[str, Any], k: float | None) -> tuple[Tables, float]:
-    """The tables of a run and the k that is shown.
+def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts: bool = False) -> tuple[Tables, float]:
+    """The tables of a run and the k that is shown; kept tokens and answers of ``runs`` are not read.
 
     Args:
         folder: with the four tables.
         config: content of its config.yaml; where it names a ``report``, all rows are read.
         k: percent; None: ``plots.k`` of the config.
+        texts: whether prompts, references and answers of ``samples`` are read.
 
     Raises:
         ValueError: a table is missing or is not what was written, or the run has no such k.
@@ -48,7 +50,8 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None) -> tuple
     metrics = read_rows(folder.path, "metrics", _without_layers)
     shown = _k(metrics, config, k)
     summary = read_rows(folder.path, "summary", partial(_shown, shown))
-    samples, runs = (read_rows(folder.path, name) for name in ("samples", "runs"))
+    samples = read_rows(folder.path, "samples", without=() if texts else TEXTS_OF_SAMPLES)
+    runs = read_rows(folder.path, "runs", without=("kept", "answer"))
     return LoadedTables(metrics, summary, samples, runs, folder.path), shown
 
 

@@ -33,7 +33,7 @@ def mirror(folder: RunFolder, settings: Mapping[str, Any]) -> str:
     if os.environ.get("WANDB_MODE") == "disabled":
         return "W&B: no copy, as WANDB_MODE says"
     config: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
-    tables, k = load(folder, config, None)
+    tables, k = load(folder, config, None, texts=settings["texts"])
     run, why = start(folder, settings)
     run.log(per_layer(layer_means(folder)))
     run.log({"samples": as_table(tables.samples if settings["texts"] else tables.samples.drop(columns=[*TEXTS]))})

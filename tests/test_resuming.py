@@ -257,12 +257,15 @@ def test_a_full_disk_ends_the_run_in_one_sentence_and_what_was_finished_stays(
 def test_a_full_store_ends_the_run_in_one_sentence(
     tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(file: Path) -> None:
-        if "rankings" in file.parts:
-            raise OSError(28, os.strerror(28), str(file))
+    write = Path.write_bytes
+
+    def full(self: Path, content: bytes) -> int:
+        if "rankings" in self.parts:
+            raise OSError(28, os.strerror(28), str(self))
+        return write(self, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr("tokenrank.records.files._to_disk", full)
+        patch.setattr(Path, "write_bytes", full)
         ended = tokenrank(*SMALL)
     assert ended.code == 1
     assert f"error: the run broke off: store={tmp_path / 'store'} cannot be written: No space left" in ended.err

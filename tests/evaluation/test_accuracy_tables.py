@@ -103,7 +103,7 @@ def test_a_contestant_that_answered_nothing_at_a_keep_rate_does_not_count_there(
 
 
 def test_accuracy_is_compared_at_each_keep_rate_and_costs_are_not() -> None:
-    found = summary(measured())
+    found = accuracy_summary(measured(), KEEP, seed=0, resamples=300, family=Family(controls=True))
     pairs = found[found["against"].notna()]
     assert set(pairs["metric"]) == {"accuracy"}
     names = ["full", "claa", "oracle", "random"]

@@ -27,7 +27,7 @@ MODEL = Tiny(name="tiny").model()
 
 @cache
 def measured() -> Tables:
-    return tables("heuristic=[claa,oracle,recency]", "metric=[recall,jaccard]")
+    return tables("heuristic=[claa,oracle,recency]", "metric=[recall,jaccard]", "compare.controls=true")
 
 
 def test_every_metric_of_every_ranking_at_every_layer_is_there() -> None:
@@ -53,8 +53,7 @@ def test_the_summary_is_of_prompts_over_prompts_and_between_layers() -> None:
     over_all = recall[recall["sample"].isna()]
     assert len(over_all[over_all["against"].isna()]) == 3 * 2 * 6
     pairs = over_all[over_all["against"].notna()]
-    assert set(pairs["statistic"]) == {"mean", "worst"}
-    assert len(pairs) == 3 * 2 * 2  # pairs, k, statistics
+    assert pairs.empty  # one heuristic beside controls
     between = summary[summary["other_layer"].notna()]
     assert set(between["metric"]) == {"jaccard"}
     assert len(between) == 3 * 2 * 6  # heuristics, k, pairs of 4 layers
@@ -128,13 +127,24 @@ def test_the_models_own_answer_brought_back_gives_the_same_numbers(tmp_path: Pat
     assert not tables(brought(tmp_path, other), *chosen).metrics.equals(measured().metrics)
 
 
-def test_the_seed_of_the_bootstrap_moves_only_intervals() -> None:
-    five = ("task.lengths=[200]", "task.depths=[0,20,40,60,80]", "task.seed=0", "heuristic=[claa,recency]")
-    one, two = (tables(*five, f"seed={seed}", "bootstrap.resamples=20") for seed in (0, 1))
+def test_the_seed_moves_only_tests_of_differences() -> None:
+    many = (
+        "task.lengths=[200,210]",
+        "task.depths=[0,20,40,50,60,80,100]",
+        "task.seed=0",
+        "heuristic=[claa,tova,recency]",
+    )
+    one, two = (tables(*many, "metric=recall", f"seed={seed}", "bootstrap.resamples=20") for seed in (0, 1))
     pd.testing.assert_frame_equal(one.metrics, two.metrics)
-    intervals = ["low", "high"]
-    pd.testing.assert_frame_equal(one.summary.drop(columns=intervals), two.summary.drop(columns=intervals))
-    assert not one.summary[intervals].equals(two.summary[intervals])
+    tested = ["low", "high", "p"]
+    pd.testing.assert_frame_equal(one.summary.drop(columns=tested), two.summary.drop(columns=tested))
+    pairs = one.summary["against"].notna()
+    assert set(one.summary.loc[pairs, "statistic"]) == {"mean", "worst", "std"}
+    assert set(one.summary.loc[pairs, "heuristic"]) == {"claa"}
+    pd.testing.assert_frame_equal(one.summary.loc[~pairs, tested], two.summary.loc[~pairs, tested])
+    assert not one.summary.loc[pairs, tested].equals(two.summary.loc[pairs, tested])
+    declared = one.summary[pairs & ~one.summary["exploratory"].fillna(True)]
+    assert declared[["statistic", "k"]].to_numpy().tolist() == [["mean", 10.0]]
 
 
 def test_what_is_saved_is_what_was_ranked() -> None:

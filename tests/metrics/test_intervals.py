@@ -13,7 +13,13 @@ def slow(values: Numbers) -> list[float]:
     """The interval of one column of no fewer than ten values, resample by resample."""
     samples, mean, deviation = len(values), values.mean(), values.std(ddof=1)
     bounded = values.min() >= 0 and values.max() <= 1
-    scale, slope = (lambda m: np.log(m / (1 - m)), lambda m: m * (1 - m)) if bounded else (lambda m: m, lambda m: 1.0)
+
+    def scale(m: float) -> float:
+        return float(np.log(m / (1 - m))) if bounded else m
+
+    def slope(m: float) -> float:
+        return m * (1 - m) if bounded else 1.0
+
     statistics = []
     counts = np.random.default_rng(SEED).multinomial(samples, np.full(samples, 1 / samples), RESAMPLES)
     for count in counts:

@@ -46,7 +46,8 @@ def test_everything_a_run_needs_is_built_without_weights() -> None:
     assert set(made.metrics) == {file.stem for file in (CONFIGS / "metric").glob("*.yaml")} - {"all"}
     assert made.layers == ModelLayers(4, (0, 1, 2, 3))
     assert made.model_name == "tiny"
-    assert made.evaluation == RankingAgreement(k=[5, 10], window=8, seed=5, resamples=200)
+    compare = {"against": "all", "metric": None, "k": None, "controls": False}
+    assert made.evaluation == RankingAgreement(k=[5, 10], window=8, seed=5, resamples=200, compare=compare)
 
 
 @pytest.mark.usefixtures("no_weights")

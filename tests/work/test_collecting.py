@@ -1,10 +1,12 @@
 """From records to tables: the same records the same bytes, some of them the tables of those, in whatever order they lie."""
 
 import shutil
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from tests.plans import plan, records, written
@@ -12,7 +14,7 @@ from tokenrank.evaluation.plan import Plan
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY
-from tokenrank.work.collecting import collect, collected
+from tokenrank.work.collecting import collect, collected, parts
 
 NAMES = ("metrics", "summary", "samples", "runs")
 
@@ -91,3 +93,50 @@ def test_no_record_gives_empty_tables() -> None:
         tables = collected(measured(evaluation)[0].evaluation, [])
         assert all(getattr(tables, name).empty for name in NAMES)
         assert list(tables.summary) == list(SUMMARY)
+
+
+def test_a_record_that_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> None:
+    made, found = measured("ranking")
+    folder = written(tmp_path / "whole", found)
+    assert collect(folder, made.evaluation) == []
+    whole = folder.tables()
+    file = folder.record_file(found[1].unit)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    (folder.path / "records" / "strange.parquet").write_bytes(b"not ours")
+    lines = collect(folder, made.evaluation)
+    assert len(lines) == 2
+    assert all(line.startswith("left out: ") for line in lines)
+    assert any(file.name in line and "SHA-256" in line for line in lines)
+    assert any("strange.parquet" in line for line in lines)
+    left = folder.tables().metrics
+    others = whole.metrics[whole.metrics["sample"] != found[1].sample["id"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(left, others)
+
+
+def test_records_are_taken_one_at_a_time() -> None:
+    made, found = measured("ranking")
+    taken: list[str] = []
+
+    def one_by_one() -> Iterator[Record]:
+        for record in found:
+            taken.append(record.unit)
+            yield record
+
+    rows = parts(made.evaluation, one_by_one())
+    names = [next(rows)[0] for _ in range(3)]
+    assert names == ["metrics", "samples", "metrics"]
+    assert taken == [found[0].unit, found[1].unit]
+
+
+def test_row_groups_do_not_change_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, found = measured("accuracy")
+    one, many = written(tmp_path / "one", found), written(tmp_path / "many", found)
+    collect(one, made.evaluation)
+    monkeypatch.setattr("tokenrank.records.tables.AT_ONCE", 1)
+    collect(many, made.evaluation)
+    assert pq.ParquetFile(many.path / "metrics.parquet").num_row_groups == len(found)
+    assert pq.ParquetFile(one.path / "metrics.parquet").num_row_groups == 1
+    for name in NAMES:
+        pd.testing.assert_frame_equal(getattr(many.tables(), name), getattr(one.tables(), name))
