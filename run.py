@@ -147,6 +147,8 @@ def carry_out(plan: "Plan", executor: "Executor", logger: "Logger", folder: RunF
             work(plan, executor, todo, folder)
         return finished(plan, logger, folder, measured=bool(todo))
     except KeyboardInterrupt as error:
+        if not folder.record_files():
+            raise type(error) from None
         how = f"python -m tokenrank.collect {folder.path} makes tables of what there is"
         raise type(error)(f"{done(plan, folder)}; the same command goes on from there, and {how}") from None
     except Exception as error:
@@ -190,10 +192,11 @@ def finished(plan: "Plan", logger: "Logger", folder: RunFolder, measured: bool) 
                 log.warning(failure)
             print(printed(folder))
             print(f"tables and plots in {folder.path}")
-            logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
         else:
             print(printed(folder))
             print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
+        if measured or not folder.wandb.exists():
+            logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
     return now.failed
 
 

