@@ -145,7 +145,7 @@ def carry_out(plan: "Plan", executor: "Executor", logger: "Logger", folder: RunF
         todo = progress(plan, folder).todo
         if todo:
             work(plan, executor, todo, folder)
-        return finished(plan, logger, folder, measured=bool(todo))
+        return finished(plan, logger, folder)
     except KeyboardInterrupt as error:
         if not folder.record_files():
             raise type(error) from None
@@ -166,13 +166,14 @@ def work(plan: "Plan", executor: "Executor", todo: "Sequence[Unit]", folder: Run
     try:
         executor.run(plan, todo, folder)
     except (NotLoaded, KeyboardInterrupt):
-        with folder.locked():
-            folder.discard()
+        if not folder.record_files():  # else nothing is removed, and another process may hold the folder for minutes
+            with folder.locked():
+                folder.discard()
         raise
 
 
-def finished(plan: "Plan", logger: "Logger", folder: RunFolder, measured: bool) -> int:
-    """Collects and draws, once all units are done; else says which are not. Returns how many failed."""
+def finished(plan: "Plan", logger: "Logger", folder: RunFolder) -> int:
+    """Collects and draws, once all units are done, unless another process has; else says which are not. Returns how many failed."""
     from tokenrank.planning.naming import names_of
     from tokenrank.report.report import draw, printed
     from tokenrank.work.collecting import collect
@@ -184,19 +185,20 @@ def finished(plan: "Plan", logger: "Logger", folder: RunFolder, measured: bool) 
         print(f"the last shard makes the tables; python -m tokenrank.collect {folder.path} makes them of what there is")
         return now.failed
     with folder.locked():
-        if measured or not tables_are_current(plan, folder):
+        current = tables_are_current(plan, folder)
+        if not current:
             for line in collect(folder, plan.evaluation):
                 log.warning(line)
             log.info("drawing the pictures")
             for failure in draw(folder):
                 log.warning(failure)
-            print(printed(folder))
-            print(f"tables and plots in {folder.path}")
-        else:
-            print(printed(folder))
-            print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
-        if measured or not folder.wandb.exists():
-            logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
+        print(printed(folder))
+    if current:
+        print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
+    else:
+        print(f"tables and plots in {folder.path}")
+    if not current or not folder.wandb.exists():
+        logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
     return now.failed
 
 

@@ -135,8 +135,11 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Removes a run that left no record, so that bad input which only the model shows leaves nothing behind."""
-        if self.begun and not self.record_files() and is_claimed(self.path / CLAIMS) is None:
+        """Removes a run that left no record, so that bad input which only the model shows leaves nothing behind.
+
+        It stays where several commands have begun it: another one may be loading its model.
+        """
+        if self.begun and not self.record_files() and len(self.environment().get("commands", [])) == 1:
             self.remove_run()
 
     def _check_ours(self) -> None:

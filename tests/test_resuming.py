@@ -11,9 +11,11 @@ from omegaconf import OmegaConf
 
 from tests.command import SMALL, Command, refused
 from tokenrank.capture.decoding import greedy
+from tokenrank.evaluation.plan import Plan
 from tokenrank.records.record import read_record
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.work import loop
+from tokenrank.work import loop, resuming
+from tokenrank.work.resuming import Progress
 
 IDS = ("niah_300_0_0", "niah_300_50_0")
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -49,6 +51,27 @@ def test_a_finished_run_loads_no_model_and_prints_its_table_again(
     assert again.out.splitlines()[-1] == (
         f"2 of 2 units are done already; tables and plots in {tmp_path / 'run'}, overwrite=true starts anew"
     )
+    assert tables(tmp_path / "run") == before
+
+
+def test_tables_that_another_process_made_meanwhile_are_not_made_again(
+    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tokenrank(*SMALL).code == 0
+    before = tables(tmp_path / "run")
+    original, looks = resuming.progress, []
+
+    def first_without_records(plan: Plan, folder: RunFolder) -> Progress:
+        looks.append(folder)
+        return Progress(plan.units, plan.units, 0) if len(looks) == 1 else original(plan, folder)
+
+    monkeypatch.setattr(resuming, "progress", first_without_records)
+    monkeypatch.setattr(RunFolder, "remove_tables", lambda _: None)  # the other makes them after this
+    monkeypatch.setattr("tokenrank.work.collecting.collect", None)
+    again = tokenrank(*SMALL)
+    assert again.code == 0, again.err
+    assert len(looks) == 2
+    assert "2 of 2 units are done already" in again.out
     assert tables(tmp_path / "run") == before
 
 

@@ -19,7 +19,7 @@ from tokenrank.records.record import Record, header, measured_table
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.store import StoreUnwritable
 from tokenrank.work.environment import device_name, layer_record
-from tokenrank.work.resuming import OK, status
+from tokenrank.work.resuming import FAILED, OK, status
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds between two looks at units that other processes measure
 log = logging.getLogger("tokenrank")
@@ -68,7 +68,8 @@ def do(plan: Plan, model: PreTrainedModel, unit: Unit, folder: RunFolder, advanc
 
 def done_since(unit: Unit, folder: RunFolder, before: "tuple[int, int] | None") -> bool:
     """Whether another process has measured a unit since its record had the stamp ``before``, or had done so already."""
-    return stamp(folder.record_file(unit.name)) != before or status(unit, folder) == OK
+    now = stamp(folder.record_file(unit.name))
+    return status(unit, folder) in ((OK, FAILED) if now != before else (OK,))
 
 
 def stamp(file: Path) -> tuple[int, int] | None:

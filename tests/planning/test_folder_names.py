@@ -56,6 +56,15 @@ def test_a_sweep_is_named_by_what_it_varies(monkeypatch: pytest.MonkeyPatch) -> 
     assert sweep_name("heuristic.claa.n,seed") != first
 
 
+@pytest.mark.parametrize("more", ["overwrite=true", "shard=2/3", "executor=ray", "plots.k=5", "hydra/launcher=slurm"])
+def test_a_sweep_goes_on_in_its_folder_however_it_is_carried_out(monkeypatch: pytest.MonkeyPatch, more: str) -> None:
+    command = ["run.py", "-m", "model=tiny", "heuristic.claa.n=1,2"]
+    monkeypatch.setattr("sys.argv", command)
+    first = sweep_name("heuristic.claa.n")
+    monkeypatch.setattr("sys.argv", [*command, more])
+    assert sweep_name("heuristic.claa.n") == first
+
+
 def test_a_list_is_no_sweep_and_a_sweep_over_shards_has_no_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "heuristic=[claa,tova]", "shard=1/2,2/2", "--config-dir", "a=b,c"])
     assert OmegaConf.create({"swept": "${swept:}"}).swept in ("shard", "shard,a")
