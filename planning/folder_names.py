@@ -22,7 +22,9 @@ SHOWN, LONGEST = 4, 80  # heuristics that a name spells out; characters of a nam
 def register_names() -> None:
     """Defines the resolvers of ``hydra.run.dir``, ``hydra.sweep.dir`` and ``hydra.sweep.subdir``."""
     OmegaConf.register_new_resolver("run_name", _run_name, replace=True)
-    OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
+    OmegaConf.register_new_resolver(
+        "sweep_name", sweep_name, replace=True, use_cache=True
+    )  # jobs of a launcher have other arguments
     OmegaConf.register_new_resolver("point_name", _point_name, replace=True)
     OmegaConf.register_new_resolver("swept", _swept, replace=True, use_cache=True)  # as the command has it, in all jobs
 
@@ -52,14 +54,15 @@ def run_name(settings: dict[str, Any]) -> str:
 
 
 def sweep_name(swept: str) -> str:
-    """The folder of a sweep: the settings that it varies, and a hash of its command.
+    """The folder of a sweep: the settings that it varies, and a hash of its command without what changes no table.
 
     A sweep over nothing but shards, for example, has no folder of its own: all its jobs share a run folder.
     """
     keys = [key for key in swept.split(",") if key]
     if not keys or all(key.partition(".")[0] in OPERATIONAL for key in keys):
         return "."
-    command = sorted(each for each in sys.argv[1:] if re.match(r"[+~]*[\w./@]+=?", each) and not each.startswith("-"))
+    given = (each for each in sys.argv[1:] if re.match(r"[+~]*[\w./@]+=?", each) and not each.startswith("-"))
+    command = sorted(each for each in given if re.split(r"[./@=]", each.lstrip("+~"))[0] not in (*OPERATIONAL, "hydra"))
     said = "+".join(".".join(key.split(".")[-2:]) for key in keys)
     return f"sweep_{_plain(said)}_{short_hash(' '.join(command))}"
 

@@ -56,6 +56,27 @@ def test_a_sweep_is_named_by_what_it_varies(monkeypatch: pytest.MonkeyPatch) -> 
     assert sweep_name("heuristic.claa.n,seed") != first
 
 
+@pytest.mark.parametrize(
+    "other",
+    ["threads=2", "executor.processes=2", "overwrite=true", "hydra/launcher=slurm", "hydra.launcher.timeout_min=9"],
+)
+def test_how_a_sweep_is_carried_out_does_not_change_its_name(monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    names = []
+    for more in ([], [other], ["heuristic=claa"]):
+        monkeypatch.setattr("sys.argv", ["run.py", "-m", "heuristic.claa.n=1,2", *more])
+        names.append(sweep_name("heuristic.claa.n"))
+    assert names[0] == names[1] != names[2]
+
+
+def test_a_job_in_another_process_has_the_sweeps_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["run.py", "-m", "heuristic.claa.n=1,2"])
+    sweep, job = (OmegaConf.create({"dir": "${sweep_name:${swept:}}"}) for _ in range(2))
+    folder = sweep.dir
+    monkeypatch.setattr("sys.argv", ["submitit", "results/.submitit/1"])  # of a job
+    OmegaConf.copy_cache(sweep, job)  # Hydra does
+    assert job.dir == folder
+
+
 def test_a_list_is_no_sweep_and_a_sweep_over_shards_has_no_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "heuristic=[claa,tova]", "shard=1/2,2/2", "--config-dir", "a=b,c"])
     assert OmegaConf.create({"swept": "${swept:}"}).swept in ("shard", "shard,a")
