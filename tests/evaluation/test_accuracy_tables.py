@@ -101,7 +101,10 @@ def test_the_full_prefill_has_one_row_where_its_intervals_differ_by_rounding(mon
 
     monkeypatch.setattr(summary_rows, "mean_intervals", rounded)
     found = summary(measured())
-    assert (found[found["against"].isna() & (found["engine"] == "full")].groupby(["metric", "statistic", "keep"]).size() == 1).all()
+    assert (
+        found[found["against"].isna() & (found["engine"] == "full")].groupby(["metric", "statistic", "keep"]).size()
+        == 1
+    ).all()
 
 
 def test_only_prompts_that_all_answered_at_every_keep_rate_count() -> None:
