@@ -139,7 +139,9 @@ class LayerSummary(Summary):
             names = [named_series[number].heuristic for number in numbers]
             for place, statistic in enumerate(STATISTICS):
                 named = {"model": model, "metric": metric, "k": k, "statistic": statistic, "windowed": windowed}
-                yield Group(named, [{"heuristic": name} for name in names], names, whole[:, numbers, place], tasks, ORACLE)
+                yield Group(
+                    named, [{"heuristic": name} for name in names], names, whole[:, numbers, place], tasks, ORACLE
+                )
 
     def _of_pairs(self) -> Iterator[dict[str, Any]]:
         names = list(self._series)

@@ -97,7 +97,10 @@ def stored_rows(
     asked, windowed = Asked.of(ranked, prompt, plan.metrics, percents, window), plan.layers.windowed
     rows = list(named_rows(None, asked.chance(failures), windowed))
     truth = plan.parts.truth(prompt, ranked.answer)
-    order, names = list(plan.metrics), sorted(plan.metrics)  # the order decides no key: entries count by the sorted names
+    order, names = (
+        list(plan.metrics),
+        sorted(plan.metrics),
+    )  # the order decides no key: entries count by the sorted names
     for name, scores in ranked.scores.items():
         bound = name not in plan.heuristics
         of_ranking = truth if bound else ranking_fields(plan, prompt, name, ranked.ahead_ids)

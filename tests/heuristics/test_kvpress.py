@@ -106,7 +106,9 @@ def test_the_version_of_the_package_and_a_press_from_outside_decide_scores(
     assert found[0] == found[1]
     assert found[0]["kvpress"] == found[2]["kvpress"] == "0.5.5"
     assert found[0]["press_sha256"] != found[2]["press_sha256"]
-    assert KVPress(press="NormPress").identity() == KVPress(press="kvpress.NormPress").identity() == {"kvpress": "0.5.5"}
+    assert (
+        KVPress(press="NormPress").identity() == KVPress(press="kvpress.NormPress").identity() == {"kvpress": "0.5.5"}
+    )
 
 
 @pytest.mark.usefixtures("stand_in")
