@@ -147,6 +147,8 @@ def carry_out(plan: "Plan", executor: "Executor", logger: "Logger", folder: RunF
             work(plan, executor, todo, folder)
         return finished(plan, logger, folder)
     except KeyboardInterrupt as error:
+        if not folder.record_files():
+            raise type(error) from None
         how = f"python -m tokenrank.collect {folder.path} makes tables of what there is"
         raise type(error)(f"{done(plan, folder)}; the same command goes on from there, and {how}") from None
     except Exception as error:
@@ -195,6 +197,7 @@ def finished(plan: "Plan", logger: "Logger", folder: RunFolder) -> int:
         print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
     else:
         print(f"tables and plots in {folder.path}")
+    if not current or not folder.wandb.exists():
         logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
     return now.failed
 

@@ -22,7 +22,9 @@ SHOWN, LONGEST = 4, 80  # heuristics that a name spells out; characters of a nam
 def register_names() -> None:
     """Defines the resolvers of ``hydra.run.dir``, ``hydra.sweep.dir`` and ``hydra.sweep.subdir``."""
     OmegaConf.register_new_resolver("run_name", _run_name, replace=True)
-    OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
+    OmegaConf.register_new_resolver(
+        "sweep_name", sweep_name, replace=True, use_cache=True
+    )  # jobs of a launcher have other arguments
     OmegaConf.register_new_resolver("point_name", _point_name, replace=True)
     OmegaConf.register_new_resolver("swept", _swept, replace=True, use_cache=True)  # as the command has it, in all jobs
 

@@ -85,8 +85,10 @@ def command(arguments: list[str]) -> int:
     """``FOLDER... [--to NEW_FOLDER]``."""
     place = arguments.index("--to") if "--to" in arguments else len(arguments)
     given, to = arguments[:place], arguments[place + 1 :]
-    several = len(given) > 1 and not to
-    if not given or several or (place < len(arguments) and len(to) != 1) or any(each.startswith("-") for each in given):
+    if len(given) > 1 and "--to" not in arguments and not any(each.startswith("-") for each in given):
+        print(f"error: {len(given)} folders are joined in a new one: name it, as in --to NEW_FOLDER", file=sys.stderr)
+        return 2
+    if not given or (place < len(arguments) and len(to) != 1) or any(each.startswith("-") for each in given):
         print(__doc__, file=sys.stderr)
         return 2
     messages_to_terminal()

@@ -51,6 +51,14 @@ def test_shards_are_jobs_and_a_killed_one_is_done_again_by_the_same_command(
         assert (folder / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
 
 
+def test_points_of_a_sweep_lie_in_its_folder_whatever_launches_them(tmp_path: Path, no_pictures: None) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+    command = [sys.executable, str(ROOT / "run.py"), "-m", *CHOSEN[:-1], "heuristic.claa.n=2", "seed=1,2"]
+    subprocess.run([*command, "hydra/launcher=submitit_local"], env=environment, cwd=tmp_path, check=True)
+    (sweep,) = (tmp_path / "results").iterdir()
+    assert len(list(sweep.glob("seed=*/summary.parquet"))) == 2
+
+
 def test_the_ready_config_has_only_settings_of_the_launcher_and_puts_jobs_back_into_the_queue() -> None:
     from hydra_plugins.hydra_submitit_launcher.config import SlurmQueueConf
 

@@ -65,6 +65,15 @@ def test_a_sweep_goes_on_in_its_folder_however_it_is_carried_out(monkeypatch: py
     assert sweep_name("heuristic.claa.n") == first
 
 
+def test_a_job_in_another_process_has_the_sweeps_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["run.py", "-m", "heuristic.claa.n=1,2"])
+    sweep, job = (OmegaConf.create({"dir": "${sweep_name:${swept:}}"}) for _ in range(2))
+    folder = sweep.dir
+    monkeypatch.setattr("sys.argv", ["submitit", "results/.submitit/1"])  # of a job
+    OmegaConf.copy_cache(sweep, job)  # Hydra does
+    assert job.dir == folder
+
+
 def test_a_list_is_no_sweep_and_a_sweep_over_shards_has_no_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "heuristic=[claa,tova]", "shard=1/2,2/2", "--config-dir", "a=b,c"])
     assert OmegaConf.create({"swept": "${swept:}"}).swept in ("shard", "shard,a")

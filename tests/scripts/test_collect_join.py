@@ -243,7 +243,7 @@ def test_what_is_no_run_folder_or_of_an_older_format_is_refused(
     assert "was not written by this version" in refusal(one, old, to=tmp_path / "new", capsys=capsys)
     capsys.readouterr()
     assert command([str(one), str(old)]) == 2
-    assert "--to NEW_FOLDER" in capsys.readouterr().err
+    assert capsys.readouterr().err == "error: 2 folders are joined in a new one: name it, as in --to NEW_FOLDER\n"
 
 
 def test_missing_damaged_and_strange_records_are_named(
