@@ -187,13 +187,14 @@ def finished(plan: "Plan", logger: "Logger", folder: RunFolder) -> int:
         print(f"the last shard makes the tables; python -m tokenrank.collect {folder.path} makes them of what there is")
         return now.failed
     with folder.locked():
-        current = tables_are_current(plan, folder)
+        current = not folder.half_drawn and tables_are_current(plan, folder)
         if not current:
-            for line in collect(folder, plan.evaluation):
-                log.warning(line)
-            log.info("drawing the pictures")
-            for failure in draw(folder):
-                log.warning(failure)
+            with folder.drawing():
+                for line in collect(folder, plan.evaluation):
+                    log.warning(line)
+                log.info("drawing the pictures")
+                for failure in draw(folder):
+                    log.warning(failure)
         print(printed(folder))
     if current:
         print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
