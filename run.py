@@ -119,7 +119,7 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
 def begin(plan: "Plan", folder: RunFolder) -> None:
     """Begins the run in its folder, or finds that it goes on there."""
     from tokenrank.planning.replay import replayable
-    from tokenrank.planning.same_settings import check_same_settings
+    from tokenrank.planning.same_settings import check_same_settings, plots_note
     from tokenrank.work.environment import environment
 
     known = environment(plan)
@@ -128,6 +128,8 @@ def begin(plan: "Plan", folder: RunFolder) -> None:
             folder.remove_run()
         if folder.begun:
             check_same_settings(folder.config, plan.config)
+            if note := plots_note(folder.config, plan.config):
+                log.info(note)
         folder.begin(known, {unit.name: unit.key for unit in plan.units}, replayable(plan.config))
 
 
@@ -185,13 +187,14 @@ def finished(plan: "Plan", logger: "Logger", folder: RunFolder) -> int:
         print(f"the last shard makes the tables; python -m tokenrank.collect {folder.path} makes them of what there is")
         return now.failed
     with folder.locked():
-        current = tables_are_current(plan, folder)
+        current = not folder.half_drawn and tables_are_current(plan, folder)
         if not current:
-            for line in collect(folder, plan.evaluation):
-                log.warning(line)
-            log.info("drawing the pictures")
-            for failure in draw(folder):
-                log.warning(failure)
+            with folder.drawing():
+                for line in collect(folder, plan.evaluation):
+                    log.warning(line)
+                log.info("drawing the pictures")
+                for failure in draw(folder):
+                    log.warning(failure)
         print(printed(folder))
     if current:
         print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")

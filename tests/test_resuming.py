@@ -75,6 +75,27 @@ def test_tables_that_another_process_made_meanwhile_are_not_made_again(
     assert tables(tmp_path / "run") == before
 
 
+def test_a_run_that_was_killed_while_it_drew_is_drawn_again(
+    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Path] = []
+
+    def draw(folder: RunFolder) -> list[str]:
+        drawn.append(folder.path)
+        if len(drawn) == 1:
+            raise KeyboardInterrupt
+        return []
+
+    monkeypatch.setattr("tokenrank.report.report.draw", draw)
+    assert tokenrank(*SMALL).code == 130
+    before = tables(tmp_path / "run")
+    for count in (2, 2):  # the control: once drawn, it is not drawn again
+        assert tokenrank(*SMALL).code == 0
+        assert len(drawn) == count
+    assert tables(tmp_path / "run") == before
+    assert not (tmp_path / "run" / ".drawing").exists()
+
+
 def test_a_run_folder_is_named_by_what_is_run_and_a_hash_of_its_settings(tokenrank: Command, tmp_path: Path) -> None:
     for given in ((), ("plots.k=5", "threads=1"), ("heuristic.claa.n=2",)):
         assert tokenrank(*SMALL, *given, "hydra.run.dir=results/${run_name:}").code == 0

@@ -48,6 +48,8 @@ def work(plan: Plan, model: PreTrainedModel, todo: Sequence[Unit], folder: RunFo
                         do(plan, model, unit, folder, bar.update)
                 bar.update(start + len(unit.prompt.input_ids) * rounds - bar.n)
             if len(left) == len(waiting):
+                if pause == SHORTEST_PAUSE:
+                    log.info("waiting for %d prompts that other processes are measuring", len(left))
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             waiting = left

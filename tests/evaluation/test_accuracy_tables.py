@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tokenrank.evaluation import summary_rows
 from tokenrank.evaluation.accuracy_tables import (
     accuracy_summary,
     answered_by_all,
@@ -15,7 +14,7 @@ from tokenrank.evaluation.accuracy_tables import (
     graded_by_all,
 )
 from tokenrank.evaluation.family import Family
-from tokenrank.metrics.intervals import Numbers
+from tokenrank.metrics.intervals import Numbers, mean_intervals
 from tokenrank.records.schema import METRICS, SUMMARY, table
 
 KEEP = [10.0, 20.0]
@@ -94,12 +93,11 @@ def test_means_are_over_the_prompts_at_each_keep_rate_and_of_the_full_prefill_on
 
 def test_the_full_prefill_has_one_row_where_its_intervals_differ_by_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     """A matrix product may round a column by its place, and the full prefill has one at each keep rate."""
-    exact = summary_rows.mean_intervals
 
     def rounded(values: Numbers) -> Numbers:
-        return exact(values) * (1 + 1e-15 * np.arange(values.shape[1]))
+        return mean_intervals(values) * (1 + 1e-15 * np.arange(values.shape[1]))
 
-    monkeypatch.setattr(summary_rows, "mean_intervals", rounded)
+    monkeypatch.setattr("tokenrank.evaluation.summary_rows.mean_intervals", rounded)
     found = summary(measured())
     assert (
         found[found["against"].isna() & (found["engine"] == "full")].groupby(["metric", "statistic", "keep"]).size()
