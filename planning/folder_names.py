@@ -58,8 +58,8 @@ def sweep_name(swept: str) -> str:
 
     A sweep over nothing but shards, for example, has no folder of its own: all its jobs share a run folder.
     """
-    keys = [key for key in swept.split(",") if key]
-    if all(map(_is_operational, keys)):
+    keys = [key for key in swept.split(",") if key and not _is_operational(key)]
+    if not keys:
         return "."
     given = (each for each in sys.argv[1:] if re.match(r"[+~]*[\w./@]+=?", each))
     command = sorted(each for each in given if not _is_operational(each))

@@ -63,6 +63,7 @@ def test_a_sweep_goes_on_in_its_folder_however_it_is_carried_out(monkeypatch: py
     first = sweep_name("heuristic.claa.n")
     monkeypatch.setattr("sys.argv", [*command, more])
     assert sweep_name("heuristic.claa.n") == first
+    assert sweep_name("heuristic.claa.n,shard") == first
 
 
 def test_a_job_in_another_process_has_the_sweeps_folder(monkeypatch: pytest.MonkeyPatch) -> None:
