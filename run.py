@@ -142,8 +142,12 @@ def carry_out(plan: "Plan", executor: "Executor", logger: "Logger", folder: RunF
     from tokenrank.work.resuming import progress
 
     try:
-        todo = progress(plan, folder).todo
+        before = progress(plan, folder)
+        todo = before.todo
         if todo:
+            if len(todo) < len(plan.own_units):
+                had = len(plan.units) - len(before.missing)
+                log.info("going on in %s: %d of %d units are done", folder.path, had, len(plan.units))
             work(plan, executor, todo, folder)
         return finished(plan, logger, folder, measured=bool(todo))
     except KeyboardInterrupt as error:
@@ -158,8 +162,6 @@ def work(plan: "Plan", executor: "Executor", todo: "Sequence[Unit]", folder: Run
     """Measures units; if the model cannot be loaded and nothing was measured before, no folder stays behind."""
     from tokenrank.work.loading import NotLoaded
 
-    if len(todo) < len(plan.own_units):
-        log.info("going on in %s: %s", folder.path, done(plan, folder))
     folder.remove_tables()
     try:
         executor.run(plan, todo, folder)
@@ -181,25 +183,27 @@ def finished(plan: "Plan", logger: "Logger", folder: RunFolder, measured: bool) 
         print(f"shard {plan.shard.number} of {plan.shard.of} is done; {done(plan, folder)}")
         print(f"the last shard makes the tables; python -m tokenrank.collect {folder.path} makes them of what there is")
         return now.failed
+    plots = dict(plan.config.plots)  # config.yaml has those of the command that began the run
     with folder.locked():
-        if measured or not tables_are_current(plan, folder):
+        again = not measured and tables_are_current(plan, folder)
+        if not again:
             for line in collect(folder, plan.evaluation):
                 log.warning(line)
             log.info("drawing the pictures")
-            for failure in draw(folder):
-                log.warning(failure)
-            print(printed(folder))
-            print(f"tables and plots in {folder.path}")
+        for failure in draw(folder, plots=plots, lacking=again):
+            log.warning(failure)
+        print(printed(folder, plots=plots))
+        before, after = (f"{done(plan, folder)} already; ", ", overwrite=true starts anew") if again else ("", "")
+        print(f"{before}tables and plots in {folder.path}{after}")
+        if not again or not folder.wandb.exists():
             logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
-        else:
-            print(printed(folder))
-            print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
     return now.failed
 
 
 def done(plan: "Plan", folder: RunFolder) -> str:
     """How many units have a record."""
-    return f"{len(folder.record_files())} of {len(plan.units)} units are done"
+    records = {file.stem for file in folder.record_files()}
+    return f"{sum(unit.name in records for unit in plan.units)} of {len(plan.units)} units are done"
 
 
 def command() -> None:

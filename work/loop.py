@@ -68,7 +68,7 @@ def do(plan: Plan, model: PreTrainedModel, unit: Unit, folder: RunFolder, advanc
 
 def done_since(unit: Unit, folder: RunFolder, before: "tuple[int, int] | None") -> bool:
     """Whether another process has measured a unit since its record had the stamp ``before``, or had done so already."""
-    return stamp(folder.record_file(unit.name)) != before or status(unit, folder) == OK
+    return stamp(folder.record_file(unit.name)) != before or status(unit, folder, logging.DEBUG) == OK
 
 
 def stamp(file: Path) -> tuple[int, int] | None:
