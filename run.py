@@ -119,7 +119,7 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
 def begin(plan: "Plan", folder: RunFolder) -> None:
     """Begins the run in its folder, or finds that it goes on there."""
     from tokenrank.planning.replay import replayable
-    from tokenrank.planning.same_settings import check_same_settings
+    from tokenrank.planning.same_settings import check_same_settings, plots_note
     from tokenrank.work.environment import environment
 
     known = environment(plan)
@@ -128,6 +128,8 @@ def begin(plan: "Plan", folder: RunFolder) -> None:
             folder.remove_run()
         if folder.begun:
             check_same_settings(folder.config, plan.config)
+            if note := plots_note(folder.config, plan.config):
+                log.info(note)
         folder.begin(known, {unit.name: unit.key for unit in plan.units}, replayable(plan.config))
 
 
@@ -149,8 +151,10 @@ def carry_out(plan: "Plan", executor: "Executor", logger: "Logger", folder: RunF
                 had = len(plan.units) - len(before.missing)
                 log.info("going on in %s: %d of %d units are done", folder.path, had, len(plan.units))
             work(plan, executor, todo, folder)
-        return finished(plan, logger, folder, measured=bool(todo))
+        return finished(plan, logger, folder)
     except KeyboardInterrupt as error:
+        if not folder.record_files():
+            raise type(error) from None
         how = f"python -m tokenrank.collect {folder.path} makes tables of what there is"
         raise type(error)(f"{done(plan, folder)}; the same command goes on from there, and {how}") from None
     except Exception as error:
@@ -166,13 +170,14 @@ def work(plan: "Plan", executor: "Executor", todo: "Sequence[Unit]", folder: Run
     try:
         executor.run(plan, todo, folder)
     except (NotLoaded, KeyboardInterrupt):
-        with folder.locked():
-            folder.discard()
+        if not folder.record_files():  # else nothing is removed, and another process may hold the folder for minutes
+            with folder.locked():
+                folder.discard()
         raise
 
 
-def finished(plan: "Plan", logger: "Logger", folder: RunFolder, measured: bool) -> int:
-    """Collects and draws, once all units are done; else says which are not. Returns how many failed."""
+def finished(plan: "Plan", logger: "Logger", folder: RunFolder) -> int:
+    """Collects and draws, once all units are done, unless another process has; else says which are not. Returns how many failed."""
     from tokenrank.planning.naming import names_of
     from tokenrank.report.report import draw, printed
     from tokenrank.work.collecting import collect
@@ -185,18 +190,23 @@ def finished(plan: "Plan", logger: "Logger", folder: RunFolder, measured: bool) 
         return now.failed
     plots = dict(plan.config.plots)  # config.yaml has those of the command that began the run
     with folder.locked():
-        again = not measured and tables_are_current(plan, folder)
-        if not again:
-            for line in collect(folder, plan.evaluation):
-                log.warning(line)
-            log.info("drawing the pictures")
-        for failure in draw(folder, plots=plots, lacking=again):
-            log.warning(failure)
+        current = not folder.half_drawn and tables_are_current(plan, folder)
+        if current:
+            failures = draw(folder, plots=plots, lacking=True)
+        else:
+            with folder.drawing():
+                left_out = collect(folder, plan.evaluation)
+                log.info("drawing the pictures")
+                failures = left_out + draw(folder, plots=plots)
+        for line in failures:
+            log.warning(line)
         print(printed(folder, plots=plots))
-        before, after = (f"{done(plan, folder)} already; ", ", overwrite=true starts anew") if again else ("", "")
-        print(f"{before}tables and plots in {folder.path}{after}")
-        if not again or not folder.wandb.exists():
-            logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
+    if current:
+        print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
+    else:
+        print(f"tables and plots in {folder.path}")
+    if not current or not folder.wandb.exists():
+        logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
     return now.failed
 
 

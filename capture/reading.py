@@ -79,6 +79,7 @@ def read(
     answer_ids: Sequence[int] | None = None,
     needs: Needs = NOTHING,
     decoding: Decoding | None = None,
+    while_decoding: bool = False,
 ) -> Reading:
     """One prefill of the prompt, then its greedy answer; ``visit`` is called with each attention layer of the prefill.
 
@@ -99,6 +100,7 @@ def read(
         needs: what ``visit`` reads of a layer beyond queries and keys. At least ``needs.look_ahead`` tokens of a generated answer
             are fed, even beyond ``max_new_tokens``, unless it ends before.
         decoding: rules of a generated answer; None: the model's own.
+        while_decoding: take the queries of a generated answer as it is decoded, which saves the pass. They are the same but for rounding.
 
     Raises:
         ValueError: an empty prompt or several at once, ``max_new_tokens`` or an answer below one token, a model that cannot be captured (see
@@ -114,6 +116,7 @@ def read(
     recorder = _Recorder(input_ids.to(input_device(model)), visit, needs, MaskCheck(model))
     feed = Feed(model, tokens, limit)
     rules = None if answer_ids is not None else decoding or Decoding.of(model)
+    once = while_decoding or not feed.forgets  # the answer is fed once: its queries are those of decoding
     started = time.perf_counter()
     logits = _prefill(model, feed, recorder)
     first_token = time.perf_counter()
@@ -122,10 +125,10 @@ def read(
         ahead = list(answer_ids or ())
     else:
         begun = rules.begin(model, input_ids, max_new_tokens)
-        ahead = greedy(feed if feed.forgets else recorded, begun, logits, tokens, limit)
+        ahead = greedy(recorded if once else feed, begun, logits, tokens, limit)
     decoded = time.perf_counter()
     answer = ahead[:max_new_tokens]
-    if rules is None or feed.forgets:
+    if rules is None or not once:
         feed.forget_answer()
         for ids, start in _parts(model, answer, ahead, tokens, one_by_one=not feed.forgets):
             check_finite_logits(recorded(ids, start), f"answer token {start + len(ids) - tokens}")

@@ -12,6 +12,7 @@ from tokenrank.metrics.gap_closed import gap_closed
 from tokenrank.records.schema import FULL, ORACLE, RANDOM, SUMMARY, concatenated, contestant_names, table
 
 RATIOS = {"flops": "flops_ratio", "kv_bytes": "kv_ratio"}
+NUMBERS = ("value", "low", "high", "p")  # columns of SUMMARY
 
 
 def costs(run: Mapping[str, Any], full: Mapping[str, Any]) -> Iterator[Row]:
@@ -43,7 +44,8 @@ def accuracy_summary(
     full = (means["engine"] == FULL) & means["against"].isna()
     means.loc[full, "keep"] = 100.0  # the same at every keep rate, so one row
     gaps = table(_gaps(at_each[at_each["metric"] == "accuracy"]), SUMMARY)
-    return concatenated([means.drop_duplicates(), gaps], SUMMARY)
+    who = [name for name in SUMMARY if name not in NUMBERS]  # ends may differ by rounding
+    return concatenated([means.drop_duplicates(who), gaps], SUMMARY)
 
 
 def at_each_rate(measured: pd.DataFrame, keep: list[float]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from tokenrank.evaluation.summary import Summary, coded, summary_table
 from tokenrank.evaluation.summary_rows import Comparing, Group, group_rows
 from tokenrank.metrics.intervals import Numbers
 from tokenrank.records.record import Record
-from tokenrank.records.schema import SUMMARY, arrow_table
+from tokenrank.records.schema import ORACLE, SUMMARY, arrow_table
 
 Indices = NDArray[np.int64]
 PROMPTS_AT_ONCE = 100  # whose rows are held at a time
@@ -139,7 +139,9 @@ class LayerSummary(Summary):
             names = [named_series[number].heuristic for number in numbers]
             for place, statistic in enumerate(STATISTICS):
                 named = {"model": model, "metric": metric, "k": k, "statistic": statistic, "windowed": windowed}
-                yield Group(named, [{"heuristic": name} for name in names], names, whole[:, numbers, place], tasks)
+                yield Group(
+                    named, [{"heuristic": name} for name in names], names, whole[:, numbers, place], tasks, ORACLE
+                )
 
     def _of_pairs(self) -> Iterator[dict[str, Any]]:
         names = list(self._series)

@@ -97,7 +97,10 @@ def stored_rows(
     asked, windowed = Asked.of(ranked, prompt, plan.metrics, percents, window), plan.layers.windowed
     rows = list(named_rows(None, asked.chance(failures), windowed))
     truth = plan.parts.truth(prompt, ranked.answer)
-    names = list(plan.metrics)
+    order, names = (
+        list(plan.metrics),
+        sorted(plan.metrics),
+    )  # the order decides no key: entries count by the sorted names
     for name, scores in ranked.scores.items():
         bound = name not in plan.heuristics
         of_ranking = truth if bound else ranking_fields(plan, prompt, name, ranked.ahead_ids)
@@ -109,7 +112,7 @@ def stored_rows(
             if len(failures.whose) == before:
                 plan.store.put(VALUES, fields, as_columns(own, names))
         else:
-            own = as_rows(found, names)
+            own = sorted(as_rows(found, names), key=lambda row: order.index(row["metric"]))
         rows += named_rows(name, own, windowed)
     return rows
 

@@ -35,6 +35,7 @@ class Group(NamedTuple):
     names: Sequence[str]  # of the contestants
     measured: Numbers  # (prompts, contestants), NaN where there is none
     tasks: "np.typing.NDArray[Any]"  # (prompts,) their names
+    bound: str | None = None  # name of the contestant that ranks by what it is measured against
 
     def complete(self) -> "Group":
         """Contestants without any value are left out, then prompts that lack a value of one of the others."""
@@ -42,7 +43,7 @@ class Group(NamedTuple):
         values = self.measured[:, present]
         prompts = ~np.isnan(values).any(axis=1)
         whose, names = [self.whose[place] for place in present], [self.names[place] for place in present]
-        return Group(self.named, whose, names, values[prompts], self.tasks[prompts])
+        return Group(self.named, whose, names, values[prompts], self.tasks[prompts], self.bound)
 
     def tasks_apart(self) -> dict[str, Numbers]:
         """The values by task; empty where there is one task only."""
@@ -125,8 +126,9 @@ def _intervals(values: Sequence[Numbers]) -> list[Numbers]:
 
 
 def _means(group: Group, values: Numbers, ends: Numbers) -> Rows:
-    """Mean and interval of each contestant."""
-    for whose, mean, low, high in zip(group.whose, values.mean(axis=0), *ends, strict=True):
+    """Mean and interval of each contestant; none for what the bound has in every prompt, such as a recall of 1."""
+    fixed = (group.measured == group.measured[0]).all(axis=0) & (np.array(group.names) == group.bound)
+    for whose, mean, low, high in zip(group.whose, values.mean(axis=0), *np.where(fixed, np.nan, ends), strict=True):
         yield {**whose, **group.named, "value": mean, "prompts": len(values)} | _ends(low, high)
 
 

@@ -1,9 +1,14 @@
 """Adapter to the scorers of NVIDIA's kvpress package, which is imported only if one is chosen."""
 
 import difflib
+import hashlib
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -53,6 +58,17 @@ class KVPress(Heuristic):
     def check(self, tokenizer: Tokenizer, answer: str) -> None:  # noqa: ARG002
         """Raises ValueError if kvpress is not installed, there is no such scorer, or the scorer refuses its options."""
         _ = self._scorer
+
+    def identity(self) -> Mapping[str, Any]:
+        """Version of kvpress, null if it is not installed as a package; of a scorer from outside, SHA-256 of its source file too."""
+        try:
+            found: dict[str, Any] = {"kvpress": version("kvpress")}
+        except PackageNotFoundError:
+            found = {"kvpress": None}
+        if "." in str(self.press).removeprefix("kvpress."):
+            source = Path(inspect.getfile(type(self._scorer))).read_bytes()
+            found["press_sha256"] = hashlib.sha256(source).hexdigest()
+        return found
 
     def attach(self, model: PreTrainedModel) -> None:
         """Lets the press set itself up. Presses expect a rotary embedding on each attention module; those without get the model's."""

@@ -148,4 +148,5 @@ class Speculative(Heuristic):
                     "reads more, or shorter prompts"
                 )
         look(model, len(input_ids) + self._answer_tokens)
-        return read(model, input_ids, lambda _: None, max_new_tokens=self._answer_tokens).answer_layers
+        tokens = self._answer_tokens
+        return read(model, input_ids, lambda _: None, max_new_tokens=tokens, while_decoding=True).answer_layers

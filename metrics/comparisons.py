@@ -24,15 +24,6 @@ class Compared(NamedTuple):
     p: Numbers  # two-sided, adjusted for the family
 
 
-def least_p(samples: int) -> float:
-    """The smallest p that ``compare_means`` can give: of all 2 ** samples flips, 2 are as extreme as differences of one sign.
-
-    >>> [least_p(samples) for samples in (5, 6)]
-    [0.0625, 0.03125]
-    """
-    return min(1.0, 2.0 ** (1 - samples))
-
-
 def compare_means(differences: Numbers, seed: int, resamples: int) -> Compared:
     r"""Whether the mean of each column of paired differences is 0: sign-flip permutation test, maximum over the columns.
 

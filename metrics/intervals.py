@@ -35,7 +35,7 @@ def mean_intervals(values: Numbers) -> Numbers:
 
     Returns:
         (2, columns): low and high. NaN below three samples, and where the sample sets no limit: values outside of [0, 1], nearly all
-        of them equal. The same values give the same ends, whatever columns are beside them.
+        of them equal. The same values give the same ends but for rounding, whatever columns are beside them.
 
     Raises:
         ValueError: the shape is another, or a value is not finite.

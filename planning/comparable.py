@@ -11,12 +11,12 @@ from yaml import YAMLError
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.planning.building import build
 from tokenrank.planning.folder_names import OPERATIONAL
+from tokenrank.planning.keys import OF_METRICS, VERSIONS
 from tokenrank.records.digests import digest
 from tokenrank.records.run_folder import RunFolder
 
 FOR_HYDRA = ("defaults", "hydra")  # entries of config.yaml that are no settings
 OF_CONTESTANTS = ("keep", "save_rankings")  # settings of an evaluation that need not agree
-VERSIONS = ("torch", "transformers", "numpy")
 SHOWN = 60  # letters of a value in a message
 
 
@@ -146,7 +146,7 @@ def _facts(source: Source) -> dict[str, Any]:
         "layers": environment.get("layers"),
         "generation_config": environment.get("generation_config"),
         "device": str(environment.get("device")).partition(":")[0],  # its kind
-        **{name: packages.get(name) for name in VERSIONS},
+        **{name: packages.get(name) for name in (*VERSIONS, *OF_METRICS)},
     }
 
 

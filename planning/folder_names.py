@@ -44,7 +44,7 @@ def run_name(settings: dict[str, Any]) -> str:
     >>> model = {"_target_": "tokenrank.models.tiny.Tiny", "name": None, "path": ""}
     >>> evaluation = {"_target_": "tokenrank.evaluation.ranking.RankingAgreement"}
     >>> run_name({"heuristic": {"claa": claa}, "task": task, "model": model, "evaluation": evaluation})
-    'ranking_claa_tiny_niah_c7af5a36'
+    'ranking_claa_tiny_niah_40f7f20e'
     """
     heuristics = [str(name) for name in settings["heuristic"]]
     shown = "+".join(heuristics) if len(heuristics) <= SHOWN else f"{len(heuristics)}-heuristics"
@@ -54,15 +54,15 @@ def run_name(settings: dict[str, Any]) -> str:
 
 
 def sweep_name(swept: str) -> str:
-    """The folder of a sweep: the settings that it varies, and a hash of its command without what changes no table.
+    """The folder of a sweep: the settings that it varies, and a hash of its command, without what changes no table.
 
     A sweep over nothing but shards, for example, has no folder of its own: all its jobs share a run folder.
     """
     keys = [key for key in swept.split(",") if key]
-    if not keys or all(key.partition(".")[0] in OPERATIONAL for key in keys):
+    if all(map(_is_operational, keys)):
         return "."
-    given = (each for each in sys.argv[1:] if re.match(r"[+~]*[\w./@]+=?", each) and not each.startswith("-"))
-    command = sorted(each for each in given if re.split(r"[./@=]", each.lstrip("+~"))[0] not in (*OPERATIONAL, "hydra"))
+    given = (each for each in sys.argv[1:] if re.match(r"[+~]*[\w./@]+=?", each))
+    command = sorted(each for each in given if not _is_operational(each))
     said = "+".join(".".join(key.split(".")[-2:]) for key in keys)
     return f"sweep_{_plain(said)}_{short_hash(' '.join(command))}"
 
@@ -76,7 +76,7 @@ def _run_name(*, _root_: DictConfig) -> str:
 
 def _point_name(swept: str, *, _root_: DictConfig) -> str:
     """The folder of one job of a sweep: the values of what is varied, and a hash of all settings."""
-    keys = [key for key in swept.split(",") if key and key.partition(".")[0] not in OPERATIONAL]
+    keys = [key for key in swept.split(",") if key and not _is_operational(key)]
     if not keys:
         return _run_name(_root_=_root_)
     try:
@@ -88,6 +88,15 @@ def _point_name(swept: str, *, _root_: DictConfig) -> str:
         return f"{_plain(said)}_{_hash(settings_of(_root_))}"
     except Exception:  # as above
         return f"unplanned_{_root_.hydra.job.num}"
+
+
+def _is_operational(override: str) -> bool:
+    """Whether a setting, with its value or without, changes no table; one of Hydra's own changes none.
+
+    >>> [_is_operational(each) for each in ("shard=1/2", "plots.k", "+executor.processes=2", "hydra/launcher=slurm", "seed=0")]
+    [True, True, True, True, False]
+    """
+    return re.split(r"[./=@]", override.lstrip("+~"), maxsplit=1)[0] in (*OPERATIONAL, "hydra")
 
 
 def _swept() -> str:

@@ -23,12 +23,32 @@ def joined_config(sources: Sequence[Source], contestants: Contestants) -> str:
     config |= {name: first.config.get(name) for name in ("plots", "logger", "report")}
     config["heuristic"] = _heuristics(sources, contestants)
     config["evaluation"] = dict(first.config["evaluation"])
+    if first.config["evaluation"].get("compare"):
+        config["compare"] = {**first.config["evaluation"]["compare"], "against": _against(first, contestants)}
+        config["evaluation"]["compare"] = config["compare"]
     if first.evaluation.runs_engines:
         rates = sorted({rate for source in sources for rate in source.config["evaluation"]["keep"]})
         config["evaluation"]["keep"] = config["prefill"]["keep"] = rates
         config["prefill"]["engine"] = {name: each.settings["engine"] for name, each in contestants.variants.items()}
     config["study"] = study(contestants.variants, first) or config.get("study")
     return HEAD + OmegaConf.to_yaml(OmegaConf.create(config))
+
+
+def against_note(sources: Sequence[Source], contestants: Contestants) -> list[str]:
+    """One line if what the others are compared with has another name here."""
+    before, now = _own_against(sources[0]), _against(sources[0], contestants)
+    return [f"note: compare.against is {now}, which is {before} in {sources[0].label}"] if now != before else []
+
+
+def _against(first: Source, contestants: Contestants) -> Any:
+    """Joined name of the contestant with which those of the first run are compared; ``all`` stays."""
+    before = _own_against(first)
+    return contestants.names[0].get(str(before), before)
+
+
+def _own_against(source: Source) -> Any:
+    """The run's own name of it; None where nothing is compared, as with evaluation=ttft."""
+    return (source.config["evaluation"].get("compare") or {}).get("against")
 
 
 def agreed(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

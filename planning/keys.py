@@ -17,6 +17,7 @@ from tokenrank.records.digests import digest, ids_digest
 from tokenrank.tasks.task import Prompt
 
 VERSIONS = ("torch", "transformers", "numpy")
+OF_METRICS = ("scipy",)  # further packages that compute their values
 READING, SCORING, MEASURING = "tokenrank.capture.reading", "tokenrank.evaluation.scoring", "tokenrank.evaluation.stored"
 
 
@@ -37,7 +38,7 @@ def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, H
         model={
             "model": source.identity(),
             "device": "spread" if source.device_map else pick_device(source.device).partition(":")[0],  # its kind
-            "versions": {name: version(name) for name in VERSIONS},
+            "versions": _versions(VERSIONS),
         },
         answer_source=source_digest({READING} | of_model),
         oracle={
@@ -54,6 +55,7 @@ def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, H
         },
         metrics={
             "settings": settings(config.metric),
+            "versions": _versions(OF_METRICS),
             "source": source_digest({MEASURING} | modules_of(config.metric)),
         },
     )
@@ -81,6 +83,7 @@ def unit_keys(
     common: dict[str, Any] = (
         dict(parts.model)
         | {
+            "versions": _versions((*VERSIONS, *OF_METRICS)),
             "of_heuristics": {name: own["identity"] for name, own in parts.heuristics.items() if own["identity"]},
             "source": {group: source_digest(modules_of(config[group])) for group in (*groups[1:], "model", "task")}
             | {"heuristic": {str(name): source_digest(modules_of(node)) for name, node in config.heuristic.items()}},
@@ -112,3 +115,7 @@ def unit_keys(
             fields["answer_ids"] = ids_digest(own.token_ids)
         found.append((digest(fields), fields))
     return found
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    return {name: version(name) for name in packages}

@@ -19,7 +19,7 @@ def source_digest(modules: Iterable[str]) -> str:
     """SHA-256 of the source files of these modules and of all that they import, directly or not.
 
     Counted are the modules of this package and those of the user; not those of Python and of installed packages, whose versions
-    stand in keys. An import inside a function counts too.
+    stand in keys. An import inside a function counts too, one for type checkers alone does not.
 
     Args:
         modules: dotted names.
@@ -86,7 +86,7 @@ def _imported(name: str, file: Path) -> tuple[str, ...]:
 
 
 def _names(tree: ast.AST, module: str, is_package: bool) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in _run(tree):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -95,3 +95,11 @@ def _names(tree: ast.AST, module: str, is_package: bool) -> Iterator[str]:
             source = ".".join([*base, *([node.module] if node.module else [])])
             yield source
             yield from (f"{source}.{each.name}" for each in node.names)
+
+
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all below it, without what stands under ``if TYPE_CHECKING``."""
+    yield node
+    only_types = isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING"
+    for child in node.orelse if isinstance(node, ast.If) and only_types else ast.iter_child_nodes(node):
+        yield from _run(child)

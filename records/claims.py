@@ -1,11 +1,15 @@
 """Locks of a run folder: several processes may work in it, each unit is measured by one of them, and one writes tables."""
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what file systems without locks answer
+TRIES = 100
 
 
 class Unlockable(OSError):
@@ -27,8 +31,7 @@ def folder_lock(folder: Path, file: Path, seconds: float) -> Iterator[None]:
     """
     lock = FileLock(file, timeout=seconds)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        _acquire(folder, lock)
     except OSError as error:
         if isinstance(error, Timeout):
             raise
@@ -50,14 +53,15 @@ def claimed(folder: Path, unit: str) -> Iterator[bool]:
         folder: of the claims.
         unit: name of the unit.
     """
-    lock = FileLock(folder / f"{unit}.lock", timeout=0)
+    lock = FileLock(folder / f"{unit}.lock", timeout=0, fallback_to_soft=False)  # a soft lock outlives its process
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        _acquire(folder, lock)
     except Timeout:
         yield False
         return
-    except NotImplementedError:
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
         yield True
         return
     try:
@@ -66,6 +70,19 @@ def claimed(folder: Path, unit: str) -> Iterator[bool]:
         _release(lock)
         with contextlib.suppress(OSError):  # others have claims
             folder.rmdir()
+
+
+def _acquire(folder: Path, lock: FileLock) -> None:
+    """Makes the folder and takes the lock in it, again if another process removed the empty folder in between."""
+    for left in reversed(range(TRIES)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except (FileNotFoundError, FileExistsError):
+            if not left:
+                raise
+        else:
+            return
 
 
 def _release(lock: FileLock) -> None:
@@ -77,12 +94,12 @@ def _release(lock: FileLock) -> None:
 def is_claimed(folder: Path) -> str | None:
     """Name of a unit that another process has a claim to; None if there is none."""
     for file in sorted(folder.glob("*.lock")):
-        lock = FileLock(file, timeout=0)
+        lock = FileLock(file, timeout=0, fallback_to_soft=False)
         try:
             lock.acquire()
             lock.release()
         except Timeout:
             return file.stem
-        except (NotImplementedError, OSError):
+        except OSError:
             continue
     return None

@@ -11,6 +11,7 @@ TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet
 FILES = ("config.yaml", "run.log", *TABLES, "published.md", "ttft.md")
 FOLDERS = {"records": ("*.parquet",), "rankings": ("*.safetensors",), "plots": ("*.png", "*.pdf")}
 WANDB, CLAIMS = "wandb", ".claims"
+DRAWING = ".drawing"  # is there while tables and pictures are made
 
 
 def names_of_ours(folder: Path) -> list[str]:
@@ -40,6 +41,6 @@ def remove_files(folder: Path, units: Collection[str]) -> None:
             (folder / name).rmdir()
     for name in (WANDB, CLAIMS):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (*FILES, MARKER):
+    for name in (*FILES, DRAWING, MARKER):
         (folder / name).unlink(missing_ok=True)
     sweep_unfinished(folder)

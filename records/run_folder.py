@@ -14,7 +14,7 @@ from torch import Tensor
 from tokenrank.records.claims import Unlockable, claimed, folder_lock, is_claimed
 from tokenrank.records.files import PREFIX, sweep_unfinished
 from tokenrank.records.record import Record, read_record, write_record
-from tokenrank.records.run_files import CLAIMS, FOLDERS, MARKER, TABLES, WANDB, names_of_ours, remove_files
+from tokenrank.records.run_files import CLAIMS, DRAWING, FOLDERS, MARKER, TABLES, WANDB, names_of_ours, remove_files
 from tokenrank.records.tables import Tables, read_tables, write_tables
 from tokenrank.records.writing import write_json, write_tensors, write_text
 
@@ -134,9 +134,24 @@ class RunFolder:
         for name in TABLES:
             (self.path / name).unlink(missing_ok=True)
 
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Inside the block tables and pictures are made; ``half_drawn`` is true until one has ended without error."""
+        (self.path / DRAWING).touch()
+        yield
+        (self.path / DRAWING).unlink(missing_ok=True)
+
+    @property
+    def half_drawn(self) -> bool:
+        """Whether a process was killed while it made tables and pictures; the caller has the lock."""
+        return (self.path / DRAWING).exists()
+
     def discard(self) -> None:
-        """Removes a run that left no record, so that bad input which only the model shows leaves nothing behind."""
-        if self.begun and not self.record_files() and is_claimed(self.path / CLAIMS) is None:
+        """Removes a run that left no record, so that bad input which only the model shows leaves nothing behind.
+
+        It stays where several commands have begun it: another one may be loading its model.
+        """
+        if self.begun and not self.record_files() and len(self.environment().get("commands", [])) == 1:
             self.remove_run()
 
     def _check_ours(self) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tokenrank.planning.comparable import check_comparable, evaluation_of
 from tokenrank.planning.joined_runs import DEFAULT, check_target, find_sources, is_sweep, joined_environment
-from tokenrank.planning.joined_settings import joined_config
+from tokenrank.planning.joined_settings import against_note, joined_config
 from tokenrank.planning.telling_apart import told_apart
 from tokenrank.records.messages import log, messages_to_terminal
 from tokenrank.records.run_folder import RunFolder
@@ -43,7 +43,7 @@ def joined(given: Sequence[Path], target: Path) -> tuple[RunFolder, list[str]]:
     runs = zip(sources, contestants.names, strict=True)
     parts = [Part(source.folder, source.environment["units"], names) for source, names in runs]
     found = survey(parts, timed=sources[0].evaluation.timed)
-    for line in [*notes, *contestants.notes, *found.notes, *_not_joined(parts)]:
+    for line in [*notes, *contestants.notes, *against_note(sources, contestants), *found.notes, *_not_joined(parts)]:
         log.info(line)
     with folder.locked():
         begin_joined(folder, joined_environment(sources), joined_config(sources, contestants), found)

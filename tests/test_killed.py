@@ -120,7 +120,7 @@ def test_an_interrupt_before_the_first_prompt_says_that_nothing_was_measured(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tokenrank.work.loading.load_model", interrupted)
+    monkeypatch.setattr("tokenrank.work.local.load_model", interrupted)
     ended = tokenrank("model=tiny", "task.lengths=[300]")
     assert ended.code == 130
     assert ended.err.splitlines()[-1] == "interrupted: nothing was measured"

@@ -31,7 +31,10 @@ def test_the_tables_are_the_same_with_and_without(tokenrank: Command, tmp_path: 
         assert (folder / "wandb").is_dir() == (logger == "wandb")
     assert tables[0] == tables[1]
     assert "W&B: offline, as there is no API key; `wandb sync" in ended.out
-    ended = tokenrank(*ONE, f"hydra.run.dir={tmp_path / 'wandb'}")
+    ended = tokenrank(*ONE, "logger=wandb", f"hydra.run.dir={tmp_path / 'none'}")
+    assert "1 of 1 units are done already" in ended.out
+    assert (tmp_path / "none" / "wandb").is_dir()  # a finished run gets its copy later
+    ended = tokenrank(*ONE, "overwrite=true", f"hydra.run.dir={tmp_path / 'wandb'}")
     assert ended.code == 0, ended.err
     assert not (tmp_path / "wandb" / "wandb").exists()  # no copy of a run that is gone
 

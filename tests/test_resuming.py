@@ -11,9 +11,11 @@ from omegaconf import OmegaConf
 
 from tests.command import SMALL, Command, refused
 from tokenrank.capture.decoding import greedy
+from tokenrank.evaluation.plan import Plan
 from tokenrank.records.record import read_record
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.work import loop
+from tokenrank.work import loop, resuming
+from tokenrank.work.resuming import Progress
 
 IDS = ("niah_300_0_0", "niah_300_50_0")
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -50,6 +52,50 @@ def test_a_finished_run_loads_no_model_and_prints_its_table_again(
         f"2 of 2 units are done already; tables and plots in {tmp_path / 'run'}, overwrite=true starts anew"
     )
     assert tables(tmp_path / "run") == before
+
+
+def test_tables_that_another_process_made_meanwhile_are_not_made_again(
+    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tokenrank(*SMALL).code == 0
+    before = tables(tmp_path / "run")
+    original, looks = resuming.progress, []
+
+    def first_without_records(plan: Plan, folder: RunFolder) -> Progress:
+        looks.append(folder)
+        return Progress(plan.units, plan.units, 0) if len(looks) == 1 else original(plan, folder)
+
+    monkeypatch.setattr(resuming, "progress", first_without_records)
+    monkeypatch.setattr(RunFolder, "remove_tables", lambda _: None)  # the other makes them after this
+    monkeypatch.setattr("tokenrank.work.collecting.collect", None)
+    again = tokenrank(*SMALL)
+    assert again.code == 0, again.err
+    assert len(looks) == 2
+    assert "2 of 2 units are done already" in again.out
+    assert tables(tmp_path / "run") == before
+
+
+def test_a_run_that_was_killed_while_it_drew_is_drawn_again(
+    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Path] = []
+
+    def draw(folder: RunFolder, *, plots: object, lacking: bool = False) -> list[str]:  # noqa: ARG001
+        if lacking:
+            return []
+        drawn.append(folder.path)
+        if len(drawn) == 1:
+            raise KeyboardInterrupt
+        return []
+
+    monkeypatch.setattr("tokenrank.report.report.draw", draw)
+    assert tokenrank(*SMALL).code == 130
+    before = tables(tmp_path / "run")
+    for count in (2, 2):  # the control: once drawn, it is not drawn again
+        assert tokenrank(*SMALL).code == 0
+        assert len(drawn) == count
+    assert tables(tmp_path / "run") == before
+    assert not (tmp_path / "run" / ".drawing").exists()
 
 
 def test_a_run_folder_is_named_by_what_is_run_and_a_hash_of_its_settings(tokenrank: Command, tmp_path: Path) -> None:
@@ -271,3 +317,20 @@ def test_a_full_store_ends_the_run_in_one_sentence(
     assert ended.code == 1
     assert f"error: the run broke off: store={tmp_path / 'store'} cannot be written: No space left" in ended.err
     assert tokenrank(*SMALL).code == 0
+
+
+def test_a_shard_does_not_remove_what_the_others_measured(tokenrank: Command, tmp_path: Path) -> None:
+    assert tokenrank(*SMALL, "shard=1/2").code == 0
+    ended = tokenrank(*SMALL, "shard=2/2", "overwrite=true")
+    assert ended.code == 2
+    assert "overwrite=true with shard=2/2 would remove what the other shards measured" in ended.err
+    assert [file.stem for file in RunFolder(tmp_path / "run").record_files()] == [IDS[0]]
+    assert tokenrank(*SMALL, "overwrite=true").code == 0
+
+
+def test_without_texts_the_run_says_that_the_store_keeps_answers(tokenrank: Command, tmp_path: Path) -> None:
+    note = "note: texts=false, but the token ids of answers are kept in store="
+    assert note in tokenrank(*SMALL, "texts=false").err
+    assert list((tmp_path / "store" / "answers").rglob("*.safetensors"))
+    for given in (("texts=false", "store=null"), ("texts=true",), ("texts=false", "answer=reference")):
+        assert note not in tokenrank(*SMALL, *given, "estimate=true").err

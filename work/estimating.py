@@ -25,7 +25,7 @@ log = logging.getLogger("tokenrank")
 
 
 class NothingToEstimate(Exception):
-    """A prompt of the two failed wholly."""
+    """A prompt of the two failed wholly, or the shard has none."""
 
 
 def estimate(plan: Plan) -> Estimate:
@@ -33,8 +33,12 @@ def estimate(plan: Plan) -> Estimate:
 
     Raises:
         NotLoaded: as ``load_model``.
-        NothingToEstimate: one of the prompts failed.
+        NothingToEstimate: one of the prompts failed, or the shard has none.
     """
+    if not plan.own_units:
+        raise NothingToEstimate(
+            f"nothing can be estimated: shard={plan.config.shard} has none of the {len(plan.units)} prompts"
+        )
     model = load_model(plan)
     with TemporaryDirectory(prefix="tokenrank_") as temporary:
         folder, store = RunFolder(Path(temporary) / "run"), Path(temporary) / "store"

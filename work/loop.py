@@ -19,7 +19,7 @@ from tokenrank.records.record import Record, header, measured_table
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.store import StoreUnwritable
 from tokenrank.work.environment import device_name, layer_record
-from tokenrank.work.resuming import OK, status
+from tokenrank.work.resuming import FAILED, OK, status
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds between two looks at units that other processes measure
 log = logging.getLogger("tokenrank")
@@ -48,6 +48,8 @@ def work(plan: Plan, model: PreTrainedModel, todo: Sequence[Unit], folder: RunFo
                         do(plan, model, unit, folder, bar.update)
                 bar.update(start + len(unit.prompt.input_ids) * rounds - bar.n)
             if len(left) == len(waiting):
+                if pause == SHORTEST_PAUSE:
+                    log.info("waiting for %d prompts that other processes are measuring", len(left))
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             waiting = left
@@ -68,7 +70,8 @@ def do(plan: Plan, model: PreTrainedModel, unit: Unit, folder: RunFolder, advanc
 
 def done_since(unit: Unit, folder: RunFolder, before: "tuple[int, int] | None") -> bool:
     """Whether another process has measured a unit since its record had the stamp ``before``, or had done so already."""
-    return stamp(folder.record_file(unit.name)) != before or status(unit, folder, logging.DEBUG) == OK
+    now = stamp(folder.record_file(unit.name))
+    return status(unit, folder, logging.DEBUG) in ((OK, FAILED) if now != before else (OK,))
 
 
 def stamp(file: Path) -> tuple[int, int] | None:

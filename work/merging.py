@@ -163,9 +163,9 @@ def _sample(first: Contribution, chosen: Sequence[Contribution]) -> dict[str, An
     errors = list(dict.fromkeys(sample["error"] for sample in samples if sample.get("error")))
     joined = dict(first.record.sample) | {
         "status": "failed" if errors else "ok",
-        "host": ", ".join(dict.fromkeys(sample["host"] for sample in samples)),
-        "device": ", ".join(dict.fromkeys(sample["device"] for sample in samples)),
     }
+    for name in ("host", "device"):  # a prompt whose processes died has no device
+        joined[name] = ", ".join(dict.fromkeys(sample[name] for sample in samples if sample[name])) or None
     for name in SUMMED:
         if name in joined:
             joined[name] = sum(sample.get(name) or 0.0 for sample in samples)

@@ -63,6 +63,8 @@ def _changed(before: Any, unit: Unit) -> list[str]:
 
 def tables_are_current(plan: Plan, folder: RunFolder) -> bool:
     """Whether all tables can be read, and are made of the records that are there; a damaged one is named."""
+    if not any((folder.path / f"{name}.parquet").exists() for name in SCHEMAS):
+        return False
     try:
         for name in SCHEMAS:
             check_table(folder.path, name)

@@ -137,6 +137,18 @@ def test_the_answers_queries_are_those_of_feeding_it_token_by_token(name: str) -
         assert (torch.cat(queries[layer.index], dim=1) - layer.queries).abs().max() < 1e-5 * layer.queries.abs().max()
 
 
+def test_queries_taken_while_decoding_cost_no_pass_and_differ_by_rounding(model: PreTrainedModel) -> None:
+    lengths: list[int] = []
+    own = read(model, prompt(), ignore, max_new_tokens=4)
+    model.register_forward_pre_hook(
+        lambda _, args, given: lengths.append(given["input_ids"].shape[1]), with_kwargs=True
+    )
+    saved = read(model, prompt(), ignore, max_new_tokens=4, while_decoding=True)
+    assert lengths == [TOKENS, 1, 1, 1]
+    assert torch.equal(own.answer_ids, saved.answer_ids)
+    assert difference(own.answer_layers, saved.answer_layers) < 1e-5
+
+
 def test_another_reference_answer_gives_other_layers(model: PreTrainedModel) -> None:
     own = read(model, prompt(), ignore, max_new_tokens=ANSWER)
     fed = read(model, prompt(), ignore, max_new_tokens=ANSWER, answer_ids=list(range(ANSWER)))

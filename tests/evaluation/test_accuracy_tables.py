@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,6 +14,7 @@ from tokenrank.evaluation.accuracy_tables import (
     graded_by_all,
 )
 from tokenrank.evaluation.family import Family
+from tokenrank.metrics.intervals import Numbers, mean_intervals
 from tokenrank.records.schema import METRICS, SUMMARY, table
 
 KEEP = [10.0, 20.0]
@@ -87,6 +89,20 @@ def test_means_are_over_the_prompts_at_each_keep_rate_and_of_the_full_prefill_on
     found = values(summary(measured()))
     assert found == pytest.approx({key: sum(each) / 4 for key, each in ACCURACY.items()})
     assert values(summary(measured()), "flops")["claa", 10] == pytest.approx(11.5)
+
+
+def test_the_full_prefill_has_one_row_where_its_intervals_differ_by_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A matrix product may round a column by its place, and the full prefill has one at each keep rate."""
+
+    def rounded(values: Numbers) -> Numbers:
+        return mean_intervals(values) * (1 + 1e-15 * np.arange(values.shape[1]))
+
+    monkeypatch.setattr("tokenrank.evaluation.summary_rows.mean_intervals", rounded)
+    found = summary(measured())
+    assert (
+        found[found["against"].isna() & (found["engine"] == "full")].groupby(["metric", "statistic", "keep"]).size()
+        == 1
+    ).all()
 
 
 def test_only_prompts_that_all_answered_at_every_keep_rate_count() -> None:

@@ -148,6 +148,29 @@ def test_means_over_prompts_are_those_of_a_loop_and_of_each_task_where_there_are
     pd.testing.assert_frame_equal(over_all, means.reset_index(drop=True))
 
 
+def test_what_the_bound_has_in_every_prompt_has_no_interval() -> None:
+    """Its recall is 1 by definition; that of a needle is measured, and a heuristic's 1 is a finding."""
+    rows: list[dict[str, Any]] = [
+        {
+            "model": "m", "task": f"t{sample % 2}", "sample": f"s{sample}", "heuristic": heuristic, "metric": metric, "layer": layer,
+            "windowed": False, "value": 1.0 if metric == "recall" or heuristic == "claa" else value(sample, "o", 5, layer),
+        }
+        for sample in range(8) for heuristic in ("oracle", "claa") for metric in ("recall", "needle_recall") for layer in LAYERS
+    ]  # fmt: skip
+    found = summed_up(table(rows, METRICS))
+    means = found[found["sample"].isna() & found["against"].isna() & (found["statistic"] == "mean")]
+    there: dict[tuple[str, str], list[bool]] = {}
+    for heuristic, metric, low in means[["heuristic", "metric", "low"]].itertuples(index=False):
+        there.setdefault((heuristic, metric), []).append(not pd.isna(low))
+    assert there == {
+        ("oracle", "recall"): [False] * 3,  # over all prompts, and over those of each task
+        ("oracle", "needle_recall"): [True] * 3,
+        ("claa", "recall"): [True] * 3,
+        ("claa", "needle_recall"): [True] * 3,
+    }
+    assert (means.loc[means["metric"] == "recall", "value"] == 1).all()
+
+
 def test_comparisons_say_which_are_exploratory() -> None:
     found = summed_up(measured(), compared=("mean", "worst"))
     pairs = found[found["against"].notna()]

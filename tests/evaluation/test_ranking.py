@@ -53,7 +53,8 @@ def test_the_summary_is_of_prompts_over_prompts_and_between_layers() -> None:
     over_all = recall[recall["sample"].isna()]
     assert len(over_all[over_all["against"].isna()]) == 3 * 2 * 6
     pairs = over_all[over_all["against"].notna()]
-    assert pairs.empty  # one heuristic beside controls
+    assert set(pairs["statistic"]) == {"mean", "worst", "std"}
+    assert len(pairs) == 3 * 2 * 3  # pairs, k, statistics
     between = summary[summary["other_layer"].notna()]
     assert set(between["metric"]) == {"jaccard"}
     assert len(between) == 3 * 2 * 6  # heuristics, k, pairs of 4 layers

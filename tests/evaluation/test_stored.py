@@ -114,6 +114,16 @@ def test_new_metrics_are_measured_on_stored_scores(tmp_path: Path, calls: dict[s
     same(found, run("heuristic=claa", "metric=[recall,spearman]", "k=[7]", "plots.k=7", "store=null"))
 
 
+def test_stored_values_belong_to_their_metrics_in_whichever_order_these_are_chosen(
+    tmp_path: Path, calls: dict[str, int]
+) -> None:
+    run("heuristic=claa", "metric=[recall,spearman]", f"store={tmp_path}")
+    before = calls["sorted"]
+    found = run("heuristic=claa", "metric=[spearman,recall]", f"store={tmp_path}")
+    assert calls["sorted"] - before == 2  # of the truth of each prompt
+    same(found, run("heuristic=claa", "metric=[spearman,recall]", "store=null"))
+
+
 def test_without_stored_rankings_the_prompt_is_read_again_but_not_answered(
     tmp_path: Path, calls: dict[str, int]
 ) -> None:

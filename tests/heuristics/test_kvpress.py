@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -90,6 +91,24 @@ def test_a_press_from_outside_is_named_by_its_path(tiny_model: PreTrainedModel, 
         assert scores.tolist() == list(range(len(PROMPT)))
     for layer, scores in ranked(tiny_model, byte_tokenizer, KVPress(press="kvpress.NormPress")):
         torch.testing.assert_close(scores, KeyNorm().score(layer))
+
+
+def test_the_version_of_the_package_and_a_press_from_outside_decide_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: None
+) -> None:
+    source = "import kvpress\n\nclass MyPress(kvpress.ScorerPress):\n    factor = 1\n"
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("tokenrank.heuristics.kvpress.version", lambda _: "0.5.5")
+    found = []
+    for factor in (1, 1, 2):
+        (tmp_path / "own_presses.py").write_text(source.replace("1", str(factor)))
+        found.append(KVPress(press="own_presses.MyPress").identity())
+    assert found[0] == found[1]
+    assert found[0]["kvpress"] == found[2]["kvpress"] == "0.5.5"
+    assert found[0]["press_sha256"] != found[2]["press_sha256"]
+    assert (
+        KVPress(press="NormPress").identity() == KVPress(press="kvpress.NormPress").identity() == {"kvpress": "0.5.5"}
+    )
 
 
 @pytest.mark.usefixtures("stand_in")

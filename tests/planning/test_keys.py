@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,13 @@ def test_the_kind_of_device_is_part_of_the_key_and_its_number_is_not(monkeypatch
     assert kinds == {"cpu": "cpu", "cuda": "cuda", "cuda:1": "cuda"}
 
 
+@pytest.mark.parametrize("package", ["torch", "transformers", "numpy", "scipy"])
+def test_the_packages_that_compute_are_part_of_the_key(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    before = of(config())[0]
+    monkeypatch.setattr("tokenrank.planning.keys.version", lambda name: "9.9" if name == package else version(name))
+    assert of(config())[0] != before
+
+
 def test_where_the_answer_comes_from_changes_the_key() -> None:
     assert of(config(), answer="reference")[0] != of(config())[0]
 
@@ -172,7 +180,7 @@ def test_the_fields_are_readable_and_hold_no_text_of_a_prompt() -> None:
     assert fields["input_ids"] == ids_digest(PROMPT.input_ids)
     assert fields["model"]["dtype"] == "float32"
     assert fields["heuristic"]["claa"]["n"] == 4
-    assert set(fields["versions"]) == {"torch", "transformers", "numpy"}
+    assert set(fields["versions"]) == {"torch", "transformers", "numpy", "scipy"}
     assert PRIVATE not in str(fields)
 
 

@@ -47,6 +47,18 @@ def test_a_file_that_is_imported_counts_however_it_is_written(theirs: Callable[[
     assert source_digest(["theirs.own"]) == before
 
 
+@pytest.mark.parametrize("test", ["TYPE_CHECKING", "typing.TYPE_CHECKING"])
+def test_what_only_type_checkers_import_does_not_count(theirs: Callable[[str, str], None], test: str) -> None:
+    theirs("other", "x = 1")
+    theirs("third", "x = 1")
+    theirs("own", f"import typing\nif {test}:\n    from theirs import other\nelse:\n    from theirs import third")
+    before = source_digest(["theirs.own"])
+    theirs("other", "x = 2")
+    assert source_digest(["theirs.own"]) == before
+    theirs("third", "x = 2")
+    assert source_digest(["theirs.own"]) != before
+
+
 def test_imports_are_followed_and_may_go_in_circles(theirs: Callable[[str, str], None]) -> None:
     theirs("third", "from theirs import own")
     theirs("other", "from theirs import third")

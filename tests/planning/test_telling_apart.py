@@ -1,5 +1,6 @@
 """Joined names: equal settings have one name, others state what differs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tokenrank.evaluation.accuracy import Accuracy
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.ranking import RankingAgreement
 from tokenrank.planning.comparable import Source
-from tokenrank.planning.joined_settings import joined_config, study
+from tokenrank.planning.joined_settings import against_note, joined_config, study
 from tokenrank.planning.telling_apart import told_apart
 from tokenrank.records.run_folder import RunFolder
 
@@ -136,3 +137,18 @@ def test_the_config_is_null_where_runs_differ_and_has_every_contestant() -> None
     found = yaml.safe_load(joined_config(rates, told_apart(rates)))
     assert found["evaluation"]["keep"] == found["prefill"]["keep"] == [20, 40]
     assert set(found["prefill"]["engine"]) == {"claa", "oracle", "random"}
+
+
+@pytest.mark.parametrize(
+    ("against", "joined"), [("claa", "claa_n1"), ("random", "random"), ("all", "all"), ("full", "full")]
+)
+def test_what_all_are_compared_with_has_its_joined_name(against: str, joined: str) -> None:
+    compare = {"against": against, "metric": None, "k": None, "controls": False}
+    own = {"keep": [20], "compare": compare}
+    several = [source({"claa": CLAA | {"n": n}, "random": RANDOM}) for n in (1, 2)]
+    several = [replace(each, config={**each.config, "evaluation": own, "compare": compare}) for each in several]
+    contestants = told_apart(several)
+    found = yaml.safe_load(joined_config(several, contestants))
+    assert found["compare"] == found["evaluation"]["compare"] == compare | {"against": joined}
+    note = ["note: compare.against is claa_n1, which is claa in nowhere"]
+    assert against_note(several, contestants) == (note if against == "claa" else [])

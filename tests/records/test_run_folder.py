@@ -114,6 +114,22 @@ def test_what_a_killed_process_left_is_removed_once_nobody_can_be_writing_it(tmp
     assert not old.exists()
 
 
+def test_a_run_without_records_is_discarded_unless_another_command_has_begun_it_too(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    with folder.locked():
+        folder.begin({}, {"a": "key"}, "seed: 0\n")
+    with folder.locked():
+        folder.begin({}, {"a": "key"}, "seed: 0\n")
+    with folder.locked():
+        folder.discard()
+    assert folder.begun  # the other one may be loading its model
+    with folder.locked():
+        folder.remove_run()
+        folder.begin({}, {"a": "key"}, "seed: 0\n")
+        folder.discard()
+    assert not folder.path.exists()
+
+
 def test_a_run_whose_unit_is_being_measured_is_not_removed(tmp_path: Path) -> None:
     folder = run(tmp_path / "run")
     context = multiprocessing.get_context("fork")

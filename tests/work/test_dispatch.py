@@ -47,14 +47,17 @@ class Scripted(Workers):
         self.size, self.folder, self.gives, self.starts = size, folder, gives, starts
         self.started, self.given = Counter[int](), Counter[str]()
         self.events = deque[tuple[int, Event]]()
+        self.running = set[int]()
         self.closed = False
         self.idle_looks = 0
 
     def start(self, place: int) -> None:
         self.started[place] += 1
+        self.running.add(place)
         self.events.append((place, self.starts(place, self.started[place])))
 
     def give(self, place: int, unit: Unit) -> None:
+        assert place in self.running
         self.given[unit.name] += 1
         event = self.gives(unit.name, self.given[unit.name])
         if isinstance(event, Done):
@@ -63,7 +66,10 @@ class Scripted(Workers):
 
     def next_event(self, timeout: float | None) -> tuple[int, Event] | None:
         if self.events:
-            return self.events.popleft()
+            place, event = self.events.popleft()
+            if isinstance(event, (Died, Stopped)):
+                self.running.remove(place)
+            return place, event
         assert timeout is not None, "it would wait for ever"
         self.idle_looks += 1
         return None
@@ -123,20 +129,23 @@ def test_a_unit_that_kills_every_process_fails_with_a_sentence_and_the_others_go
 
 def test_a_process_that_dies_while_it_has_nothing_to_do_costs_no_unit_a_try(tmp_path: Path) -> None:
     folder = begun(made(), tmp_path / "run")
-    workers = Scripted(folder, lambda unit, times: KILLED if (unit, times) == (NAMES[0], 1) else Done())
+    workers = Scripted(folder, size=1)
     with folder.claimed(NAMES[2]):
         look = workers.next_event
 
         def dies_while_idle(timeout: float | None) -> tuple[int, Event] | None:
-            if timeout is not None and not workers.events:  # all that is left is claimed by another run
+            if (
+                timeout is not None and workers.started[0] == 1 and not workers.events
+            ):  # all that is left is claimed by another run
                 (folder.path / ".claims" / f"{NAMES[2]}.lock").unlink(missing_ok=True)
-                return 0, KILLED
+                workers.events.append((0, KILLED))
             return look(timeout)
 
         workers.next_event = dies_while_idle  # type: ignore[method-assign]
         Dispatch(workers, made(), made().units, folder).run()
     assert statuses(folder) == dict.fromkeys(NAMES, "ok")
-    assert workers.given == {NAMES[0]: 2, NAMES[1]: 1, NAMES[2]: 1}
+    assert workers.given == dict.fromkeys(NAMES, 1)
+    assert workers.started == {0: 2}
 
 
 @pytest.mark.parametrize("event", [Stopped("no such model"), Died("no such model")])
@@ -211,7 +220,8 @@ def test_ctrl_c_ends_the_processes_and_gives_the_claims_back(tmp_path: Path) -> 
         raise KeyboardInterrupt
 
     workers = Scripted(folder, interrupted)
+    dispatch = Dispatch(workers, made(), made().units, folder)
     with pytest.raises(KeyboardInterrupt):
-        Dispatch(workers, made(), made().units, folder).run()
+        dispatch.run()
     assert workers.closed
     assert claims(folder) == []

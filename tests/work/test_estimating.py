@@ -125,3 +125,9 @@ def test_the_command_says_what_a_run_would_take_and_leaves_nothing(
 
 def fails(_plan: Plan) -> None:
     raise NothingToEstimate("nothing")
+
+
+def test_a_shard_without_prompts_is_one_sentence(tokenrank: Command) -> None:
+    ended = tokenrank(*SMALL, "estimate=true", "shard=3/3")
+    assert ended.code == 1
+    assert ended.err.splitlines()[-1] == "error: nothing can be estimated: shard=3/3 has none of the 2 prompts"

@@ -1,5 +1,6 @@
 """executor=local: several processes leave the same bytes as one; one that is killed costs nothing, and none outlives the run."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -50,8 +51,9 @@ def test_two_processes_of_which_one_is_killed_leave_the_bytes_of_one(tmp_path: P
 
 
 def test_a_prompt_that_kills_every_process_fails_alone_and_tracebacks_reach_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("tokenrank"), "propagate", True)  # a command in this process turns it off
     fails = ("+heuristic.fails._target_=tests.doubles.Fails", "+heuristic.fails.tokens=320")
     made = dying(tmp_path, 99, *fails)
     with caplog.at_level("INFO", logger="tokenrank"):

@@ -16,7 +16,7 @@ from tokenrank.records.messages import messages_to
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.work.environment import layer_record
-from tokenrank.work.loop import prompt_row, work
+from tokenrank.work.loop import done_since, prompt_row, stamp, work
 
 MODEL = Tiny(name="tiny").model()
 FAILS = ("+heuristic.fails._target_=tests.doubles.Fails", "task.lengths=[300,340]", "task.depths=[0]")
@@ -153,3 +153,22 @@ def test_a_prompt_without_a_needle_says_so() -> None:
     unit = made.units[0]
     row = prompt_row(made, replace(unit, prompt=replace(unit.prompt, needle=None, depth=None, answers=())))
     assert (row["needle_start"], row["needle_tokens"], row["depth"], row["references"]) == (None, None, None, [])
+
+
+def test_a_unit_is_done_by_another_process_if_that_left_a_record_of_the_same_key(tmp_path: Path) -> None:
+    made = plan("task.lengths=[300]", "task.depths=[0]")
+    (unit,), run = made.units, RunFolder(tmp_path / "run")
+    record = worked(made, run.path)[0]
+    file = run.record_file(unit.name)
+    before = stamp(file)
+    assert done_since(unit, run, before)
+    file.unlink()
+    assert not done_since(unit, run, None)
+    failed = replace(record, sample={**record.sample, "status": "failed"})
+    run.write_record(failed)
+    assert done_since(unit, run, None)  # another process has just tried it
+    assert not done_since(unit, run, stamp(file))
+    run.write_record(replace(record, key="of other settings"))
+    assert not done_since(unit, run, None)
+    file.write_bytes(b"damaged")
+    assert not done_since(unit, run, None)

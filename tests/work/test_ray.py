@@ -138,3 +138,18 @@ def test_an_actor_for_which_a_busy_cluster_has_no_room_is_given_up_with_a_senten
         actors.close()
     finally:
         ray.shutdown()
+
+
+@pytest.mark.parametrize("actors", [1, 2])
+def test_times_are_measured_by_one_actor(monkeypatch: pytest.MonkeyPatch, actors: int) -> None:
+    monkeypatch.setattr(RayExecutor, "_connect", lambda _: None)
+    monkeypatch.setattr(RayExecutor, "_room", lambda *_: (actors, {}))
+    RayExecutor().check(plan())
+    timed = plan("task.lengths=[300]", "heuristic=claa", evaluation="ttft")
+    if actors == 1:
+        RayExecutor().check(timed)
+        return
+    with pytest.raises(
+        ValueError, match="executor=ray with 2 actors measures several prompts at once, which would spoil the times"
+    ):
+        RayExecutor().check(timed)

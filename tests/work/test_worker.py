@@ -35,7 +35,10 @@ def test_a_machine_that_would_measure_other_things_is_refused_with_what_differs(
     assert said in str(raised.value)
 
 
-def test_messages_of_another_process_are_said_here_with_level_and_traceback(caplog: pytest.LogCaptureFixture) -> None:
+def test_messages_of_another_process_are_said_here_with_level_and_traceback(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "propagate", True)  # a command in this process, as of other tests, turns it off
     with messages_kept() as kept:
         log.info("%d done", 3)
         try:
