@@ -80,7 +80,7 @@ def test_a_run_that_was_killed_while_it_drew_is_drawn_again(
 ) -> None:
     drawn: list[Path] = []
 
-    def draw(folder: RunFolder, *, plots: object, lacking: bool = False) -> list[str]:  # noqa: ARG001
+    def draw(folder: RunFolder, *, plots: object, lacking: bool = False) -> list[str]:
         if lacking:
             return []
         drawn.append(folder.path)
