@@ -144,8 +144,12 @@ def carry_out(plan: "Plan", executor: "Executor", logger: "Logger", folder: RunF
     from tokenrank.work.resuming import progress
 
     try:
-        todo = progress(plan, folder).todo
+        before = progress(plan, folder)
+        todo = before.todo
         if todo:
+            if len(todo) < len(plan.own_units):
+                had = len(plan.units) - len(before.missing)
+                log.info("going on in %s: %d of %d units are done", folder.path, had, len(plan.units))
             work(plan, executor, todo, folder)
         return finished(plan, logger, folder)
     except KeyboardInterrupt as error:
@@ -162,8 +166,6 @@ def work(plan: "Plan", executor: "Executor", todo: "Sequence[Unit]", folder: Run
     """Measures units; if the model cannot be loaded and nothing was measured before, no folder stays behind."""
     from tokenrank.work.loading import NotLoaded
 
-    if len(todo) < len(plan.own_units):
-        log.info("going on in %s: %s", folder.path, done(plan, folder))
     folder.remove_tables()
     try:
         executor.run(plan, todo, folder)
@@ -186,16 +188,19 @@ def finished(plan: "Plan", logger: "Logger", folder: RunFolder) -> int:
         print(f"shard {plan.shard.number} of {plan.shard.of} is done; {done(plan, folder)}")
         print(f"the last shard makes the tables; python -m tokenrank.collect {folder.path} makes them of what there is")
         return now.failed
+    plots = dict(plan.config.plots)  # config.yaml has those of the command that began the run
     with folder.locked():
         current = not folder.half_drawn and tables_are_current(plan, folder)
-        if not current:
+        if current:
+            failures = draw(folder, plots=plots, lacking=True)
+        else:
             with folder.drawing():
-                for line in collect(folder, plan.evaluation):
-                    log.warning(line)
+                left_out = collect(folder, plan.evaluation)
                 log.info("drawing the pictures")
-                for failure in draw(folder):
-                    log.warning(failure)
-        print(printed(folder))
+                failures = left_out + draw(folder, plots=plots)
+        for line in failures:
+            log.warning(line)
+        print(printed(folder, plots=plots))
     if current:
         print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
     else:
@@ -207,7 +212,8 @@ def finished(plan: "Plan", logger: "Logger", folder: RunFolder) -> int:
 
 def done(plan: "Plan", folder: RunFolder) -> str:
     """How many units have a record."""
-    return f"{len(folder.record_files())} of {len(plan.units)} units are done"
+    records = {file.stem for file in folder.record_files()}
+    return f"{sum(unit.name in records for unit in plan.units)} of {len(plan.units)} units are done"
 
 
 def command() -> None:

@@ -95,10 +95,17 @@ def make_plan(config: DictConfig) -> Plan:
         shard=Shard.of_text(settings.shard),
     )
     evaluation.check(plan)
-    for note in (layer_note(layers), length_note(skeleton, prompts)):
+    for note in (layer_note(layers), length_note(skeleton, prompts), texts_note(plan)):
         if note:
             log.info(note)
     return plan
+
+
+def texts_note(plan: Plan) -> str | None:
+    """A line for the terminal where ``texts`` is false, and the store keeps the token ids of generated answers all the same."""
+    if plan.texts or plan.answer != GENERATED or not isinstance(plan.store, Store):
+        return None
+    return f"note: texts=false, but the token ids of answers are kept in store={plan.store.path}; store=null keeps none"
 
 
 def _given(settings: RunSettings, prompts: Sequence[Prompt], tokenizer: Tokenizer) -> dict[str, Answer]:

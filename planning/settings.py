@@ -102,6 +102,11 @@ def run_settings(config: DictConfig) -> RunSettings:
         raise ValueError(f"seed is {settings.seed}, must be a whole number, at least 0")
     if settings.threads is not None and settings.threads < 1:
         raise ValueError(f"threads is {settings.threads}, must be at least 1, or null")
+    if settings.overwrite and settings.shard is not None:
+        raise ValueError(
+            f"overwrite=true with shard={settings.shard} would remove what the other shards measured: remove the run folder, and leave "
+            "out overwrite"
+        )
     check_percentages("k", settings.k)
     if settings.plots["k"] not in settings.k:
         raise ValueError(f"plots.k is {settings.plots['k']}, must be one of k={settings.k}")

@@ -3,12 +3,27 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tqdm import tqdm
 
 log = logging.getLogger("tokenrank")
+
+
+class _File(logging.FileHandler):
+    """A file of messages; that it cannot be written, on a full disk for example, is said once and ends nothing."""
+
+    _said = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
+        if not self._said:
+            self._said = True
+            tqdm.write(f"{self.baseFilename} is not complete: {sys.exc_info()[1]}", file=sys.stderr)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
 
 
 class _Terminal(logging.Handler):
@@ -29,7 +44,7 @@ def messages_to_terminal() -> None:
 @contextmanager
 def messages_to(file: Path) -> Iterator[None]:
     """Inside the block messages also go to this file, with time, level and full traceback."""
-    handler = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
+    handler = _File(file, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     try:

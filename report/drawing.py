@@ -12,6 +12,7 @@ from tokenrank.records.files import whole_file
 
 INK, ACCENT, BAND, REFERENCE = "#222222", "#0072b2", "#9ecae1", "#d55e00"  # distinct for the colour-blind and in grey
 PANELS_A_ROW = 4
+SUFFIXES = (".png", ".pdf")  # of the files of a picture
 NO_MATHTEXT: Any = {"text.parse_math": False}  # names may hold $, _ and \
 
 Pictures = dict[str, Callable[[], Figure]]  # file name without its ending -> draws the picture
@@ -21,7 +22,7 @@ def write_picture(path: Path, draw: Callable[[], Figure]) -> None:
     """Draws a picture and writes ``path``.png and ``path``.pdf; all of its text is shown as it is, without mathtext."""
     with rc_context(NO_MATHTEXT):  # Matplotlib reads it when a text is made, ticks are made when a figure is saved
         figure = draw()
-        for suffix in (".png", ".pdf"):
+        for suffix in SUFFIXES:
             with whole_file(path.with_name(path.name + suffix)) as temporary:
                 figure.savefig(temporary, dpi=150, metadata={"CreationDate": None} if suffix == ".pdf" else None)
 

@@ -1,7 +1,7 @@
 """The report of a run folder: its pictures, published.md and the table for the terminal."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_text
 from tokenrank.report.contestant_rows import ACCURACY, kind
-from tokenrank.report.drawing import Pictures, write_picture
+from tokenrank.report.drawing import SUFFIXES, Pictures, write_picture
 from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.loading import drawn_metrics, load
 from tokenrank.report.notes import notes
@@ -19,13 +19,22 @@ from tokenrank.report.published import published_text
 LOG = logging.getLogger("tokenrank")
 
 
-def draw(folder: RunFolder, k: float | None = None, metrics: Sequence[str] | str | None = None) -> list[str]:
+def draw(
+    folder: RunFolder,
+    k: float | None = None,
+    metrics: Sequence[str] | str | None = None,
+    *,
+    plots: Mapping[str, Any] | None = None,
+    lacking: bool = False,
+) -> list[str]:
     """Draws the pictures of a finished or unfinished run, and writes published.md where all prompts are LongBench's.
 
     Args:
         folder: with config.yaml and the four tables.
         k: percent; which k is drawn of the metrics that have one; None: ``plots.k`` of the config.
         metrics: of evaluation=ranking that are drawn, or ``all``; None: ``plots.metrics`` of the config.
+        plots: in place of that part of the config.
+        lacking: only what is not there is drawn and written.
 
     Returns:
         One line for each picture or file that could not be made.
@@ -34,7 +43,7 @@ def draw(folder: RunFolder, k: float | None = None, metrics: Sequence[str] | str
         ValueError: the folder is no run folder, lacks a table, has no values at ``k``, or lacks a metric of ``metrics``.
     """
     folder.environment()  # refuses what is no run folder
-    config = _config(folder)
+    config = _config(folder, plots)
     tables, k = load(folder, config, k)
     report = report_of(tables, config.get("report"))
     drawn = drawn_metrics(tables, config, metrics)
@@ -46,9 +55,16 @@ def draw(folder: RunFolder, k: float | None = None, metrics: Sequence[str] | str
         except Exception as error:  # whatever it was: the other pictures are still wanted
             failures.append(_failure(f"plots of {group} were not drawn", error))
             continue
-        failures += _write_pictures(folder, pictures)
+        failures += _write_pictures(
+            folder, {name: make for name, make in pictures.items() if not (lacking and _there(folder, name))}
+        )
     of_accuracy = config.get("report") is None and kind(tables) == ACCURACY
-    if of_accuracy and len(tables.metrics) and tables.samples["task"].str.startswith(LONGBENCH).all():
+    if (
+        of_accuracy
+        and len(tables.metrics)
+        and tables.samples["task"].str.startswith(LONGBENCH).all()
+        and not (lacking and folder.published.exists())
+    ):
         LOG.info("writing %s", folder.published.name)
         try:
             write_text(folder.published, published_text(tables))
@@ -68,23 +84,28 @@ def _write_pictures(folder: RunFolder, pictures: Pictures) -> list[str]:
     return failures
 
 
+def _there(folder: RunFolder, picture: str) -> bool:
+    return all((folder.plots / (picture + suffix)).exists() for suffix in SUFFIXES)
+
+
 def _failure(sentence: str, error: Exception) -> str:
     """One line; the traceback goes to the log."""
     LOG.debug("%s", sentence, exc_info=error)
     return f"{sentence}: {' '.join(str(error).split()) or type(error).__name__}"
 
 
-def printed(folder: RunFolder, k: float | None = None) -> str:
+def printed(folder: RunFolder, k: float | None = None, *, plots: Mapping[str, Any] | None = None) -> str:
     """The table of a finished or unfinished run, and below it what its means are over, and what failed or is not done.
 
     Args:
         folder: with config.yaml, environment.json and the four tables.
         k: percent; which k is shown of the metrics that have one; None: ``plots.k`` of the config.
+        plots: in place of that part of the config.
 
     Raises:
         ValueError: as ``draw``.
     """
-    environment, config = folder.environment(), _config(folder)
+    environment, config = folder.environment(), _config(folder, plots)
     tables, k = load(folder, config, k)
     report = report_of(tables, config.get("report"))
     shown = "no prompt could be measured"
@@ -96,9 +117,10 @@ def printed(folder: RunFolder, k: float | None = None) -> str:
     return "\n".join([shown, *notes(tables, environment, ours=config.get("report") is None)])
 
 
-def _config(folder: RunFolder) -> dict[str, Any]:
+def _config(folder: RunFolder, plots: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The run's config; a command that goes on with it may ask for other ``plots``."""
     try:
         found: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
     except OSError as error:
         raise ValueError(f"{folder.config} cannot be read: {error}") from error
-    return dict(found)
+    return dict(found) | ({} if plots is None else {"plots": plots})

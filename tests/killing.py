@@ -43,7 +43,7 @@ def child(arguments: Sequence[str], prepare: Prepare = lambda: None) -> int:
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    tokenrank.report.report.draw = lambda _folder, *_: []
+    tokenrank.report.report.draw = lambda _folder, *_, **_given: []
     sys.argv = ["run.py", *arguments]
     prepare()
     try:

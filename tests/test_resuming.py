@@ -80,7 +80,9 @@ def test_a_run_that_was_killed_while_it_drew_is_drawn_again(
 ) -> None:
     drawn: list[Path] = []
 
-    def draw(folder: RunFolder) -> list[str]:
+    def draw(folder: RunFolder, *, plots: object, lacking: bool = False) -> list[str]:
+        if lacking:
+            return []
         drawn.append(folder.path)
         if len(drawn) == 1:
             raise KeyboardInterrupt
@@ -159,7 +161,8 @@ def test_a_record_that_is_not_sound_is_named_and_its_unit_measured_again(
     assert ended.code == 0, ended.err
     assert measured == [*IDS, IDS[0]]
     assert str(file) in ended.err
-    assert "the unit is measured again" in ended.err
+    assert ended.err.count("the unit is measured again") == 1
+    assert f"going on in {tmp_path / 'run'}: 1 of 2 units are done" in ended.err
     now = tables(tmp_path / "run")
     assert {name: now[name] for name in ("metrics", "summary")} == {
         name: before[name] for name in ("metrics", "summary")
@@ -314,3 +317,20 @@ def test_a_full_store_ends_the_run_in_one_sentence(
     assert ended.code == 1
     assert f"error: the run broke off: store={tmp_path / 'store'} cannot be written: No space left" in ended.err
     assert tokenrank(*SMALL).code == 0
+
+
+def test_a_shard_does_not_remove_what_the_others_measured(tokenrank: Command, tmp_path: Path) -> None:
+    assert tokenrank(*SMALL, "shard=1/2").code == 0
+    ended = tokenrank(*SMALL, "shard=2/2", "overwrite=true")
+    assert ended.code == 2
+    assert "overwrite=true with shard=2/2 would remove what the other shards measured" in ended.err
+    assert [file.stem for file in RunFolder(tmp_path / "run").record_files()] == [IDS[0]]
+    assert tokenrank(*SMALL, "overwrite=true").code == 0
+
+
+def test_without_texts_the_run_says_that_the_store_keeps_answers(tokenrank: Command, tmp_path: Path) -> None:
+    note = "note: texts=false, but the token ids of answers are kept in store="
+    assert note in tokenrank(*SMALL, "texts=false").err
+    assert list((tmp_path / "store" / "answers").rglob("*.safetensors"))
+    for given in (("texts=false", "store=null"), ("texts=true",), ("texts=false", "answer=reference")):
+        assert note not in tokenrank(*SMALL, *given, "estimate=true").err

@@ -71,7 +71,7 @@ def do(plan: Plan, model: PreTrainedModel, unit: Unit, folder: RunFolder, advanc
 def done_since(unit: Unit, folder: RunFolder, before: "tuple[int, int] | None") -> bool:
     """Whether another process has measured a unit since its record had the stamp ``before``, or had done so already."""
     now = stamp(folder.record_file(unit.name))
-    return status(unit, folder) in ((OK, FAILED) if now != before else (OK,))
+    return status(unit, folder, logging.DEBUG) in ((OK, FAILED) if now != before else (OK,))
 
 
 def stamp(file: Path) -> tuple[int, int] | None:

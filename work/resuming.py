@@ -33,18 +33,26 @@ def progress(plan: Plan, folder: RunFolder) -> Progress:
     )
 
 
-def status(unit: Unit, folder: RunFolder) -> str | None:
-    """``ok`` or ``failed``, of a unit's record; None where there is none, or none that is sound and of the same key."""
+def status(unit: Unit, folder: RunFolder, level: int = logging.WARNING) -> str | None:
+    """``ok`` or ``failed``, of a unit's record; None where there is none, or none that is sound and of the same key.
+
+    Args:
+        unit: of the plan.
+        folder: of the run.
+        level: of the message that names one which is not.
+    """
     file = folder.record_file(unit.name)
     if not file.exists():
         return None
     try:
         record = read_header(file)
     except ValueError as error:
-        log.warning("%s; the unit is measured again", error)
+        log.log(level, "%s; the unit is measured again", error)
         return None
     if record.key != unit.key:
-        log.warning("%s is of other %s; the unit is measured again", file, ", ".join(_changed(record.key_fields, unit)))
+        log.log(
+            level, "%s is of other %s; the unit is measured again", file, ", ".join(_changed(record.key_fields, unit))
+        )
         return None
     return FAILED if record.failed else OK
 

@@ -23,3 +23,16 @@ def test_a_failure_is_a_line_on_the_terminal_and_a_traceback_in_the_file(
     assert "Traceback" in written
     assert "ValueError: the reason" in written
     assert "after the run" not in written
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_disk_is_said_once_and_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    messages_to_terminal()
+    with messages_to(Path("/dev/full")):
+        log.info("first")
+        log.info("second")
+    assert capsys.readouterr().err.splitlines() == [
+        "first",
+        "/dev/full is not complete: [Errno 28] No space left on device",
+        "second",
+    ]
