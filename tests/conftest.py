@@ -1,5 +1,6 @@
 """What several test files share: the tiny random model and its tokenizer, built once, and the command."""
 
+import logging
 import sys
 from pathlib import Path
 
@@ -22,6 +23,15 @@ def tiny_model() -> PreTrainedModel:
 def byte_tokenizer() -> Tokenizer:
     """One token a byte."""
     return Tiny(name="tiny").tokenizer()
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command in this process, or the import of run.py, changes for the whole process ends with the test."""
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    log = logging.getLogger("tokenrank")
+    for name, value in (("propagate", log.propagate), ("level", log.level), ("handlers", list(log.handlers))):
+        monkeypatch.setattr(log, name, value)
 
 
 @pytest.fixture
