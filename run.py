@@ -119,7 +119,7 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
 def begin(plan: "Plan", folder: RunFolder) -> None:
     """Begins the run in its folder, or finds that it goes on there."""
     from tokenrank.planning.replay import replayable
-    from tokenrank.planning.same_settings import check_same_settings, plots_note
+    from tokenrank.planning.same_settings import check_same_settings
     from tokenrank.work.environment import environment
 
     known = environment(plan)
@@ -128,8 +128,6 @@ def begin(plan: "Plan", folder: RunFolder) -> None:
             folder.remove_run()
         if folder.begun:
             check_same_settings(folder.config, plan.config)
-            if note := plots_note(folder.config, plan.config):
-                log.info(note)
         folder.begin(known, {unit.name: unit.key for unit in plan.units}, replayable(plan.config))
 
 

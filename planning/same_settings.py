@@ -40,20 +40,6 @@ def check_same_settings(there: Path, config: DictConfig) -> None:
     )
 
 
-def plots_note(there: Path, config: DictConfig) -> str | None:
-    """One sentence if a run's plots settings are not those of the config.yaml that is there, by which it is drawn; else None.
-
-    Args:
-        there: the config.yaml, which ``check_same_settings`` has read.
-        config: of this run, resolved.
-    """
-    before, now = ({"plots": OmegaConf.to_container(each.plots)} for each in (OmegaConf.load(there), config))
-    found = differences(before, now)
-    if not found:
-        return None
-    return f"note: the run is shown as it began: {'; '.join(found)}. python -m tokenrank.plot {there.parent} K METRIC draws it otherwise"
-
-
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """One phrase for each setting that differs, in the order of the names.
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.plans import config
 from tokenrank.planning.replay import replayable
-from tokenrank.planning.same_settings import OtherSettings, check_same_settings, differences, plots_note
+from tokenrank.planning.same_settings import OtherSettings, check_same_settings, differences
 
 
 def test_the_same_settings_are_accepted_and_others_named(tmp_path: Path) -> None:
@@ -15,17 +15,6 @@ def test_the_same_settings_are_accepted_and_others_named(tmp_path: Path) -> None
     check_same_settings(file, config("seed=1", "threads=3", "shard=1/2", "overwrite=true", "executor.processes=2"))
     with pytest.raises(OtherSettings, match=r"holds a run with other settings: seed is 1 there and 2 here"):
         check_same_settings(file, config("seed=2"))
-
-
-def test_other_settings_of_plots_are_said_as_the_run_is_drawn_as_it_began(tmp_path: Path) -> None:
-    file = tmp_path / "config.yaml"
-    file.write_text(replayable(config("k=[5,10]")))
-    check_same_settings(file, config("k=[5,10]", "plots.k=5"))
-    assert plots_note(file, config("k=[5,10]", "plots.k=5")) == (
-        "note: the run is shown as it began: plots.k is 10 there and 5 here. "
-        f"python -m tokenrank.plot {tmp_path} K METRIC draws it otherwise"
-    )
-    assert plots_note(file, config("k=[5,10]", "threads=1")) is None
 
 
 def test_what_only_one_of_both_has_is_missing_in_the_other() -> None:
