@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # imported where they are used: the first import of transform
     from tokenrank.evaluation.plan import Plan, Unit
     from tokenrank.report.logger import Logger
     from tokenrank.work.executor import Executor
+    from tokenrank.work.resuming import Progress
 
 CONFIGS = Path(__file__).parent / "configs"  # of the checkout, or of the installed package
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -142,14 +143,14 @@ def carry_out(plan: "Plan", executor: "Executor", logger: "Logger", folder: RunF
     from tokenrank.work.resuming import progress
 
     try:
-        before = progress(plan, folder)
-        todo = before.todo
-        if todo:
-            if len(todo) < len(plan.own_units):
-                had = len(plan.units) - len(before.missing)
+        now = progress(plan, folder)
+        if now.todo:
+            if len(now.todo) < len(plan.own_units):
+                had = len(plan.units) - len(now.missing)
                 log.info("going on in %s: %d of %d units are done", folder.path, had, len(plan.units))
-            work(plan, executor, todo, folder)
-        return finished(plan, logger, folder)
+            work(plan, executor, now.todo, folder)
+            now = progress(plan, folder)
+        return finished(plan, now, logger, folder)
     except KeyboardInterrupt as error:
         if not folder.record_files():
             raise type(error) from None
@@ -174,14 +175,13 @@ def work(plan: "Plan", executor: "Executor", todo: "Sequence[Unit]", folder: Run
         raise
 
 
-def finished(plan: "Plan", logger: "Logger", folder: RunFolder) -> int:
+def finished(plan: "Plan", now: "Progress", logger: "Logger", folder: RunFolder) -> int:
     """Collects and draws, once all units are done, unless another process has; else says which are not. Returns how many failed."""
     from tokenrank.planning.naming import names_of
     from tokenrank.report.report import draw, printed
     from tokenrank.work.collecting import collect
-    from tokenrank.work.resuming import progress, tables_are_current
+    from tokenrank.work.resuming import tables_are_current
 
-    now = progress(plan, folder)
     if now.missing:
         print(f"shard {plan.shard.number} of {plan.shard.of} is done; {done(plan, folder)}")
         print(f"the last shard makes the tables; python -m tokenrank.collect {folder.path} makes them of what there is")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tokenrank.oracle.oracle import Answer
@@ -9,6 +10,7 @@ from tokenrank.records.digests import digest, ids_digest
 from tokenrank.tasks.task import Prompt
 
 Fields = dict[str, Any]
+_of_prompt = lru_cache(maxsize=1)(ids_digest)  # every part of a prompt asks for it
 
 
 @dataclass(frozen=True)
@@ -53,4 +55,4 @@ class PartKeys:
         return self._of(prompt) | own | {"k": list(percents), "window": window, "metrics": dict(self.metrics)}
 
     def _of(self, prompt: Prompt) -> Fields:
-        return dict(self.model) | {"input_ids": ids_digest(prompt.input_ids)}
+        return dict(self.model) | {"input_ids": _of_prompt(prompt.input_ids)}

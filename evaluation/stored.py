@@ -15,12 +15,12 @@ from tokenrank.evaluation.part_keys import Fields
 from tokenrank.evaluation.scoring import Known, Ranked, rank
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.oracle.oracle import Answer, Truth
+from tokenrank.records.store import ANSWERS, RANKINGS, TRUTHS, VALUES
 from tokenrank.tasks.task import Prompt
 
 if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan
 
-ANSWERS, TRUTHS, RANKINGS, VALUES = "answers", "truths", "rankings", "values"  # kinds of entries
 NO_K, NO_LAYER = float("nan"), -1  # in the entries of values
 
 
@@ -97,10 +97,8 @@ def stored_rows(
     asked, windowed = Asked.of(ranked, prompt, plan.metrics, percents, window), plan.layers.windowed
     rows = list(named_rows(None, asked.chance(failures), windowed))
     truth = plan.parts.truth(prompt, ranked.answer)
-    order, names = (
-        list(plan.metrics),
-        sorted(plan.metrics),
-    )  # the order decides no key: entries count by the sorted names
+    order = list(plan.metrics)
+    names = sorted(order)  # by which entries number the metrics: the order decides no key
     for name, scores in ranked.scores.items():
         bound = name not in plan.heuristics
         of_ranking = truth if bound else ranking_fields(plan, prompt, name, ranked.ahead_ids)

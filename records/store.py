@@ -12,7 +12,7 @@ from torch import Tensor
 from tokenrank.records.entry import entry_bytes, entry_key, read_entry
 from tokenrank.records.files import PREFIX, whole_file
 
-KINDS = ("answers", "truths", "rankings", "values")
+KINDS = ANSWERS, TRUTHS, RANKINGS, VALUES = ("answers", "truths", "rankings", "values")
 log = logging.getLogger("tokenrank")
 
 

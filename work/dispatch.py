@@ -8,12 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from tqdm import tqdm
-
 from tokenrank.evaluation.plan import Plan, Unit
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.work.loading import NotLoaded
-from tokenrank.work.loop import done_since, failed_record, stamp
+from tokenrank.work.loop import done_since, failed_record, stamp, token_bar, tokens_of_units
 from tokenrank.work.worker import Message, say
 
 POLL = 2.0  # seconds between two looks at units that other runs measure
@@ -96,15 +94,15 @@ class Dispatch:
             OSError: a process could not write what it measured, or none could be started again.
         """
         count, rounds = len(self._waiting), self._plan.evaluation.rounds(self._plan)
-        total = sum(len(unit.prompt.input_ids) for unit in self._waiting) * rounds
+        total = tokens_of_units(self._waiting) * rounds
         try:
-            with tqdm(total=total, unit=" tokens", unit_scale=True, smoothing=0.1, dynamic_ncols=True) as bar:
+            with token_bar(self._waiting, rounds) as bar:
                 for place in range(min(self._workers.size, count)):
                     self._start(place)
                 while self._waiting or self._measuring:
                     left = [*self._waiting, *self._measuring.values()]
                     bar.set_description(f"{count - len(left)} of {count} prompts")
-                    bar.update(total - sum(len(unit.prompt.input_ids) for unit in left) * rounds - bar.n)
+                    bar.update(total - tokens_of_units(left) * rounds - bar.n)
                     self._step()
                 bar.set_description(f"{count} of {count} prompts")
                 bar.update(total - bar.n)

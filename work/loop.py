@@ -4,7 +4,7 @@ import gc
 import logging
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,7 @@ def work(plan: Plan, model: PreTrainedModel, todo: Sequence[Unit], folder: RunFo
     """
     rounds, pause = plan.evaluation.rounds(plan), SHORTEST_PAUSE
     waiting, before = list(todo), {unit.name: stamp(folder.record_file(unit.name)) for unit in todo}
-    total = sum(len(unit.prompt.input_ids) for unit in todo) * rounds
-    with tqdm(total=total, unit=" tokens", unit_scale=True, smoothing=0.1, dynamic_ncols=True) as bar:
+    with token_bar(todo, rounds) as bar:
         while waiting:
             left: list[Unit] = []
             for place, unit in enumerate(waiting):
@@ -54,6 +53,17 @@ def work(plan: Plan, model: PreTrainedModel, todo: Sequence[Unit], folder: RunFo
                 pause = min(2 * pause, LONGEST_PAUSE)
             waiting = left
         bar.set_description(f"{len(todo)} of {len(todo)} prompts")
+
+
+def token_bar(units: Iterable[Unit], rounds: int) -> "tqdm[Any]":
+    """A progress bar of the tokens that are read of these units, each prompt ``rounds`` times."""
+    total = tokens_of_units(units) * rounds
+    return tqdm(total=total, unit=" tokens", unit_scale=True, smoothing=0.1, dynamic_ncols=True)
+
+
+def tokens_of_units(units: Iterable[Unit]) -> int:
+    """Tokens of their prompts together."""
+    return sum(len(unit.prompt.input_ids) for unit in units)
 
 
 def do(plan: Plan, model: PreTrainedModel, unit: Unit, folder: RunFolder, advance: Advance) -> None:

@@ -132,11 +132,7 @@ def test_a_run_without_records_is_discarded_unless_another_command_has_begun_it_
 
 def test_a_run_whose_unit_is_being_measured_is_not_removed(tmp_path: Path) -> None:
     folder = run(tmp_path / "run")
-    context = multiprocessing.get_context("fork")
-    claimed, done = context.Event(), context.Event()
-    other = context.Process(target=_claim, args=(tmp_path / "run", claimed, done))
-    other.start()
-    assert claimed.wait(30)
+    other, done = claiming(tmp_path / "run")
     with folder.claimed("a") as mine:
         assert not mine
     with folder.claimed("b") as mine:
@@ -155,15 +151,21 @@ def test_a_run_whose_unit_is_being_measured_is_not_removed(tmp_path: Path) -> No
 
 def test_the_claim_of_a_killed_process_ends_with_it(tmp_path: Path) -> None:
     folder = run(tmp_path / "run")
-    context = multiprocessing.get_context("fork")
-    claimed, done = context.Event(), context.Event()
-    other = context.Process(target=_claim, args=(tmp_path / "run", claimed, done))
-    other.start()
-    assert claimed.wait(30)
+    other, _ = claiming(tmp_path / "run")
     other.kill()
     other.join()
     with folder.claimed("a") as mine:
         assert mine
+
+
+def claiming(path: Path) -> tuple[Any, Any]:
+    """A process that has the claim to the unit a, and the event that ends it."""
+    context = multiprocessing.get_context("fork")
+    claimed, done = context.Event(), context.Event()
+    other = context.Process(target=_claim, args=(path, claimed, done))
+    other.start()
+    assert claimed.wait(30)
+    return other, done
 
 
 def _claim(path: Path, claimed: Any, done: Any) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.command import ROOT
 from tests.plans import plan
-from tests.work.executing import executed, tables
+from tests.work.executing import executed, leaves_the_bytes_of_one_process
 from tokenrank.evaluation.plan import Plan
 from tokenrank.work.executor import cores
 from tokenrank.work.loading import NotLoaded
@@ -37,16 +37,7 @@ def dying(folder: Path, deaths: int, *more: str) -> Plan:
 
 def test_two_processes_of_which_one_is_killed_leave_the_bytes_of_one(tmp_path: Path) -> None:
     made = dying(tmp_path, deaths=1)
-    folder = executed(made, tmp_path / "two", Local(processes=2))
-    assert (tmp_path / "death_0").exists()
-    assert not (tmp_path / "death_1").exists()
-    alone = executed(made, tmp_path / "one", Local())
-    assert tables(folder, made) == tables(alone, made)
-    rankings = [
-        {file.name: file.read_bytes() for file in (each.path / "rankings").iterdir()} for each in (folder, alone)
-    ]
-    assert len(rankings[0]) == 3
-    assert rankings[0] == rankings[1]
+    folder = leaves_the_bytes_of_one_process(made, tmp_path, Local(processes=2))
     assert not (folder.path / ".claims").exists()
 
 

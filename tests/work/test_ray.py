@@ -9,10 +9,9 @@ import ray
 
 from tests.command import SMALL, Command, refused
 from tests.plans import plan
-from tests.work.executing import begun, executed, tables
+from tests.work.executing import begun, leaves_the_bytes_of_one_process
 from tests.work.test_local import dying
 from tokenrank.work.dispatch import Stopped
-from tokenrank.work.local import Local
 from tokenrank.work.ray_actors import Actor, Actors
 from tokenrank.work.ray_executor import RayExecutor, fitting
 from tokenrank.work.worker import Job
@@ -20,16 +19,7 @@ from tokenrank.work.worker import Job
 
 def test_two_actors_of_which_one_is_killed_leave_the_bytes_of_one_process(tmp_path: Path) -> None:
     made = dying(tmp_path, deaths=1)
-    folder = executed(made, tmp_path / "two", RayExecutor(actors=2, num_cpus=0.5))
-    assert (tmp_path / "death_0").exists()
-    assert not (tmp_path / "death_1").exists()
-    alone = executed(made, tmp_path / "one", Local())
-    assert tables(folder, made) == tables(alone, made)
-    rankings = [
-        {file.name: file.read_bytes() for file in (each.path / "rankings").iterdir()} for each in (folder, alone)
-    ]
-    assert len(rankings[0]) == 3
-    assert rankings[0] == rankings[1]
+    leaves_the_bytes_of_one_process(made, tmp_path, RayExecutor(actors=2, num_cpus=0.5))
     assert not ray.is_initialized()
 
 
