@@ -13,3 +13,10 @@ class Contestant:
     name: str
     engine: Engine
     heuristic: Heuristic | None  # None: full prefill, which needs no ranking
+    engine_name: str = (
+        ""  # of the engine in tables: its kind, and after an @ the line of the config that sets it; "": its kind
+    )
+
+    def __post_init__(self) -> None:
+        if not self.engine_name:
+            object.__setattr__(self, "engine_name", self.engine.kind)

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 FULL, ORACLE, RANDOM = "full", "oracle", "random"  # the engine of full prefill; the bound; the control
+WHOSE_ENGINE = "@"  # oracle@gemfilter: the bound of the engine that gemfilter ranks for
 
 Columns = dict[str, str]  # name -> pandas dtype
 
@@ -36,14 +37,15 @@ SUMMARY: Columns = _WHOSE | {
 }  # fmt: skip
 SAMPLES: Columns = {
     "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64", "needle_tokens": "Int64",
-    "depth": "Float64", "input_ids_sha256": "str", "prompt": "str", "references": "object", "answer_tokens": "Int64",
+    "depth": "Float64", "context_start": "Int64", "context_tokens": "Int64", "question_start": "Int64", "question_tokens": "Int64",
+    "input_ids_sha256": "str", "prompt": "str", "references": "object", "answer_tokens": "Int64",
     "answer": "str", "accuracy": "Float64", "prefill_seconds": "Float64", "decode_seconds": "Float64",
     "oracle_seconds": "Float64", "metrics_seconds": "Float64", "seconds": "Float64", "host": "str", "device": "str",
     "key": "str", "status": "str", "error": "str",
 }  # fmt: skip
 RUNS: Columns = {
     "task": "str", "sample": "str", "engine": "str", "heuristic": "str", "keep": "Float64", "repeat": "Int64",
-    "kept_tokens": "Int64", "kept": "object", "answer_tokens": "Int64", "answer": "str", "accuracy": "Float64",
+    "protect": "str", "kept_tokens": "Int64", "kept": "object", "needle_kept": "Float64", "answer_tokens": "Int64", "answer": "str", "accuracy": "Float64",
     "prefill_seconds": "Float64", "choosing_seconds": "Float64", "decode_seconds": "Float64", "flops": "Int64",
     "kv_bytes": "Int64", "peak_bytes": "Int64", "status": "str", "error": "str",
 }  # fmt: skip
@@ -117,3 +119,17 @@ def pandas_metadata(columns: Columns) -> dict[bytes, bytes]:
 def contestant_names(rows: pd.DataFrame) -> "pd.Series[str]":
     """The contestant of each row: its heuristic, or its engine where nobody ranks."""
     return rows["heuristic"].fillna(rows["engine"])
+
+
+def is_bound(name: str) -> bool:
+    """Whether a contestant is the bound of an engine: the oracle's ranking drives it.
+
+    >>> is_bound("oracle"), is_bound("oracle@gemfilter"), is_bound("claa")
+    (True, True, False)
+    """
+    return name.split(WHOSE_ENGINE)[0] == ORACLE
+
+
+def is_control(name: str) -> bool:
+    """Whether a contestant is the control of an engine: random scores drive it."""
+    return name.split(WHOSE_ENGINE)[0] == RANDOM

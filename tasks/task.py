@@ -23,6 +23,8 @@ class Prompt:
     classes: tuple[str, ...] = ()  # where the task is to name one of a few classes: all their names
     cut_tokens: int = 0  # tokens taken out of the middle to fit
     needle: range | None = None  # positions of the tokens that hold the answer, where the task put them there itself
+    context: range | None = None  # positions of the text that the question is about; all other tokens are its frame
+    question: range | None = None  # positions of the question, which is part of the frame
     depth: float | None = None  # percent of the haystack before the needle, where the task asked for it
     stop_ids: tuple[int, ...] = ()  # tokens that end the answer, beside the model's own
     not_first_ids: tuple[int, ...] = ()  # tokens that the answer may not begin with
