@@ -11,7 +11,7 @@ from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.stopwatch import Stopwatch
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.prefill.engine import Engine, Job, Prefilled, finished
-from tokenrank.prefill.kept_tokens import best_and_window, refuse_nan
+from tokenrank.prefill.kept_tokens import best_and_protected, refuse_count, refuse_nan
 
 log = logging.getLogger("tokenrank")
 
@@ -44,8 +44,10 @@ class Draft(Engine):
         choosing = Stopwatch(device, exact=job.clock)
         with choosing:
             scores = job.ranker.draft_scores(job.model, job.input_ids).to(device)
-            places = best_and_window(scores, len(job.input_ids), job.kept, self.window)
-            refuse_nan([scores], self.window)
+            protected = self.protected(job)
+            refuse_count(scores, len(job.input_ids))
+            places = best_and_protected(scores, job.kept, protected)
+            refuse_nan([scores], protected)
         ids = job.input_ids.to(device)[places]
         run = PrunedRun(job.model, ids, answer_tokens=job.answer_tokens, positions=places)
         next_position = self._next_position(places, len(job.input_ids))

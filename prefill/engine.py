@@ -22,10 +22,11 @@ class Job:
     model: PreTrainedModel
     heuristic: Heuristic | None  # ranks the tokens; None: only for full prefill
     input_ids: Tensor  # (tokens,) int64
-    kept: int  # tokens that are kept, above the engine's window and at most all; with all the answer is plain generation's
+    kept: int  # tokens that are kept, more than always stay and at most all; with all the answer is plain generation's
     answer_tokens: int  # at most so many answer tokens can be fed afterwards
     clock: bool = False  # make ``choosing_seconds`` exact on a GPU, which then waits at each ranked layer
     decoding: Decoding | None = None  # rules of the answer; None: the model's own
+    protected: Tensor | None = None  # (protected,) int64 places that always stay beside the engine's window; None: none
 
     @property
     def device(self) -> torch.device:
@@ -107,6 +108,14 @@ class Engine(ABC):
             ValueError: the heuristic cannot rank for this engine, or the model lacks a layer that was asked for.
         """
         return self
+
+    def protected(self, job: Job) -> Tensor:
+        """(protected,) int64 places of the job's prompt that always stay, ascending, on the model's device: its window, and the job's own."""
+        tokens = len(job.input_ids)
+        last = range(max(tokens - self.window, 0), tokens)
+        own = [] if job.protected is None else job.protected.tolist()
+        places = torch.tensor(sorted({*own, *last}), dtype=torch.int64)
+        return places.to(job.device)
 
     @abstractmethod
     def prefill(self, job: Job) -> Prefilled:

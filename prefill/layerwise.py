@@ -11,7 +11,7 @@ from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.pruning import Keep, PrunedRun
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.prefill.engine import Engine, Job, Prefilled, finished, resolved_layer
-from tokenrank.prefill.kept_tokens import best_and_window, of_cached_heads, refuse_nan
+from tokenrank.prefill.kept_tokens import best_and_protected, of_cached_heads, refuse_count, refuse_nan
 from tokenrank.prefill.select_layer import first_layer_read, resolve_select_layer
 
 
@@ -58,13 +58,15 @@ class Layerwise(Engine):
         """As ``Engine.prefill``; later layers never see what was not kept."""
         select_layer, heuristic, kept = resolved_layer(self.select_layer), job.ranker, job.kept
         run = PrunedRun(job.model, job.input_ids, answer_tokens=job.answer_tokens, clock=job.clock)
+        protected = self.protected(job)
         rows: list[Tensor] = []
         used: list[Tensor] = []  # all scores that decide what is kept
         onward: list[Tensor] = []
 
         def best(scores: Tensor, layer: AttentionLayer) -> Tensor:
+            refuse_count(scores, layer.tokens)
             used.append(scores)
-            return best_and_window(scores, layer.tokens, kept, self.window)
+            return best_and_protected(scores, kept, protected)
 
         def visit(layer: AttentionLayer) -> Keep:
             if layer.index >= self.first_scored:
@@ -78,5 +80,5 @@ class Layerwise(Engine):
             return Keep(cached, onward[0], last=True)
 
         logits = run.prefill(visit, heuristic.needs)
-        refuse_nan(used, self.window)
+        refuse_nan(used, protected)
         return finished(job, run, logits, onward[0], len(job.input_ids), run.choosing.seconds)

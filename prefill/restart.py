@@ -13,7 +13,7 @@ from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.stopwatch import Stopwatch
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.prefill.engine import Engine, Job, Prefilled, finished, resolved_layer
-from tokenrank.prefill.kept_tokens import best_and_window, refuse_nan
+from tokenrank.prefill.kept_tokens import best_and_protected, refuse_count, refuse_nan
 from tokenrank.prefill.select_layer import first_layer_read, resolve_select_layer
 
 
@@ -57,7 +57,9 @@ class Restart(Engine):
         read_up_to(job.model, job.input_ids, select_layer, visit, heuristic.needs)
         with choosing:
             scores = heuristic.combine(torch.stack(rows))[-1]
-            places = best_and_window(scores, len(job.input_ids), job.kept, self.window)
-            refuse_nan([scores], self.window)
+            protected = self.protected(job)
+            refuse_count(scores, len(job.input_ids))
+            places = best_and_protected(scores, job.kept, protected)
+            refuse_nan([scores], protected)
         run = PrunedRun(job.model, job.input_ids.to(device)[places], answer_tokens=job.answer_tokens)
         return finished(job, run, run.prefill(), places, job.kept, choosing.seconds)
