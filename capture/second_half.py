@@ -61,10 +61,9 @@ def _run(run: PrunedRun, shared: SharedPrefill, select_layer: int, onward: Tenso
         run.fed.drop_all_but(onward)
 
     with run.feeding(), _given(layers, outputs, ended):
-        logits = last_logits(
+        return last_logits(
             run.model, run.fed.all_ids, run.fed.all_positions, run.kept.cache, on_attention=seen, mask_by=mask_by
         )
-    return logits
 
 
 def whole_run(run: PrunedRun, shared: SharedPrefill) -> Tensor:
