@@ -49,6 +49,7 @@ def _run(run: PrunedRun, shared: SharedPrefill, select_layer: int, onward: Tenso
     """The logits, and the operations from the end of ``select_layer`` on: those before it are the shared prefill's."""
     layers = list(decoder_layers(run.model))[: select_layer + 1]
     outputs = [shared.output(number, select_layer) for number in range(select_layer + 1)]
+    before, ids, positions = 0, run.fed.all_ids, run.fed.all_positions
 
     def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
         run.kept.add(layer_number(module), run.fed.positions, rules.sliding_window)
@@ -61,7 +62,6 @@ def _run(run: PrunedRun, shared: SharedPrefill, select_layer: int, onward: Tenso
         before = spent.total
         run.fed.drop_all_but(onward)
 
-    before, ids, positions = 0, run.fed.all_ids, run.fed.all_positions
     with counted() as spent, run.feeding(), _given(layers, outputs, ended):
         logits = last_logits(run.model, ids, positions, run.kept.cache, on_attention=seen, mask_by=mask_by)
     return logits, spent.total - before
