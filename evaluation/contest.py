@@ -1,12 +1,15 @@
 """All contestants on one prompt at all keep rates: their prefills, what the answer loses in each, and their own answers."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from tokenrank.capture.rows import Rows
+from tokenrank.capture.together import can_run_together, decode_together
 from tokenrank.evaluation.failures import failure
 from tokenrank.evaluation.shared_prompt import SharedPrompt
 from tokenrank.metrics.answer_loss import FullAnswer
@@ -31,6 +34,10 @@ class Entry:
     def label(self) -> str:
         """Its name in messages."""
         return f"{self.contestant.name} at {self.rate:g} %"
+
+    def add(self, prefix: str, lost: Mapping[str, float]) -> None:
+        """Notes what an answer loses; ``prefix`` is that of its measures."""
+        self.found |= {prefix + name: value for name, value in lost.items()}
 
 
 class Contest:
@@ -80,13 +87,10 @@ class Contest:
         return entries
 
     def _prefill(self, entry: Entry) -> None:
-        try:
+        with self._guarded(entry):
             done = self._shared.prefilled(entry.contestant, entry.rate)
             entry.found |= {"kept": done.kept.tolist(), "kv_bytes": done.kv_bytes(), "flops": done.operations}
-        except Exception as error:  # whatever it was: the other entries are still worth their run
-            entry.error = failure(error, f"{entry.label}, prompt {self._shared.prompt.id}")
-            return
-        self._held.append((entry, done))
+            self._held.append((entry, done))
         if sum(each.found["kv_bytes"] for each, _ in self._held) >= self._memory:
             self._finish()
 
@@ -94,18 +98,58 @@ class Contest:
         """Measures the prefills that are held, decodes from them, and lets them go."""
         self._shared.shared.forget_halves()
         held, self._held = self._held, []
-        for entry, done in held:
+        one_by_one: Iterable[tuple[Entry, Prefilled]] = held
+        if self._together and len(held) > 1 and can_run_together(held[0][1].run.model):
+            one_by_one = ()
             try:
+                self._measure_together(held)
+            except Exception as error:  # out of memory, for example: the caches are gone, and each entry is tried alone
+                failure(error, f"{len(held)} answers together, prompt {self._shared.prompt.id}")
+                one_by_one = self._again([entry for entry, _ in held])
+        for entry, done in one_by_one:
+            with self._guarded(entry):
                 self._measure(entry, done)
-            except Exception as error:
-                entry.error = failure(error, f"{entry.label}, prompt {self._shared.prompt.id}")
 
     def _measure(self, entry: Entry, done: Prefilled) -> None:
         for prefix, answer in self._answers.items():
-            lost = answer.loss_of(logits_of(done, answer.ids))
-            entry.found |= {prefix + name: value for name, value in lost.items()}
+            entry.add(prefix, answer.loss_of(logits_of(done, answer.ids)))
         if self._limit is not None:
             entry.found["answer_ids"] = done.answer(self._limit)
+
+    def _measure_together(self, held: Sequence[tuple[Entry, Prefilled]]) -> None:
+        """As ``_measure`` of each, with one forward pass for all."""
+        rows = Rows([done.run for _, done in held], [done.next_position for _, done in held])
+        for prefix, answer in self._answers.items():
+            firsts = [done.logits[None] for _, done in held]
+            rests = rows.logits_of(answer.ids[:-1]) if len(answer.ids) > 1 else enumerate(each[:0] for each in firsts)
+            for row, rest in rests:
+                with self._guarded(held[row][0]):
+                    held[row][0].add(prefix, answer.loss_of(torch.cat([firsts[row], rest])))
+        if self._limit is None:
+            return
+        begun = [done.job.rules.begin(done.job.model, done.job.input_ids, self._limit) for _, done in held]
+        answers = decode_together(rows, [done.logits for _, done in held], begun, self._limit)
+        for (entry, _), answer in zip(held, answers, strict=True):
+            with self._guarded(entry):
+                if isinstance(answer, Exception):
+                    raise answer
+                entry.found["answer_ids"] = answer
+
+    def _again(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Prefilled]]:
+        """The prefills of these entries anew, one at a time."""
+        for entry in entries:
+            entry.error = None
+            with self._guarded(entry):
+                yield entry, self._shared.prefilled(entry.contestant, entry.rate)
+                self._shared.shared.forget_halves()
+
+    @contextmanager
+    def _guarded(self, entry: Entry) -> Iterator[None]:
+        """An error in the block becomes the entry's: the others are still worth their run."""
+        try:
+            yield
+        except Exception as error:  # whatever it was
+            entry.error = failure(error, f"{entry.label}, prompt {self._shared.prompt.id}")
 
 
 def logits_of(done: Prefilled, ids: Tensor) -> Tensor:
