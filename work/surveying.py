@@ -30,6 +30,7 @@ class Part:
     folder: RunFolder
     units: Mapping[str, str]  # all that it was to measure: name -> key
     names: Mapping[str, str]  # of contestants: own name -> joined name
+    engines: Mapping[str, str]  # the same of engines
 
     @property
     def label(self) -> str:
