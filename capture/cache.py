@@ -81,6 +81,33 @@ def back_to(cache: Cache, tokens: int) -> None:
             held.back_to(tokens)
 
 
+class Snapshot:
+    """What a cache holds at one moment. Keys and values are not copied, as later tokens only follow them; states are."""
+
+    def __init__(self, cache: Cache) -> None:
+        """Of the cache as it is now."""
+        self._layers = [self._of(layer) for layer in cache.layers]
+
+    @staticmethod
+    def _of(layer: Any) -> tuple[int, dict[str, Any]]:
+        """Tokens held, and a copy of everything else where it may change."""
+        tokens = layer.keys.shape[-2] if getattr(layer, "keys", None) is not None else 0
+        fixed = type(layer) is _ReservedLayer
+        others = {} if fixed else {name: each for name, each in vars(layer).items() if name not in ("keys", "values")}
+        return tokens, copy.deepcopy(others)
+
+    def restore(self, cache: Cache) -> None:
+        """Puts the cache back, of which this is a snapshot; it can be put back again later."""
+        layers: list[Any] = cache.layers
+        for layer, (tokens, others) in zip(layers, self._layers, strict=True):
+            vars(layer).update(copy.deepcopy(others))
+            if type(layer) is _ReservedLayer:
+                if layer.is_initialized:
+                    layer.back_to(tokens)
+            elif getattr(layer, "keys", None) is not None:
+                layer.keys, layer.values = layer.keys[..., :tokens, :], layer.values[..., :tokens, :]
+
+
 def cached_heads(cache: Cache, layer: int) -> int:
     """Heads of the keys and values that a layer's cache holds.
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedConfig
 
-from tokenrank.capture.cache import hold_copy, keep_in_cache, reserve_less, reserved_cache
+from tokenrank.capture.cache import Snapshot, hold_copy, keep_in_cache, reserve_less, reserved_cache
 
 
 class PositionedCache:
@@ -18,6 +18,7 @@ class PositionedCache:
         self.cache = reserved_cache(config, capacity)
         self._pieces: dict[int, list[Tensor]] = {}  # layer -> positions, (heads or 1, tokens) each; joined when read
         self._windows: dict[int, int] = {}  # windowed layer -> tokens
+        self._marked: tuple[Snapshot, dict[int, list[Tensor]]] | None = None  # what ``back`` returns to
 
     def add(self, layer: int, positions: Tensor, window: int | None) -> None:
         """Notes that the model has appended tokens to a layer.
@@ -90,6 +91,18 @@ class PositionedCache:
     def positions(self, layer: int) -> Tensor | None:
         """``held`` of a windowed layer; None for other layers, of which a decoded token sees all that is held."""
         return self.held(layer) if layer in self._windows else None
+
+    def mark(self) -> None:
+        """Notes what is held, for ``back``; only the first call has an effect."""
+        if self._marked is None:
+            self._marked = Snapshot(self.cache), {layer: list(pieces) for layer, pieces in self._pieces.items()}
+
+    def back(self) -> None:
+        """Forgets all tokens that were added after ``mark``; without a mark nothing is forgotten."""
+        if self._marked is not None:
+            snapshot, pieces = self._marked
+            snapshot.restore(self.cache)
+            self._pieces = {layer: list(each) for layer, each in pieces.items()}
 
     def nbytes(self, last_position: Tensor) -> int:
         """Bytes of the keys and values that a next token can see.

@@ -14,18 +14,18 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tokenrank.capture.attention import FUSED
-from tokenrank.capture.cache import cached_heads, hold_copy, layer_copy
+from tokenrank.capture.cache import cached_heads, can_go_back, hold_copy, layer_copy
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.fed_tokens import FedTokens
-from tokenrank.capture.feeding import check_positions, input_device, last_logits
+from tokenrank.capture.feeding import check_positions, input_device, last_logits, last_of_rows
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.position_masks import PositionMasks
 from tokenrank.capture.positioned_cache import PositionedCache
-from tokenrank.capture.rope_lengths import check_answer_position, restarts_after
+from tokenrank.capture.rope_lengths import check_answer_position, in_passes, one_by_one, restarts_after
 from tokenrank.capture.rules import AttentionRules, layer_number
 from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.capture.stopwatch import Stopwatch
@@ -129,25 +129,59 @@ class PrunedRun:
         masks.finish()
         return logits
 
-    @torch.inference_mode()
     def decode(self, token: int, position: int) -> Tensor:
         """Feeds one token of the answer at its position; returns the (vocabulary,) logits of the next.
 
         Raises:
-            ValueError: there is no room for it, or it cannot be followed (``check_answer_position``).
+            ValueError: as ``feed``.
         """
-        check_answer_position(self.model, self._read, position)
-        now = torch.tensor([position], device=self.device)
+        return self.feed(torch.tensor([token]), position)[0]
+
+    @torch.inference_mode()
+    def feed(self, ids: Tensor, position: int) -> Tensor:
+        """Feeds the next tokens of the answer.
+
+        They go through the model together, but one by one where a layer holds a state of all tokens together, and in the passes
+        of ``in_passes`` where rotary frequencies depend on the length: the logits are those of decoding.
+
+        Args:
+            ids: (tokens,) int64; at least one.
+            position: of the first; the others follow it.
+
+        Returns:
+            (tokens, vocabulary) logits of the token after each.
+
+        Raises:
+            ValueError: no tokens, there is no room for them, or they cannot be followed (``check_answer_position``).
+        """
+        if len(ids) == 0:
+            raise ValueError("the answer has no tokens to be fed, must have at least one")
+        check_answer_position(self.model, self._read, position + len(ids) - 1)
+        self.kept.mark()
+        together = can_go_back(self.kept.cache)
+        parts = in_passes(self.model, ids, position) if together else one_by_one(ids, position)
+        return torch.cat([self._pass(part.to(self.device), start) for part, start in parts])
+
+    def back(self) -> None:
+        """Forgets the answer's tokens: the cache is as the prefill left it, and an answer can be fed anew."""
+        self.kept.back()
+        self._last_position = self.fed.all_positions[-1:]
+
+    def _pass(self, ids: Tensor, position: int) -> Tensor:
+        """One forward pass over tokens of the answer; (tokens, vocabulary)."""
+        now = torch.arange(position, position + len(ids), device=self.device)
 
         def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
             self.kept.add(layer_number(module), now, rules.sliding_window)
 
-        def mask_by(module: nn.Module, query: Tensor, _key: Tensor, rules: AttentionRules) -> Tensor | None:
-            return self.masks.of_token(query, now, self.kept.positions(layer_number(module)), rules.sliding_window)
+        def mask_by(module: nn.Module, query: Tensor, key: Tensor, rules: AttentionRules) -> Tensor | None:
+            held = self.kept.positions(layer_number(module))
+            held = None if held is None else held[None]
+            return self.masks.of_answer(query, key, now[None], held, rules.sliding_window)
 
-        self._last_position = now
-        ids = torch.tensor([token], device=self.device)
-        return last_logits(self.model, ids, now, self.kept.cache, on_attention=seen, mask_by=mask_by)
+        self._last_position = now[-1:]
+        watchers = {"on_attention": seen, "mask_by": mask_by}
+        return last_of_rows(self.model, ids[None], now[None], self.kept.cache, len(ids), **watchers)[0]
 
     def feeding(self) -> AbstractContextManager[None]:
         """Within the block the model reads the prompt, and each decoder layer is given only the tokens that it is to process."""

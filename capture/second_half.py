@@ -38,18 +38,18 @@ def second_half(
     key = (select_layer, *onward.tolist())
     twin = shared.halves.get(key)
     if twin is None:
-        with counted() as spent:
-            logits = _run(run, shared, select_layer, onward)
-        shared.halves[key] = twin = Half(run, logits, spent.total)
+        shared.halves[key] = twin = Half(run, *_run(run, shared, select_layer, onward))
     else:
         run.copy_layers(twin.run, range(select_layer + 1, shared.total_layers))
     run.hold(shared, range(select_layer + 1), cached)
     return twin.logits, twin.operations
 
 
-def _run(run: PrunedRun, shared: SharedPrefill, select_layer: int, onward: Tensor) -> Tensor:
+def _run(run: PrunedRun, shared: SharedPrefill, select_layer: int, onward: Tensor) -> tuple[Tensor, int]:
+    """The logits, and the operations from the end of ``select_layer`` on: those before it are the shared prefill's."""
     layers = list(decoder_layers(run.model))[: select_layer + 1]
     outputs = [shared.output(number, select_layer) for number in range(select_layer + 1)]
+    before, ids, positions = 0, run.fed.all_ids, run.fed.all_positions
 
     def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
         run.kept.add(layer_number(module), run.fed.positions, rules.sliding_window)
@@ -58,12 +58,13 @@ def _run(run: PrunedRun, shared: SharedPrefill, select_layer: int, onward: Tenso
         return run.masks.of_prompt(query, run.fed.positions, rules.sliding_window)
 
     def ended() -> None:
+        nonlocal before
+        before = spent.total
         run.fed.drop_all_but(onward)
 
-    with run.feeding(), _given(layers, outputs, ended):
-        return last_logits(
-            run.model, run.fed.all_ids, run.fed.all_positions, run.kept.cache, on_attention=seen, mask_by=mask_by
-        )
+    with counted() as spent, run.feeding(), _given(layers, outputs, ended):
+        logits = last_logits(run.model, ids, positions, run.kept.cache, on_attention=seen, mask_by=mask_by)
+    return logits, spent.total - before
 
 
 def whole_run(run: PrunedRun, shared: SharedPrefill) -> Tensor:

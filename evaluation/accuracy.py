@@ -15,13 +15,15 @@ from tokenrank.capture.operations import counted
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row, reason
 from tokenrank.evaluation.family import Family
+from tokenrank.evaluation.kept_checks import check_kept
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.stored import stored_rank
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Full, Job
 from tokenrank.prefill.precomputed import Precomputed
-from tokenrank.records.schema import ORACLE
+from tokenrank.prefill.protection import WINDOW, check_protect, protected_places
+from tokenrank.records.schema import is_bound
 from tokenrank.tasks.task import Prompt
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Accuracy(Evaluation):
     seed: int = 0  # of random sign flips
     resamples: int = 10000  # random sign flips
     compare: dict[str, Any] = field(default_factory=dict)  # as Family
+    protect: str = WINDOW  # what always stays: window or frame
+    together: bool = True  # decode the answers of a prompt's contestants together
 
     kind: ClassVar[str] = "accuracy"
     summary_settings: ClassVar[tuple[str, ...]] = ("seed", "resamples", "compare")
@@ -55,6 +59,7 @@ class Accuracy(Evaluation):
         check_whole("seed", self.seed, 0)
         check_whole("bootstrap.resamples", self.resamples, 1)
         refuse_rankings(self.save_rankings)
+        check_protect(self.protect)
 
     def check(self, plan: "Plan") -> None:
         """Raises ValueError for a task that grades no answers, an answer that is not generated, or keep rates that are too low."""
@@ -64,7 +69,7 @@ class Accuracy(Evaluation):
             by = " (by the setting answers)" if plan.answer == "brought" else ""
             raise ValueError(f"answer is {plan.answer}{by}, must be generated: the answers are graded")
         Family(**self.compare).check([each.name for each in plan.contestants], [METRIC])
-        check_kept(plan, self.keep)
+        check_kept(plan, self.keep, self.protect)
 
     def rounds(self, plan: "Plan") -> int:
         """The full prefill, and each other contestant once a keep rate."""
@@ -79,7 +84,7 @@ class Accuracy(Evaluation):
         runs: list[Row] = [full]
         for rate in self.keep:
             for contestant in plan.contestants[1:]:
-                ranked = replace(contestant, heuristic=truth) if contestant.name == ORACLE else contestant
+                ranked = replace(contestant, heuristic=truth) if is_bound(contestant.name) else contestant
                 runs.append(self._run(plan, model, prompt, ranked, rate))
                 advance(len(prompt.input_ids))
         sample = {
@@ -123,10 +128,13 @@ class Accuracy(Evaluation):
     ) -> dict[str, Any]:
         """One answer by one contestant with its cost, or the error."""
         ids, kept = torch.tensor(prompt.input_ids), tokens_kept(rate, len(prompt.input_ids))
-        row = {"engine": contestant.engine.kind, "heuristic": contestant.name, "keep": rate, "kept_tokens": kept}
+        row = {"engine": contestant.engine_name, "heuristic": contestant.name, "keep": rate, "kept_tokens": kept}
         try:
             decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
-            job = Job(model, contestant.heuristic, ids, kept, prompt.max_new_tokens, decoding=decoding)
+            protected = protected_places(prompt, contestant.engine.window, self.protect)
+            job = Job(
+                model, contestant.heuristic, ids, kept, prompt.max_new_tokens, decoding=decoding, protected=protected
+            )
             started = time.perf_counter()
             with counted() as flops:
                 done = contestant.engine.prefill(job)
@@ -152,17 +160,3 @@ class Accuracy(Evaluation):
     def _graded(self, plan: "Plan", prompt: Prompt, answer: Any) -> dict[str, Any]:
         text = str(plan.tokenizer.decode(list(answer), skip_special_tokens=True))
         return {"answer_tokens": len(answer), "answer": text, "accuracy": plan.task.grade(prompt, text)}
-
-
-def check_kept(plan: "Plan", keep: list[float]) -> None:
-    """Raises ValueError if a keep rate leaves some prompt nothing but the window that is always kept."""
-    rate = min(keep)
-    for contestant in plan.contestants[1:]:
-        for prompt in plan.prompts:
-            tokens, window = len(prompt.input_ids), contestant.engine.window
-            if (kept := tokens_kept(rate, tokens)) <= window:
-                raise ValueError(
-                    f"prefill.keep holds {rate:g} percent: of the {tokens} tokens of prompt {prompt.id} these are {kept}, "
-                    f"no more than the window of {window} that {contestant.name} always keeps; keep more, or set "
-                    "prefill.window lower"
-                )

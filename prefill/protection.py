@@ -29,16 +29,17 @@ def protected_places(prompt: Prompt, window: int, protect: str) -> Tensor:
     """
     check_protect(protect)
     tokens = len(prompt.input_ids)
-    last = range(max(tokens - window, 0), tokens)
-    if protect == WINDOW:
-        return torch.tensor(last, dtype=torch.int64)
-    if prompt.context is None:
-        raise ValueError(
-            f"prefill.protect is {FRAME}, and the context of prompt {prompt.id} of {prompt.task} is not known: set prefill.protect={WINDOW}"
-        )
-    return torch.tensor(
-        [place for place in range(tokens) if place in last or place not in prompt.context], dtype=torch.int64
-    )
+    stays = torch.zeros(tokens, dtype=torch.bool)
+    if protect == FRAME:
+        if prompt.context is None:
+            raise ValueError(
+                f"prefill.protect is {FRAME}, and the context of prompt {prompt.id} of {prompt.task} is not known: set "
+                f"prefill.protect={WINDOW}"
+            )
+        stays[:] = True
+        stays[prompt.context.start : prompt.context.stop] = False
+    stays[max(tokens - window, 0) :] = True
+    return stays.nonzero()[:, 0]
 
 
 def check_protect(protect: str) -> None:
