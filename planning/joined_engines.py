@@ -1,6 +1,7 @@
 """The engines of joined runs: equal settings have one name, and several settings of one line of the config are told apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,10 +63,8 @@ def run_engines(source: Source) -> list[RunEngine]:
     for line, names in (users or {ANY: []}).items():
         node = source.config["prefill"]["engine"][line]
         engine: Engine = build(config.prefill.engine[line], f"prefill.engine.{line}", Engine)
-        try:
+        with suppress(ValueError):  # an engine of the user's that a control cannot rank for: its settings as they are
             engine = engine.resolved(Random(), layers)
-        except ValueError:  # an engine that a control cannot rank for: its settings as they are
-            pass
         settings = {name: getattr(engine, name) if value is None else value for name, value in node.items()}
         found.append(RunEngine(line, engine.kind, settings, tuple(names)))
     return found

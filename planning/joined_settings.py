@@ -31,7 +31,7 @@ def joined_config(sources: Sequence[Source], contestants: Contestants) -> str:
     if first.evaluation.runs_engines:
         rates = sorted({rate for source in sources for rate in source.config["evaluation"]["keep"]})
         config["evaluation"]["keep"] = config["prefill"]["keep"] = rates
-        config["prefill"]["engine"] = contestants.lines | {
+        config["prefill"]["engine"] = dict(contestants.lines) | {
             name: each.settings["engine"]
             for name, each in contestants.variants.items()
             if not (is_bound(name) or is_control(name))

@@ -58,11 +58,7 @@ def told_apart(sources: Sequence[Source]) -> Contestants:
             {named(engine.kind, engine.line): named(engine.kind, line_of[engine.line]) for engine in own}
             for own, line_of in zip(engines, lines, strict=True)
         ],
-        {
-            line_of[engine.line]: engine.settings
-            for own, line_of in zip(engines, lines, strict=True)
-            for engine in own
-        },
+        {line_of[engine.line]: engine.settings for own, line_of in zip(engines, lines, strict=True) for engine in own},
     )
 
 
