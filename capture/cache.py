@@ -191,6 +191,25 @@ def hold_copy(cache: Cache, layer: int, source: Any, rows: Tensor | None, room: 
         keep_in_cache(cache, layer, rows)
 
 
+def take_from_cache(cache: Cache, layer: int) -> tuple[Tensor, Tensor, int]:
+    """Hands over what a layer holds; it is empty afterwards and has no room.
+
+    Args:
+        cache: one that can go back (see ``can_go_back``).
+        layer: number of the layer.
+
+    Returns:
+        Keys and values, (1, cached heads, tokens, dim) each, and how many more tokens the layer had room for.
+
+    Raises:
+        ValueError: the layer holds nothing.
+    """
+    cached_heads(cache, layer)
+    held: Any = cache.layers[layer]
+    cache.layers[layer] = _ReservedLayer(capacity=0)
+    return held.keys, held.values, held.capacity - held.get_seq_length()
+
+
 def reserve_less(cache: Cache, tokens: int) -> None:
     """Lowers unfilled layers' capacity by the tokens that will not reach them."""
     for layer in cache.layers:

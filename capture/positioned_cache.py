@@ -1,13 +1,24 @@
 """The key-value cache of a pruned prefill, with the positions of what windowed layers hold."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedConfig
 
-from tokenrank.capture.cache import Snapshot, hold_copy, keep_in_cache, reserve_less, reserved_cache
+from tokenrank.capture.cache import Snapshot, hold_copy, keep_in_cache, reserve_less, reserved_cache, take_from_cache
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a layer of one run's cache holds."""
+
+    keys: Tensor  # (1, cached heads, held, dim)
+    values: Tensor  # (1, cached heads, held, dim)
+    positions: Tensor | None  # (cached heads or 1, held) int64, of a windowed layer; None for other layers
+    room: int  # tokens that could be added
 
 
 class PositionedCache:
@@ -103,6 +114,16 @@ class PositionedCache:
             snapshot, pieces = self._marked
             snapshot.restore(self.cache)
             self._pieces = {layer: list(each) for layer, each in pieces.items()}
+
+    def take(self, layer: int) -> Held:
+        """Hands over what a layer holds; it is empty afterwards and has no room.
+
+        Raises:
+            ValueError: the layer holds nothing.
+        """
+        positions = self.positions(layer)
+        keys, values, room = take_from_cache(self.cache, layer)
+        return Held(keys, values, positions, room)
 
     def nbytes(self, last_position: Tensor) -> int:
         """Bytes of the keys and values that a next token can see.

@@ -1,7 +1,5 @@
 """Measures one contestant at one keep rate on one prompt, for evaluation=ttft."""
 
-import gc
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,15 +10,14 @@ from transformers import PreTrainedModel
 from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.operations import counted
-from tokenrank.evaluation.evaluation import Row, reason
+from tokenrank.evaluation.evaluation import Row
+from tokenrank.evaluation.failures import failure
 from tokenrank.evaluation.peak_memory import peak_bytes, start_peak
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Job, Prefilled
 from tokenrank.prefill.protection import WINDOW, protected_places
 from tokenrank.tasks.task import Prompt
-
-log = logging.getLogger("tokenrank")  # what is below INFO goes to run.log alone
 
 
 @dataclass
@@ -94,16 +91,8 @@ def guarded(each: Timed, measure: Measure, prompt: Prompt) -> None:
     """Runs one measurement; its error is stored in ``each.error``, and its memory is released."""
     try:
         measure(each, prompt)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        log.debug("%s at %g %%, prompt %s", each.label, each.keep, prompt.id, exc_info=error)
-        each.error = f"out of memory: {' '.join(str(error).split())[:200]}"
     except Exception as error:  # whatever it was: the other contestants are still worth their time
-        log.debug("%s at %g %%, prompt %s", each.label, each.keep, prompt.id, exc_info=error)
-        each.error = ("out of memory: " if "allocate memory" in str(error) else "") + reason(error)
-    if each.error is not None:
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        each.error = failure(error, f"{each.label} at {each.keep:g} %, prompt {prompt.id}")
 
 
 def count(each: Timed, prompt: Prompt) -> None:

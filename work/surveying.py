@@ -18,6 +18,8 @@ OF_PROMPT = (
     "task",
     "references",
     "needle",
+    "context",
+    "question",
     "answer_ids",
 )  # key fields that make a prompt; fmt: skip
 SHOWN = 5  # names in a message
