@@ -30,6 +30,7 @@ def run(evaluation: str) -> tuple[Plan, list[Record]]:
     small = {
         "ranking": (*FOUR, "metric=[recall,jaccard]", "heuristic=[claa,random]"),
         "accuracy": (*FOUR, "prefill.keep=[40,20]", "heuristic=[claa]"),
+        "fidelity": (*FOUR, "prefill.keep=[40,20]", "heuristic=[claa,tova]"),
         "ttft": ("task.lengths=[200,240]", "prefill.keep=[20]", "evaluation.repeats=2", "heuristic=[claa]"),
     }
     return measured(*small[evaluation], evaluation=evaluation)
@@ -46,7 +47,7 @@ def bytes_of(folder: Path, names: Sequence[str] = NAMES) -> dict[str, bytes]:
     return {name: (folder / f"{name}.parquet").read_bytes() for name in names}
 
 
-@pytest.mark.parametrize("evaluation", ["ranking", "accuracy", "ttft"])
+@pytest.mark.parametrize("evaluation", ["ranking", "accuracy", "fidelity", "ttft"])
 def test_shards_give_the_bytes_of_the_whole_run(tmp_path: Path, evaluation: str) -> None:
     made, found = run(evaluation)
     own = whole(tmp_path / "whole", made, found)
