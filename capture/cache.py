@@ -117,7 +117,11 @@ def cached_heads(cache: Cache, layer: int) -> int:
     Raises:
         ValueError: the layer holds nothing.
     """
-    held: Any = cache.layers[layer]
+    return heads_held(cache.layers[layer], layer)
+
+
+def heads_held(held: Any, layer: int) -> int:
+    """As ``cached_heads``, of one layer of a cache."""
     if getattr(held, "keys", None) is None:
         raise ValueError(f"the cache holds nothing of layer {layer}, so it cannot be compressed")
     return int(held.keys.shape[1])
@@ -145,12 +149,46 @@ def keep_in_cache(cache: Cache, layer: int, rows: Tensor) -> None:
             f"layer {layer} is cached in a {type(held).__name__}, of which it is not known how to keep some tokens only: "
             "use an engine that compresses no cache"
         )
-    heads = torch.arange(len(rows), device=rows.device)[:, None]
-    keys, values = (states[:, heads, rows] for states in (held.keys, held.values))
+    keys, values = _kept(held, rows)
     if reserved:
         held.hold(keys, values)
     else:  # a layer that is more than attention: transformers' own, which grows by copying; its states are not per token
         held.keys, held.values = keys, values
+
+
+def _kept(held: Any, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys and values of some of the tokens that a layer holds, (1, heads, kept, dim) each."""
+    heads = torch.arange(len(rows), device=rows.device)[:, None]
+    return held.keys[:, heads, rows], held.values[:, heads, rows]
+
+
+def layer_copy(cache: Cache, layer: int) -> Any:
+    """A layer of a cache as it is now, to be read only: tokens that are fed later do not change it. Keys and values are not copied."""
+    held = cache.layers[layer]
+    return copy.copy(held) if type(held) is _ReservedLayer else copy.deepcopy(held)
+
+
+def hold_copy(cache: Cache, layer: int, source: Any, rows: Tensor | None, room: int) -> None:
+    """Makes a layer that has read nothing hold what another cache's layer holds, or only some of its tokens.
+
+    Args:
+        cache: of one prompt.
+        layer: number of the layer.
+        source: as ``layer_copy`` gave it; it stays as it is.
+        rows: (cached heads, kept) int64, ascending: the kept tokens' numbers among those held; None: all.
+        room: at most so many tokens can be added.
+
+    Raises:
+        ValueError: as ``keep_in_cache``.
+    """
+    if type(source) is _ReservedLayer:
+        own: Any = cache.layers[layer]
+        own.capacity = room
+        own.hold(source.keys, source.values) if rows is None else own.hold(*_kept(source, rows))
+        return
+    cache.layers[layer] = copy.deepcopy(source)
+    if rows is not None:
+        keep_in_cache(cache, layer, rows)
 
 
 def take_from_cache(cache: Cache, layer: int) -> tuple[Tensor, Tensor, int]:

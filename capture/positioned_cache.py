@@ -1,5 +1,6 @@
 """The key-value cache of a pruned prefill, with the positions of what windowed layers hold."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedConfig
 
-from tokenrank.capture.cache import Snapshot, keep_in_cache, reserve_less, reserved_cache, take_from_cache
+from tokenrank.capture.cache import Snapshot, hold_copy, keep_in_cache, reserve_less, reserved_cache, take_from_cache
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,32 @@ class PositionedCache:
         """
         keep_in_cache(self.cache, layer, rows)
         self._pieces[layer] = [positions[rows.to(positions.device)]]
+
+    def hold_copy(
+        self, layer: int, source: Any, rows: Tensor | None, positions: Tensor, window: int | None, room: int
+    ) -> None:
+        """Makes a layer that has read nothing hold what a layer of another cache holds, or only some of its tokens.
+
+        Args:
+            layer: its number.
+            source: as ``layer_copy`` gave it; it stays as it is.
+            rows: (cached heads, kept) int64, ascending: the kept tokens' numbers among those held; None: all.
+            positions: (held,) int64 positions of the tokens held.
+            window: the layer's sliding window in tokens, if it has one.
+            room: at most so many tokens can be added.
+        """
+        hold_copy(self.cache, layer, source, rows, room)
+        self.add(layer, positions, window)
+        if rows is not None:
+            self._pieces[layer] = [positions[rows.to(positions.device)]]
+
+    def copy_positions(self, other: "PositionedCache", layers: Iterable[int]) -> None:
+        """Notes that these layers hold the same tokens as those of another cache."""
+        for layer in layers:
+            if layer in other._pieces:
+                self._pieces[layer] = list(other._pieces[layer])
+            if layer in other._windows:
+                self._windows[layer] = other._windows[layer]
 
     def reserve_less(self, tokens: int) -> None:
         """Lowers the capacity of layers that are still empty by tokens that will not reach them."""

@@ -74,8 +74,3 @@ class Evaluation(ABC):
             As records.schema.SUMMARY. The same input gives the same table.
         """
         return table([], SUMMARY)
-
-
-def reason(error: BaseException) -> str:
-    """The text of an error in tables."""
-    return f"{type(error).__name__}: {error}"
