@@ -17,7 +17,8 @@ from tests.report.contestant_examples import (
     with_copy,
     without,
 )
-from tokenrank.report.contestant_tables import accuracy_summary, ttft_summary
+from tokenrank.report.contestant_tables import accuracy_summary, fidelity_summary
+from tokenrank.report.ttft_table import ttft_summary
 
 WIDTH = 120
 

@@ -15,7 +15,8 @@ from tests.report.test_plots import colours, course, panels
 from tokenrank.records.schema import SAMPLES
 from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import write_picture
-from tokenrank.report.grid import blank_cells, contestant_grids, grid, grid_panels, ranking_grids
+from tokenrank.report.contestant_grid import contestant_grids
+from tokenrank.report.grid import blank_cells, grid, grid_panels, ranking_grids
 
 # id -> length, depth, accuracy (None: failed), needle recall; no prompt of 900 tokens at 50 %
 PROMPTS: dict[str, tuple[int, float, float | None, float]] = {

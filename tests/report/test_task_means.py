@@ -6,7 +6,7 @@ from typing import Any
 from tests.report.contestant_examples import accuracy_tables
 from tests.report.ranking_examples import at_layer, of_prompt, ranked
 from tokenrank.records.schema import SUMMARY, concatenated, table
-from tokenrank.report.task_means import accuracy_by_task, ranking_by_task
+from tokenrank.report.task_means import contestants_by_task, ranking_by_task
 
 Row = dict[str, Any]
 
@@ -39,7 +39,7 @@ def test_an_accuracy_run_shows_the_middle_keep_rate_with_full_first() -> None:
         )
     ]  # fmt: skip
     more = replace(tables, summary=concatenated([tables.summary, table(rows, SUMMARY)], SUMMARY))
-    shown = accuracy_by_task(more).splitlines()
+    shown = contestants_by_task(more).splitlines()
     assert shown[0] == "accuracy by task, at 20 %; other rates are in summary.parquet"
     assert [line.split() for line in shown[1:]] == [["prompts", "full", "claa"], ["t", "3", "0.900", "0.200"]]
-    assert accuracy_by_task(tables) == ""
+    assert contestants_by_task(tables) == ""
