@@ -11,10 +11,10 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.operations import counted
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row, reason
 from tokenrank.evaluation.family import Family
-from tokenrank.evaluation.flops_counter import counted
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.stored import stored_rank
 from tokenrank.metrics.metric import tokens_kept

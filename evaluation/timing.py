@@ -11,8 +11,8 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.operations import counted
 from tokenrank.evaluation.evaluation import Row, reason
-from tokenrank.evaluation.flops_counter import counted
 from tokenrank.evaluation.peak_memory import peak_bytes, start_peak
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.contestant import Contestant

@@ -17,7 +17,7 @@ SMALL = ("model=tiny", "task.lengths=[300]", "task.depths=[50]", "task.max_new_t
 RECIPES = {  # in the order of the document: how many files, and a change of the code that the recipe's test must notice
     "value_aware": (3, "norms[:, None]", "1"),
     "strongest": (3, "amax(dim=0, keepdim=True)", "mean(dim=0, keepdim=True)"),
-    "cache_only": (3, "best_and_window(used[-1]", "best_and_window(-used[-1]"),
+    "cache_only": (3, "best_and_protected(used[-1]", "best_and_protected(-used[-1]"),
     "run_index": (3, '.open("a"', '.open("w"'),
     "stability": (4, "recall_at_k(second,", "recall_at_k(first,"),
 }
