@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -58,5 +59,5 @@ def _drawn(cells: pd.DataFrame, rows: pd.DataFrame, metric: str, keep: float, ta
 
 def _from_none(grids: Mapping[str, pd.DataFrame]) -> Mapping[str, Any]:
     """A scale of losses: light is none, dark is the largest of a cell; what is below 0 looks as 0 does."""
-    largest = max(float(each.max(axis=None)) for each in grids.values())
+    largest = max(float(np.nanmax(each.to_numpy(dtype=float))) for each in grids.values())
     return {**SHARE, "cmap": "viridis_r", "vmax": max(largest, LEAST)}
