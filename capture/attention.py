@@ -3,11 +3,13 @@
 transformers lets a package register an attention function under a name. Ours passes the layer's queries, keys and values to a
 visitor and then calls the function that the model would have used anyway, so the model's output stays the same bit for bit.
 The visitor is the keyword ``on_attention`` of the model's forward call: there is no global state, and a call without it is an
-ordinary call. A pruned prefill also passes ``mask_by``, which replaces the model's mask once tokens are missing.
+ordinary call. A pruned prefill also passes ``mask_by``, which replaces the model's mask once tokens are missing. Rows that are
+decoded together pass ``attend``, which calls the model's function for each group of rows with the keys and values of its own cache.
 """
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -21,6 +23,10 @@ from tokenrank.capture.rules import AttentionRules, rules_of
 Visitor = Callable[[nn.Module, Tensor, Tensor, Tensor, AttentionRules], None]  # module, query, key, value, rules
 Masker = Callable[[nn.Module, Tensor, Tensor, AttentionRules], Tensor | None]  # module, query, key, rules -> mask
 Attention = Callable[..., tuple[Tensor, Tensor | None]]
+OwnFunction = Callable[[Tensor, Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor | None]]  # query, key, value, mask
+Attend = Callable[
+    [OwnFunction, nn.Module, Tensor, Tensor, Tensor, AttentionRules], Tensor
+]  # -> (rows, queries, heads, dim)
 
 FUSED = "tokenrank_fused"  # a name with "flash", "/" or the fused kernel's own name in it would be parsed
 EAGER = "tokenrank_eager"
@@ -87,8 +93,12 @@ def _watched(route: str) -> Attention:
         dropout: float = 0.0,  # by name or here: wrappers of other packages pass it on by position
         on_attention: Visitor | None = None,
         mask_by: Masker | None = None,
+        attend: Attend | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
+        if attend is not None:
+            own = partial(own_function(route, module), module, dropout=dropout, **kwargs)
+            return attend(own, module, query, key, value, rules_of(module, attention_mask, kwargs)), None
         if on_attention is not None or mask_by is not None:
             rules = rules_of(module, attention_mask, kwargs)
             if on_attention is not None:

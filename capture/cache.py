@@ -1,5 +1,6 @@
 """A key-value cache that never copies what it already holds."""
 
+import copy
 from typing import Any
 
 import torch
@@ -80,6 +81,33 @@ def back_to(cache: Cache, tokens: int) -> None:
             held.back_to(tokens)
 
 
+class Snapshot:
+    """What a cache holds at one moment. Keys and values are not copied, as later tokens only follow them; states are."""
+
+    def __init__(self, cache: Cache) -> None:
+        """Of the cache as it is now."""
+        self._layers = [self._of(layer) for layer in cache.layers]
+
+    @staticmethod
+    def _of(layer: Any) -> tuple[int, dict[str, Any]]:
+        """Tokens held, and a copy of everything else where it may change."""
+        tokens = layer.keys.shape[-2] if getattr(layer, "keys", None) is not None else 0
+        fixed = type(layer) is _ReservedLayer
+        others = {} if fixed else {name: each for name, each in vars(layer).items() if name not in ("keys", "values")}
+        return tokens, copy.deepcopy(others)
+
+    def restore(self, cache: Cache) -> None:
+        """Puts the cache back, of which this is a snapshot; it can be put back again later."""
+        layers: list[Any] = cache.layers
+        for layer, (tokens, others) in zip(layers, self._layers, strict=True):
+            vars(layer).update(copy.deepcopy(others))
+            if type(layer) is _ReservedLayer:
+                if layer.is_initialized:
+                    layer.back_to(tokens)
+            elif getattr(layer, "keys", None) is not None:
+                layer.keys, layer.values = layer.keys[..., :tokens, :], layer.values[..., :tokens, :]
+
+
 def cached_heads(cache: Cache, layer: int) -> int:
     """Heads of the keys and values that a layer's cache holds.
 
@@ -89,7 +117,11 @@ def cached_heads(cache: Cache, layer: int) -> int:
     Raises:
         ValueError: the layer holds nothing.
     """
-    held: Any = cache.layers[layer]
+    return heads_held(cache.layers[layer], layer)
+
+
+def heads_held(held: Any, layer: int) -> int:
+    """As ``cached_heads``, of one layer of a cache."""
     if getattr(held, "keys", None) is None:
         raise ValueError(f"the cache holds nothing of layer {layer}, so it cannot be compressed")
     return int(held.keys.shape[1])
@@ -117,12 +149,65 @@ def keep_in_cache(cache: Cache, layer: int, rows: Tensor) -> None:
             f"layer {layer} is cached in a {type(held).__name__}, of which it is not known how to keep some tokens only: "
             "use an engine that compresses no cache"
         )
-    heads = torch.arange(len(rows), device=rows.device)[:, None]
-    keys, values = (states[:, heads, rows] for states in (held.keys, held.values))
+    keys, values = _kept(held, rows)
     if reserved:
         held.hold(keys, values)
     else:  # a layer that is more than attention: transformers' own, which grows by copying; its states are not per token
         held.keys, held.values = keys, values
+
+
+def _kept(held: Any, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys and values of some of the tokens that a layer holds, (1, heads, kept, dim) each."""
+    heads = torch.arange(len(rows), device=rows.device)[:, None]
+    return held.keys[:, heads, rows], held.values[:, heads, rows]
+
+
+def layer_copy(cache: Cache, layer: int) -> Any:
+    """A layer of a cache as it is now, to be read only: tokens that are fed later do not change it. Keys and values are not copied."""
+    held = cache.layers[layer]
+    return copy.copy(held) if type(held) is _ReservedLayer else copy.deepcopy(held)
+
+
+def hold_copy(cache: Cache, layer: int, source: Any, rows: Tensor | None, room: int) -> None:
+    """Makes a layer that has read nothing hold what another cache's layer holds, or only some of its tokens.
+
+    Args:
+        cache: of one prompt.
+        layer: number of the layer.
+        source: as ``layer_copy`` gave it; it stays as it is.
+        rows: (cached heads, kept) int64, ascending: the kept tokens' numbers among those held; None: all.
+        room: at most so many tokens can be added.
+
+    Raises:
+        ValueError: as ``keep_in_cache``.
+    """
+    if type(source) is _ReservedLayer:
+        own: Any = cache.layers[layer]
+        own.capacity = room
+        own.hold(source.keys, source.values) if rows is None else own.hold(*_kept(source, rows))
+        return
+    cache.layers[layer] = copy.deepcopy(source)
+    if rows is not None:
+        keep_in_cache(cache, layer, rows)
+
+
+def take_from_cache(cache: Cache, layer: int) -> tuple[Tensor, Tensor, int]:
+    """Hands over what a layer holds; it is empty afterwards and has no room.
+
+    Args:
+        cache: one that can go back (see ``can_go_back``).
+        layer: number of the layer.
+
+    Returns:
+        Keys and values, (1, cached heads, tokens, dim) each, and how many more tokens the layer had room for.
+
+    Raises:
+        ValueError: the layer holds nothing.
+    """
+    cached_heads(cache, layer)
+    held: Any = cache.layers[layer]
+    cache.layers[layer] = _ReservedLayer(capacity=0)
+    return held.keys, held.values, held.capacity - held.get_seq_length()
 
 
 def reserve_less(cache: Cache, tokens: int) -> None:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers.cache_utils import Cache
 
 from tokenrank.capture.attention import Visitor
 from tokenrank.capture.cache import back_to, can_go_back, reserved_cache
@@ -30,6 +31,11 @@ class Feed:
         positions = torch.arange(start, start + len(ids), device=device)
         watchers = {} if on_attention is None else {"on_attention": on_attention}
         return last_logits(self._model, ids.to(device), positions, self._cache, **watchers)
+
+    @property
+    def cache(self) -> Cache:
+        """Of the prompt and of what was fed after it."""
+        return self._cache
 
     @property
     def forgets(self) -> bool:

@@ -50,12 +50,31 @@ def last_logits(model: PreTrainedModel, ids: Tensor, positions: Tensor, cache: C
     Returns:
         (vocabulary,)
     """
+    return last_of_rows(model, ids[None], positions[None], cache, 1, **watchers)[0, -1]
+
+
+def last_of_rows(
+    model: PreTrainedModel, ids: Tensor, positions: Tensor, cache: Cache | None, last: int, **watchers: Any
+) -> Tensor:
+    """As ``last_logits``, for several rows of tokens and after each of their last ``last`` tokens.
+
+    Args:
+        model: watched.
+        ids: (rows, tokens) on the model's device.
+        positions: (rows, tokens) int64.
+        cache: as in ``last_logits``.
+        last: how many tokens of each row, at least 1.
+        watchers: keywords of the registered attention function.
+
+    Returns:
+        (rows, last, vocabulary)
+    """
     forget_lengths(model)
-    named = {"position_ids": positions[None]} if takes_positions(model) else {}
+    named = {"position_ids": positions} if takes_positions(model) else {}
     output = model(
-        input_ids=ids[None], past_key_values=cache, use_cache=cache is not None, logits_to_keep=1, **named, **watchers
+        input_ids=ids, past_key_values=cache, use_cache=cache is not None, logits_to_keep=last, **named, **watchers
     )
-    logits: Tensor = output.logits[0, -1]
+    logits: Tensor = output.logits[:, -last:]
     return logits
 
 

@@ -29,26 +29,33 @@ class PositionMasks:
         key = (window, query.device)
         if key not in self._shared:
             seen = None if window is None else visible(positions, positions[None], window)
-            self._shared[key] = as_mask(None if seen is None else seen.to(query.device), query, fused=self._fused)
+            self._shared[key] = as_mask(None if seen is None else seen[None].to(query.device), query, fused=self._fused)
         return self._shared[key]
 
-    def of_token(self, query: Tensor, position: Tensor, held: Tensor | None, window: int | None) -> Tensor | None:
-        """The mask of one token that is decoded.
+    def of_answer(
+        self, query: Tensor, key: Tensor, positions: Tensor, held: Tensor | None, window: int | None
+    ) -> Tensor | None:
+        """The mask of tokens of the answer, which are the last of the keys; of several rows with equally many keys.
 
         Args:
-            query: (1, heads, 1, dim).
-            position: (1,) int64, of the token.
-            held: (kv_heads or 1, held tokens) int64, positions of the layer's cached keys; may be None without a window.
-            window: sliding window in tokens; None: the token sees all that is held.
+            query: (rows, heads, tokens, dim).
+            key: (rows, kv_heads, held tokens, dim), these tokens included.
+            positions: (rows, tokens) int64, of the tokens.
+            held: (rows, kv_heads or 1, held tokens) int64, positions of the keys; may be None without a window.
+            window: sliding window in tokens; None: a token sees all that is held but the tokens after it.
 
         Returns:
             As ``as_mask``.
         """
+        tokens, keys = query.shape[2], key.shape[2]
         if window is None or held is None:
-            return as_mask(None, query, fused=self._fused)
-        seen = visible(position, held, window).to(query.device)  # (kv_heads or 1, 1, held tokens)
-        if len(seen) > 1:
-            seen = seen.repeat_interleave(query.shape[1] // len(seen), dim=0)
+            if tokens == 1:
+                return as_mask(None, query, fused=self._fused)
+            seen = torch.ones(1, 1, tokens, keys, dtype=torch.bool, device=query.device).tril(keys - tokens)
+            return as_mask(seen, query, fused=self._fused)
+        seen = visible(positions[:, None], held, window).to(query.device)  # (rows, kv_heads or 1, tokens, keys)
+        if seen.shape[1] > 1:
+            seen = seen.repeat_interleave(query.shape[1] // seen.shape[1], dim=1)
         return as_mask(seen, query, fused=self._fused)
 
     def forget(self) -> None:
@@ -60,8 +67,8 @@ def visible(queries: Tensor, keys: Tensor, window: int | None) -> Tensor:
     """Which keys each query sees by causality and window.
 
     Args:
-        queries: (queries,) int64 positions.
-        keys: (..., keys) int64 positions; with an axis in front where key heads hold different ones.
+        queries: (..., queries) int64 positions.
+        keys: (..., keys) int64 positions; with an axis in front where rows or key heads hold different ones.
         window: tokens, the query's own included; None: no window.
 
     Returns:
@@ -72,7 +79,7 @@ def visible(queries: Tensor, keys: Tensor, window: int | None) -> Tensor:
     >>> visible(torch.tensor([5]), torch.tensor([[2, 3, 5, 6]]), window=3).tolist()
     [[[False, True, True, False]]]
     """
-    distance = queries[:, None] - keys[..., None, :]
+    distance = queries[..., :, None] - keys[..., None, :]
     return distance >= 0 if window is None else (distance >= 0) & (distance < window)
 
 
@@ -80,19 +87,19 @@ def as_mask(visible: Tensor | None, query: Tensor, *, fused: bool) -> Tensor | N
     """A mask in the form that the attention function expects.
 
     Args:
-        visible: (heads or 1, queries, keys), true where a query sees a key; None: each query sees all keys up to its own.
-        query: (1, heads, queries, dim).
+        visible: (rows or 1, heads or 1, queries, keys), true where a query sees a key; None: each query sees all keys up to its own.
+        query: (rows, heads, queries, dim).
         fused: for the fused function, otherwise for the eager one.
 
     Returns:
-        (1, heads or 1, queries, keys): bool for the fused function, for the eager one 0 or the dtype's lowest value, to be added
+        (rows or 1, heads or 1, queries, keys): bool for the fused function, for the eager one 0 or the dtype's lowest value, to be added
         to the logits. None where the fused function needs no mask; some eager functions insist on one.
     """
     if fused:
-        return None if visible is None else visible[None]
+        return visible
     if visible is None:
         rows = query.shape[2]
-        visible = torch.ones(1, rows, rows, dtype=torch.bool, device=query.device).tril()  # (1, 1, 1) serves any keys
+        visible = torch.ones(1, 1, rows, rows, dtype=torch.bool, device=query.device).tril()  # one row serves any keys
     return torch.zeros(visible.shape, dtype=query.dtype, device=query.device).masked_fill_(
         ~visible, torch.finfo(query.dtype).min
-    )[None]
+    )

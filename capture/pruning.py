@@ -5,7 +5,8 @@ taken out of the hidden states by ordinary hooks before the decoder layers. Thre
 layer processes), PositionedCache (what it keeps) and PositionMasks (what a query sees).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -13,19 +14,20 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tokenrank.capture.attention import FUSED
-from tokenrank.capture.cache import cached_heads
+from tokenrank.capture.cache import cached_heads, can_go_back, hold_copy, layer_copy
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.fed_tokens import FedTokens
-from tokenrank.capture.feeding import check_positions, input_device, last_logits
+from tokenrank.capture.feeding import check_positions, input_device, last_logits, last_of_rows
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.position_masks import PositionMasks
 from tokenrank.capture.positioned_cache import PositionedCache
-from tokenrank.capture.rope_lengths import check_answer_position, restarts_after
+from tokenrank.capture.rope_lengths import check_answer_position, in_passes, one_by_one, restarts_after
 from tokenrank.capture.rules import AttentionRules, layer_number
+from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.capture.stopwatch import Stopwatch
 
 
@@ -76,6 +78,7 @@ class PrunedRun:
         self.model, self.device = model, input_device(model)
         self.fed = FedTokens(input_ids.to(self.device), positions)
         self.kept = PositionedCache(model.config, len(input_ids) + answer_tokens)
+        self._answer_tokens = answer_tokens
         self.masks = PositionMasks(fused=model.config._attn_implementation == FUSED)
         self.choosing = Stopwatch(self.device, exact=clock)  # seconds spent in the visitor and on what it drops
         self._last_position = self.fed.all_positions[-1:]
@@ -121,30 +124,92 @@ class PrunedRun:
             return self.masks.of_prompt(query, self.fed.positions, rules.sliding_window)
 
         ids, positions, cache = self.fed.all_ids, self.fed.all_positions, self.kept.cache
-        with self.fed.fed_to(decoder_layers(self.model), self._dropped), calls.recorded(self.model, needs):
+        with self.feeding(), calls.recorded(self.model, needs):
             logits = last_logits(self.model, ids, positions, cache, on_attention=seen, mask_by=mask_by)
         masks.finish()
         return logits
 
-    @torch.inference_mode()
     def decode(self, token: int, position: int) -> Tensor:
         """Feeds one token of the answer at its position; returns the (vocabulary,) logits of the next.
 
         Raises:
-            ValueError: there is no room for it, or it cannot be followed (``check_answer_position``).
+            ValueError: as ``feed``.
         """
-        check_answer_position(self.model, self._read, position)
-        now = torch.tensor([position], device=self.device)
+        return self.feed(torch.tensor([token]), position)[0]
+
+    @torch.inference_mode()
+    def feed(self, ids: Tensor, position: int) -> Tensor:
+        """Feeds the next tokens of the answer.
+
+        They go through the model together, but one by one where a layer holds a state of all tokens together, and in the passes
+        of ``in_passes`` where rotary frequencies depend on the length: the logits are those of decoding.
+
+        Args:
+            ids: (tokens,) int64; at least one.
+            position: of the first; the others follow it.
+
+        Returns:
+            (tokens, vocabulary) logits of the token after each.
+
+        Raises:
+            ValueError: no tokens, there is no room for them, or they cannot be followed (``check_answer_position``).
+        """
+        if len(ids) == 0:
+            raise ValueError("the answer has no tokens to be fed, must have at least one")
+        check_answer_position(self.model, self._read, position + len(ids) - 1)
+        self.kept.mark()
+        together = can_go_back(self.kept.cache)
+        parts = in_passes(self.model, ids, position) if together else one_by_one(ids, position)
+        return torch.cat([self._pass(part.to(self.device), start) for part, start in parts])
+
+    def back(self) -> None:
+        """Forgets the answer's tokens: the cache is as the prefill left it, and an answer can be fed anew."""
+        self.kept.back()
+        self._last_position = self.fed.all_positions[-1:]
+
+    def _pass(self, ids: Tensor, position: int) -> Tensor:
+        """One forward pass over tokens of the answer; (tokens, vocabulary)."""
+        now = torch.arange(position, position + len(ids), device=self.device)
 
         def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
             self.kept.add(layer_number(module), now, rules.sliding_window)
 
-        def mask_by(module: nn.Module, query: Tensor, _key: Tensor, rules: AttentionRules) -> Tensor | None:
-            return self.masks.of_token(query, now, self.kept.positions(layer_number(module)), rules.sliding_window)
+        def mask_by(module: nn.Module, query: Tensor, key: Tensor, rules: AttentionRules) -> Tensor | None:
+            held = self.kept.positions(layer_number(module))
+            held = None if held is None else held[None]
+            return self.masks.of_answer(query, key, now[None], held, rules.sliding_window)
 
-        self._last_position = now
-        ids = torch.tensor([token], device=self.device)
-        return last_logits(self.model, ids, now, self.kept.cache, on_attention=seen, mask_by=mask_by)
+        self._last_position = now[-1:]
+        watchers = {"on_attention": seen, "mask_by": mask_by}
+        return last_of_rows(self.model, ids[None], now[None], self.kept.cache, len(ids), **watchers)[0]
+
+    def feeding(self) -> AbstractContextManager[None]:
+        """Within the block the model reads the prompt, and each decoder layer is given only the tokens that it is to process."""
+        return self.fed.fed_to(decoder_layers(self.model), self._dropped)
+
+    def hold(self, shared: SharedPrefill, layers: Iterable[int], cached: Mapping[int, Tensor]) -> None:
+        """Makes layers that have read nothing hold what the shared prefill's held after the prompt.
+
+        Args:
+            shared: of the same model and prompt.
+            layers: their numbers.
+            cached: layer -> (cached heads, kept) int64 places that it keeps; the others keep all.
+        """
+        for layer in layers:
+            if layer in shared.windows:
+                window, rows = shared.windows[layer], cached.get(layer)
+                self.kept.hold_copy(
+                    layer, shared.held(layer), rows, self.fed.all_positions, window, self._answer_tokens
+                )
+            else:
+                hold_copy(self.kept.cache, layer, shared.held(layer), None, self._answer_tokens)
+
+    def copy_layers(self, other: "PrunedRun", layers: Iterable[int]) -> None:
+        """Makes layers that have read nothing hold what another run's of the same prompt hold after its prefill."""
+        for layer in layers:
+            source = layer_copy(other.kept.cache, layer)
+            hold_copy(self.kept.cache, layer, source, None, self._answer_tokens)
+        self.kept.copy_positions(other.kept, layers)
 
     def cached_heads(self, layer: int) -> int:
         """Heads of a layer's cache, for the visitor that is called at this layer: its key heads, or 1 with latent attention (MLA)."""

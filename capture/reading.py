@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,6 +20,7 @@ from tokenrank.capture.model_masks import MaskCheck
 from tokenrank.capture.needs import NOTHING, Needs
 from tokenrank.capture.rope_lengths import in_passes
 from tokenrank.capture.rules import AttentionRules, layer_number
+from tokenrank.capture.shared_prefill import SharedPrefill
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def read(
     needs: Needs = NOTHING,
     decoding: Decoding | None = None,
     while_decoding: bool = False,
+    shared: SharedPrefill | None = None,
 ) -> Reading:
     """One prefill of the prompt, then its greedy answer; ``visit`` is called with each attention layer of the prefill.
 
@@ -100,6 +103,7 @@ def read(
         needs: what ``visit`` reads of a layer beyond queries and keys. At least ``needs.look_ahead`` tokens of a generated answer
             are fed, even beyond ``max_new_tokens``, unless it ends before.
         decoding: rules of a generated answer; None: the model's own.
+        shared: takes what the prefill of the prompt leaves for others; its readers read each layer after ``visit``.
         while_decoding: take the queries of a generated answer as it is decoded, which saves the pass. They are the same but for rounding.
 
     Raises:
@@ -113,12 +117,14 @@ def read(
     if least < 1:
         raise ValueError(f"the answer's length is {least} tokens, must be at least 1")
     tokens, limit = len(input_ids), ahead_limit(max_new_tokens, needs) if answer_ids is None else len(answer_ids)
-    recorder = _Recorder(input_ids.to(input_device(model)), visit, needs, MaskCheck(model))
+    recorder = _Recorder(
+        input_ids.to(input_device(model)), _both(visit, shared), _together(needs, shared), MaskCheck(model)
+    )
     feed = Feed(model, tokens, limit)
     rules = None if answer_ids is not None else decoding or Decoding.of(model)
     once = while_decoding or not feed.forgets  # the answer is fed once: its queries are those of decoding
     started = time.perf_counter()
-    logits = _prefill(model, feed, recorder)
+    logits = _prefill(model, feed, recorder, shared)
     first_token = time.perf_counter()
     recorded = partial(feed, on_attention=recorder.decode)
     if rules is None:
@@ -139,14 +145,29 @@ def read(
     return Reading(torch.tensor(answer), torch.tensor(ahead), of_answer, of_ahead, *seconds)
 
 
-def _prefill(model: PreTrainedModel, feed: Feed, recorder: _Recorder) -> Tensor:
+def _both(visit: Callable[[AttentionLayer], None], shared: SharedPrefill | None) -> Callable[[AttentionLayer], None]:
+    if shared is None:
+        return visit
+
+    def visit_both(layer: AttentionLayer) -> None:
+        shared.visit(layer)
+        visit(layer)
+
+    return visit_both
+
+
+def _together(needs: Needs, shared: SharedPrefill | None) -> Needs:
+    return needs if shared is None else Needs.together([needs, shared.needs])
+
+
+def _prefill(model: PreTrainedModel, feed: Feed, recorder: _Recorder, shared: SharedPrefill | None) -> Tensor:
     """(vocabulary,) logits of the first answer token; when it returns, they are known on the host.
 
     Raises:
         ValueError: they are not finite, or other layers called attention than when the model was inspected.
     """
     known = model_layers(model)
-    with recorder.calls.recorded(model, recorder.needs):
+    with recorder.calls.recorded(model, recorder.needs), shared.recorded() if shared else nullcontext():
         logits = feed(recorder.input_ids, 0, recorder.prefill)
     if tuple(sorted(recorder.layers)) != known.attention:
         raise ValueError(
@@ -154,6 +175,8 @@ def _prefill(model: PreTrainedModel, feed: Feed, recorder: _Recorder) -> Tensor:
             "its layers have been changed since"
         )
     check_finite_logits(logits, "answer token 0")  # waits for the device
+    if shared is not None:
+        shared.take(feed.cache, logits)
     return logits
 
 

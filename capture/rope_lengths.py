@@ -106,6 +106,11 @@ def in_passes(model: PreTrainedModel, ids: Tensor, start: int) -> Iterator[tuple
         yield ids[begin:end], start + begin
 
 
+def one_by_one(ids: Tensor, start: int) -> Iterator[tuple[Tensor, int]]:
+    """A given answer in parts of one token, (ids, position)."""
+    yield from ((ids[place : place + 1], start + place) for place in range(len(ids)))
+
+
 def _changes_at(model: PreTrainedModel, parameters: dict[str, Any]) -> tuple[int, bool] | None:
     """(tokens up to which the frequencies stay, whether each further token changes them); None: they never change."""
     if parameters.get("rope_type") == LONG:

@@ -1,6 +1,6 @@
-"""Tables of evaluation=accuracy: costs as ratios to the full prefill, means over prompts, the gap closed."""
+"""Tables of evaluation=accuracy and evaluation=fidelity: costs as ratios to the full prefill, means over prompts, the gap closed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,41 +9,56 @@ from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.summary_rows import Comparing, over_prompts
 from tokenrank.metrics.gap_closed import gap_closed
-from tokenrank.records.schema import FULL, ORACLE, RANDOM, SUMMARY, concatenated, contestant_names, table
+from tokenrank.records.measures import ACCURACY, COSTS, FIDELITY, LOWER_IS_BETTER, NEEDLE_KEPT, RESULTS
+from tokenrank.records.schema import FULL, SUMMARY, concatenated, contestant_names, is_bound, is_control, table
 
-RATIOS = {"flops": "flops_ratio", "kv_bytes": "kv_ratio"}
 NUMBERS = ("value", "low", "high", "p")  # columns of SUMMARY
 
 
 def costs(run: Mapping[str, Any], full: Mapping[str, Any]) -> Iterator[Row]:
-    """The accuracy of one run, and its costs: operations counted and bytes held, also as ratios to the full prefill's.
+    """All that was measured of one run: its results, and its costs, also as ratios to the full prefill's.
 
     No seconds: the same run gives the same rows again. evaluation=ttft measures time.
+
+    Args:
+        run: of a contestant, by name of the metric; what it lacks, or has as None, is no row.
+        full: the full prefill's.
     """
     whose = {name: run[name] for name in ("engine", "heuristic", "keep")}
-    for metric in ("accuracy", *RATIOS):
+    for metric in (ACCURACY, NEEDLE_KEPT, *COSTS, *FIDELITY):
         if run.get(metric) is None:
             continue
         yield whose | {"metric": metric, "value": float(run[metric])}
-        if metric in RATIOS:
-            yield whose | {"metric": RATIOS[metric], "value": run[metric] / full[metric]}
+        if metric in COSTS and full.get(metric):
+            yield whose | {"metric": COSTS[metric], "value": run[metric] / full[metric]}
 
 
 def accuracy_summary(
-    measured: pd.DataFrame, keep: list[float], seed: int, resamples: int, family: Family
+    measured: pd.DataFrame, keep: list[float], seed: int, resamples: int, family: Family, main: str = ACCURACY
 ) -> pd.DataFrame:
-    """Means over prompts with intervals, comparisons of accuracy at each keep rate, and the gap closed.
+    """Means over prompts with intervals, comparisons at each keep rate in accuracy and all measures of fidelity, and the gap closed.
 
-    Only prompts that all contestants answered at all keep rates count, so that all contestants' means are over the same prompts.
-    Means of accuracy and the gap are over those of them that were graded; costs need no grade.
+    Only prompts that all contestants answered at all keep rates count, and for a metric those of them in which all contestants have it:
+    a prompt without reference answer has costs and no accuracy. So all contestants' means are over the same prompts.
+
+    Args:
+        measured: as records.schema.MEASURED.
+        keep: keep rates in percent.
+        seed: of random sign flips.
+        resamples: random sign flips.
+        family: which pairs are compared.
+        main: the metric that is declared where the family names none.
     """
-    shared = graded_by_all(answered_by_all(measured))
+    shared = measured_by_all(answered_by_all(measured))
     at_each = at_each_rate(shared, keep).assign(statistic="mean")
-    comparing = Comparing(seed, resamples, lambda named: named["metric"] == "accuracy", lambda _: True, family)
+    declared = family.metric or main
+    comparing = Comparing(
+        seed, resamples, lambda named: named["metric"] in RESULTS, lambda named: named["metric"] == declared, family
+    )
     means = over_prompts(at_each, ["keep", "metric", "statistic"], comparing)
     full = (means["engine"] == FULL) & means["against"].isna()
     means.loc[full, "keep"] = 100.0  # the same at every keep rate, so one row
-    gaps = table(_gaps(at_each[at_each["metric"] == "accuracy"]), SUMMARY)
+    gaps = table(_gaps(at_each[at_each["metric"].isin(RESULTS)]), SUMMARY)
     who = [name for name in SUMMARY if name not in NUMBERS]  # ends may differ by rounding
     return concatenated([means.drop_duplicates(who), gaps], SUMMARY)
 
@@ -62,10 +77,13 @@ def answered_by_all(measured: pd.DataFrame) -> pd.DataFrame:
     return measured[_complete(measured, measured)]
 
 
-def graded_by_all(measured: pd.DataFrame) -> pd.DataFrame:
-    """The rows without the accuracy of prompts whose answers were not all graded; a prompt without reference answers has none."""
-    is_accuracy = measured["metric"] == "accuracy"
-    return measured[~is_accuracy | _complete(measured, measured[is_accuracy])]
+def measured_by_all(measured: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each metric of the prompts in which every contestant has it at every keep rate.
+
+    A contestant that never has a metric at a keep rate does not count for it there.
+    """
+    each = [rows[_complete(rows, rows)] for _, rows in measured.groupby("metric", sort=False)]
+    return pd.concat(each).sort_index() if each else measured
 
 
 def _complete(rows: pd.DataFrame, values: pd.DataFrame) -> "pd.Series[bool]":
@@ -77,20 +95,26 @@ def _complete(rows: pd.DataFrame, values: pd.DataFrame) -> "pd.Series[bool]":
     return pd.Series(pd.MultiIndex.from_frame(rows[["task", "sample"]]).isin(prompts), index=rows.index)
 
 
-def _gaps(accuracy: pd.DataFrame) -> Iterator[Row]:
-    """Rows of ``gap_closed``, where the oracle and random are among the contestants."""
-    for rate, group in accuracy.groupby("keep", sort=False):
+def _gaps(results: pd.DataFrame) -> Iterator[Row]:
+    """Rows of ``gap_closed`` between the control and the bound of each engine that has both; the full prefill has neither."""
+    for (rate, metric), group in results.groupby(["keep", "metric"], sort=False):
         named = group.assign(contestant=contestant_names(group))
-        wide = named.pivot(index=["task", "sample"], columns="contestant", values="value")
-        wide = wide[list(named["contestant"].unique())].dropna()
-        if wide.empty or not {ORACLE, RANDOM} <= set(wide):
-            continue
-        names = [str(name) for name in wide]
-        ends = gap_closed(wide.to_numpy(dtype=float), names.index(RANDOM), names.index(ORACLE))
-        who = named.drop_duplicates("contestant").set_index("contestant")
-        for name, value, low, high in zip(names, *ends, strict=True):
-            yield {
-                "model": group["model"].iloc[0], "engine": who.loc[name, "engine"], "heuristic": who.loc[name, "heuristic"],
-                "keep": rate, "metric": "accuracy", "statistic": "gap_closed", "value": value, "low": low, "high": high,
-                "prompts": len(wide),
-            }  # fmt: skip
+        wide = named.pivot(index=["task", "sample"], columns="contestant", values="value").dropna()
+        common = {"model": group["model"].iloc[0], "keep": rate, "metric": metric, "prompts": len(wide)}
+        for engine, own in named.groupby("engine", sort=False):
+            names = [str(name) for name in own["contestant"].unique()]
+            for gap in _gaps_of_engine(wide[names], names, str(metric)) if len(wide) else ():
+                yield common | {"engine": engine, "statistic": "gap_closed"} | gap
+
+
+def _gaps_of_engine(wide: pd.DataFrame, names: Sequence[str], metric: str) -> Iterator[Row]:
+    """The contestants of one engine; (prompts, contestants) values of a metric."""
+    low, high = (
+        next((place for place, name in enumerate(names) if is_end(name)), None) for is_end in (is_control, is_bound)
+    )
+    if low is None or high is None:
+        return
+    upward = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    found = gap_closed(upward * wide.to_numpy(dtype=float), low, high)
+    for name, value, start, end in zip(names, *found, strict=True):
+        yield {"heuristic": name, "value": value, "low": start, "high": end}

@@ -38,7 +38,7 @@ class Evaluation(ABC):
     ] = ()  # fields that only ``summary`` reads: records do not depend on them
     runs_engines: ClassVar[bool] = False  # true: contestants are engines at several keep rates
     timed: ClassVar[bool] = False  # true: it measures times, which other work on the same machine would spoil
-    adds_controls: ClassVar[bool] = False  # true: the oracle and random are added to the chosen heuristics
+    adds_controls: ClassVar[bool] = False  # true: each engine's bound and control are added to the chosen heuristics
 
     def check(self, plan: "Plan") -> None:  # noqa: B027 - planning has checked what most need
         """Raises ValueError, with one sentence, if this plan cannot be measured."""
@@ -74,8 +74,3 @@ class Evaluation(ABC):
             As records.schema.SUMMARY. The same input gives the same table.
         """
         return table([], SUMMARY)
-
-
-def reason(error: BaseException) -> str:
-    """The text of an error in tables."""
-    return f"{type(error).__name__}: {error}"

@@ -9,7 +9,8 @@ from typing import Self
 
 from torch import Tensor
 
-from tokenrank.evaluation.evaluation import Row, reason
+from tokenrank.evaluation.evaluation import Row
+from tokenrank.evaluation.failures import reason
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.metrics.metric import Metric, Target, tokens_kept
 from tokenrank.metrics.ranked_tokens import Ranking

@@ -13,6 +13,7 @@ from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import Reading, read
+from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, Truth
 from tokenrank.tasks.task import Prompt
@@ -51,6 +52,7 @@ def rank(
     oracle: Oracle,
     answer: Answer | None = None,
     known: Known | None = None,
+    shared: SharedPrefill | None = None,
 ) -> Ranked:
     """Reads the prompt once and answers it once; heuristics score each layer as it passes, then the oracle gives the truth.
 
@@ -63,6 +65,7 @@ def rank(
         oracle: gives the truth.
         answer: given to the model in place of a generated one.
         known: what need not be computed. It must be of the same prompt, answer, heuristics and oracle.
+        shared: takes what the prefill of the prompt leaves for others; the prompt is then read whatever is known.
 
     Raises:
         ValueError: scores of the wrong shape or that are not finite; the message names heuristic, layer and prompt.
@@ -70,11 +73,11 @@ def rank(
     known = known or Known()
     missing = {name: each for name, each in heuristics.items() if name not in known.scores}
     given, layers = known.ahead_ids if answer is None else answer.token_ids, model_layers(model).attention
-    if given is not None and known.truth is not None and not missing:
+    if given is not None and known.truth is not None and not missing and shared is None:
         return Ranked(_answer(prompt, answer, given), given, known.truth, layers, known.scores, {})
     layerwise = LayerScores(missing)
     needs = Needs.together(each.needs for each in missing.values())
-    reading = _read(model, prompt, layerwise, needs, answer, given, prompt_only=known.truth is not None)
+    reading = _read(model, prompt, layerwise, needs, answer, given, shared, prompt_only=known.truth is not None)
     ahead_ids = given or tuple(reading.ahead_ids.tolist())
     found, truth = _answer(prompt, answer, ahead_ids), known.truth
     started = time.perf_counter()
@@ -101,6 +104,7 @@ def _read(
     needs: Needs,
     answer: Answer | None,
     given: tuple[int, ...] | None,
+    shared: SharedPrefill | None,
     prompt_only: bool,
 ) -> Reading:
     """The reading; with ``prompt_only`` the answer is not fed, unless a heuristic ranks by it."""
@@ -115,6 +119,7 @@ def _read(
         answer_ids=given,
         needs=needs,
         decoding=Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids),
+        shared=shared,
     )
 
 

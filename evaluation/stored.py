@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import ahead_limit
+from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.measuring import Asked, MetricFailures, named_rows
 from tokenrank.evaluation.part_keys import Fields
@@ -24,14 +25,21 @@ if TYPE_CHECKING:
 NO_K, NO_LAYER = float("nan"), -1  # in the entries of values
 
 
-def stored_rank(plan: "Plan", model: PreTrainedModel, prompt: Prompt, heuristics: Mapping[str, Heuristic]) -> Ranked:
-    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something.
+def stored_rank(
+    plan: "Plan",
+    model: PreTrainedModel,
+    prompt: Prompt,
+    heuristics: Mapping[str, Heuristic],
+    shared: SharedPrefill | None = None,
+) -> Ranked:
+    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something, or for ``shared``.
 
     Args:
         plan: says which store.
         model: loaded.
         prompt: of the plan.
         heuristics: some of the plan's, by name; there may be none.
+        shared: as for ``rank``.
 
     Raises:
         ValueError: as ``rank``.
@@ -43,7 +51,7 @@ def stored_rank(plan: "Plan", model: PreTrainedModel, prompt: Prompt, heuristics
     found = None if given else plan.store.get(ANSWERS, plan.parts.answer(prompt, limit))
     ahead_ids = None if found is None else tuple(found["token_ids"].tolist())
     known = _known(plan, prompt, heuristics, given, ahead_ids) if given or ahead_ids else Known()
-    ranked = rank(model, prompt, heuristics, plan.oracle, given, known)
+    ranked = rank(model, prompt, heuristics, plan.oracle, given, known, shared)
     if given is None and ahead_ids is None:
         plan.store.put(ANSWERS, plan.parts.answer(prompt, limit), {"token_ids": torch.tensor(ranked.ahead_ids)})
     if known.truth is None:

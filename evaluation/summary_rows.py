@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tokenrank.evaluation.family import Family
+from tokenrank.evaluation.family import Family, own_ends
 from tokenrank.metrics.comparisons import compare_means
 from tokenrank.metrics.intervals import Numbers, mean_intervals
-from tokenrank.records.schema import SUMMARY, contestant_names, table
+from tokenrank.records.measures import BY_DEFINITION, UNBOUNDED
+from tokenrank.records.schema import FULL, SUMMARY, contestant_names, table
 
 Named = Mapping[str, Any]  # columns of a group of rows, such as metric, k and statistic
 Rows = Iterator[dict[str, Any]]
@@ -35,7 +36,10 @@ class Group(NamedTuple):
     names: Sequence[str]  # of the contestants
     measured: Numbers  # (prompts, contestants), NaN where there is none
     tasks: "np.typing.NDArray[Any]"  # (prompts,) their names
-    bound: str | None = None  # name of the contestant that ranks by what it is measured against
+    bound: str | None = (
+        None  # the contestant that others are measured against: what it has in every prompt is so by definition
+    )
+    unbounded: bool = False  # whether values may lie outside of [0, 1]
 
     def complete(self) -> "Group":
         """Contestants without any value are left out, then prompts that lack a value of one of the others."""
@@ -43,7 +47,7 @@ class Group(NamedTuple):
         values = self.measured[:, present]
         prompts = ~np.isnan(values).any(axis=1)
         whose, names = [self.whose[place] for place in present], [self.names[place] for place in present]
-        return Group(self.named, whose, names, values[prompts], self.tasks[prompts], self.bound)
+        return self._replace(whose=whose, names=names, measured=values[prompts], tasks=self.tasks[prompts])
 
     def tasks_apart(self) -> dict[str, Numbers]:
         """The values by task; empty where there is one task only."""
@@ -59,7 +63,7 @@ def over_prompts(of_prompts: pd.DataFrame, by: Sequence[str], comparing: Compari
 
     Args:
         of_prompts: one row a prompt, contestant and group: columns of SUMMARY.
-        by: columns that make a group.
+        by: columns that make a group, ``metric`` among them.
         comparing: of contestants.
 
     Returns:
@@ -78,6 +82,8 @@ def over_prompts(of_prompts: pd.DataFrame, by: Sequence[str], comparing: Compari
                 list(map(str, wide)),
                 wide.to_numpy(dtype=float),
                 wide.index.get_level_values("task").to_numpy(),
+                FULL if rows["metric"].iloc[0] in BY_DEFINITION else None,
+                rows["metric"].iloc[0] in UNBOUNDED,
             )
         )
     return table(group_rows(groups, comparing), SUMMARY)
@@ -101,9 +107,17 @@ def group_rows(groups: Iterable[Group], comparing: Comparing) -> Rows:
         comparing: of contestants.
     """
     complete = [found for found in (group.complete() for group in groups) if found.measured.size]
-    over_all = _intervals([group.measured for group in complete])
+    over_all = _intervals([(group.measured, group.unbounded) for group in complete])
     by_task = [group.tasks_apart() for group in complete]
-    of_tasks = iter(_intervals([values for tasks in by_task for values in tasks.values()]))
+    of_tasks = iter(
+        _intervals(
+            [
+                (values, group.unbounded)
+                for group, tasks in zip(complete, by_task, strict=True)
+                for values in tasks.values()
+            ]
+        )
+    )
     for group, ends, tasks in zip(complete, over_all, by_task, strict=True):
         yield from _means(group, group.measured, ends)
         for task, values in tasks.items():
@@ -112,16 +126,17 @@ def group_rows(groups: Iterable[Group], comparing: Comparing) -> Rows:
             yield from _comparisons(group, comparing)
 
 
-def _intervals(values: Sequence[Numbers]) -> list[Numbers]:
-    """The intervals (2, columns) of each (prompts, columns); those over as many prompts are computed together."""
+def _intervals(values: Sequence[tuple[Numbers, bool]]) -> list[Numbers]:
+    """The intervals (2, columns) of each (prompts, columns), unbounded or not; those over as many prompts are computed together."""
     places: dict[int, list[int]] = {}
-    for place, each in enumerate(values):
+    for place, (each, _) in enumerate(values):
         places.setdefault(len(each), []).append(place)
     found: dict[int, Numbers] = {}
     for own in places.values():
-        ends = mean_intervals(np.concatenate([values[place] for place in own], axis=1))
-        borders = np.cumsum([values[place].shape[1] for place in own])[:-1]
-        found |= dict(zip(own, np.split(ends, borders, axis=1), strict=True))
+        columns = [values[place][0].shape[1] for place in own]
+        unbounded = np.repeat([values[place][1] for place in own], columns)
+        ends = mean_intervals(np.concatenate([values[place][0] for place in own], axis=1), unbounded)
+        found |= dict(zip(own, np.split(ends, np.cumsum(columns)[:-1], axis=1), strict=True))
     return [found[place] for place in range(len(values))]
 
 
@@ -133,13 +148,22 @@ def _means(group: Group, values: Numbers, ends: Numbers) -> Rows:
 
 
 def _comparisons(group: Group, comparing: Comparing) -> Rows:
-    """The pairs of the family."""
+    """The pairs of the family; then every contestant with its own engine's bound, and with its control, where these are other pairs."""
     pairs = comparing.family.pairs(group.names)
+    yield from _differences(group, comparing, pairs, exploratory=not comparing.declared(group.named))
+    known = set(map(frozenset, pairs))
+    for own in own_ends(group.names, [whose.get("engine") for whose in group.whose]):
+        rows = _differences(group, comparing, own, exploratory=True)
+        yield from (row for pair, row in zip(own, rows, strict=True) if frozenset(pair) not in known)
+
+
+def _differences(group: Group, comparing: Comparing, pairs: Sequence[tuple[int, int]], *, exploratory: bool) -> Rows:
+    """A row a pair; p is adjusted for these pairs."""
     if not pairs:
         return
     left, right = np.array(pairs).T
     found = compare_means(group.measured[:, left] - group.measured[:, right], comparing.seed, comparing.resamples)
-    common = {**group.named, "exploratory": not comparing.declared(group.named), "prompts": len(group.measured)}
+    common = {**group.named, "exploratory": exploratory, "prompts": len(group.measured)}
     for pair, (a, b) in enumerate(pairs):
         own = {"against": group.names[b], "value": found.difference[pair], "p": _number(found.p[pair])}
         yield {**group.whose[a], **common, **own} | _ends(found.low[pair], found.high[pair])

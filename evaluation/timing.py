@@ -1,7 +1,5 @@
 """Measures one contestant at one keep rate on one prompt, for evaluation=ttft."""
 
-import gc
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,15 +9,15 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.inspection import model_layers
-from tokenrank.evaluation.evaluation import Row, reason
-from tokenrank.evaluation.flops_counter import counted
+from tokenrank.capture.operations import counted
+from tokenrank.evaluation.evaluation import Row
+from tokenrank.evaluation.failures import failure
 from tokenrank.evaluation.peak_memory import peak_bytes, start_peak
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Job, Prefilled
+from tokenrank.prefill.protection import WINDOW, protected_places
 from tokenrank.tasks.task import Prompt
-
-log = logging.getLogger("tokenrank")  # what is below INFO goes to run.log alone
 
 
 @dataclass
@@ -29,6 +27,7 @@ class Timed:
     contestant: Contestant
     keep: float  # keep rate in percent
     job: Job
+    protect: str | None = None  # what always stays, as in runs.parquet; None for the full prefill
     facts: dict[str, float] = field(default_factory=dict)
     kept: list[int] | None = None  # positions in the prompt of the tokens that every layer has seen
     seconds: list[float] = field(default_factory=list)  # of the timed rounds
@@ -50,8 +49,8 @@ class Timed:
 
     def runs(self) -> Iterator[Row]:
         """Rows of runs.parquet: one a timed repeat, or a single one with the error."""
-        whose = {"engine": self.contestant.engine.kind, "heuristic": self.heuristic, "keep": self.keep}
-        common = whose | {"kept_tokens": self.job.kept} | self.facts_of_runs()
+        whose = {"engine": self.contestant.engine_name, "heuristic": self.heuristic, "keep": self.keep}
+        common = whose | {"protect": self.protect, "kept_tokens": self.job.kept} | self.facts_of_runs()
         if self.error is not None:
             yield common | {"status": "failed", "error": self.error}
             return
@@ -68,15 +67,22 @@ Measure = Callable[[Timed, Prompt], None]
 
 
 def timed_contestants(
-    contestants: Sequence[Contestant], model: PreTrainedModel, prompt: Prompt, keep: Sequence[float]
+    contestants: Sequence[Contestant],
+    model: PreTrainedModel,
+    prompt: Prompt,
+    keep: Sequence[float],
+    protect: str = WINDOW,
 ) -> list[Timed]:
-    """The full prefill once, then every other contestant at every keep rate."""
+    """The full prefill once, then every other contestant at every keep rate; ``protect`` as for ``protected_places``."""
     ids, answer_tokens = torch.tensor(prompt.input_ids), prompt.max_new_tokens
     decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
 
     def at(contestant: Contestant, rate: float) -> Timed:
-        job = Job(model, contestant.heuristic, ids, tokens_kept(rate, len(ids)), answer_tokens, decoding=decoding)
-        return Timed(contestant, rate, job)
+        full = contestant.heuristic is None
+        protected = None if full else protected_places(prompt, contestant.engine.window, protect)
+        kept = tokens_kept(rate, len(ids))
+        job = Job(model, contestant.heuristic, ids, kept, answer_tokens, decoding=decoding, protected=protected)
+        return Timed(contestant, rate, job, protect=None if full else protect)
 
     return [at(contestants[0], 100.0), *(at(each, rate) for rate in keep for each in contestants[1:])]
 
@@ -85,16 +91,8 @@ def guarded(each: Timed, measure: Measure, prompt: Prompt) -> None:
     """Runs one measurement; its error is stored in ``each.error``, and its memory is released."""
     try:
         measure(each, prompt)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        log.debug("%s at %g %%, prompt %s", each.label, each.keep, prompt.id, exc_info=error)
-        each.error = f"out of memory: {' '.join(str(error).split())[:200]}"
     except Exception as error:  # whatever it was: the other contestants are still worth their time
-        log.debug("%s at %g %%, prompt %s", each.label, each.keep, prompt.id, exc_info=error)
-        each.error = ("out of memory: " if "allocate memory" in str(error) else "") + reason(error)
-    if each.error is not None:
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        each.error = failure(error, f"{each.label} at {each.keep:g} %, prompt {prompt.id}")
 
 
 def count(each: Timed, prompt: Prompt) -> None:

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from transformers import PreTrainedModel
 
-from tokenrank.evaluation.accuracy import check_kept
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
+from tokenrank.evaluation.kept_checks import check_kept
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.summary_rows import known, rows_of
 from tokenrank.evaluation.timing import Timed, count, guarded, look_at_memory, time_once, timed_contestants
+from tokenrank.prefill.protection import WINDOW, check_protect
 from tokenrank.records.schema import FULL, SUMMARY, table
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class TimeToFirstToken(Evaluation):
     keep: list[float]  # keep rates: percent of the prompt's tokens that stay
     repeats: int = 5  # timed rounds
     save_rankings: bool = False  # must be false
+    protect: str = WINDOW  # what always stays: window or frame
 
     kind: ClassVar[str] = "ttft"
     runs_engines: ClassVar[bool] = True
@@ -43,10 +45,11 @@ class TimeToFirstToken(Evaluation):
         check_percentages("prefill.keep", self.keep)
         check_whole("evaluation.repeats", self.repeats, 1)
         refuse_rankings(self.save_rankings)
+        check_protect(self.protect)
 
     def check(self, plan: "Plan") -> None:
-        """Raises ValueError for keep rates that leave nothing of a prompt but the window."""
-        check_kept(plan, self.keep)
+        """Raises ValueError for keep rates that leave nothing of a prompt but what always stays."""
+        check_kept(plan, self.keep, self.protect)
 
     def rounds(self, plan: "Plan") -> int:
         """Every contestant at every keep rate, untimed and timed."""
@@ -54,7 +57,7 @@ class TimeToFirstToken(Evaluation):
 
     def measure(self, plan: "Plan", model: PreTrainedModel, unit: "Unit", advance: Advance) -> Measurement:
         """All rounds of one prompt; a contestant that fails (out of memory, for example) is recorded and left out of later rounds."""
-        timed = timed_contestants(plan.contestants, model, unit.prompt, self.keep)
+        timed = timed_contestants(plan.contestants, model, unit.prompt, self.keep, self.protect)
         for number in range(-len(UNTIMED), self.repeats):
             turn = number % len(timed)
             for each in [*timed[turn:], *timed[:turn]]:
@@ -89,7 +92,7 @@ class TimeToFirstToken(Evaluation):
 
 def _measured(each: Timed, full: Timed) -> "Iterator[Row]":
     """Numbers of one contestant that need no repeats."""
-    whose = {"engine": each.contestant.engine.kind, "heuristic": each.heuristic, "keep": each.keep}
+    whose = {"engine": each.contestant.engine_name, "heuristic": each.heuristic, "keep": each.keep}
     numbers = dict(each.facts)
     if full.error is None:
         numbers["flops_ratio"] = each.facts["flops"] / full.facts["flops"]

@@ -19,19 +19,20 @@ SEED = 0
 ROUNDING = 1e-12  # a variance below this share of the sample's is rounding
 
 
-def mean_intervals(values: Numbers) -> Numbers:
+def mean_intervals(values: Numbers, unbounded: Flags | None = None) -> Numbers:
     """95 % intervals of the mean of each column: bootstrap-t, with Wilson's as the limit of values in [0, 1].
 
     The t statistics of resamples give the quantiles in place of Student's table. Resamples of few samples have too short a tail on the
     side to which the sample is skewed. So, from 10 samples on, the end on that side may miss the mean in 2.5 % * samples / (samples + 8)
     and the other in the rest of 5 %. docs/statistics.md has the coverage.
 
-    - Values in [0, 1]: the mean's logit is studentised. No end is farther out than Wilson's, which takes the largest variance
+    - Values in [0, 1], unless they are ``unbounded``: the mean's logit is studentised. No end is farther out than Wilson's, which takes the largest variance
       that a mean of such values allows. A column of only 0 and 1 has Wilson's interval.
     - Other values: each end is the farther one of bootstrap-t and Student's t. A column of equal values has their value as both ends.
 
     Args:
         values: (samples, columns), finite.
+        unbounded: (columns,) whether values of a column may lie outside of [0, 1] even if these do not; None: they do where they can.
 
     Returns:
         (2, columns): low and high. NaN below three samples, and where the sample sets no limit: values outside of [0, 1], nearly all
@@ -53,9 +54,10 @@ def mean_intervals(values: Numbers) -> Numbers:
     if samples < LEAST_SAMPLES:
         return ends
     weights = _weights(samples) if samples >= LEAST_RESAMPLED else None
+    shares = np.ones(columns, dtype=bool) if unbounded is None else ~unbounded
     for start in range(0, columns, COLUMNS):
         block = slice(start, start + COLUMNS)
-        ends[:, block] = _of_block(values[:, block].astype(np.float64), weights)
+        ends[:, block] = _of_block(values[:, block].astype(np.float64), shares[block], weights)
     ends[~np.isfinite(ends)] = np.nan
     return ends
 
@@ -78,15 +80,15 @@ class _Moments(NamedTuple):
     skewed_up: Flags  # the longer tail is that of large values
 
 
-def _of_block(values: Numbers, weights: Numbers | None) -> Numbers:
-    """(2, columns): the ends for a few columns; ``weights`` are (resamples, samples)."""
+def _of_block(values: Numbers, shares: Flags, weights: Numbers | None) -> Numbers:
+    """(2, columns): the ends for a few columns; ``shares``: which are limited to [0, 1]; ``weights`` are (resamples, samples)."""
     mean = values.mean(axis=0)
     centred = values - mean
     error = np.sqrt((centred**2).sum(axis=0) / (len(values) - 1) / len(values))
     equal = (values == values[0]).all(axis=0)
     of = _Moments(len(values), mean, np.where(equal, 0, error), (centred**3).sum(axis=0) > 0)
-    within = np.all((values >= 0) & (values <= 1), axis=0)
-    binary = np.all((values == 0) | (values == 1), axis=0)
+    within = shares & np.all((values >= 0) & (values <= 1), axis=0)
+    binary = shares & np.all((values == 0) | (values == 1), axis=0)
     student = mean + np.outer([-1, 1], of.error) * t.ppf(1 - MISSED / 2, of.samples - 1)
     limits = wilson(mean, of.samples)
     ends = student if weights is None else _bootstrap_t(centred, of, within, weights)

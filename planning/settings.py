@@ -43,6 +43,8 @@ class Prefill:
     keep: list[float]
     window: int
     select_layer: int | None
+    protect: str
+    together: bool
     engine: dict[str, Any]
 
 

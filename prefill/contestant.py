@@ -20,3 +20,10 @@ class Contestant:
     def __post_init__(self) -> None:
         if not self.engine_name:
             object.__setattr__(self, "engine_name", self.engine.kind)
+
+    @property
+    def ranker(self) -> Heuristic:
+        """The heuristic that ranks; raises ValueError for the full prefill, which has none."""
+        if self.heuristic is None:
+            raise ValueError(f"{self.name} has no heuristic, must have one to rank")
+        return self.heuristic

@@ -1,17 +1,20 @@
 """Speculative prefill: a draft model ranks the tokens, the model reads only the best."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+import torch
 from torch import Tensor
 
 from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.capture.operations import counted
 from tokenrank.capture.pruning import PrunedRun
+from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
 from tokenrank.capture.stopwatch import Stopwatch
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.prefill.engine import Engine, Job, Prefilled, finished
-from tokenrank.prefill.kept_tokens import best_and_window, refuse_nan
+from tokenrank.prefill.engine import Engine, Job, Prefilled, as_read, finished
+from tokenrank.prefill.scores import Chosen, DraftScores
 
 log = logging.getLogger("tokenrank")
 
@@ -23,33 +26,52 @@ class Draft(Engine):
     With ``window`` 0 the best tokens are kept and no others, as in the original. If the prompt's last token is not among them,
     the answer is read from the last one that is and continues at the position after it; the log says so.
 
-    All of the draft's time counts as choosing. Source: Liu et al. 2025, https://arxiv.org/abs/2502.02789.
+    Controls and the oracle's scores need no draft, and rank as well. All of the draft's time counts as choosing.
+
+    Source: Liu et al. 2025, https://arxiv.org/abs/2502.02789.
     """
 
     kind: ClassVar[str] = "draft"
     least_window: ClassVar[int] = 0
 
     def resolved(self, heuristic: Heuristic, layers: ModelLayers) -> Self:  # noqa: ARG002
-        """The engine itself; raises ValueError for a heuristic that ranks layer by layer."""
-        if not heuristic.needs.answer:
+        """The engine itself; raises ValueError for a heuristic that cannot rank before the prompt is read."""
+        if not heuristic.ranks_before:
             raise ValueError(
                 f"{type(heuristic).__name__} ranks what the model has read; the draft engine needs a heuristic that "
                 "ranks before, such as speculative"
             )
         return self
 
+    def reader(self, heuristic: Heuristic, device: torch.device) -> DraftScores:  # noqa: ARG002
+        """The draft's scores; nothing of the model's own layers."""
+        return DraftScores(heuristic)
+
     def prefill(self, job: Job) -> Prefilled:
         """As ``Engine.prefill``; the answer's first token has the position after the last token that is kept."""
-        device = job.device
-        choosing = Stopwatch(device, exact=job.clock)
+        choosing = Stopwatch(job.device, exact=job.clock)
         with choosing:
-            scores = job.ranker.draft_scores(job.model, job.input_ids).to(device)
-            places = best_and_window(scores, len(job.input_ids), job.kept, self.window)
-            refuse_nan([scores], self.window)
-        ids = job.input_ids.to(device)[places]
+            places = self._chosen(job, job.ranker.draft_scores(job.model, job.input_ids).to(job.device))
+        return replace(self._read(job, places), choosing_seconds=choosing.seconds)
+
+    def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:  # noqa: ARG002
+        """As ``Engine.prefill_after``: the draft ranks once for all keep rates."""
+        scores = as_read(reader, DraftScores)
+        places = self._chosen(job, scores.scores(job))
+        with counted() as spent:
+            done = self._read(job, places)
+        return replace(done, operations=scores.operations + spent.total)
+
+    def _chosen(self, job: Job, scores: Tensor) -> Tensor:
+        chosen = Chosen(job, self.protected(job))
+        places = chosen.best(scores)
+        chosen.check()
+        return places
+
+    def _read(self, job: Job, places: Tensor) -> Prefilled:
+        ids = job.input_ids.to(job.device)[places]
         run = PrunedRun(job.model, ids, answer_tokens=job.answer_tokens, positions=places)
-        next_position = self._next_position(places, len(job.input_ids))
-        return finished(job, run, run.prefill(), places, next_position, choosing.seconds)
+        return finished(job, run, run.prefill(), places, self._next_position(places, len(job.input_ids)), 0.0)
 
     def _next_position(self, places: Tensor, tokens: int) -> int:
         """Position of the answer's first token: after the last of the kept ``places``, which a window makes the prompt's last."""

@@ -1,8 +1,8 @@
 """The contract of an engine: it reads a prompt, and returns the first answer token and a run that can be decoded from."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,7 +12,11 @@ from tokenrank.capture.decoding import Decoding, greedy
 from tokenrank.capture.feeding import input_device
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.pruning import PrunedRun
+from tokenrank.capture.second_half import whole_run
+from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
 from tokenrank.heuristics.heuristic import Heuristic
+
+ReaderT = TypeVar("ReaderT", bound=LayerReader)
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,11 @@ class Job:
     model: PreTrainedModel
     heuristic: Heuristic | None  # ranks the tokens; None: only for full prefill
     input_ids: Tensor  # (tokens,) int64
-    kept: int  # tokens that are kept, above the engine's window and at most all; with all the answer is plain generation's
+    kept: int  # tokens that are kept, more than always stay and at most all; with all the answer is plain generation's
     answer_tokens: int  # at most so many answer tokens can be fed afterwards
     clock: bool = False  # make ``choosing_seconds`` exact on a GPU, which then waits at each ranked layer
     decoding: Decoding | None = None  # rules of the answer; None: the model's own
+    protected: Tensor | None = None  # (protected,) int64 places that always stay beside the engine's window; None: none
 
     @property
     def device(self) -> torch.device:
@@ -56,6 +61,7 @@ class Prefilled:
     kept: Tensor  # (kept,) int64 places in the prompt of the tokens that every layer has processed, ascending
     next_position: int  # of the first answer token
     choosing_seconds: float  # spent on scores, on ordering them and on dropping what is not kept
+    operations: int | None = None  # floating-point operations that the engine takes alone; None: not counted
 
     def kv_bytes(self) -> int:
         """Bytes of keys and values held now; of a windowed layer only those that the next token can still see."""
@@ -108,6 +114,40 @@ class Engine(ABC):
         """
         return self
 
+    def protected(self, job: Job) -> Tensor:
+        """(protected,) int64 places of the job's prompt that always stay, ascending, on the model's device: its window, and the job's own."""
+        tokens = len(job.input_ids)
+        last = range(max(tokens - self.window, 0), tokens)
+        own = [] if job.protected is None else job.protected.tolist()
+        places = torch.tensor(sorted({*own, *last}), dtype=torch.int64)
+        return places.to(job.device)
+
+    @property
+    def select_at(self) -> int | None:
+        """The layer behind which a shared prefill must keep hidden states for this engine; None: it needs none."""
+        return None
+
+    def reader(self, heuristic: Heuristic, device: torch.device) -> LayerReader:
+        """What this engine reads of a shared prefill for a heuristic; made once a prompt, whatever the keep rates.
+
+        Raises:
+            ValueError: the engine is not ``resolved``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} shares no prefill")
+
+    def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:
+        """As ``prefill``, bit for bit, with all that another prefill of the same prompt has computed already.
+
+        Args:
+            job: of the same prompt.
+            shared: after it has read the prompt; ``select_at`` is in its ``after``.
+            reader: as ``reader`` gave it for the job's heuristic; it has read the layers of ``shared``.
+
+        Returns:
+            With ``operations`` that the engine takes alone.
+        """
+        raise NotImplementedError(f"{type(self).__name__} shares no prefill")
+
     @abstractmethod
     def prefill(self, job: Job) -> Prefilled:
         """Reads a prompt; when it returns, the first answer token is known on the host.
@@ -129,6 +169,22 @@ def finished(
     return Prefilled(job, run, logits, first_token, kept, next_position, choosing_seconds)
 
 
+def as_read(reader: LayerReader, kind: type[ReaderT]) -> ReaderT:
+    """A reader of an engine's own kind.
+
+    Raises:
+        ValueError: it is of another kind.
+        Exception: what ended its reading.
+    """
+    if not isinstance(reader, kind):
+        raise ValueError(
+            f"the engine needs {kind.__name__}, got {type(reader).__name__}: make it with the engine's reader()"
+        )
+    if reader.error is not None:
+        raise reader.error
+    return reader
+
+
 def resolved_layer(select_layer: int | None) -> int:
     """The layer of an engine that was resolved; raises ValueError if it was not."""
     if select_layer is None:
@@ -146,3 +202,9 @@ class Full(Engine):
         """All tokens, whatever ``kept`` says."""
         run, tokens = PrunedRun(job.model, job.input_ids, answer_tokens=job.answer_tokens), len(job.input_ids)
         return finished(job, run, run.prefill(), torch.arange(tokens), tokens, 0.0)
+
+    def after(self, job: Job, shared: SharedPrefill) -> Prefilled:
+        """As ``prefill``, bit for bit: all that the shared prefill held."""
+        run, tokens = PrunedRun(job.model, job.input_ids, answer_tokens=job.answer_tokens), len(job.input_ids)
+        logits = whole_run(run, shared)
+        return replace(finished(job, run, logits, torch.arange(tokens), tokens, 0.0), operations=shared.operations)

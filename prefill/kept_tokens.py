@@ -6,34 +6,45 @@ import torch
 from torch import Tensor
 
 
-def best_and_window(scores: Tensor, tokens: int, kept: int, window: int) -> Tensor:
-    """The tokens with the highest scores and always the last ``window``, in the prompt's order. Of equal scores the earlier wins.
+def best_and_protected(scores: Tensor, kept: int, protected: Tensor) -> Tensor:
+    """All ``protected`` tokens, and of the others those with the highest scores, in the prompt's order. Of equal scores the earlier wins.
 
     Args:
-        scores: (..., tokens), higher = keep; those of the window are not read. NaNs are not checked here; call ``refuse_nan``.
-        tokens: of the prompt.
-        kept: tokens kept in all, above ``window`` and at most all.
-        window: tokens at the end of the prompt that are always kept; 0 for none.
+        scores: (..., tokens), higher = keep; those of protected tokens are not read. NaNs are not checked here; call ``refuse_nan``.
+        kept: tokens kept in all, more than are protected and at most all.
+        protected: (protected,) int64 places, ascending and each once; may be empty, and on any device.
 
     Returns:
-        (..., kept) int64, ascending.
+        (..., kept) int64 places, ascending.
 
     Raises:
-        ValueError: the number of scores is not ``tokens``, or ``kept`` is out of range.
+        ValueError: ``kept`` is out of range.
 
-    >>> best_and_window(torch.tensor([0.1, 0.9, 0.2, 0.9, 0.0]), tokens=5, kept=3, window=1)
-    tensor([1, 3, 4])
+    >>> best_and_protected(torch.tensor([0.1, 0.9, 0.2, 0.9, 0.0]), kept=3, protected=torch.tensor([0, 4]))
+    tensor([0, 1, 4])
     """
+    tokens, always = scores.shape[-1], len(protected)
+    if not always < kept <= tokens:
+        raise ValueError(
+            f"kept is {kept}, must be above the {always} protected tokens and at most the prompt's {tokens} tokens"
+        )
+    protected = protected.to(scores.device)
+    others = _marked(protected, tokens).argsort(stable=True)[
+        : tokens - always
+    ]  # ascending; nonzero() would wait for a GPU
+    best = scores[..., others].argsort(dim=-1, descending=True, stable=True)[..., : kept - always]
+    return torch.cat([others[best], protected.expand(*scores.shape[:-1], always)], dim=-1).sort(dim=-1).values
+
+
+def refuse_count(scores: Tensor, tokens: int) -> None:
+    """Raises ValueError unless there is a score for each of the prompt's ``tokens``."""
     if scores.shape[-1] != tokens:
         raise ValueError(f"there are {scores.shape[-1]} scores for the prompt's {tokens} tokens, must be as many")
-    if not window < kept <= tokens:
-        raise ValueError(
-            f"kept is {kept}, must be above the window of {window} and at most the prompt's {tokens} tokens"
-        )
-    before = scores[..., : tokens - window]
-    best = before.argsort(dim=-1, descending=True, stable=True)[..., : kept - window].sort(dim=-1).values
-    last = torch.arange(tokens - window, tokens, device=scores.device).expand(*scores.shape[:-1], window)
-    return torch.cat([best, last], dim=-1)
+
+
+def _marked(protected: Tensor, tokens: int) -> Tensor:
+    """(tokens,) uint8, 1 for a protected token."""
+    return torch.zeros(tokens, dtype=torch.uint8, device=protected.device).index_fill(0, protected, 1)
 
 
 def of_cached_heads(scores: Tensor, heads: int) -> Tensor:
@@ -63,13 +74,13 @@ def of_cached_heads(scores: Tensor, heads: int) -> Tensor:
     return scores if len(scores) == heads else scores.view(heads, -1, scores.shape[1]).mean(dim=1)
 
 
-def refuse_nan(scores: Sequence[Tensor], window: int) -> None:
-    """Raises ValueError if a score before the window is NaN; on a GPU this waits once, for all scores together.
+def refuse_nan(scores: Sequence[Tensor], protected: Tensor) -> None:
+    """Raises ValueError if the score of a token that is not protected is NaN; on a GPU this waits once, for all scores together.
 
     Args:
         scores: (..., tokens) each, on any devices.
-        window: tokens at the end whose scores are not read.
+        protected: (protected,) int64 places whose scores are not read, on any device.
     """
-    bad = [each[..., : each.shape[-1] - window].isnan().any() for each in scores]
+    bad = [each.isnan().index_fill(-1, protected.to(each.device), False).any() for each in scores]
     if bad and torch.stack([each.to(bad[0].device) for each in bad]).any().item():
         raise ValueError("a score is NaN, so the tokens cannot be ordered")

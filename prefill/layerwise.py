@@ -8,10 +8,14 @@ from torch import Tensor
 
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.capture.operations import counted
 from tokenrank.capture.pruning import Keep, PrunedRun
+from tokenrank.capture.second_half import second_half
+from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.prefill.engine import Engine, Job, Prefilled, finished, resolved_layer
-from tokenrank.prefill.kept_tokens import best_and_window, of_cached_heads, refuse_nan
+from tokenrank.prefill.engine import Engine, Job, Prefilled, as_read, finished, resolved_layer
+from tokenrank.prefill.kept_tokens import of_cached_heads
+from tokenrank.prefill.scores import Chosen, LayerScores
 from tokenrank.prefill.select_layer import first_layer_read, resolve_select_layer
 
 
@@ -54,29 +58,48 @@ class Layerwise(Engine):
         first = first_layer_read(layers, select_layer, heuristic.layers_combined())
         return replace(self, select_layer=select_layer, first_scored=first)
 
+    @property
+    def select_at(self) -> int:
+        """The select layer."""
+        return resolved_layer(self.select_layer)
+
+    def reader(self, heuristic: Heuristic, device: torch.device) -> LayerScores:
+        """Rows up to the select layer, and scores of the heads whose caches are compressed."""
+        return LayerScores(heuristic, device, self.first_scored, self.select_at, heads_from=self.min_layer)
+
     def prefill(self, job: Job) -> Prefilled:
         """As ``Engine.prefill``; later layers never see what was not kept."""
-        select_layer, heuristic, kept = resolved_layer(self.select_layer), job.ranker, job.kept
+        select_layer, heuristic = self.select_at, job.ranker
         run = PrunedRun(job.model, job.input_ids, answer_tokens=job.answer_tokens, clock=job.clock)
-        rows: list[Tensor] = []
-        used: list[Tensor] = []  # all scores that decide what is kept
+        scores, chosen = self.reader(heuristic, run.device), Chosen(job, self.protected(job))
         onward: list[Tensor] = []
 
-        def best(scores: Tensor, layer: AttentionLayer) -> Tensor:
-            used.append(scores)
-            return best_and_window(scores, layer.tokens, kept, self.window)
-
         def visit(layer: AttentionLayer) -> Keep:
-            if layer.index >= self.first_scored:
-                rows.append(heuristic.score(layer).to(run.device))
+            scores.visit(layer)
             cached = None
             if layer.index >= self.min_layer:
-                cached = best(of_cached_heads(heuristic.score_heads(layer), run.cached_heads(layer.index)), layer)
+                cached = chosen.best(of_cached_heads(scores.heads[layer.index], run.cached_heads(layer.index)))
             if layer.index != select_layer:
                 return Keep(cached)
-            onward.append(best(heuristic.combine(torch.stack(rows))[-1], layer))
+            onward.append(chosen.best(scores.combined()))
             return Keep(cached, onward[0], last=True)
 
         logits = run.prefill(visit, heuristic.needs)
-        refuse_nan(used, self.window)
+        chosen.check()
         return finished(job, run, logits, onward[0], len(job.input_ids), run.choosing.seconds)
+
+    def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:
+        """As ``Engine.prefill_after``: only the layers behind the select layer run."""
+        scores, chosen = as_read(reader, LayerScores), Chosen(job, self.protected(job))
+        with counted() as spent:
+            cached = {
+                layer: chosen.best(of_cached_heads(heads, shared.cached_heads(layer)))
+                for layer, heads in scores.heads.items()
+            }
+            onward = chosen.best(scores.combined())
+        chosen.check()
+        run = PrunedRun(job.model, job.input_ids, answer_tokens=job.answer_tokens)
+        logits, operations = second_half(run, shared, self.select_at, onward, cached)
+        done = finished(job, run, logits, onward, len(job.input_ids), 0.0)
+        before = shared.operations_after[self.select_at] + scores.operations + spent.total
+        return replace(done, operations=before + operations)

@@ -8,12 +8,14 @@ from torch import Tensor
 
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.capture.operations import counted
 from tokenrank.capture.partial import read_up_to
 from tokenrank.capture.pruning import PrunedRun
+from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
 from tokenrank.capture.stopwatch import Stopwatch
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.prefill.engine import Engine, Job, Prefilled, finished, resolved_layer
-from tokenrank.prefill.kept_tokens import best_and_window, refuse_nan
+from tokenrank.prefill.engine import Engine, Job, Prefilled, as_read, finished, resolved_layer
+from tokenrank.prefill.scores import Chosen, LayerScores
 from tokenrank.prefill.select_layer import first_layer_read, resolve_select_layer
 
 
@@ -43,21 +45,39 @@ class Restart(Engine):
         first = first_layer_read(layers, select_layer, heuristic.layers_combined())
         return replace(self, select_layer=select_layer, first_scored=first)
 
+    def reader(self, heuristic: Heuristic, device: torch.device) -> LayerScores:
+        """Rows up to the select layer."""
+        return LayerScores(heuristic, device, self.first_scored, resolved_layer(self.select_layer))
+
     def prefill(self, job: Job) -> Prefilled:
         """As ``Engine.prefill``; the answer's first token has the position ``kept``."""
         select_layer, heuristic, device = resolved_layer(self.select_layer), job.ranker, job.device
         choosing = Stopwatch(device, exact=job.clock)
-        rows: list[Tensor] = []
+        scores = self.reader(heuristic, device)
 
         def visit(layer: AttentionLayer) -> None:
-            if layer.index >= self.first_scored:
-                with choosing:
-                    rows.append(heuristic.score(layer).to(device))
+            with choosing:
+                scores.visit(layer)
 
         read_up_to(job.model, job.input_ids, select_layer, visit, heuristic.needs)
         with choosing:
-            scores = heuristic.combine(torch.stack(rows))[-1]
-            places = best_and_window(scores, len(job.input_ids), job.kept, self.window)
-            refuse_nan([scores], self.window)
-        run = PrunedRun(job.model, job.input_ids.to(device)[places], answer_tokens=job.answer_tokens)
-        return finished(job, run, run.prefill(), places, job.kept, choosing.seconds)
+            places = self._chosen(job, scores)
+        return replace(self._restarted(job, places), choosing_seconds=choosing.seconds)
+
+    def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:
+        """As ``Engine.prefill_after``: only the kept tokens are read."""
+        scores = as_read(reader, LayerScores)
+        with counted() as spent:
+            done = self._restarted(job, self._chosen(job, scores))
+        first = shared.operations_before_attention[resolved_layer(self.select_layer)]
+        return replace(done, operations=first + scores.operations + spent.total)
+
+    def _chosen(self, job: Job, scores: LayerScores) -> Tensor:
+        chosen = Chosen(job, self.protected(job))
+        places = chosen.best(scores.combined())
+        chosen.check()
+        return places
+
+    def _restarted(self, job: Job, places: Tensor) -> Prefilled:
+        run = PrunedRun(job.model, job.input_ids.to(job.device)[places], answer_tokens=job.answer_tokens)
+        return finished(job, run, run.prefill(), places, job.kept, 0.0)

@@ -17,7 +17,7 @@ SMALL = ("model=tiny", "task.lengths=[300]", "task.depths=[50]", "task.max_new_t
 RECIPES = {  # in the order of the document: how many files, and a change of the code that the recipe's test must notice
     "value_aware": (3, "norms[:, None]", "1"),
     "strongest": (3, "amax(dim=0, keepdim=True)", "mean(dim=0, keepdim=True)"),
-    "cache_only": (3, "best_and_window(used[-1]", "best_and_window(-used[-1]"),
+    "cache_only": (3, "best_and_protected(used[-1]", "best_and_protected(-used[-1]"),
     "run_index": (3, '.open("a"', '.open("w"'),
     "stability": (4, "recall_at_k(second,", "recall_at_k(first,"),
 }
@@ -124,8 +124,9 @@ def test_the_engine_runs_for_the_heuristics_that_choose_it(recipes: Recipes, tmp
     assert ended.code == 0, ended.err
     runs = pd.read_parquet(tmp_path / "run" / "runs.parquet").set_index("heuristic")
     theirs, layerwise = ["snapkv", "tova", "claa"], ["fastkv", "value_aware"]
-    assert (runs.loc[theirs, "engine"] == "cache_only").all()
+    assert (runs.loc[theirs, "engine"] == "cache_only@snapkv").all()  # three lines of the config, one engine
     assert (runs.loc[layerwise, "engine"] == "layerwise").all()
+    assert {"oracle@snapkv", "random@snapkv", "oracle", "random"} == set(runs.index.dropna()) - {*theirs, *layerwise}
     full = runs[runs["engine"] == "full"].iloc[0]
     assert (runs.loc[theirs, "flops"] >= full["flops"]).all()  # scores cost something
     assert (runs.loc[layerwise, "flops"] < full["flops"]).all()

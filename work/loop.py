@@ -12,7 +12,8 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from tokenrank.evaluation.evaluation import Advance, Measurement, reason
+from tokenrank.evaluation.evaluation import Advance, Measurement
+from tokenrank.evaluation.failures import reason
 from tokenrank.evaluation.plan import Plan, Unit
 from tokenrank.records.digests import ids_digest
 from tokenrank.records.record import Record, header, measured_table

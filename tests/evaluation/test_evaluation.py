@@ -4,7 +4,8 @@ import pandas as pd
 from transformers import PreTrainedModel
 
 from tests.plans import plan
-from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, reason
+from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
+from tokenrank.evaluation.failures import reason
 from tokenrank.evaluation.plan import Plan, Unit
 from tokenrank.records.schema import SUMMARY, table
 

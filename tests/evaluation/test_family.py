@@ -64,8 +64,8 @@ def test_a_name_that_the_run_does_not_have_is_refused(family: Family, said: str)
         family.check(["claa", "tova"], ["recall", "ndcg"], [5, 10])
 
 
-def test_accuracy_has_no_k_to_compare_at() -> None:
-    with pytest.raises(ValueError, match=r"compare\.k is 10, must be null, as accuracy has no k$"):
+def test_contestants_have_no_k_to_compare_at() -> None:
+    with pytest.raises(ValueError, match=r"compare\.k is 10, must be null, as only evaluation=ranking has a k$"):
         Family(k=10.0).check(["claa"], ["accuracy"])
 
 

@@ -38,7 +38,11 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
         ("universe", 8, r"universe is 8, must be a mapping"),
         ("universe.window", 1.5, r"universe\.window is 1\.5, must be of type int$"),
         ("bootstrap.resamples", None, r"bootstrap\.resamples is None, must be of type int$"),
-        ("prefill.nonsense", 1, r"prefill\.nonsense is not a setting; there are engine, keep, select_layer, window$"),
+        (
+            "prefill.nonsense",
+            1,
+            r"prefill\.nonsense is not a setting; there are engine, keep, protect, select_layer, together, window$",
+        ),
         ("prefill.keep", 10, r"prefill\.keep is 10, must be a list of numbers"),
         ("prefill.window", "wide", r"prefill\.window is 'wide', must be of type int$"),
         ("task", None, r"task is None, must be chosen: task=NAME, a file of configs/task$"),

@@ -12,7 +12,7 @@ from tests.prefill.cases import PLAIN, TOKENS, answered, layers_of, model_of, pr
 from tests.prefill.slow import Hidden, masked_logits
 from tests.prefill.test_layerwise import slow_best
 from tokenrank.capture.inspection import model_layers
-from tokenrank.evaluation.flops_counter import counted
+from tokenrank.capture.operations import counted
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.speculative import Speculative
 from tokenrank.library_inputs import prepare

@@ -20,7 +20,7 @@ from tests.sweep.variants import ROPE
 from tests.sweep.verdicts import EXACT, NOT_MADE, REFUSED, TRACEBACK, WRONG, Row, Verdict, judge
 from tokenrank.capture.captured_layer import captured_layer
 from tokenrank.capture.layer import AttentionLayer
-from tokenrank.prefill.kept_tokens import best_and_window
+from tokenrank.prefill.kept_tokens import best_and_protected, refuse_count
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,14 +69,14 @@ def test_an_answer_of_its_own_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_engine_that_keeps_one_other_token_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def other(scores: Tensor, tokens: int, kept: int, window: int) -> Tensor:
-        places = best_and_window(scores, tokens, kept, window)
+    def other(scores: Tensor, kept: int, protected: Tensor) -> Tensor:
+        places = best_and_protected(scores, kept, protected)
         if places.dim() > 1:  # of the caches, one row for each head
-            missing = next(token for token in range(tokens) if token not in places[0])
+            missing = next(token for token in range(scores.shape[-1]) if token not in places[0])
             places[0] = torch.cat([places[0][1:], torch.tensor([missing])]).sort().values
         return places
 
-    monkeypatch.setattr("tokenrank.prefill.layerwise.best_and_window", other)
+    monkeypatch.setattr("tokenrank.prefill.layerwise.best_and_protected", other)
     row = row_of("llama")
     assert {name for name, verdict in row.engines.items() if verdict.word == WRONG} == {"claa", "fastkv"}
     assert "those of the slow version" in row.engines["claa"].reason
@@ -84,7 +84,7 @@ def test_an_engine_that_keeps_one_other_token_is_found(monkeypatch: pytest.Monke
 
 def test_only_a_sentence_of_the_package_is_a_refusal() -> None:
     def ours() -> str:
-        best_and_window(torch.zeros(4), tokens=5, kept=3, window=1)
+        refuse_count(torch.zeros(4), tokens=5)
         return ""
 
     refused = judge(ours)

@@ -13,11 +13,16 @@ from torch.utils.module_tracker import ModuleTracker
 aten = torch.ops.aten
 
 
-@dataclass
+@dataclass(frozen=True)
 class Flops:
-    """Operations of a block; set when it ends."""
+    """Operations of a block."""
 
-    total: int = 0
+    counter: FlopCounterMode
+
+    @property
+    def total(self) -> int:
+        """Those so far; after the block, all."""
+        return int(self.counter.get_total_flops())
 
 
 @contextmanager
@@ -33,12 +38,11 @@ def counted() -> Iterator[Flops]:
     >>> flops.total
     48
     """
-    flops, fused = Flops(), {each: partial(_attention, place) for each, place in FUSED.items()}
+    fused = {each: partial(_attention, place) for each, place in FUSED.items()}
     counter = FlopCounterMode(display=False, custom_mapping=fused)
     counter.mod_tracker = _NoModules()
     with counter:
-        yield flops
-    flops.total = counter.get_total_flops()
+        yield Flops(counter)
 
 
 class _NoModules(ModuleTracker):

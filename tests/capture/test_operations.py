@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.operations import counted
 from tokenrank.capture.pruning import Keep, PrunedRun
-from tokenrank.evaluation.flops_counter import counted
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.models.architectures import ARCHITECTURES, tiny_of
 from tokenrank.prefill.engine import Full, Job

@@ -1,0 +1,170 @@
+"""All contestants on one prompt at all keep rates: their prefills, what the answer loses in each, and their own answers."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tokenrank.capture.rows import Rows
+from tokenrank.capture.together import can_run_together, decode_together
+from tokenrank.evaluation.failures import failure
+from tokenrank.evaluation.shared_prompt import SharedPrompt
+from tokenrank.metrics.answer_loss import FullAnswer
+from tokenrank.prefill.contestant import Contestant
+from tokenrank.prefill.engine import Prefilled
+from tokenrank.records.schema import WHOSE_ENGINE
+
+Answers = Mapping[str, FullAnswer]  # prefix of the measures -> an answer under the full prefill
+CACHES = 0.5  # of the model's weights and one full cache together: caches of prefills that are held at a time
+
+
+@dataclass
+class Entry:
+    """A contestant at a keep rate, and what came of it."""
+
+    contestant: Contestant
+    rate: float  # percent
+    found: dict[str, Any] = field(default_factory=dict)  # kept, kv_bytes, flops, measures of fidelity, answer_ids
+    error: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name in messages."""
+        return f"{self.contestant.name} at {self.rate:g} %"
+
+    def add(self, prefix: str, lost: Mapping[str, float]) -> None:
+        """Notes what an answer loses; ``prefix`` is that of its measures."""
+        self.found |= {prefix + name: value for name, value in lost.items()}
+
+
+class Contest:
+    """Runs entries on one prompt, as many at a time as memory holds."""
+
+    def __init__(
+        self, shared: SharedPrompt, answers: Answers, limit: int | None, memory: float, *, together: bool
+    ) -> None:
+        """Nothing runs yet.
+
+        Args:
+            shared: the prompt, which was read.
+            answers: whose loss is measured.
+            limit: tokens of each entry's own answer at most; None: none is decoded.
+            memory: bytes of the caches that are held at a time; one prefill at least.
+            together: decode the answers of the prefills that are held together, and feed given ones so.
+        """
+        self._shared, self._answers, self._limit, self._memory, self._together = (
+            shared,
+            answers,
+            limit,
+            memory,
+            together,
+        )
+        self._held: list[tuple[Entry, Prefilled]] = []
+
+    def run(
+        self, contestants: Sequence[Contestant], rates: Sequence[float], advance: Callable[[], object]
+    ) -> list[Entry]:
+        """Every contestant at every keep rate; an entry that fails holds its error, and the others go on.
+
+        Args:
+            contestants: that rank.
+            rates: keep rates in percent.
+            advance: called after each prefill.
+
+        Returns:
+            By keep rate, then in the order of the contestants.
+        """
+        entries = [Entry(each, rate) for rate in rates for each in contestants]
+        for entry in sorted(entries, key=lambda each: (each.rate, each.contestant.name.split(WHOSE_ENGINE)[0])):
+            self._prefill(
+                entry
+            )  # one ranking in several engines, one after the other: they may share their later layers
+            advance()
+        self._finish()
+        return entries
+
+    def _prefill(self, entry: Entry) -> None:
+        with self._guarded(entry):
+            done = self._shared.prefilled(entry.contestant, entry.rate)
+            entry.found |= {"kept": done.kept.tolist(), "kv_bytes": done.kv_bytes(), "flops": done.operations}
+            self._held.append((entry, done))
+        if sum(each.found["kv_bytes"] for each, _ in self._held) >= self._memory:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Measures the prefills that are held, decodes from them, and lets them go."""
+        self._shared.shared.forget_halves()
+        held, self._held = self._held, []
+        one_by_one: Iterable[tuple[Entry, Prefilled]] = held
+        if self._together and len(held) > 1 and can_run_together(held[0][1].run.model):
+            one_by_one = ()
+            try:
+                self._measure_together(held)
+            except Exception as error:  # out of memory, for example: the caches are gone, and each entry is tried alone
+                failure(error, f"{len(held)} answers together, prompt {self._shared.prompt.id}")
+                one_by_one = self._again([entry for entry, _ in held])
+        for entry, done in one_by_one:
+            with self._guarded(entry):
+                self._measure(entry, done)
+
+    def _measure(self, entry: Entry, done: Prefilled) -> None:
+        for prefix, answer in self._answers.items():
+            entry.add(prefix, answer.loss_of(logits_of(done, answer.ids)))
+        if self._limit is not None:
+            entry.found["answer_ids"] = done.answer(self._limit)
+
+    def _measure_together(self, held: Sequence[tuple[Entry, Prefilled]]) -> None:
+        """As ``_measure`` of each, with one forward pass for all."""
+        rows = Rows([done.run for _, done in held], [done.next_position for _, done in held])
+        for prefix, answer in self._answers.items():
+            firsts = [done.logits[None] for _, done in held]
+            rests = rows.logits_of(answer.ids[:-1]) if len(answer.ids) > 1 else enumerate(each[:0] for each in firsts)
+            for row, rest in rests:
+                with self._guarded(held[row][0]):
+                    held[row][0].add(prefix, answer.loss_of(torch.cat([firsts[row], rest])))
+        if self._limit is None:
+            return
+        begun = [done.job.rules.begin(done.job.model, done.job.input_ids, self._limit) for _, done in held]
+        answers = decode_together(rows, [done.logits for _, done in held], begun, self._limit)
+        for (entry, _), own in zip(held, answers, strict=True):
+            with self._guarded(entry):
+                if isinstance(own, Exception):
+                    raise own
+                entry.found["answer_ids"] = own
+
+    def _again(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Prefilled]]:
+        """The prefills of these entries anew, one at a time."""
+        for entry in entries:
+            entry.error = None
+            with self._guarded(entry):
+                yield entry, self._shared.prefilled(entry.contestant, entry.rate)
+                self._shared.shared.forget_halves()
+
+    @contextmanager
+    def _guarded(self, entry: Entry) -> Iterator[None]:
+        """An error in the block becomes the entry's: the others are still worth their run."""
+        try:
+            yield
+        except Exception as error:  # whatever it was
+            entry.error = failure(error, f"{entry.label}, prompt {self._shared.prompt.id}")
+
+
+def logits_of(done: Prefilled, ids: Tensor) -> Tensor:
+    """(T, vocabulary) logits from which each of the (T,) answer tokens would be chosen; the prefill can then be used again."""
+    first = done.logits[None]
+    if len(ids) == 1:
+        return first
+    rest = done.run.feed(ids[:-1].cpu(), done.next_position)
+    done.run.back()
+    return torch.cat([first.to(rest.device), rest])
+
+
+def full_answers(full: Prefilled, ids: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, FullAnswer, Tensor]]:
+    """(prefix, answer, its logits) of each answer under the full prefill."""
+    for prefix, token_ids in ids.items():
+        answer_ids = torch.tensor(token_ids)
+        logits = logits_of(full, answer_ids)
+        yield prefix, FullAnswer.of(logits, answer_ids), logits

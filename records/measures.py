@@ -1,0 +1,49 @@
+"""Names of what is measured of contestants, which direction is better, and how reports call them."""
+
+ACCURACY = "accuracy"  # what a task gives an answer
+NEEDLE_KEPT = "needle_kept"
+LOSS = "loss"
+# of the full prefill's answer under a pruned cache (tokenrank.metrics.answer_loss)
+OF_ANSWER = ("logprob", LOSS, "loss_clipped", "kl", "same_token", "departure")
+REFERENCE = "reference_"  # in front of the same measures of the prompt's first reference answer
+FIDELITY = (*OF_ANSWER, *(REFERENCE + name for name in OF_ANSWER))
+RESULTS = (ACCURACY, *FIDELITY)  # contestants are compared in these, and close a gap
+COSTS = {"flops": "flops_ratio", "kv_bytes": "kv_ratio"}  # name -> the same over the full prefill's
+
+_LOWER = (LOSS, "loss_clipped", "kl")
+_SHARES = ("same_token",)
+LOWER_IS_BETTER = frozenset(front + name for front in ("", REFERENCE) for name in _LOWER)
+UNBOUNDED = frozenset(FIDELITY) - {
+    front + name for front in ("", REFERENCE) for name in _SHARES
+}  # may lie outside of [0, 1]
+# what the full prefill has of itself in every prompt, whatever the prompt: a loss of 0, a ratio of 1
+BY_DEFINITION = frozenset(front + name for front in ("", REFERENCE) for name in (*_LOWER, *_SHARES)) | {
+    *COSTS.values(),
+    NEEDLE_KEPT,
+}
+
+_LABELS = {
+    "logprob": "log-probability of the answer, nats a token",
+    LOSS: "loss of log-probability, nats a token",
+    "loss_clipped": "loss of log-probability, each token's limited to 5 nats, nats a token",
+    "kl": "KL divergence from the full prefill, nats a token",
+    "same_token": "share of tokens with the full prefill's greedy choice",
+    "departure": "tokens before the first with another greedy choice",
+}
+LABELS = {
+    ACCURACY: "accuracy",
+    NEEDLE_KEPT: "share of the needle's tokens kept",
+    "flops_ratio": "FLOPs of the prefill, over the full prefill's",
+    "kv_ratio": "KV cache after the prefill, over the full prefill's",
+    **_LABELS,
+    **{REFERENCE + name: f"reference answer: {label}" for name, label in _LABELS.items()},
+}
+
+
+def better(metric: str, difference: float) -> bool:
+    """Whether a contestant that has ``difference`` more of this measure than another is the better one.
+
+    >>> better("accuracy", 0.1), better("reference_kl", 0.1)
+    (True, False)
+    """
+    return difference < 0 if metric in LOWER_IS_BETTER else difference > 0
