@@ -49,6 +49,7 @@ class Rows:
         self.room = min(rooms)  # tokens that can be fed to each row
         self._cache = Cache(layers=list(self._layers))
         self.active = list(range(len(runs)))  # rows that are fed, ascending
+        self._stored = [0] * len(runs)  # tokens that each row was fed
 
     def feed(self, ids: Tensor) -> Tensor:
         """Feeds the next tokens of every active row, in one forward pass.
@@ -66,18 +67,23 @@ class Rows:
             raise ValueError(
                 f"ids has the shape {tuple(ids.shape)}, must be (rows, tokens) with the {len(self.active)} active rows and at least one token"
             )
-        logits = self._pass(self.active, ids)
+        place = {row: at for at, row in enumerate(self.active)}
+        rows = [row for row in self._order if row in place]
+        sorting = torch.tensor([place[row] for row in rows])
+        logits = self._pass(rows, ids[sorting.to(ids.device)])
         self._fed.before += ids.shape[1]
-        return logits
+        return logits[sorting.argsort().to(logits.device)]
 
     def logits_of(self, ids: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Feeds every active row the same tokens, and forgets them again; in passes of a few rows where the logits are large.
+        """Feeds every active row the same tokens; in passes of a few rows where the logits are large.
+
+        The rows count as not fed afterwards: what is fed next replaces these tokens, unless ``resume`` goes on after some of them.
 
         Args:
             ids: (tokens,) int64; at least one.
 
         Yields:
-            A row, and its (tokens, vocabulary) logits of the token after each; use them before the next.
+            Each active row once, in any order, and its (tokens, vocabulary) logits of the token after each; use them before the next.
 
         Raises:
             ValueError: no tokens, or there is no room for so many.
@@ -88,16 +94,29 @@ class Rows:
         size = max(1, LOGITS_BYTES // (len(ids) * vocabulary * 4))
         rows = [row for row in self._order if row in set(self.active)]
         for first in range(0, len(rows), size):
-            some = sorted(rows[first : first + size])
+            some = rows[first : first + size]
             yield from zip(some, self._pass(some, ids.expand(len(some), -1)), strict=True)
 
     def leave(self, rows: Collection[int]) -> None:
         """These rows are fed no more; ``back`` makes all rows active again."""
         self.active = [row for row in self.active if row not in rows]
 
+    def resume(self, rows: Collection[int], fed: int) -> None:
+        """These rows alone are active, each after the first ``fed`` tokens that it was fed; those that followed are forgotten.
+
+        Raises:
+            ValueError: a row was fed fewer.
+        """
+        fewest = min((self._stored[row] for row in rows), default=fed)
+        if fewest < fed:
+            raise ValueError(f"rows are to go on after {fed} tokens, and one was fed {fewest}")
+        self._fed.before = fed
+        self.active = sorted(rows)
+
     def back(self) -> None:
-        """Forgets all that was fed to any row; each holds what its prefill left."""
+        """Forgets all that was fed to any row; each holds what its prefill left, and is active."""
         self._fed.before = 0
+        self._stored = [0] * len(self._stored)
         self.active = sorted(self._order)
 
     @torch.inference_mode()
@@ -105,7 +124,7 @@ class Rows:
         """One forward pass over the next tokens of these rows, which does not count them as fed.
 
         Args:
-            rows: ascending.
+            rows: in the order in which they lie in blocks.
             ids: (rows, tokens), in the order of ``rows``.
 
         Returns:
@@ -114,16 +133,13 @@ class Rows:
         fed, tokens = self._fed, ids.shape[1]
         if fed.before + tokens > self.room:
             raise ValueError(f"the rows have room for {self.room} tokens, {fed.before + tokens} were to be fed")
-        place = {row: at for at, row in enumerate(rows)}
-        fed.rows = [row for row in self._order if row in place]
-        sorting = [place[row] for row in fed.rows]
-        ordered = sorting == list(range(len(rows)))
+        fed.rows = list(rows)
+        positions = fed.positions(rows, fed.before + tokens)[:, fed.before :]
         ids = ids.to(fed.start.device)
-        positions = fed.positions(fed.rows, fed.before + tokens)[:, fed.before :]
-        logits = last_of_rows(
-            self.model, ids if ordered else ids[sorting], positions, self._cache, tokens, attend=self._attend
-        )
-        return logits if ordered else logits[torch.tensor(sorting).argsort().to(logits.device)]
+        logits = last_of_rows(self.model, ids, positions, self._cache, tokens, attend=self._attend)
+        for row in rows:
+            self._stored[row] = fed.before + tokens
+        return logits
 
     def _attend(
         self, own: OwnFunction, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: AttentionRules

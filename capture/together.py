@@ -99,30 +99,56 @@ def decode_together(
     """Greedy answers of all active rows, one token of each a step. A row that has ended is fed no more.
 
     Args:
-        rows: those that are active are decoded; none of them has been fed yet.
+        rows: those that are active are decoded, and none is afterwards (``Rows.back`` makes them active).
         first: (vocabulary,) logits of the first token of each active row.
-        answers: of each active row, without tokens yet.
+        answers: of each active row; an answer may have tokens already, of which the row was fed all but the last (see ``follow``):
+            the row joins when the others have as many.
         limit: tokens of an answer at most, at least 1.
 
     Returns:
         For each of these rows the answer's tokens, the one that ended it included, as ``greedy`` gives them; or the error with which
         its next token could not be chosen (its logits are not finite, or the rules leave no token). The other rows go on.
     """
-    numbers = list(rows.active)
-    of_row = dict(zip(numbers, answers, strict=True))
+    of_row = dict(zip(rows.active, answers, strict=True))
     errors: dict[int, Exception] = {}
-    logits = dict(zip(numbers, first, strict=True))
+    logits = {row: each for row, each in zip(of_row, first, strict=True) if not of_row[row].tokens}
     while True:
         for row, each in logits.items():
             try:
                 of_row[row].add(each)
             except Exception as error:  # processors are transformers' own
                 errors[row] = error
-        rows.leave([row for row in logits if row in errors or _is_complete(of_row[row], limit)])
-        if not rows.active:
-            return [errors.get(row, of_row[row].tokens) for row in numbers]
+        left = {row: len(each.tokens) for row, each in of_row.items() if not _is_complete(each, limit)}
+        left = {row: tokens for row, tokens in left.items() if row not in errors}
+        fewest = min(left.values(), default=1)
+        rows.resume([row for row, tokens in left.items() if tokens == fewest], fewest - 1)
+        if not left:
+            return [errors.get(row, each.tokens) for row, each in of_row.items()]
         fed = torch.tensor([of_row[row].tokens[-1:] for row in rows.active])
         logits = dict(zip(rows.active, rows.feed(fed)[:, -1], strict=True))
+
+
+def follow(answer: AnswerSoFar, first: Tensor, given: Sequence[int], logits: Tensor, limit: int) -> None:
+    """Takes the tokens of a greedy answer from logits after a given one, as far as both are the same, and the one that departs.
+
+    What was fed to compare two answers need not be fed again to decode: ``decode_together`` goes on where this ends. If a token cannot
+    be chosen, this ends before it, and ``decode_together`` meets the error.
+
+    Args:
+        answer: without tokens yet.
+        first: (vocabulary,) logits of the first token.
+        given: tokens that were fed, at least one.
+        logits: (tokens, vocabulary) of the token after each, as ``Rows.logits_of`` yields them.
+        limit: tokens of the answer at most, at least 1.
+    """
+    try:
+        answer.add(first)
+        for token, each in zip(given, logits, strict=True):
+            if answer.tokens[-1] != token or _is_complete(answer, limit):
+                return
+            answer.add(each)
+    except Exception as error:  # processors are transformers' own
+        log.debug("an answer was followed for %d tokens: %s", len(answer.tokens), error)
 
 
 def _is_complete(answer: AnswerSoFar, limit: int) -> bool:

@@ -129,11 +129,11 @@ class Contest:
             return
         begun = [done.job.rules.begin(done.job.model, done.job.input_ids, self._limit) for _, done in held]
         answers = decode_together(rows, [done.logits for _, done in held], begun, self._limit)
-        for (entry, _), answer in zip(held, answers, strict=True):
+        for (entry, _), own in zip(held, answers, strict=True):
             with self._guarded(entry):
-                if isinstance(answer, Exception):
-                    raise answer
-                entry.found["answer_ids"] = answer
+                if isinstance(own, Exception):
+                    raise own
+                entry.found["answer_ids"] = own
 
     def _again(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Prefilled]]:
         """The prefills of these entries anew, one at a time."""

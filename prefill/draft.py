@@ -26,7 +26,9 @@ class Draft(Engine):
     With ``window`` 0 the best tokens are kept and no others, as in the original. If the prompt's last token is not among them,
     the answer is read from the last one that is and continues at the position after it; the log says so.
 
-    A heuristic that needs no model, such as a control or the oracle's scores, can rank too. All of the draft's time counts as choosing. Source: Liu et al. 2025, https://arxiv.org/abs/2502.02789.
+    Controls and the oracle's scores need no draft, and rank as well. All of the draft's time counts as choosing.
+
+    Source: Liu et al. 2025, https://arxiv.org/abs/2502.02789.
     """
 
     kind: ClassVar[str] = "draft"
