@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.plans import tables
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
 from tokenrank.evaluation.family import Family
 from tokenrank.metrics.comparisons import compare_means
@@ -236,6 +237,13 @@ def test_every_metric_that_a_run_has_is_a_row() -> None:
     assert found == {
         "needle_kept": 0.5, "flops": 50, "flops_ratio": 0.25, "kv_bytes": 10, **{name: place for place, name in enumerate(FIDELITY)},
     }  # fmt: skip
+
+
+def test_evaluation_fidelity_has_no_accuracy_but_that_of_the_sample() -> None:
+    found = tables("heuristic=[tova]", "prefill.keep=[50]", evaluation="fidelity")
+    assert set(found.metrics["metric"]) == {*FIDELITY, "needle_kept", "flops", "flops_ratio", "kv_bytes", "kv_ratio"}
+    assert found.samples["accuracy"].notna().all()
+    assert set(found.summary.loc[found.summary["statistic"] == "gap_closed", "metric"]) == set(FIDELITY)
 
 
 def test_the_names_of_measures_agree() -> None:
