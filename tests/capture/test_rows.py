@@ -53,8 +53,10 @@ def laid(done: Sequence[Prefilled], shift: int = 0) -> Rows:
 @pytest.mark.parametrize("architecture", TOGETHER)
 def test_rows_fed_together_say_what_each_says_alone(architecture: str, implementation: str | None) -> None:
     alone = read(architecture, implementation)
-    rows = laid(read(architecture, implementation))
     wanted = torch.stack([each.run.feed(FED, each.next_position) for each in alone])
+    for each in alone:
+        each.run.back()
+    rows = laid(alone)
     found = [rows.feed(FED[:1].expand(len(alone), 1)), rows.feed(FED[1:4].expand(len(alone), 3))]
     rows.leave([0, 3])
     assert rows.active == [1, 2, 4, 5]
