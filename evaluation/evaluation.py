@@ -38,7 +38,7 @@ class Evaluation(ABC):
     ] = ()  # fields that only ``summary`` reads: records do not depend on them
     runs_engines: ClassVar[bool] = False  # true: contestants are engines at several keep rates
     timed: ClassVar[bool] = False  # true: it measures times, which other work on the same machine would spoil
-    adds_controls: ClassVar[bool] = False  # true: the oracle and random are added to the chosen heuristics
+    adds_controls: ClassVar[bool] = False  # true: each engine's bound and control are added to the chosen heuristics
 
     def check(self, plan: "Plan") -> None:  # noqa: B027 - planning has checked what most need
         """Raises ValueError, with one sentence, if this plan cannot be measured."""

@@ -25,6 +25,11 @@ class Heuristic(ABC):
         """What the method reads of a forward pass beyond queries and keys; by default nothing."""
         return Needs()
 
+    @property
+    def ranks_before(self) -> bool:
+        """Whether ``draft_scores`` ranks before the model has read the prompt; by default if the method ranks after an answer."""
+        return self.needs.answer
+
     @abstractmethod
     def score(self, layer: AttentionLayer) -> Tensor:
         """Scores of one layer, computed from that layer alone.
@@ -71,7 +76,7 @@ class Heuristic(ABC):
         raise ValueError(f"{type(self).__name__} ranks layer by layer, not from an answer")
 
     def draft_scores(self, model: PreTrainedModel, input_ids: Tensor) -> Tensor:  # noqa: ARG002
-        """Scores that a draft answer gives before the model has processed the prompt (``needs.answer``).
+        """Scores that are known before the model has processed the prompt (``ranks_before``), such as those of a draft answer.
 
         Args:
             model: the model whose prefill is pruned; a method with a draft model of its own ignores it.
@@ -81,7 +86,7 @@ class Heuristic(ABC):
             (tokens,) finite float32, higher = keep.
 
         Raises:
-            ValueError: the method ranks layer by layer.
+            ValueError: the method ranks what the model has read.
         """
         raise ValueError(f"{type(self).__name__} ranks what the model has read, so it cannot rank before")
 

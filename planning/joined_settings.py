@@ -6,7 +6,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from tokenrank.planning.comparable import Source
-from tokenrank.planning.telling_apart import Contestants, Variant, is_number
+from tokenrank.planning.differing import is_number
+from tokenrank.planning.telling_apart import Contestants, Variant
+from tokenrank.records.schema import is_bound, is_control
 
 HEAD = """\
 # Joined from several runs, for collecting and drawing. A setting is null where the runs differ in it.
@@ -29,7 +31,11 @@ def joined_config(sources: Sequence[Source], contestants: Contestants) -> str:
     if first.evaluation.runs_engines:
         rates = sorted({rate for source in sources for rate in source.config["evaluation"]["keep"]})
         config["evaluation"]["keep"] = config["prefill"]["keep"] = rates
-        config["prefill"]["engine"] = {name: each.settings["engine"] for name, each in contestants.variants.items()}
+        config["prefill"]["engine"] = dict(contestants.lines) | {
+            name: each.settings["engine"]
+            for name, each in contestants.variants.items()
+            if not (is_bound(name) or is_control(name))
+        }
     config["study"] = study(contestants.variants, first) or config.get("study")
     return HEAD + OmegaConf.to_yaml(OmegaConf.create(config))
 
@@ -93,7 +99,7 @@ def study(variants: Mapping[str, Variant], source: Source) -> dict[str, Any] | N
 
 
 def _heuristics(sources: Sequence[Source], contestants: Contestants) -> dict[str, Any]:
-    """Joined name -> node, without the controls that the evaluation adds."""
+    """Joined name -> node, without the bounds and controls that the evaluation adds."""
     nodes: dict[str, Any] = {}
     for source, names in zip(sources, contestants.names, strict=True):
         for name, node in source.config["heuristic"].items():

@@ -18,6 +18,9 @@ from tokenrank.tasks.task import Prompt
 
 VERSIONS = ("torch", "transformers", "numpy")
 OF_METRICS = ("scipy",)  # further packages that compute their values
+CONTROLS = (
+    "tokenrank.planning.contestants",
+)  # imports what ranks for the contestants that are added, and says which these are
 READING, SCORING, MEASURING = "tokenrank.capture.reading", "tokenrank.evaluation.scoring", "tokenrank.evaluation.stored"
 
 
@@ -95,22 +98,28 @@ def unit_keys(
         name: value for name, value in common["evaluation"].items() if name not in evaluation.summary_settings
     }
     if evaluation.adds_controls:
-        common["control_seed"] = config.seed  # of the random control, which is no chosen heuristic
+        common["control_seed"] = config.seed  # of the random controls, which are no chosen heuristics
+        common["source"]["controls"] = source_digest(CONTROLS)
     if evaluation.runs_engines:  # a point of a study has the engine of its heuristic, whatever it is called
         points: Any = OmegaConf.select(config, "study.points") or {}
         common["points"] = {str(name): point["heuristic"] for name, point in points.items()}
     found = []
     for prompt, own in zip(prompts, given, strict=True):
-        needle = None if prompt.needle is None else [prompt.needle.start, prompt.needle.stop]
-        fields = common | {
-            "input_ids": ids_digest(prompt.input_ids),
-            "max_new_tokens": prompt.max_new_tokens,
-            "stop_ids": list(prompt.stop_ids),
-            "not_first_ids": list(prompt.not_first_ids),
-            "task": prompt.task,
-            "references": digest({"answers": prompt.answers, "classes": prompt.classes}),  # may be private: not as text
-            "needle": needle,
-        }
+        parts_of = {"needle": prompt.needle, "context": prompt.context, "question": prompt.question}
+        fields = (
+            common
+            | {
+                "input_ids": ids_digest(prompt.input_ids),
+                "max_new_tokens": prompt.max_new_tokens,
+                "stop_ids": list(prompt.stop_ids),
+                "not_first_ids": list(prompt.not_first_ids),
+                "task": prompt.task,
+                "references": digest(
+                    {"answers": prompt.answers, "classes": prompt.classes}
+                ),  # may be private: not as text
+            }
+            | {name: None if part is None else [part.start, part.stop] for name, part in parts_of.items()}
+        )
         if own is not None:
             fields["answer_ids"] = ids_digest(own.token_ids)
         found.append((digest(fields), fields))

@@ -26,15 +26,17 @@ class Draft(Engine):
     With ``window`` 0 the best tokens are kept and no others, as in the original. If the prompt's last token is not among them,
     the answer is read from the last one that is and continues at the position after it; the log says so.
 
-    All of the draft's time counts as choosing. Source: Liu et al. 2025, https://arxiv.org/abs/2502.02789.
+    Controls and the oracle's scores need no draft, and rank as well. All of the draft's time counts as choosing.
+
+    Source: Liu et al. 2025, https://arxiv.org/abs/2502.02789.
     """
 
     kind: ClassVar[str] = "draft"
     least_window: ClassVar[int] = 0
 
     def resolved(self, heuristic: Heuristic, layers: ModelLayers) -> Self:  # noqa: ARG002
-        """The engine itself; raises ValueError for a heuristic that ranks layer by layer."""
-        if not heuristic.needs.answer:
+        """The engine itself; raises ValueError for a heuristic that cannot rank before the prompt is read."""
+        if not heuristic.ranks_before:
             raise ValueError(
                 f"{type(heuristic).__name__} ranks what the model has read; the draft engine needs a heuristic that "
                 "ranks before, such as speculative"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from tokenrank.records.measures import better
 from tokenrank.records.schema import contestant_names
 from tokenrank.report.ranking_rows import label
 
@@ -60,8 +61,8 @@ def _found(rows: pd.DataFrame) -> str:
         return "no difference is significant"
     said = []
     for name, (_, row) in zip(contestant_names(significant), significant.head(SHOWN).iterrows(), strict=False):
-        better, worse = (name, row["against"]) if row["value"] > 0 else (row["against"], name)
-        said.append(f"{better} above {worse} by {abs(row['value']):.3f} (p {row['p']:.2g})")
+        first, second = (name, row["against"]) if better(row["metric"], row["value"]) else (row["against"], name)
+        said.append(f"{first} better than {second} by {abs(row['value']):.3f} (p {row['p']:.2g})")
     more = len(significant) - len(said)
     return ", ".join([*said, *([f"{more} more in summary.parquet"] if more else [])])
 

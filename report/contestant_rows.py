@@ -1,44 +1,77 @@
-"""Selects from the tables of evaluation=accuracy and evaluation=ttft what one figure or table shows.
+"""Selects from the tables of evaluation=accuracy, fidelity and ttft what one figure or table shows.
 
 A contestant is an engine with the heuristic that ranks for it. It is named after its heuristic, or after its engine where that is
 null (the full prefill). The full prefill has one row, at keep rate 100; tables made here show its value at every keep rate.
+Contestants stand beside their engine's own bound (``oracle``, ``oracle@gemfilter``) and control (``random``, ``random@gemfilter``).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from tokenrank.records.schema import FULL, ORACLE, RANDOM, contestant_names
+from tokenrank.records.schema import FULL, contestant_names, is_bound, is_control
 from tokenrank.records.tables import Tables
 
-PLACES = {FULL: 0, ORACLE: 1, RANDOM: 3}  # all others come between the bound and the control
 NAMED_SUBSETS = 3  # more of them are counted, not named
 WHOLE = 100.0  # percent: the keep rate of the full prefill
 TIMES = ("ttft", "ttft_ratio")  # of single prompts they are in summary.parquet: medians of the repeats
-RANKING, ACCURACY, TTFT = "ranking", "accuracy", "ttft"
+RANKING, ACCURACY, FIDELITY, TTFT = "ranking", "accuracy", "fidelity", "ttft"
 TIMED = "choosing_share"  # a metric of evaluation=ttft alone, which has it of every contestant
+GAP_CLOSED = "gap_closed"  # a statistic
 
 
 def kind(tables: Tables) -> str | None:
-    """Which evaluation the tables are from: ``ranking``, ``accuracy`` or ``ttft``; None where nothing was measured."""
+    """``ranking``, ``accuracy``, ``fidelity`` or ``ttft``: which evaluation the tables are from; None where nothing was measured."""
     metrics, runs = tables.metrics, tables.runs
     if not metrics.empty and metrics["engine"].isna().all():
         return RANKING
     if not metrics.empty:
-        return TTFT if TIMED in set(metrics["metric"]) else ACCURACY
+        return TTFT if TIMED in set(metrics["metric"]) else FIDELITY if _only_fed(tables) else ACCURACY
     if not runs.empty:
         return ACCURACY if runs["repeat"].isna().all() else TTFT
     return None
 
 
+def _only_fed(tables: Tables) -> bool:
+    """Whether contestants were fed the full prefill's answer and gave none of their own, graded or not."""
+    measured, runs = set(tables.metrics["metric"]), tables.runs
+    answers = runs.loc[contestant_names(runs) != FULL, "answer_tokens"]
+    return "loss" in measured and "accuracy" not in measured and not answers.notna().any()
+
+
 def contestants(tables: Tables) -> list[str]:
-    """Names of the contestants that have a value: full first, the oracle second, the others as in the table, random last."""
-    return in_order(pd.concat([contestant_names(tables.metrics), contestant_names(tables.summary)]).dropna().unique())
+    """Names of the contestants that have a value, as ``in_order`` puts them."""
+    engines = engines_of(tables)
+    return in_order(engines, engines)
 
 
-def in_order(named: Iterable[str]) -> list[str]:
-    """Full, oracle, others in the order given, random."""
-    return sorted((str(name) for name in named), key=lambda name: PLACES.get(name, 2))
+def engines_of(tables: Tables) -> dict[str, str]:
+    """Contestant -> its engine, of those that have a value, in the order of the table."""
+    rows = pd.concat([_whose(tables.metrics), _whose(tables.summary)]).dropna().drop_duplicates("contestant")
+    return {str(name): str(engine) for name, engine in zip(rows["contestant"], rows["engine"], strict=True)}
+
+
+def _whose(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(contestant=contestant_names(rows))[["contestant", "engine"]]
+
+
+def in_order(named: Iterable[str], engines: Mapping[str, str]) -> list[str]:
+    """Full first, then engine by engine: its bound, the others in the order given, its control.
+
+    Args:
+        named: contestants.
+        engines: contestant -> its engine. Those that have none here stand together.
+
+    >>> in_order(["claa", "tova", "random", "oracle", "full"], {"claa": "layerwise@claa"})
+    ['full', 'claa', 'oracle', 'tova', 'random']
+    """
+    names = [str(name) for name in named]
+    places = {engine: place for place, engine in enumerate(dict.fromkeys(engines.get(name, "") for name in names))}
+    return sorted(names, key=lambda name: (name != FULL, places[engines.get(name, "")], _place_within(name)))
+
+
+def _place_within(name: str) -> int:
+    return 0 if is_bound(name) else 2 if is_control(name) else 1
 
 
 def keep_rates(tables: Tables) -> list[float]:
@@ -54,10 +87,12 @@ def over_all(tables: Tables, metric: str, column: str = "value", statistic: str 
         tables: of the run.
         metric: its name.
         column: ``value``, or ``low`` or ``high`` of its interval.
-        statistic: ``mean`` or ``gap_closed``.
+        statistic: ``mean`` or ``gap_closed``; of the latter the full prefill has none, as each engine has ends of its own.
     """
     rows = tables.summary
     own = rows["task"].isna() & rows["sample"].isna() & rows["against"].isna() & (rows["statistic"] == statistic)
+    if statistic == GAP_CLOSED:
+        own &= rows["engine"] != FULL
     return _wide(tables, rows[own & (rows["metric"] == metric)], column)
 
 
@@ -84,8 +119,6 @@ def _placed(tables: Tables, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with their contestant; those of the full prefill that hold at any keep rate once for each."""
     rows = rows.assign(contestant=contestant_names(rows), keep=rows["keep"].astype(float))
     full = rows["contestant"] == FULL
-    if "statistic" in rows:
-        full &= rows["statistic"] != "gap_closed"  # which depends on the keep rate, as the oracle and random do
     return pd.concat([rows[~full], *(rows[full].assign(keep=keep) for keep in keep_rates(tables))], ignore_index=True)
 
 

@@ -1,12 +1,14 @@
 """Colour and marker of each contestant: the same in every picture, whichever others are beside it.
 
+Bounds are hollow and dashed, controls are strokes and dotted.
+
 Colours are from Okabe and Ito (two of them darker) and Tol, which are distinct for the colour-blind; in grey the markers are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tokenrank.records.schema import FULL, ORACLE, RANDOM
+from tokenrank.records.schema import FULL, ORACLE, RANDOM, WHOSE_ENGINE, is_bound, is_control
 from tokenrank.report.drawing import ACCENT, INK, REFERENCE
 
 
@@ -30,7 +32,7 @@ class Style:
 
 KNOWN = {
     FULL: Style(INK, "*", size=10),
-    ORACLE: Style(INK, "o", line="--", hollow=True),
+    ORACLE: Style(INK, "H", line="--", hollow=True),
     RANDOM: Style("#777777", "x", line=":"),
     "claa": Style(ACCENT, "o"),
     "fastkv": Style(REFERENCE, "s"),
@@ -41,13 +43,29 @@ KNOWN = {
 }
 COLOURS = ("#332288", "#882255", "#117733", "#999933", "#cc6677", "#44aa99")  # of the others
 MARKERS = ("X", "p", "<", "h", ">", "d", "8")  # 42 pairs: 6 and 7 have no common divisor
+STROKES = ("+", "1", "2", "3", "4")  # markers of engines' own controls
 
 
 def styles(names: Sequence[str]) -> dict[str, Style]:
-    """A style for each contestant; those not in KNOWN get one by their place among themselves."""
-    others = [name for name in names if name not in KNOWN]
+    """A style for each contestant.
+
+    Those not in KNOWN get one by their place among themselves. An engine's own bound, ``oracle@gemfilter``, is hollow and dashed in the
+    colour of the contestant that the engine is named after; its control is dotted in that colour.
+    """
+    whose = {name: name.partition(WHOSE_ENGINE)[2] for name in names if is_bound(name) or is_control(name)}
+    ends = {name: of for name, of in whose.items() if of}
+    others = list(dict.fromkeys(ends.get(name, name) for name in names if ends.get(name, name) not in KNOWN))
     own = {
         name: Style(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)], size=6.5)
         for number, name in enumerate(others)
     }
-    return {name: KNOWN.get(name) or own[name] for name in names}
+    controls = [name for name in ends if is_control(name)]
+    found: dict[str, Style] = {}
+    for name in names:
+        style = KNOWN.get(ends.get(name, name)) or own[ends.get(name, name)]
+        if name in controls:
+            style = replace(style, marker=STROKES[controls.index(name) % len(STROKES)], line=":", size=6.5)
+        elif name in ends:
+            style = replace(style, line="--", hollow=True)
+        found[name] = style
+    return found

@@ -1,135 +1,92 @@
-"""The printed tables of evaluation=accuracy and evaluation=ttft: results and costs of every contestant."""
+"""The printed tables of evaluation=accuracy and evaluation=fidelity: results and costs of every contestant."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import fill
 
-import pandas as pd
-
-from tokenrank.records.schema import FULL, ORACLE, contestant_names
+from tokenrank.records.measures import ACCURACY, LOSS, NEEDLE_KEPT
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_rows import (
-    answered,
-    contestants,
-    keep_rates,
-    lengths,
-    models,
-    of_sample,
-    origin,
-    over_all,
-)
+from tokenrank.report.aligned import WIDTH, Column, aligned, interval, number
+from tokenrank.report.bounds import MARK, beaten, beaten_sentences, marked
+from tokenrank.report.contestant_lines import Line, at, lines_of, named
+from tokenrank.report.contestant_rows import GAP_CLOSED, answered, engines_of, origin, over_all
+from tokenrank.report.protection import protected
 
-ABSENT = "-"  # not measured, or not defined
-PERCENT, GIB = 0.01, 2.0**30
-GAP = "gap_closed"
-Cell = tuple[str, str, str]  # metric, column, statistic
-OVER_ALL: dict[str, Cell] = {
-    **{column: ("accuracy", column, "mean") for column in ("value", "low", "high")},
-    **{metric: (metric, "value", "mean") for metric in ("flops_ratio", "kv_ratio")},
-    GAP: ("accuracy", "value", GAP),
-    f"{GAP} low": ("accuracy", "low", GAP),
-    f"{GAP} high": ("accuracy", "high", GAP),
-}
-OF_PROMPTS = (
-    "ttft", "ttft_ratio", "flops_ratio", "kv_ratio", "choosing_share", "decode_tokens_per_second", "peak_bytes",
-)  # fmt: skip
+NOTHING = "no prompt could be answered"
+COUNTED = "FLOPs counted and KV held, over the full prefill's; evaluation=ttft measures time"
+GAP = "gap closed: from the random control (0) to the oracle (1) of the same engine"
+LOST = "what the full prefill's answer loses when fed through the pruned cache; loss and KL in nats a token"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A measure in a printed table: the column of its mean, and one of its 95 % interval."""
+
+    heading: str
+    metric: str
+    digits: int = 3
+    statistic: str = "mean"
+    ends: bool = False  # with the interval
+    optional: bool = False  # without a column where no contestant has it
+
+    def columns(self, tables: Tables, lines: Sequence[Line]) -> list[Column]:
+        """None, one or two."""
+        value, low, high = (over_all(tables, self.metric, each, self.statistic) for each in ("value", "low", "high"))
+        if self.optional and value.isna().all(axis=None):
+            return []
+        found = [Column(self.heading, [number(at(value, line), self.digits) for line in lines])]
+        ends = [interval(at(low, line), at(high, line), self.digits) for line in lines]
+        return [*found, Column("[95 %]", ends)] if self.ends else found
+
+
+def _result(metric: str) -> tuple[Shown, Shown]:
+    return Shown(metric, metric, ends=True), Shown("gap closed", metric, 2, GAP_CLOSED, ends=True)
+
+
+COSTS = (Shown("FLOPs", "flops_ratio"), Shown("KV", "kv_ratio"), Shown("needle kept", NEEDLE_KEPT, 2, optional=True))
+CLIPPED, KL = Shown("clipped", "loss_clipped"), Shown("KL", "kl")
+SAME, DEPARTURE = Shown("same token", "same_token"), Shown("departure", "departure", 1)
+BESIDE_ACCURACY = (*_result(LOSS), CLIPPED, KL, SAME, DEPARTURE)
+BESIDE_LOSS = (*(Shown(each.heading, each.metric, ends=True) for each in (CLIPPED, KL, SAME)), DEPARTURE)
 
 
 def accuracy_summary(tables: Tables) -> str:
-    """A line a contestant and keep rate, with 95 % intervals: full first, then the oracle, random last.
+    """Accuracy and costs, and what the full prefill's answer loses: in each a line a contestant and keep rate.
 
-    Its costs are operations counted and bytes held, over the full prefill's; evaluation=ttft measures time.
-
-    A dash is a number that the tables do not have. Gap closed is (accuracy - random's) / (oracle's - random's).
+    Full is first, then engine by engine: the oracle first, random last. A dash is a number that the tables do not have.
     """
-    if tables.metrics.empty:
-        return "no prompt could be answered"
-    counts = answered(tables)
-    if not counts.to_numpy().any():
-        return "no prompt could be answered"
-    found = {name: over_all(tables, *cell) for name, cell in OVER_ALL.items()}
-    rows = []
-    for name, keep in _lines(tables):
-        value = {each: _at(wide, name, keep) for each, wide in found.items()}
-        rows.append(_named(name, keep) | {"prompts": f"{_at(counts, name, keep):g}"} | _accuracy(value))
-    heading = f"{origin(tables)}; means over prompts; FLOPs counted and KV held, over the full prefill's"
-    return f"{heading}\n{_aligned(rows)}"
+    heading = [f"{origin(tables)}; means over prompts", COUNTED, *protected(tables.runs), GAP]
+    shown = _table(tables, heading, (*_result(ACCURACY), *COSTS), counts=True)
+    if not _has(tables, LOSS):
+        return shown
+    return f"{shown}\n\n{_table(tables, [LOST], BESIDE_ACCURACY)}"
 
 
-def _accuracy(value: Mapping[str, float]) -> dict[str, str]:
-    return {
-        "accuracy": _number(value["value"]),
-        "[95 %]": _interval(value["low"], value["high"]),
-        "FLOPs": _number(value["flops_ratio"]),
-        "KV": _number(value["kv_ratio"]),
-        "gap closed": _number(value[GAP], 2),
-        " [95 %]": _interval(value[f"{GAP} low"], value[f"{GAP} high"], 2),
-    }
+def fidelity_summary(tables: Tables) -> str:
+    """What the full prefill's answer loses, and costs; then other measures of the loss: lines as of ``accuracy_summary``."""
+    heading = [f"{origin(tables)}; means over prompts", LOST, COUNTED, *protected(tables.runs), GAP]
+    shown = _table(tables, heading, (*_result(LOSS), *COSTS), counts=True)
+    if shown == NOTHING:
+        return shown
+    more = "other measures of it; clipped: a token's loss counts 5 nats at most; departure: tokens before the first other one"
+    return f"{shown}\n\n{_table(tables, [more], BESIDE_LOSS)}"
 
 
-def without_oracle(tables: Tables) -> Tables:
-    """The tables without the oracle, whose time is no speed: it needs the answer first."""
-    metrics, summary = (table[contestant_names(table) != ORACLE] for table in (tables.metrics, tables.summary))
-    return Tables(metrics, summary, tables.samples, tables.runs)
+def _table(tables: Tables, heading: Sequence[str], shown: Sequence[Shown], *, counts: bool = False) -> str:
+    """Heading, lines grouped by engine, and below them which oracles were beaten in the measures that are shown."""
+    if tables.metrics.empty or not (prompts := answered(tables)).to_numpy().any():
+        return NOTHING
+    lines, engines = lines_of(tables), engines_of(tables)
+    found = beaten(tables, list(dict.fromkeys(each.metric for each in shown)))
+    columns = named(lines, marked(found), MARK)
+    if counts:
+        columns.append(Column("prompts", [f"{at(prompts, line):g}" for line in lines]))
+    for each in shown:
+        columns += each.columns(tables, lines)
+    body = aligned(columns, [engines[name] for name, _ in lines])
+    said = [fill(line, WIDTH, break_on_hyphens=False) for line in heading]
+    return "\n".join(filter(None, [*said, body, beaten_sentences(found)]))
 
 
-def ttft_summary(tables: Tables) -> str:
-    """A line a prompt length, contestant and keep rate, without the oracle.
-
-    A dash is a number that the tables do not have; a line of dashes is, for example, a contestant that ran out of memory.
-    """
-    tables = without_oracle(tables)
-    if not contestants(tables):
-        return "no prompt could be timed"
-    rows = []
-    for sample, length in lengths(tables.samples).items():
-        found = {metric: of_sample(tables, metric, str(sample)) for metric in OF_PROMPTS}
-        found |= {column: of_sample(tables, "ttft_ratio", str(sample), column) for column in ("low", "high")}
-        for name, keep in _lines(tables):
-            value = {each: _at(wide, name, keep) for each, wide in found.items()}
-            rows.append({"tokens": f"{length:,}"} | _named(name, keep) | _ttft(value))
-    heading = f"{models(tables)}: time to first token, median of repeats; ratio, FLOPs and KV over the full prefill's"
-    return f"{heading}\n{_aligned(rows)}"
-
-
-def _ttft(value: Mapping[str, float]) -> dict[str, str]:
-    return {
-        "TTFT s": _number(value["ttft"]),
-        "ratio": _number(value["ttft_ratio"]),
-        "[quartiles]": _interval(value["low"], value["high"]),
-        "FLOPs": _number(value["flops_ratio"]),
-        "KV": _number(value["kv_ratio"]),
-        "choosing %": _number(value["choosing_share"] / PERCENT, 1),
-        "decode tok/s": _number(value["decode_tokens_per_second"], 1),
-        "peak GiB": _number(value["peak_bytes"] / GIB, 2),
-    }
-
-
-def _lines(tables: Tables) -> list[tuple[str, float]]:
-    """Contestant and keep rate of every line; the full prefill has one."""
-    rates = keep_rates(tables)
-    return [(name, keep) for name in contestants(tables) for keep in (rates[:1] if name == FULL else rates)]
-
-
-def _named(name: str, keep: float) -> dict[str, str]:
-    return {"contestant": name, "keep %": "all" if name == FULL else f"{keep:g}"}
-
-
-def _at(wide: pd.DataFrame, name: str, keep: float) -> float:
-    return float(wide.to_numpy(dtype=float)[wide.index.get_loc(name), wide.columns.get_loc(keep)])
-
-
-def _number(value: float, digits: int = 3) -> str:
-    return ABSENT if pd.isna(value) else f"{value:.{digits}f}"
-
-
-def _interval(low: float, high: float, digits: int = 3) -> str:
-    return ABSENT if pd.isna(low) or pd.isna(high) else f"[{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def _aligned(rows: Sequence[Mapping[str, str]]) -> str:
-    """Contestants to the left, all else to the right."""
-    columns = []
-    for name in rows[0]:
-        cells = [name, *(row[name] for row in rows)]
-        width = max(len(cell) for cell in cells)
-        columns.append([cell.ljust(width) if name == "contestant" else cell.rjust(width) for cell in cells])
-    return "\n".join("  ".join(line) for line in zip(*columns, strict=True))
+def _has(tables: Tables, metric: str) -> bool:
+    return metric in set(tables.metrics["metric"])

@@ -9,17 +9,19 @@ from typing import Any
 from hydra.utils import get_object
 
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_rows import ACCURACY, RANKING, TTFT, kind
-from tokenrank.report.contestant_tables import accuracy_summary, ttft_summary
+from tokenrank.report.contestant_grid import contestant_grids
+from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind
+from tokenrank.report.contestant_tables import accuracy_summary, fidelity_summary
 from tokenrank.report.drawing import Pictures
-from tokenrank.report.grid import contestant_grids, ranking_grids
+from tokenrank.report.grid import ranking_grids
 from tokenrank.report.latency import latency_pictures
 from tokenrank.report.layer_pairs import layer_pair_pictures
 from tokenrank.report.plots import layer_pictures
 from tokenrank.report.study import study_pictures
 from tokenrank.report.table import summary
-from tokenrank.report.task_means import accuracy_by_task, ranking_by_task
+from tokenrank.report.task_means import contestants_by_task, ranking_by_task
 from tokenrank.report.tradeoff import tradeoff_pictures
+from tokenrank.report.ttft_table import ttft_summary
 
 Groups = dict[str, Callable[[], Pictures]]  # a name for messages -> makes the pictures
 
@@ -72,12 +74,29 @@ class AccuracyReport(EvaluationReport):
 
     def printed(self, tables: Tables, k: float) -> str:  # noqa: ARG002
         """A line a contestant and keep rate."""
-        return "\n\n".join(filter(None, [accuracy_summary(tables), accuracy_by_task(tables)]))
+        by_task = [contestants_by_task(tables, each) for each in ("accuracy", "loss")]
+        return "\n\n".join(filter(None, [accuracy_summary(tables), *by_task]))
 
     def pictures(self, tables: Tables, k: float, metrics: Sequence[str], study: Any) -> Groups:  # noqa: ARG002
-        """Accuracy against cost, and the needle grid."""
+        """Accuracy and loss against cost, and the needle grid."""
         return {
-            "accuracy against cost": partial(tradeoff_pictures, tables),
+            "accuracy and loss against cost": partial(tradeoff_pictures, tables, ("accuracy", "loss")),
+            "the needle grid": partial(contestant_grids, tables),
+        }
+
+
+@dataclass(frozen=True)
+class FidelityReport(EvaluationReport):
+    """Of evaluation=fidelity."""
+
+    def printed(self, tables: Tables, k: float) -> str:  # noqa: ARG002
+        """A line a contestant and keep rate."""
+        return "\n\n".join(filter(None, [fidelity_summary(tables), contestants_by_task(tables, "loss")]))
+
+    def pictures(self, tables: Tables, k: float, metrics: Sequence[str], study: Any) -> Groups:  # noqa: ARG002
+        """Loss and KL against cost, and the needle grid."""
+        return {
+            "loss and KL against cost": partial(tradeoff_pictures, tables, ("loss", "kl")),
             "the needle grid": partial(contestant_grids, tables),
         }
 
@@ -95,7 +114,12 @@ class TTFTReport(EvaluationReport):
         return {"time to first token": partial(latency_pictures, tables)}
 
 
-OURS: dict[str, EvaluationReport] = {RANKING: RankingReport(), ACCURACY: AccuracyReport(), TTFT: TTFTReport()}
+OURS: dict[str, EvaluationReport] = {
+    RANKING: RankingReport(),
+    ACCURACY: AccuracyReport(),
+    FIDELITY: FidelityReport(),
+    TTFT: TTFTReport(),
+}
 
 
 def report_of(tables: Tables, node: Mapping[str, Any] | None) -> EvaluationReport | None:

@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
-from tokenrank.records.schema import FULL, contestant_names
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_rows import in_order
-from tokenrank.report.contestant_rows import origin as contestant_origin
 from tokenrank.report.drawing import INK, Pictures, file_name
 from tokenrank.report.panels import SHARE, colour_bar, panels
 from tokenrank.report.ranking_rows import chance, label, over_layers
@@ -21,7 +20,8 @@ NEEDLE = "needle_recall"
 FOUND = "answers found"
 TICKS = 6  # lengths, and depths, that are named along an axis at most
 WRITTEN = (5, 11)  # lengths and depths up to which cells have their value written in
-LIGHT = 0.6  # from here on the colour is light enough for dark writing
+LIGHT = 0.48  # brightness of a colour, from 0 to 1, from which on the writing on it is dark
+BRIGHTNESS = (0.299, 0.587, 0.114)  # shares of red, green and blue
 
 
 def ranking_grids(tables: Tables, k: float) -> Pictures:
@@ -33,7 +33,7 @@ def ranking_grids(tables: Tables, k: float) -> Pictures:
         tables: of a run of evaluation=ranking.
         k: percent; which k is drawn.
     """
-    metrics, cells = tables.metrics, _with_depth(tables.samples)
+    metrics, cells = tables.metrics, with_depth(tables.samples)
     pictures: Pictures = {}
     if metrics.empty or cells.empty:
         return pictures
@@ -45,7 +45,8 @@ def ranking_grids(tables: Tables, k: float) -> Pictures:
     return pictures
 
 
-def _with_depth(samples: pd.DataFrame) -> pd.DataFrame:
+def with_depth(samples: pd.DataFrame) -> pd.DataFrame:
+    """The prompts that have a depth, by id."""
     return samples[samples["depth"].notna()].set_index("id")
 
 
@@ -67,33 +68,6 @@ def _recalls(cells: pd.DataFrame, tables: Tables, k: float) -> Figure:
 
 def _origin(cells: pd.DataFrame, metrics: pd.DataFrame) -> str:
     return f"{', '.join(metrics['model'].unique())}, {int((cells['status'] == 'ok').sum())} prompts"
-
-
-def contestant_grids(tables: Tables) -> Pictures:
-    """grid_accuracy_at_KEEP: answers found by every contestant, a picture a keep rate; none where no prompt has a depth.
-
-    Args:
-        tables: of a run of evaluation=accuracy.
-    """
-    cells = _with_depth(tables.samples)
-    runs = tables.runs.assign(contestant=contestant_names(tables.runs))
-    runs = runs[runs["sample"].isin(cells.index) & runs["accuracy"].notna()]
-    whole, pruned = runs[runs["contestant"] == FULL], runs[runs["contestant"] != FULL]
-    return {
-        f"grid_accuracy_at_{keep:g}": partial(
-            _found, cells, pd.concat([whole, pruned[pruned["keep"] == keep]]), keep, tables
-        )
-        for keep in sorted(float(each) for each in pruned["keep"].unique())
-    }
-
-
-def _found(cells: pd.DataFrame, runs: pd.DataFrame, keep: float, tables: Tables) -> Figure:
-    grids = {
-        name: grid(cells, runs[runs["contestant"] == name].set_index("sample")["accuracy"])
-        for name in in_order(runs["contestant"].unique())
-    }
-    title = f"{FOUND}, {keep:g} % of the tokens kept\n{contestant_origin(tables)}"
-    return grid_panels(grids, FOUND, title, blank_cells(cells))
 
 
 def grid(cells: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
@@ -123,36 +97,43 @@ def blank_cells(cells: pd.DataFrame) -> str:
 
 
 def grid_panels(
-    grids: Mapping[str, pd.DataFrame], name: str, title: str, note: str = "", by_chance: float | None = None
+    grids: Mapping[str, pd.DataFrame],
+    name: str,
+    title: str,
+    note: str = "",
+    by_chance: float | None = None,
+    scale: Mapping[str, Any] = SHARE,
 ) -> Figure:
-    """A panel a grid, all on one scale from 0 to 1; a cell without a value stays blank.
+    """A panel a grid, all on one scale; a cell without a value stays blank.
 
     Args:
-        grids: by title of the panel; index depths in percent, columns lengths in tokens, values in [0, 1] or missing.
+        grids: by title of the panel; index depths in percent, columns lengths in tokens, values or missing.
         name: of the values.
         title: of the figure.
         note: text below it.
         by_chance: the chance level, a line in the colour bar; None where there is no such level.
+        scale: arguments of ``Axes.imshow``; by default from 0 to 1.
     """
     depths, lengths = (max(sizes) for sizes in zip(*(each.shape for each in grids.values()), strict=True))
     size = (max(2.0, min(3.0, 0.45 * lengths)), max(1.9, min(3.4, 0.28 * depths + 0.7)))
     figure, shown = panels(list(grids), *size, "length (tokens)", "depth (%)")
     for panel, table in zip(shown, grids.values(), strict=True):
-        image = panel.imshow(table.to_numpy(dtype=float), **SHARE)
+        image = panel.imshow(table.to_numpy(dtype=float), **scale)
         for axis, numbers in ((panel.xaxis, table.columns), (panel.yaxis, table.index)):
             every = -(-len(numbers) // TICKS)
             axis.set_ticks(range(0, len(numbers), every), [f"{number:g}" for number in numbers[::every]])
         if lengths <= WRITTEN[0] and depths <= WRITTEN[1]:
-            _write_in(panel, table)
+            _write_in(panel, table, image)
     colour_bar(figure, image, shown, name, by_chance)
     figure.suptitle(title, fontsize=11)
     figure.supxlabel(note, fontsize=8)
     return figure
 
 
-def _write_in(panel: Axes, table: pd.DataFrame) -> None:
+def _write_in(panel: Axes, table: pd.DataFrame, image: AxesImage) -> None:
     """Each cell's value, in a colour that can be read on it."""
     for (row, column), value in np.ndenumerate(table.to_numpy(dtype=float)):
         if not np.isnan(value):
-            colour = INK if value >= LIGHT else "white"
+            behind = np.asarray(image.to_rgba(np.array([value])), dtype=float)[0, :3]
+            colour = INK if behind @ BRIGHTNESS >= LIGHT else "white"
             panel.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)

@@ -14,8 +14,8 @@ from tokenrank.records.schema import FULL
 from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import contestants, keep_rates, lengths, models, of_samples
 from tokenrank.report.contestant_style import Style, styles
-from tokenrank.report.contestant_tables import without_oracle
 from tokenrank.report.drawing import INK, PANELS_A_ROW, Pictures, plain_axes
+from tokenrank.report.ttft_table import without_bounds
 
 SPAN = 4  # longest prompt over shortest; above it lengths and seconds have logarithmic axes
 LEVEL_TICKS = 4  # more lengths than these are written aslant
@@ -24,12 +24,12 @@ LETTERS_AN_INCH = 17  # of the caption
 
 
 def latency_pictures(tables: Tables) -> Pictures:
-    """ttft_against_length and ttft_ratio_against_flops; none if nothing was timed. The oracle is left out.
+    """ttft_against_length and ttft_ratio_against_flops; none if nothing was timed. The oracles are left out.
 
     Args:
         tables: of a run of evaluation=ttft.
     """
-    tables = without_oracle(tables)
+    tables = without_bounds(tables)
     pictures: Pictures = {}
     for metric, name, draw in (
         ("ttft", "ttft_against_length", ttft_against_length),

@@ -8,7 +8,13 @@ import pandas as pd
 from tokenrank.records.schema import contestant_names
 from tokenrank.records.tables import Tables
 from tokenrank.report.comparisons import comparisons
-from tokenrank.report.contestant_rows import ACCURACY, RANKING, TTFT, kind
+from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind
+
+WHY = {  # a measure lacks prompts
+    "accuracy": "the others have no reference answer, or no metric for their task",
+    "loss": "of the others it was not measured",
+}
+LACKING = {ACCURACY: ("accuracy", "loss"), FIDELITY: ("loss",)}  # measures that are said to be over fewer prompts
 
 
 def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) -> list[str]:
@@ -17,39 +23,38 @@ def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) 
     Args:
         tables: of the run.
         environment: content of environment.json.
-        ours: the evaluation is ranking, accuracy or ttft, of which more can be said.
+        ours: the evaluation is ranking, accuracy, fidelity or ttft, of which more can be said.
     """
     of = kind(tables) if ours else None
-    of_accuracy = _means_over(tables) if of == ACCURACY else []
+    of_means = _means_over(tables, of) if of in LACKING else []
     failed = [
         *_failed_everywhere(tables),
         *(_failed_metrics(tables) if of == RANKING else []),
         _failed_prompts(tables, of),
     ]
     machines = _machines(tables) if of == TTFT else []
-    return [*machines, *comparisons(tables.summary), *of_accuracy, *failed, *_half_a_run(tables, environment)]
+    return [*machines, *comparisons(tables.summary), *of_means, *failed, *_half_a_run(tables, environment)]
 
 
-def _means_over(tables: Tables) -> list[str]:
-    """How many prompts the means over prompts are over, if not all; those of accuracy, if fewer."""
+def _means_over(tables: Tables, of: str) -> list[str]:
+    """How many prompts the means over prompts are over, if not all; those of accuracy and loss, if fewer."""
     total, rows = len(tables.samples), tables.summary
     own = rows["task"].isna() & rows["sample"].isna() & rows["against"].isna()
     means = rows[own & (rows["statistic"] == "mean")]
-    is_accuracy = means["metric"] == "accuracy"
-    counted, graded = (_most(each["prompts"]) for each in (means, means[is_accuracy]))
+    counted = _most(means["prompts"])
     silent = _silent(tables)
     said: list[str] = []
     if tables.metrics.empty:
         return said
     if counted != total or silent:
-        without = f"; {silent} answered none and is left out" if silent else ""
-        said = [
-            f"means are over the {counted} of {total} prompts that every contestant answered at every keep rate{without}"
-        ]
-    if graded != counted:
-        said.append(
-            f"accuracy is over {graded} of these {counted} prompts: the others have no reference answer, or no metric for their task"
-        )
+        that = "that every contestant answered" if of == ACCURACY else "that were measured with every contestant"
+        without = f"; {silent} has none and is left out" if silent else ""
+        said = [f"means are over the {counted} of {total} prompts {that} at every keep rate{without}"]
+    measured = set(tables.metrics["metric"]) | {ACCURACY}
+    for metric in (each for each in LACKING[of] if each in measured):
+        some = _most(means.loc[means["metric"] == metric, "prompts"])
+        if some != counted:
+            said.append(f"{metric} is over {some} of these {counted} prompts: {WHY[metric]}")
     return said
 
 
@@ -105,6 +110,7 @@ def _failed_prompts(tables: Tables, of: str | None) -> str:
     return {
         RANKING: f"{whole} ranked, {failed} failed",
         ACCURACY: f"{whole} answered by every contestant, {failed} not",
+        FIDELITY: f"{whole} measured with every contestant, {failed} not",
         TTFT: f"{whole} timed with every contestant, {failed} not",
     }.get(of or "", nothing if tables.metrics.empty else f"{whole} measured, {failed} failed")
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tokenrank.records.schema import FULL, contestant_names
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_rows import WHOLE, contestants, in_order, keep_rates, models
+from tokenrank.report.contestant_rows import WHOLE, contestants, engines_of, in_order, keep_rates, models
 
 SOURCE = "[McDanel, Li, Khaitan 2026](https://arxiv.org/abs/2602.16054)"
 MODEL = "Llama-3.1-8B-Instruct"
@@ -43,7 +43,8 @@ def beside_published(tables: Tables) -> pd.DataFrame:
     if others:
         raise ValueError(f"the run's tasks hold {', '.join(others)}, must be {TASK}SUBSET only")
     ours = _ours(tables)
-    named = in_order([*PUBLISHED, *(name for name in contestants(tables) if name not in PUBLISHED)])
+    beyond = [name for name in contestants(tables) if name not in PUBLISHED]
+    named = in_order([*PUBLISHED, *beyond], engines_of(tables))
     own = set(keep_rates(tables)) - {WHOLE}
     rates = sorted({k for published in PUBLISHED.values() for k in published if k != WHOLE} | own)
     index = [(name, k) for name in named for k in ([WHOLE] if name == FULL else rates)]

@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from tokenrank.records.schema import contestant_names
+from tokenrank.records.schema import FULL, contestant_names
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_rows import in_order, keep_rates
+from tokenrank.report.aligned import WIDTH, Column, aligned, number
+from tokenrank.report.contestant_rows import engines_of, in_order, keep_rates
 from tokenrank.report.ranking_rows import at, label, ranked_metrics
 
 
@@ -15,17 +16,33 @@ def ranking_by_task(tables: Tables, k: float) -> str:
         return ""
     rows = at(_of_tasks(tables.summary), metrics[0], k)
     rows = rows[~rows["windowed"].fillna(False).astype(bool)]
-    return _shown(rows, f"{label(tables.metrics, metrics[0], k)} by task, mean over layers", sort=False)
+    if rows.empty:
+        return ""
+    wide, prompts = _by_task(rows)
+    wide = wide.map(number)
+    wide.insert(0, "prompts", prompts.map("{:.0f}".format))
+    return f"{label(tables.metrics, metrics[0], k)} by task, mean over layers\n{_in_blocks(wide)}"
 
 
-def accuracy_by_task(tables: Tables) -> str:
-    """A line a task, a column a contestant: accuracy at the middle one of the keep rates; empty where there is one task."""
+def contestants_by_task(tables: Tables, metric: str) -> str:
+    """A line a contestant, a column a task: a measure at the middle one of the keep rates; empty where there is one task.
+
+    Args:
+        tables: of a run of evaluation=accuracy or evaluation=fidelity.
+        metric: name of the measure.
+    """
     rates = keep_rates(tables)
     keep = rates[len(rates) // 2]
     rows = _of_tasks(tables.summary)
-    rows = rows[(rows["metric"] == "accuracy") & ((rows["keep"] == keep) | (rows["engine"] == "full"))]
+    rows = rows[(rows["metric"] == metric) & ((rows["keep"] == keep) | (rows["engine"] == FULL))]
+    if rows.empty:
+        return ""
+    wide, prompts = _by_task(rows)
+    engines = engines_of(tables)
+    wide = wide[in_order(wide.columns, engines)]
+    lines = pd.concat([prompts.map("{:.0f}".format).to_frame("(prompts)"), wide.map(number)], axis="columns").T
     others = "; other rates are in summary.parquet" if len(rates) > 1 else ""
-    return _shown(rows, f"accuracy by task, at {keep:g} %{others}", sort=True)
+    return f"{metric} by task, at {keep:g} %{others}\n{_in_blocks(lines)}"
 
 
 def _of_tasks(summary: pd.DataFrame) -> pd.DataFrame:
@@ -33,13 +50,21 @@ def _of_tasks(summary: pd.DataFrame) -> pd.DataFrame:
     return summary[own & (summary["statistic"] == "mean")]
 
 
-def _shown(rows: pd.DataFrame, heading: str, *, sort: bool) -> str:
-    if rows.empty:
-        return ""
+def _by_task(rows: pd.DataFrame) -> tuple[pd.DataFrame, "pd.Series[int]"]:
+    """Index tasks, columns contestants; and the number of prompts of each task."""
     rows = rows.assign(contestant=contestant_names(rows)).drop_duplicates(["task", "contestant"])
     wide = rows.pivot(index="task", columns="contestant", values="value")
-    names = rows["contestant"].unique()
-    wide = wide.reindex(index=rows["task"].unique(), columns=in_order(names) if sort else names)
-    wide.insert(0, "prompts", rows.groupby("task")["prompts"].max())
-    text = wide.rename_axis(index=None, columns=None).to_string(float_format="{:.3f}".format, na_rep="-")
-    return f"{heading}\n{text}"
+    wide = wide.reindex(index=rows["task"].unique(), columns=rows["contestant"].unique())
+    return wide, rows.groupby("task")["prompts"].max().reindex(wide.index)
+
+
+def _in_blocks(cells: pd.DataFrame) -> str:
+    """A line for each row of the index; columns that do not fit beside the others follow in a table of their own."""
+    names = Column("", [str(name) for name in cells.index], left=True)
+    blocks = [[names]]
+    for heading in cells:
+        column = Column(str(heading), cells[heading].tolist())
+        if len(blocks[-1]) > 1 and len(aligned([*blocks[-1], column]).splitlines()[0]) > WIDTH:
+            blocks.append([names])
+        blocks[-1].append(column)
+    return "\n\n".join(aligned(block) for block in blocks)

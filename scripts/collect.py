@@ -40,10 +40,10 @@ def joined(given: Sequence[Path], target: Path) -> tuple[RunFolder, list[str]]:
     notes = check_comparable(sources)
     check_target(target, sources)
     contestants = told_apart(sources)
-    runs = zip(sources, contestants.names, strict=True)
-    parts = [Part(source.folder, source.environment["units"], names) for source, names in runs]
+    runs = zip(sources, contestants.names, contestants.engines, strict=True)
+    parts = [Part(source.folder, source.environment["units"], names, engines) for source, names, engines in runs]
     found = survey(parts, timed=sources[0].evaluation.timed)
-    for line in [*notes, *contestants.notes, *against_note(sources, contestants), *found.notes, *_not_joined(parts)]:
+    for line in [*notes, *against_note(sources, contestants), *found.notes, *_not_joined(parts)]:
         log.info(line)
     with folder.locked():
         begin_joined(folder, joined_environment(sources), joined_config(sources, contestants), found)

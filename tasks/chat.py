@@ -117,8 +117,15 @@ def final_text(tokenizer: Tokenizer, message: str, *, chat: Chat | None, opening
         ValueError: as for ``Chat.pieces``.
     """
     if chat is None:
-        return FinalText((Piece(f"{message}\n{opening}" if opening else message),), bare=True)
-    return FinalText((*chat.pieces(tokenizer, message), Piece(opening)), bare=False)
+        return FinalText(
+            (Piece(f"{message}\n{opening}" if opening else message),), bare=True, message=range(len(message))
+        )
+    pieces = chat.pieces(tokenizer, message)
+    place, stripped = None, 0
+    if len(pieces) == 3:  # the template holds the message once
+        front, written = (piece.text for piece in pieces[:2])
+        place, stripped = range(len(front), len(front) + len(written)), message.index(written)
+    return FinalText((*pieces, Piece(opening)), bare=False, message=place, stripped=stripped)
 
 
 def _as_text(message: str) -> str:

@@ -1,9 +1,12 @@
 """Filler text that is unrelated to the question, and the tokens of the prompt around it."""
 
 import random
+from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.tasks.layout import piece_layout
+from tokenrank.tasks.parts import Parts
 from tokenrank.tasks.tokens import FinalText, Piece, added_tokens, piece_ids, tokens_of
 
 MARK = "\x00"  # placeholder of the filler text while the chat template is applied
@@ -45,8 +48,26 @@ def haystack(tokenizer: Tokenizer, draw: random.Random, tokens: int) -> list[lis
     return sentences
 
 
-def frame(tokenizer: Tokenizer, final: FinalText) -> tuple[list[int], list[int]]:
+class Frame(NamedTuple):
+    """Token ids of a prompt around its haystack."""
+
+    head: list[int]
+    tail: list[int]
+    question: range  # positions in the tail of the tokens that hold the question
+
+    def parts(self, length: int) -> Parts:
+        """Context and question of a prompt of ``length`` tokens: all that is between head and tail is its context."""
+        tail = length - len(self.tail)
+        return Parts(range(len(self.head), tail) or None, Parts(question=self.question).shifted(tail).question)
+
+
+def frame(tokenizer: Tokenizer, final: FinalText, question: str = "") -> Frame:
     """Token ids of a prompt before and after its ``MARK``; special tokens that the tokenizer adds are at the prompt's two ends.
+
+    Args:
+        tokenizer: the model's.
+        final: the text with the mark.
+        question: it stands behind the mark.
 
     Raises:
         ValueError: the text does not hold the mark exactly once.
@@ -57,7 +78,10 @@ def frame(tokenizer: Tokenizer, final: FinalText) -> tuple[list[int], list[int]]
     place = next(number for number, piece in enumerate(final.pieces) if MARK in piece.text)
     head, tail = (Piece(text) for text in final.pieces[place].text.split(MARK))
     before, after = added_tokens(tokenizer) if final.bare else ([], [])
-    return (
+    behind = piece_layout(tokenizer, (tail, *final.pieces[place + 1 :]), start=False)
+    asked = tail.text.index(question)
+    return Frame(
         before + piece_ids(tokenizer, (*final.pieces[:place], head)),
-        piece_ids(tokenizer, (tail, *final.pieces[place + 1 :]), start=False) + after,
+        behind.ids + after,
+        behind.tokens(Parts(question=range(asked, asked + len(question)))).question or range(0),
     )

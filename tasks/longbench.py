@@ -13,6 +13,7 @@ from tokenrank.tasks.choosing import drawn_rows
 from tokenrank.tasks.grading.longbench_metrics import GRADING, best_grade
 from tokenrank.tasks.longbench_files import archive_rows, download, folder_rows, read_templates
 from tokenrank.tasks.longbench_protocol import PROTOCOLS
+from tokenrank.tasks.parts import Parts, worded
 from tokenrank.tasks.task import Prompt, check_answer_tokens, check_answers, check_id, check_positive, check_seed
 from tokenrank.tasks.templated import Templated
 
@@ -113,12 +114,12 @@ class LongBench(Templated):
         protocol = PROTOCOLS[self.protocol]
         new_tokens = self.max_new_tokens or protocol.lengths.get(subset, new_tokens)
         check_answer_tokens(name, new_tokens, max_tokens)
-        text = template.format(context=row["context"], input=row["input"])
+        text, places = worded(template, context=row["context"], input=row["input"])
         chat = self.chat() if self.chat_template and subset not in self.without_chat_template else None
         room = max_tokens - new_tokens
-        ids, cut = protocol.prompt_ids(
-            tokenizer, text, partial(final_text, tokenizer, chat=chat), min(room, self.max_tokens or room), room
-        )
+        finish, limit = partial(final_text, tokenizer, chat=chat), min(room, self.max_tokens or room)
+        parts = Parts(places.get("context"), places.get("input"))
+        ids, parts, cut = protocol.prompt_ids(tokenizer, text, parts, finish, limit, room)
         stop_ids, not_first_ids = protocol.stops(tokenizer, subset)
         prompt = Prompt(
             id=name,
@@ -128,6 +129,8 @@ class LongBench(Templated):
             answers=tuple(row["answers"]),
             classes=_classes(name, row, needed=subset in GRADING and GRADING[subset].classes),
             cut_tokens=cut,
+            context=parts.context,
+            question=parts.question,
             stop_ids=stop_ids,
             not_first_ids=not_first_ids,
         )

@@ -16,7 +16,7 @@ from tokenrank.tasks.tokens import tokens_of
 
 TASK = "Read the report below and remember the code number that is hidden in it.\n\n"
 NEEDLE = " The code number of {owner} is {value}."
-QUESTION = "\n\nWhat is the code number of {owner}?"
+QUESTION = "What is the code number of {owner}?"
 
 OWNERS = ("the lighthouse", "the bakery", "the observatory", "the harbour", "the museum", "the orchard", "the theatre")
 
@@ -66,10 +66,12 @@ class NeedleInAHaystack(Templated):
     def _prompt(self, tokenizer: Tokenizer, length: int, depth: float, repeat: int) -> Prompt:
         draw = random.Random(f"{self.seed} {length} {depth:g} {repeat}")
         owner, value = draw.choice(OWNERS), str(draw.randrange(10_000, 100_000))
-        text = TASK + MARK + QUESTION.format(owner=owner)
-        head, tail = frame(tokenizer, final_text(tokenizer, text, chat=self.chat() if self.chat_template else None))
+        question = QUESTION.format(owner=owner)
+        text = f"{TASK}{MARK}\n\n{question}"
+        final = final_text(tokenizer, text, chat=self.chat() if self.chat_template else None)
+        around = frame(tokenizer, final, question)
         needle = tokens_of(tokenizer, NEEDLE.format(owner=owner, value=value), start=False)
-        hay = length - len(head) - len(needle) - len(tail)
+        hay = length - len(around.head) - len(needle) - len(around.tail)
         if hay < 0:
             raise ValueError(
                 f"task.lengths holds {length}, at least {length - hay} tokens are needed around the haystack"
@@ -78,13 +80,16 @@ class NeedleInAHaystack(Templated):
         split = round(len(sentences) * depth / 100)
         first = [token for sentence in sentences[:split] for token in sentence]
         rest = [token for sentence in sentences[split:] for token in sentence]
-        start = len(head) + len(first)
+        start = len(around.head) + len(first)
+        parts = around.parts(length)
         return Prompt(
             id=f"niah_{length}_{depth:g}_{repeat}",
             task="niah",
-            input_ids=(*head, *first, *needle, *rest, *tail),
+            input_ids=(*around.head, *first, *needle, *rest, *around.tail),
             max_new_tokens=self.max_new_tokens,
             answers=(value,),
             needle=range(start, start + len(needle)),
+            context=parts.context,
+            question=parts.question,
             depth=float(depth),
         )

@@ -11,6 +11,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from tokenrank.models.weight_files import user_path
 from tokenrank.tasks.chat import final_text
 from tokenrank.tasks.jsonl import read_jsonl
+from tokenrank.tasks.layout import final_layout, own_layout
+from tokenrank.tasks.parts import Parts
 from tokenrank.tasks.task import (
     Prompt,
     check_answer_tokens,
@@ -22,15 +24,17 @@ from tokenrank.tasks.task import (
     refuse_twins,
 )
 from tokenrank.tasks.templated import Templated
-from tokenrank.tasks.tokens import cut_middle, encode, final_ids
+from tokenrank.tasks.tokens import cut_middle
 
-OPTIONAL = ("answers", "max_new_tokens", "chat_template")
+PARTS = ("context", "question")
+OPTIONAL = ("answers", "max_new_tokens", "chat_template", *PARTS)
 
 
 @dataclass(frozen=True)
 class OwnPrompts(Templated):
-    """One prompt a line: ``id``, ``prompt``, optionally ``answers``, ``max_new_tokens`` and ``chat_template``.
+    """One prompt a line: ``id``, ``prompt``, optionally ``answers``, ``max_new_tokens``, ``chat_template``, ``context`` and ``question``.
 
+    ``context`` and ``question`` are texts that the prompt holds exactly once: the text that the question is about, and the question.
     ``chat_template`` is false unless a line says otherwise: the text is final, and names of control tokens in it are control
     tokens. In a message that is put into the chat template they are text.
     """
@@ -64,10 +68,12 @@ class OwnPrompts(Templated):
         check_answer_tokens(str(row["id"]), new_tokens, max_tokens)
         limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
         if row.get("chat_template", False):
-            whole = final_ids(tokenizer, final_text(tokenizer, row["prompt"], chat=self.chat()))
+            final = final_text(tokenizer, row["prompt"], chat=self.chat())
+            layout, parts = final_layout(tokenizer, final), final.place(_parts(row))
         else:
-            whole = encode(tokenizer, row["prompt"])
-        ids = cut_middle(whole, limit)
+            layout, parts = own_layout(tokenizer, row["prompt"]), _parts(row)
+        whole = layout.ids
+        ids, kept = cut_middle(whole, limit), layout.tokens(parts).without_middle(len(whole), limit)
         return Prompt(
             id=str(row["id"]),
             task="prompts",
@@ -75,11 +81,42 @@ class OwnPrompts(Templated):
             max_new_tokens=new_tokens,
             answers=tuple(row.get("answers", ())),
             cut_tokens=len(whole) - len(ids),
+            context=kept.context,
+            question=kept.question,
+        )
+
+
+def _parts(row: dict[str, Any]) -> Parts:
+    """Characters of the line's parts in its prompt."""
+    found = []
+    for name in PARTS:
+        start = row["prompt"].index(row.get(name, ""))
+        found.append(range(start, start + len(row[name])) if name in row else None)
+    return Parts(*found)
+
+
+def _check_parts(where: str, row: dict[str, Any]) -> None:
+    """Raises ValueError unless each part is a text that the prompt holds exactly once, and the two do not overlap."""
+    for name in PARTS:
+        if name not in row:
+            continue
+        if not isinstance(row[name], str) or not row[name]:
+            raise ValueError(f"{where}: the {name} is {row[name]!r}, must be a text that the prompt holds exactly once")
+        first = row["prompt"].find(row[name])
+        if first < 0 or row["prompt"].find(row[name], first + 1) >= 0:
+            times = "not at all" if first < 0 else "several times"
+            raise ValueError(
+                f"{where}: the prompt holds the {name} {row[name][:40]!r} {times}, must hold it exactly once"
+            )
+    context, question = (part or range(0) for part in (_parts(row).context, _parts(row).question))
+    if max(context.start, question.start) < min(context.stop, question.stop):
+        raise ValueError(
+            f"{where}: the question {row['question'][:40]!r} overlaps the context, must stand outside of it"
         )
 
 
 def _check(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Prints the names of unknown fields; raises ValueError for ids that are not unique or no file name, empty prompts, and values of the wrong type."""
+    """Prints the names of unknown fields; raises ValueError for ids that are not unique or no file name, empty prompts, and values of the wrong type or out of place."""
     unknown = sorted({field for row in rows for field in row} - {"id", "prompt", *OPTIONAL})
     if unknown:
         print(f"note: {path}: not read: {', '.join(unknown)} (optional are {', '.join(OPTIONAL)})", file=sys.stderr)
@@ -94,4 +131,5 @@ def _check(path: Path, rows: list[dict[str, Any]]) -> None:
         for field, kind in (("max_new_tokens", int), ("chat_template", bool)):
             if field in row and type(row[field]) is not kind:
                 raise ValueError(f"{path}: {field} of id {name!r} is {row[field]!r}, must be of type {kind.__name__}")
+        _check_parts(f"{path}, id {name!r}", row)
     refuse_twins((str(path), str(row["id"])) for row in rows)

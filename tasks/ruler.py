@@ -89,4 +89,6 @@ class Ruler(Templated):
             max_new_tokens=self.max_new_tokens or new_tokens,
             answers=written.answers,
             needle=written.needle,
+            context=written.parts.context,
+            question=written.parts.question,
         )

@@ -7,7 +7,9 @@ from dataclasses import replace
 from itertools import count, islice, takewhile
 
 from tokenrank.tasks.haystack import MARK
+from tokenrank.tasks.layout import final_layout
 from tokenrank.tasks.made_up import letters, words
+from tokenrank.tasks.parts import Parts
 from tokenrank.tasks.ruler_page import Page, Wording, Written
 from tokenrank.tasks.tokens import FinalText, final_ids
 
@@ -53,7 +55,7 @@ def cwe(page: Page, draw: random.Random) -> Written:
         others.extend(islice(supply, max(0, number - len(others))))
         return _numbered(_shuffled([*common * often, *others[:number] * rest], order))
 
-    return Written(_filled(page, page.text(COMMON_WORDS, example), listed, LEAST_OTHERS), common)
+    return Written(*_filled(page, COMMON_WORDS, example, listed, LEAST_OTHERS), common)
 
 
 def fwe(page: Page, draw: random.Random) -> Written:
@@ -76,7 +78,7 @@ def fwe(page: Page, draw: random.Random) -> Written:
             )
         )
 
-    return Written(_filled(page, page.text(FREQUENT_WORDS), text, LEAST_DRAWS), answers)
+    return Written(*_filled(page, FREQUENT_WORDS, "", text, LEAST_DRAWS), answers)
 
 
 def _shuffled(items: list[str], order: float) -> list[str]:
@@ -88,23 +90,36 @@ def _numbered(items: Sequence[str]) -> str:
     return " ".join(f"{number}. {item}" for number, item in enumerate(items, start=1))
 
 
-def _filled(page: Page, text: FinalText, passage: Callable[[int], str], least: int) -> tuple[int, ...]:
-    """Token ids of the longest text that fits the page, with a passage of size ``least`` or more."""
+def _filled(
+    page: Page, wording: Wording, before: str, passage: Callable[[int], str], least: int
+) -> tuple[tuple[int, ...], Parts]:
+    """Token ids and parts of the longest text that fits the page, with a passage of size ``least`` or more."""
+    text = page.text(wording, before)
 
-    def ids(size: int) -> list[int]:
-        words = passage(size)
-        pieces = tuple(replace(piece, text=piece.text.replace(MARK, words)) for piece in text.pieces)
-        return final_ids(page.tokenizer, replace(text, pieces=pieces))
+    def tokens(size: int) -> int:
+        return len(final_ids(page.tokenizer, _with(text, passage(size))))
 
-    best = ids(least)
-    page.check(len(best))
+    page.check(tokens(least))
     low, high = least, least * 2  # low fits; where high does not, the last size that fits is between them
-    while high <= page.length and len(longer := ids(high)) <= page.length:
-        best, low, high = longer, high, high * 2
+    while high <= page.length and tokens(high) <= page.length:
+        low, high = high, high * 2
     while high - low > 1:
         middle = (low + high) // 2
-        if len(longer := ids(middle)) <= page.length:
-            best, low = longer, middle
-        else:
-            high = middle
-    return tuple(best)
+        low, high = (middle, high) if tokens(middle) <= page.length else (low, middle)
+    words = passage(low)
+    layout = final_layout(page.tokenizer, _with(text, words))
+    return tuple(layout.ids), layout.tokens(_parts(text.text, words, wording.question.strip()))
+
+
+def _with(text: FinalText, words: str) -> FinalText:
+    pieces = tuple(replace(piece, text=piece.text.replace(MARK, words)) for piece in text.pieces)
+    return replace(text, pieces=pieces)
+
+
+def _parts(text: str, words: str, question: str) -> Parts:
+    """Characters of the passage and of the question after it; none where a chat template holds the message several times."""
+    if text.count(MARK) != 1:
+        return Parts()
+    passage = text.index(MARK)
+    asked = text.index(question, passage) + len(words) - len(MARK)
+    return Parts(range(passage, passage + len(words)), range(asked, asked + len(question)))

@@ -9,10 +9,12 @@ from tokenrank.models.weight_files import user_path
 from tokenrank.tasks.chat import final_text
 from tokenrank.tasks.choosing import drawn_rows
 from tokenrank.tasks.grading.containing import any_found, share_found
+from tokenrank.tasks.layout import final_layout
+from tokenrank.tasks.parts import Parts
 from tokenrank.tasks.ruler_rows import file_rows, hub_rows
 from tokenrank.tasks.task import Prompt, check_answer_tokens, check_id, check_positive, check_seed
 from tokenrank.tasks.templated import Templated
-from tokenrank.tasks.tokens import cut_middle, final_ids
+from tokenrank.tasks.tokens import cut_middle
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class RulerData(Templated):
     """Rows of ``context``, ``question``, ``answer_prefix``, ``answer``, ``task`` and ``max_new_tokens``.
 
     Context and question are the user's message; the answer prefix starts the assistant's turn, or a new line where
-    there is no chat template. A prompt that is too long is truncated in the middle.
+    there is no chat template. A prompt that is too long is truncated in the middle. A prompt's context is the column of
+    that name as it is: in the hub's data set it holds the instruction too.
 
     Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654; the rows are those of the hub's data set simonjegou/ruler.
     """
@@ -77,10 +80,13 @@ class RulerData(Templated):
         check_id("RULER's column task", prompt_id)
         check_answer_tokens(prompt_id, new_tokens, max_tokens)
         limit = min(max_tokens - new_tokens, self.max_tokens or max_tokens)
-        message, opening = row["context"] + row["question"], row["answer_prefix"]
+        context, question, opening = row["context"], row["question"], row["answer_prefix"]
+        message = context + question
         chat = self.chat() if self.chat_template else None
-        whole = final_ids(tokenizer, final_text(tokenizer, message, chat=chat, opening=opening))
-        ids = cut_middle(whole, limit)
+        final = final_text(tokenizer, message, chat=chat, opening=opening)
+        layout = final_layout(tokenizer, final)
+        whole, parts = layout.ids, Parts(range(len(context)), range(len(context), len(message)))
+        ids, kept = cut_middle(whole, limit), layout.tokens(final.place(parts)).without_middle(len(whole), limit)
         return Prompt(
             id=prompt_id,
             task=f"ruler_data/{name}",
@@ -88,4 +94,6 @@ class RulerData(Templated):
             max_new_tokens=new_tokens,
             answers=tuple(row["answer"]),
             cut_tokens=len(whole) - len(ids),
+            context=kept.context,
+            question=kept.question,
         )

@@ -4,10 +4,10 @@ import random
 from collections.abc import Iterator
 from itertools import islice
 
-from tokenrank.tasks.haystack import frame, haystack, sentence
+from tokenrank.tasks.haystack import Frame, haystack, sentence
 from tokenrank.tasks.made_up import letters, numbers, words
 from tokenrank.tasks.ruler_page import Page, Wording, Written
-from tokenrank.tasks.tokens import FinalText, tokens_of
+from tokenrank.tasks.tokens import tokens_of
 
 DIGITS = 7
 HOPS = 4  # assignments after the first
@@ -35,7 +35,8 @@ def niah(
     draw.shuffle(needles)
     others = map(_needle, names, codes) if among_needles else None
     only = _needle(wanted[0], answers[0]) if len(answers) == 1 else None
-    return _hide(page, draw, page.text(_wording_of(wanted, several=len(answers) > 1)), needles, answers, only, others)
+    around = page.frame(_wording_of(wanted, several=len(answers) > 1))
+    return _hide(page, draw, around, needles, answers, only, others)
 
 
 def vt(page: Page, draw: random.Random) -> Written:
@@ -49,7 +50,7 @@ def vt(page: Page, draw: random.Random) -> Written:
     names, value = tuple(islice(letters(draw, NAME, capital=True), HOPS + 1)), next(values)
     passage = "".join(each + sentence(draw) for each in _chain(shown, shown_value)).strip()
     example = _tracking(shown_value).example(passage, " ".join(shown))
-    return _hide(page, draw, page.text(_tracking(value), example), _chain(names, value), names)
+    return _hide(page, draw, page.frame(_tracking(value), example), _chain(names, value), names)
 
 
 def _needle(name: str, code: str) -> str:
@@ -84,16 +85,15 @@ def _tracking(value: str) -> Wording:
 def _hide(
     page: Page,
     draw: random.Random,
-    text: FinalText,
+    around: Frame,
     needles: list[str],
     answers: tuple[str, ...],
     only: str | None = None,
     others: Iterator[str] | None = None,
 ) -> Written:
     """The needles, in their order, at random places between the sentences of a haystack that fills the page exactly."""
-    head, tail = frame(page.tokenizer, text)
     hidden = [tokens_of(page.tokenizer, needle, start=False) for needle in needles]
-    needed = len(head) + len(tail) + sum(map(len, hidden))
+    needed = len(around.head) + len(around.tail) + sum(map(len, hidden))
     page.check(needed)
     pieces = _filler(page, draw, page.length - needed, others)
     places = sorted(draw.sample(range(len(pieces) + len(hidden)), len(hidden)))
@@ -102,9 +102,10 @@ def _hide(
     found = None
     if only is not None:
         place = places[needles.index(only)]
-        start = len(head) + sum(map(len, pieces[:place]))
+        start = len(around.head) + sum(map(len, pieces[:place]))
         found = range(start, start + len(pieces[place]))
-    return Written((*head, *(token for piece in pieces for token in piece), *tail), answers, found)
+    passage = (token for piece in pieces for token in piece)
+    return Written((*around.head, *passage, *around.tail), around.parts(page.length), answers, found)
 
 
 def _filler(page: Page, draw: random.Random, tokens: int, others: Iterator[str] | None) -> list[list[int]]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.tasks.chat import Chat, final_text
-from tokenrank.tasks.haystack import MARK
+from tokenrank.tasks.haystack import MARK, Frame, frame
+from tokenrank.tasks.parts import Parts
 from tokenrank.tasks.tokens import FinalText
 
 
@@ -40,6 +41,14 @@ class Page:
         message = before + wording.around(MARK)
         return final_text(self.tokenizer, message, chat=self.chat, opening=wording.opening)
 
+    def frame(self, wording: Wording, before: str = "") -> Frame:
+        """The tokens around the passage.
+
+        Raises:
+            ValueError: the chat template holds the message several times.
+        """
+        return frame(self.tokenizer, self.text(wording, before), wording.question.strip())
+
     def check(self, needed: int) -> None:
         """Raises ValueError unless the length is at least what is needed."""
         if needed > self.length:
@@ -51,8 +60,9 @@ class Page:
 
 @dataclass(frozen=True)
 class Written:
-    """One RULER prompt: its tokens and its reference answers."""
+    """One RULER prompt: its tokens with their parts, and its reference answers."""
 
     ids: tuple[int, ...]
+    parts: Parts  # the passage and the question after it; a worked example is part of the frame
     answers: tuple[str, ...]  # all of them are wanted
     needle: range | None = None  # positions of the sentence with the answer, where there is only one

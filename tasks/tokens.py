@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.tasks.control_tokens import control_tokens
+from tokenrank.tasks.parts import Parts
 
 ANCHORS = ("\n", ".", "a")  # a text is tokenised behind one of these to find its tokens in the middle of a text
 
@@ -24,11 +26,28 @@ class FinalText:
 
     pieces: tuple[Piece, ...]
     bare: bool  # no chat template: the special tokens that the tokenizer adds to a text belong around it
+    message: range | None = None  # characters of the user's message in it; None: not there, or several times
+    stripped: int = 0  # blanks that the chat template took from the front of the message
 
     @property
     def text(self) -> str:
         """All pieces together."""
         return "".join(piece.text for piece in self.pieces)
+
+    def place(self, parts: Parts) -> Parts:
+        """Parts of the user's message as characters of the whole text."""
+        if self.message is None:
+            return Parts()
+        first, last = self.message.start, self.message.stop
+        return parts.moved(lambda at: min(max(first + at - self.stripped, first), last))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a text that is tokenised by itself."""
+
+    text: str
+    split: bool = False  # whether names of special tokens in it are text
 
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -36,9 +55,15 @@ def encode(tokenizer: Tokenizer, text: str) -> list[int]:
 
     The special tokens that the tokenizer adds are added, unless the text begins with those that belong in front.
     """
+    before, ids, after = own_ids(tokenizer, text)
+    return before + ids + after
+
+
+def own_ids(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[int], list[int]]:
+    """The ids of ``encode`` in three: special tokens added in front, the text, special tokens added behind."""
     before, after = added_tokens(tokenizer)
     ids = _ids(tokenizer, text)
-    return ids if before and ids[: len(before)] == before else before + ids + after
+    return ([], ids, []) if before and ids[: len(before)] == before else (before, ids, after)
 
 
 def final_ids(tokenizer: Tokenizer, final: FinalText) -> list[int]:
@@ -58,17 +83,26 @@ def piece_ids(tokenizer: Tokenizer, pieces: Sequence[Piece], *, start: bool = Tr
         pieces: of a text.
         start: whether the text starts here; else it goes on.
     """
+    return [token for ids in segment_ids(tokenizer, segments(tokenizer, pieces), start=start) for token in ids]
+
+
+def segments(tokenizer: Tokenizer, pieces: Sequence[Piece]) -> list[Segment]:
+    """The parts in which the text of the pieces is tokenised: one, unless a document holds the name of a control token."""
     text = "".join(piece.text for piece in pieces)
     if not _document_names_control(tokenizer, pieces, text):
-        return _part(tokenizer, text, start=start)
-    ids: list[int] = []
+        return [Segment(text)]
+    found: list[Segment] = []
     for piece in pieces:
-        at_start = start and not ids
-        if piece.template:
-            ids += _part(tokenizer, piece.text, start=at_start)
-        else:
-            ids += tokens_of(tokenizer, piece.text, start=at_start)
-    return ids
+        found += [Segment(piece.text)] if piece.template else _document_segments(tokenizer, piece.text)
+    return found
+
+
+def segment_ids(tokenizer: Tokenizer, parts: Sequence[Segment], *, start: bool) -> list[list[int]]:
+    """Token ids of segments that follow each other, of each by itself."""
+    found: list[list[int]] = []
+    for part in parts:
+        found.append(part_ids(tokenizer, part, start=start and not any(found)))
+    return found
 
 
 def tokens_of(tokenizer: Tokenizer, text: str, *, start: bool = True) -> list[int]:
@@ -79,18 +113,22 @@ def tokens_of(tokenizer: Tokenizer, text: str, *, start: bool = True) -> list[in
         text: the piece.
         start: whether the text starts here; else it goes on, and no tokenizer puts a space of its own in front.
     """
-    control = control_tokens(tokenizer)
-    split = control.special.search(text) is not None
-    parts, end = [], 0
-    for match in control.others.finditer(
-        text
-    ):  # split_special_tokens knows nothing of these: cut behind the first letter
-        parts.append(text[end : match.start() + 1])
-        end = match.start() + 1
-    ids: list[int] = []
-    for part in (*parts, text[end:]):
-        ids += _part(tokenizer, part, start=start and not ids, split=split)
-    return ids
+    return piece_ids(tokenizer, (Piece(text),), start=start)
+
+
+def part_ids(tokenizer: Tokenizer, part: Segment, *, start: bool) -> list[int]:
+    """Token ids of a segment; where no text starts here, without the space that the tokenizer puts in front of a text.
+
+    Raises:
+        ValueError: the tokenizer joins its first characters with whatever is in front.
+    """
+    if start or not part.text or not control_tokens(tokenizer).leading_space:
+        return _ids(tokenizer, part.text, split=part.split)
+    for anchor in ANCHORS:
+        before, both = _ids(tokenizer, anchor), _ids(tokenizer, anchor + part.text, split=part.split)
+        if both[: len(before)] == before:
+            return both[len(before) :]
+    raise ValueError(f"the model's tokenizer has no tokens for {part.text[:20]!r} in the middle of a text")
 
 
 def added_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
@@ -134,15 +172,12 @@ def _document_names_control(tokenizer: Tokenizer, pieces: Sequence[Piece], text:
     return any(match.start() < stop and begin < match.end() for match in found for begin, stop in spans)
 
 
-def _part(tokenizer: Tokenizer, text: str, *, start: bool, split: bool = False) -> list[int]:
-    """Token ids of a text; where it does not start here, without the space that the tokenizer puts in front of a text."""
-    if start or not text or not control_tokens(tokenizer).leading_space:
-        return _ids(tokenizer, text, split=split)
-    for anchor in ANCHORS:
-        before, both = _ids(tokenizer, anchor), _ids(tokenizer, anchor + text, split=split)
-        if both[: len(before)] == before:
-            return both[len(before) :]
-    raise ValueError(f"the model's tokenizer has no tokens for {text[:20]!r} in the middle of a text")
+def _document_segments(tokenizer: Tokenizer, text: str) -> list[Segment]:
+    """A document is cut behind the first letter of names that ``split_special_tokens`` knows nothing of."""
+    control = control_tokens(tokenizer)
+    split = control.special.search(text) is not None
+    cuts = [0, *(match.start() + 1 for match in control.others.finditer(text)), len(text)]
+    return [Segment(text[first:last], split) for first, last in pairwise(cuts)]
 
 
 def _ids(tokenizer: Tokenizer, text: str, *, split: bool = False) -> list[int]:

@@ -124,8 +124,9 @@ def test_the_engine_runs_for_the_heuristics_that_choose_it(recipes: Recipes, tmp
     assert ended.code == 0, ended.err
     runs = pd.read_parquet(tmp_path / "run" / "runs.parquet").set_index("heuristic")
     theirs, layerwise = ["snapkv", "tova", "claa"], ["fastkv", "value_aware"]
-    assert (runs.loc[theirs, "engine"] == "cache_only").all()
+    assert (runs.loc[theirs, "engine"] == "cache_only@snapkv").all()  # three lines of the config, one engine
     assert (runs.loc[layerwise, "engine"] == "layerwise").all()
+    assert {"oracle@snapkv", "random@snapkv", "oracle", "random"} == set(runs.index.dropna()) - {*theirs, *layerwise}
     full = runs[runs["engine"] == "full"].iloc[0]
     assert (runs.loc[theirs, "flops"] >= full["flops"]).all()  # scores cost something
     assert (runs.loc[layerwise, "flops"] < full["flops"]).all()

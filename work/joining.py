@@ -63,7 +63,10 @@ def join(parts: Sequence[Part], found: Survey, order: Sequence[str], folder: Run
     for number, unit in enumerate(found.units):
         if not unit.heads:
             continue
-        given = [Contribution(head.part, read_record(head.file), parts[head.part].names) for head in unit.heads]
+        given = [
+            Contribution(head.part, read_record(head.file), parts[head.part].names, parts[head.part].engines)
+            for head in unit.heads
+        ]
         made = merged(unit.name, number, given, order)
         folder.write_record(made.record)
         done.keys[unit.name] = made.record.key

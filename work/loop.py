@@ -146,19 +146,26 @@ def record_of(
 
 def prompt_row(plan: Plan, unit: Unit) -> dict[str, Any]:
     """The columns of samples.parquet that are known before a prompt is run."""
-    prompt, needle = unit.prompt, unit.prompt.needle
+    prompt = unit.prompt
     return {
         "id": prompt.id,
         "task": prompt.task,
         "tokens": len(prompt.input_ids),
         "cut_tokens": prompt.cut_tokens,
-        "needle_start": None if needle is None else needle.start,
-        "needle_tokens": None if needle is None else len(needle),
+        **_place("needle", prompt.needle),
         "depth": prompt.depth,
+        **_place("context", prompt.context),
+        **_place("question", prompt.question),
         "input_ids_sha256": ids_digest(prompt.input_ids),
         "prompt": str(plan.tokenizer.decode(list(prompt.input_ids))),
         "references": list(prompt.answers),
     }
+
+
+def _place(name: str, tokens: range | None) -> dict[str, int | None]:
+    """The columns of a part of a prompt: its first token and the number of its tokens."""
+    start, count = (None, None) if tokens is None else (tokens.start, len(tokens))
+    return {f"{name}_start": start, f"{name}_tokens": count}
 
 
 def _without_texts(plan: Plan, row: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,10 @@ FACTS = (
     "needle_start",
     "needle_tokens",
     "depth",
+    "context_start",
+    "context_tokens",
+    "question_start",
+    "question_tokens",
     "answer_tokens",
     "answer",
     "accuracy",
@@ -36,19 +40,28 @@ class Merged:
 
 @dataclass(frozen=True)
 class Contribution:
-    """A record of the prompt and the joined names of its contestants."""
+    """A record of the prompt and the joined names of its contestants and their engines."""
 
     part: int
     record: Record
     names: Mapping[str, str]
+    engines: Mapping[str, str]
 
     def measured(self) -> pa.Table:
         """The measured values under joined names."""
-        return mapped(self.record.measured, "heuristic", lambda name: self.names.get(name, name))
+        rows = mapped(self.record.measured, "heuristic", lambda name: self.names.get(name, name))
+        return mapped(rows, "engine", lambda name: self.engines.get(name, name))
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs under joined names."""
-        return [{**run, "heuristic": self.names.get(run["heuristic"], run["heuristic"])} for run in self.record.runs]
+        return [
+            {
+                **run,
+                "heuristic": self.names.get(run["heuristic"], run["heuristic"]),
+                "engine": self.engines.get(run["engine"], run["engine"]),
+            }
+            for run in self.record.runs
+        ]
 
 
 def merged(unit: str, number: int, given: Sequence[Contribution], order: Sequence[str]) -> Merged:

@@ -18,6 +18,8 @@ OF_PROMPT = (
     "task",
     "references",
     "needle",
+    "context",
+    "question",
     "answer_ids",
 )  # key fields that make a prompt; fmt: skip
 SHOWN = 5  # names in a message
@@ -30,6 +32,7 @@ class Part:
     folder: RunFolder
     units: Mapping[str, str]  # all that it was to measure: name -> key
     names: Mapping[str, str]  # of contestants: own name -> joined name
+    engines: Mapping[str, str]  # the same of engines
 
     @property
     def label(self) -> str:

@@ -80,8 +80,21 @@ def test_what_needs_the_answer_has_no_score_of_a_layer() -> None:
 def test_what_ranks_layer_by_layer_refuses_answer_and_draft(name: str) -> None:
     with pytest.raises(ValueError, match="ranks layer by layer, not from an answer"):
         heuristic(name).from_answer([random_layer()])
-    with pytest.raises(ValueError, match="so it cannot rank before"):
-        heuristic(name).draft_scores(Tiny().model(), torch.arange(40))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_ranks_before_says_so_and_all_others_refuse(name: str) -> None:
+    """Speculation and the controls, which do not ask the model."""
+    method, ids = heuristic(name), torch.arange(40)
+    assert method.ranks_before == (name in ("speculative", "random", "recency", "sinks"))
+    if method.ranks_before:
+        scores = method.draft_scores(Tiny().model(), ids)
+        assert (scores.shape, scores.dtype) == ((40,), torch.float32)
+        assert scores.isfinite().all()
+        assert torch.equal(ids, torch.arange(40))
+    else:
+        with pytest.raises(ValueError, match="so it cannot rank before"):
+            method.draft_scores(Tiny().model(), ids)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -124,3 +124,15 @@ def test_what_is_no_table_of_finite_values_is_refused() -> None:
         mean_intervals(np.zeros(4))
     with pytest.raises(ValueError, match="all finite"):
         mean_intervals(np.array([[1.0], [np.nan], [2.0]]))
+
+
+def test_unbounded_values_are_no_shares_even_where_they_lie_in_0_to_1() -> None:
+    values = np.array([[0.01, 0.02, 0.05, 0.3, 0.04, 0.06], [0, 0, 0, 0, 0, 0], [0, 1, 1, 0, 1, 1]]).T
+    found = mean_intervals(values, np.array([True, True, True]))
+    np.testing.assert_allclose(found, mean_intervals(values + 5) - 5, atol=1e-12)  # where they cannot be shares
+    assert found[:, 1].tolist() == [0, 0]
+    assert found[0, 0] < 0
+    mixed = mean_intervals(values, np.array([False, True, False]))
+    np.testing.assert_allclose(mixed[:, [0, 2]], mean_intervals(values)[:, [0, 2]])
+    assert mixed[:, 1].tolist() == [0, 0]
+    assert mean_intervals(values)[1, 1] > 0.3

@@ -1,6 +1,6 @@
 """Keys of units: all that decides a result is in them, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +19,7 @@ from tokenrank.models.tiny import Tiny
 from tokenrank.planning.building import build
 from tokenrank.planning.keys import part_keys, unit_keys
 from tokenrank.planning.making import resolved
+from tokenrank.planning.sources import source_digest
 from tokenrank.records.digests import digest, ids_digest
 from tokenrank.tasks.task import Prompt
 
@@ -88,6 +89,8 @@ def test_what_decides_a_result_changes_the_key(setting: str, value: object) -> N
         replace(PROMPT, classes=("yes", "no")),
         replace(PROMPT, needle=range(5, 10)),
         replace(PROMPT, needle=None),
+        replace(PROMPT, context=range(3, 40)),
+        replace(PROMPT, question=range(40, 50)),
         replace(PROMPT, task="longbench/qasper"),
     ],
 )
@@ -131,9 +134,17 @@ def test_what_decides_only_tables_and_pictures_does_not_change_the_key(setting: 
     assert of(changed(setting, value))[0] == of(config())[0]
 
 
-@pytest.mark.parametrize("setting", ["prefill.keep", "prefill.engine.any.min_layer", "prefill.select_layer"])
-def test_prefill_changes_the_key_of_evaluations_that_run_engines(setting: str) -> None:
-    value: object = [30] if setting.endswith("keep") else 2
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("prefill.keep", [30]),
+        ("prefill.engine.any.min_layer", 2),
+        ("prefill.select_layer", 2),
+        ("prefill.protect", "frame"),
+        ("prefill.together", False),
+    ],
+)
+def test_prefill_changes_the_key_of_evaluations_that_run_engines(setting: str, value: object) -> None:
     assert of(changed(setting, value))[0] == of(config())[0]
     for evaluation in ("accuracy", "ttft"):
         assert of(changed(setting, value, evaluation))[0] != of(config(evaluation=evaluation))[0]
@@ -142,6 +153,16 @@ def test_prefill_changes_the_key_of_evaluations_that_run_engines(setting: str) -
 def test_the_seed_of_the_random_control_changes_the_key_where_it_is_added() -> None:
     assert of(changed("seed", 1, "accuracy"))[0] != of(config(evaluation="accuracy"))[0]
     assert of(changed("seed", 1, "ttft"))[0] == of(config(evaluation="ttft"))[0]
+
+
+def test_the_sources_of_added_contestants_change_the_key_where_they_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_another_version(modules: Iterable[str]) -> str:
+        return source_digest(modules) + ("2" if "tokenrank.planning.contestants" in modules else "")
+
+    before = {name: of(config(evaluation=name))[0] for name in ("accuracy", "ttft", "ranking")}
+    monkeypatch.setattr("tokenrank.planning.keys.source_digest", of_another_version)
+    after = {name: of(config(evaluation=name))[0] for name in before}
+    assert [name for name in before if before[name] != after[name]] == ["accuracy"]
 
 
 def test_the_bootstrap_does_not_change_the_key_of_accuracy() -> None:

@@ -11,14 +11,17 @@ from tokenrank.evaluation.accuracy import Accuracy
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.ranking import RankingAgreement
 from tokenrank.planning.comparable import Source
+from tokenrank.planning.contestants import engine_name
 from tokenrank.planning.joined_settings import against_note, joined_config, study
 from tokenrank.planning.telling_apart import told_apart
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.schema import is_bound, is_control
 
 RANKING, ACCURACY = RankingAgreement(k=[10]), Accuracy(keep=[20])
 CLAA = {"_target_": "tokenrank.heuristics.claa.CLAA", "n": 4, "window": 8}
 RANDOM = {"_target_": "tokenrank.heuristics.controls.Random", "seed": 0}
-ANY = {"_target_": "tokenrank.prefill.layerwise.Layerwise", "select_layer": 7, "window": 8}
+LAYERS = {"captured": list(range(30)), "windowed": [], "of": 30}
+ANY = {"_target_": "tokenrank.prefill.layerwise.Layerwise", "select_layer": 7, "window": 8, "min_layer": 0}
 
 
 def source(
@@ -36,7 +39,7 @@ def source(
     } | config
     if evaluation is ACCURACY:
         own["prefill"] = {"engine": engine or {"any": ANY}, "keep": [20]}
-    return Source(RunFolder(Path("nowhere")), own, {}, evaluation)
+    return Source(RunFolder(Path("nowhere")), own, {"layers": LAYERS}, evaluation)
 
 
 def names(*sources: Source) -> list[str]:
@@ -91,12 +94,72 @@ def test_the_seed_of_the_random_control_tells_nothing_apart_but_that_of_others_d
 
 def test_contestants_have_the_settings_of_their_engines_too() -> None:
     several = [source({"claa": CLAA}, ACCURACY, {"any": ANY | {"select_layer": layer}}) for layer in (7, 14)]
-    expected = [f"{name}_select_layer{layer}" for name in ("claa", "oracle", "random") for layer in (7, 14)]
-    assert names(*several) == expected
-    assert "gap closed is left out" in told_apart(several).notes[0]
-    of_claa = [source({"claa": CLAA}, ACCURACY, {"any": ANY, "claa": ANY | {"min_layer": each}}) for each in (0, 4)]
-    assert names(*of_claa) == ["claa_min_layer0", "claa_min_layer4", "oracle", "random"]
-    assert told_apart(of_claa).notes == []
+    assert names(*several) == [
+        "claa_select_layer7", "claa_select_layer14",
+        *(f"{end}@select_layer{layer}" for layer in (7, 14) for end in ("oracle", "random")),
+    ]  # fmt: skip
+    of_claa = [source({"claa": CLAA}, ACCURACY, {"any": ANY, "claa": ANY | {"min_layer": each}}) for each in (0, 2, 4)]
+    assert names(*of_claa) == [
+        "claa_min_layer0", "claa_min_layer2", "claa_min_layer4",
+        "oracle", "random", *(f"{end}@claa_min_layer{each}" for each in (2, 4) for end in ("oracle", "random")),
+    ]  # fmt: skip
+
+
+def test_engines_have_joined_names_and_each_its_own_bound_and_control() -> None:
+    several = [source({"claa": CLAA}, ACCURACY, {"any": ANY | {"select_layer": layer}}) for layer in (7, 14)]
+    found = told_apart(several)
+    assert found.engines == [{"layerwise": f"layerwise@select_layer{layer}"} for layer in (7, 14)]
+    for layer, own in zip((7, 14), found.names, strict=True):
+        assert own == {
+            "claa": f"claa_select_layer{layer}", "oracle": f"oracle@select_layer{layer}", "random": f"random@select_layer{layer}",
+        }  # fmt: skip
+    assert all(is_bound(own["oracle"]) and is_control(own["random"]) for own in found.names)
+    engines = yaml.safe_load(joined_config(several, found))["prefill"]["engine"]
+    for name in found.variants:  # as a run's config says it
+        line = engine_name({"prefill": {"engine": engines}}, name)
+        assert line is not None
+        assert engines[line]["select_layer"] == (7 if "7" in name else 14)
+
+
+def test_engines_with_equal_settings_share_bound_and_control_whatever_their_lines() -> None:
+    same = ANY | {"min_layer": 4}
+    one = source({"claa": CLAA}, ACCURACY, {"any": ANY | {"min_layer": 0}, "claa": same})
+    other = source({"tova": {"_target_": "x.T"}}, ACCURACY, {"any": same})
+    found = told_apart([one, other])
+    assert list(found.variants) == ["claa", "tova", "oracle@claa", "random@claa"]
+    assert found.engines == [{"layerwise@claa": "layerwise@claa"}, {"layerwise": "layerwise@claa"}]
+    assert found.names[1] == {"tova": "tova", "oracle": "oracle@claa", "random": "random@claa"}
+    differ = told_apart([one, source({"tova": {"_target_": "x.T"}}, ACCURACY, {"any": ANY | {"min_layer": 0}})])
+    assert list(differ.variants) == ["claa", "tova", "oracle@claa", "random@claa", "oracle", "random"]
+
+
+def test_lines_of_one_run_that_describe_the_same_engine_are_one() -> None:
+    """select_layer null is 14 of 30 layers, and so the engine of both is that of ``any``."""
+    null = {"any": ANY | {"select_layer": None}, "claa": ANY | {"select_layer": 14}}
+    one = source({"claa": CLAA, "tova": {"_target_": "x.T"}}, ACCURACY, null)
+    other = source({"claa": CLAA}, ACCURACY, {"any": ANY | {"select_layer": 14}})
+    found = told_apart([one, other])
+    assert list(found.variants) == ["claa", "tova", "oracle", "random"]
+    assert found.engines == [{"layerwise": "layerwise"}] * 2
+
+
+def test_kinds_of_engines_at_one_line_are_told_apart() -> None:
+    restart = {"_target_": "tokenrank.prefill.restart.Restart", "select_layer": 7, "window": 8}
+    found = told_apart(
+        [source({"claa": CLAA}, ACCURACY, {"any": ANY, "claa": each}) for each in (restart, ANY | {"min_layer": 1})]
+    )
+    first, second = found.engines
+    (restarted,), (layerwise,) = first.values(), second.values()
+    assert list(first) == ["restart@claa"]
+    assert list(second) == ["layerwise@claa"]
+    assert restarted.startswith("restart@claa__target_") or restarted.startswith("restart@claa_target")
+    assert layerwise.split("@")[1] != restarted.split("@")[1]
+
+
+def test_a_control_that_was_chosen_keeps_its_place() -> None:
+    one = source({"random": RANDOM, "claa": CLAA, "oracle": {"_target_": "tokenrank.oracle.bound.Bound"}}, ACCURACY)
+    assert names(one, one) == ["random", "claa", "oracle"]
+    assert told_apart([one, one]).names == [{"claa": "claa", "oracle": "oracle", "random": "random"}] * 2
 
 
 def test_a_setting_that_heuristic_and_engine_have_is_named_in_full() -> None:
@@ -136,11 +199,12 @@ def test_the_config_is_null_where_runs_differ_and_has_every_contestant() -> None
     rates = [source({"claa": CLAA}, ACCURACY, keep=rate) for rate in (40, 20)]
     found = yaml.safe_load(joined_config(rates, told_apart(rates)))
     assert found["evaluation"]["keep"] == found["prefill"]["keep"] == [20, 40]
-    assert set(found["prefill"]["engine"]) == {"claa", "oracle", "random"}
+    assert set(found["prefill"]["engine"]) == {"any", "claa"}
 
 
 @pytest.mark.parametrize(
-    ("against", "joined"), [("claa", "claa_n1"), ("random", "random"), ("all", "all"), ("full", "full")]
+    ("against", "joined"),
+    [("claa", "claa_n1"), ("random", "random"), ("oracle@claa", "oracle@claa"), ("all", "all"), ("full", "full")],
 )
 def test_what_all_are_compared_with_has_its_joined_name(against: str, joined: str) -> None:
     compare = {"against": against, "metric": None, "k": None, "controls": False}

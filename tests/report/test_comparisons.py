@@ -26,12 +26,14 @@ def test_the_better_one_is_named_first_and_exploratory_rows_are_left_out() -> No
         pair("claa", "tova", -0.0514, 0.012),
         pair("claa", "snapkv", 0.02, 0.3),
         pair("claa", "tova", 0.5, 0.001, statistic="worst", exploratory=True),
-    ) == ["recall@10, mean over layers: tova above claa by 0.051 (p 0.012) (2 comparisons, 24 prompts, adjusted p)"]
+    ) == [
+        "recall@10, mean over layers: tova better than claa by 0.051 (p 0.012) (2 comparisons, 24 prompts, adjusted p)"
+    ]
 
 
 def test_more_than_three_are_counted_and_none_is_said() -> None:
     many = [pair(f"h{n}", "tova", 0.1 * n, 0.001 * n) for n in range(1, 6)]
-    assert said(*many)[0].startswith("recall@10, mean over layers: h1 above tova by 0.100 (p 0.001), h2 above")
+    assert said(*many)[0].startswith("recall@10, mean over layers: h1 better than tova by 0.100 (p 0.001), h2 better")
     assert ", 2 more in summary.parquet (5 comparisons" in said(*many)[0]
     assert said(pair("claa", "tova", 0.1, 0.0501)) == [
         "recall@10, mean over layers: no difference is significant (1 comparison, 24 prompts, adjusted p)"
@@ -44,9 +46,22 @@ def test_each_keep_rate_has_its_sentence() -> None:
         for keep, p in ((10.0, 0.01), (20.0, 0.2))
     ]
     assert said(*rows) == [
-        "accuracy at 10 %: claa above tova by 0.100 (p 0.01) (1 comparison, 24 prompts, adjusted p)",
+        "accuracy at 10 %: claa better than tova by 0.100 (p 0.01) (1 comparison, 24 prompts, adjusted p)",
         "accuracy at 20 %: no difference is significant (1 comparison, 24 prompts, adjusted p)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "first"),
+    [
+        ("accuracy", 0.1, "claa"), ("accuracy", -0.1, "fastkv"), ("loss", 0.1, "fastkv"), ("loss", -0.1, "claa"),
+        ("reference_kl", 0.1, "fastkv"), ("departure", 0.1, "claa"),
+    ],
+)  # fmt: skip
+def test_who_loses_less_is_the_better_one(metric: str, value: float, first: str) -> None:
+    row = pair("claa", "fastkv", value, 0.01, metric=metric, k=None, engine="layerwise@claa", keep=20.0)
+    second = {"claa": "fastkv", "fastkv": "claa"}[first]
+    assert said(row)[0].startswith(f"{metric} at 20 %: {first} better than {second} by 0.100 (p 0.01)")
 
 
 def test_too_few_prompts_are_said_once_and_nothing_is_said_where_nothing_was_compared() -> None:

@@ -2,24 +2,27 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from tests.report.contestant_examples import (
     CONTESTANTS,
+    ORDER,
     RATES,
     accuracy_tables,
     as_tables,
-    ttft_cell,
-    ttft_tables,
+    fidelity_tables,
     value_row,
     whose,
     without,
 )
-from tokenrank.records.schema import SAMPLES, contestant_names, table
+from tests.report.ttft_examples import ttft_cell, ttft_tables
+from tokenrank.records.schema import SAMPLES, SUMMARY, contestant_names, table
 from tokenrank.report.contestant_rows import (
     absent,
     answered,
     contestants,
+    engines_of,
     keep_rates,
     kind,
     lengths,
@@ -32,14 +35,33 @@ from tokenrank.report.contestant_rows import (
 
 def test_a_contestant_is_named_after_its_heuristic_or_else_its_engine() -> None:
     rows = as_tables([value_row("niah", "s", name, "accuracy", 10.0, 0.5) for name in ("claa", "full")]).metrics
-    assert rows["engine"].tolist() == ["layerwise", "full"]
+    assert rows["engine"].tolist() == ["layerwise@claa", "full"]
     assert contestant_names(rows).tolist() == ["claa", "full"]
 
 
 def test_full_is_first_the_oracle_second_and_random_last_the_others_as_in_the_table() -> None:
-    found = ("tova", "random", "claa", "oracle", "asl", "full")
+    found = ("tova", "random", "fastkv", "oracle", "asl", "full")
     tables = as_tables([value_row("niah", "s", name, "accuracy", 10.0, 0.5) for name in found])
-    assert contestants(tables) == ["full", "oracle", "tova", "claa", "asl", "random"]
+    assert contestants(tables) == ["full", "oracle", "tova", "fastkv", "asl", "random"]
+
+
+def test_each_contestant_stands_between_the_bound_and_the_control_of_its_own_engine() -> None:
+    assert contestants(accuracy_tables()) == list(ORDER)
+    found = ("random@claa", "tova", "random", "oracle@claa", "claa", "oracle", "gemfilter", "full")
+    tables = as_tables([value_row("niah", "s", name, "accuracy", 10.0, 0.5) for name in found])
+    assert contestants(tables) == [
+        "full", "oracle@claa", "claa", "random@claa", "oracle", "tova", "random", "gemfilter",
+    ]  # fmt: skip
+    assert engines_of(tables)["oracle@claa"] == engines_of(tables)["claa"] == "layerwise@claa"
+
+
+def test_the_full_prefill_closes_no_gap_as_each_engine_has_its_own() -> None:
+    tables = accuracy_tables()
+    gap = {"metric": "accuracy", "statistic": "gap_closed", "value": 1.1, "engine": "full"}
+    older = table([gap | {"keep": keep} for keep in RATES], SUMMARY)  # as runs of earlier versions have it
+    found = over_all(replace(tables, summary=pd.concat([tables.summary, older])), "accuracy", statistic="gap_closed")
+    assert found.T["full"].isna().all()
+    assert found.T["claa"].tolist() == pytest.approx([(0.470 - 0.33) / 0.152, (0.481 - 0.36) / 0.128, 0.067 / 0.069])
 
 
 def test_numbers_over_all_prompts_stand_at_their_contestant_and_keep_rate() -> None:
@@ -110,6 +132,11 @@ def test_a_run_of_accuracy_is_known_without_a_single_grade() -> None:
     ungraded = replace(tables, metrics=tables.metrics[tables.metrics["metric"] != "accuracy"])
     assert (kind(tables), kind(ungraded), kind(ttft_tables())) == ("accuracy", "accuracy", "ttft")
     assert not ungraded.metrics.empty
+    fed = fidelity_tables(("full", "claa"), prompts=4)  # only the full prefill gave an answer
+    assert kind(fed) == "fidelity"
+    assert kind(replace(fed, runs=fed.runs.head(0))) == "fidelity"
+    older = replace(fed, metrics=fed.metrics[fed.metrics["metric"].isin(["flops", "kv_ratio"])])
+    assert kind(older) == "accuracy"  # of a version that measured no loss, with nothing graded
 
 
 @pytest.mark.parametrize(

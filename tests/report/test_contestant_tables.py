@@ -3,119 +3,175 @@
 import re
 from dataclasses import replace
 
-import pytest
-
 from tests.report.contestant_examples import (
     CONTESTANTS,
-    LENGTHS,
+    ORDER,
     RATES,
-    SHARES,
     accuracy_tables,
     as_tables,
-    ttft_cell,
-    ttft_tables,
-    with_copy,
+    fidelity_tables,
+    whose,
     without,
 )
-from tokenrank.report.contestant_tables import accuracy_summary, ttft_summary
+from tokenrank.records.schema import SUMMARY, concatenated, table
+from tokenrank.report.aligned import WIDTH
+from tokenrank.report.contestant_tables import accuracy_summary, fidelity_summary
+from tokenrank.report.protection import protected
 
-WIDTH = 120
+ACCURACY, FIDELITY = accuracy_summary(accuracy_tables()), fidelity_summary(fidelity_tables())
+
+
+def tables_of(text: str) -> list[str]:
+    """Both tables, each with its heading."""
+    first, name, second = re.split(r"\n\n(what the full|other measures)", text)
+    return [first, name + second]
 
 
 def cells(text: str, keys: int) -> dict[tuple[str, ...], list[str]]:
     """The first cells of each line below the headings -> the others; cells are two spaces apart."""
-    split = [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()[2:]]
-    return {tuple(each[:keys]): each[keys:] for each in split}
+    split = [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()]
+    first = next(place for place, line in enumerate(split) if "keep %" in line)
+    return {tuple(each[:keys]): each[keys:] for each in split[first + 1 :] if len(each) > keys}
+
+
+def headings(text: str) -> list[str]:
+    (line,) = (line for line in text.splitlines() if "keep %" in line)
+    return re.split(r"\s{2,}", line.strip())
 
 
 def test_accuracy_has_accuracy_costs_and_gap_of_every_contestant_and_keep_rate() -> None:
-    found = cells(accuracy_summary(accuracy_tables()), keys=2)
+    found = cells(tables_of(ACCURACY)[0], keys=2)
     assert len(found) == 1 + 3 * (len(CONTESTANTS) - 1)
-    assert found["full", "all"] == ["12", "0.490", "[0.470, 0.510]", "1.000", "1.000", "-", "-"]
-    closed = (0.470 - 0.31) / (0.478 - 0.31)
+    assert found["full", "all"] == ["12", "0.490", "[0.470, 0.510]", "-", "-", "1.000", "1.000"]
+    closed = (0.470 - 0.33) / (0.482 - 0.33)  # between the ends of its own engine
     gap = [f"{closed:.2f}", f"[{closed - 0.1:.2f}, {closed + 0.1:.2f}]"]
-    assert found["claa", "10"] == ["12", "0.470", "[0.450, 0.490]", "0.620", "0.199", *gap]
-    assert found["gemfilter", "40"][1:5] == ["0.451", "[0.431, 0.471]", "0.700", "0.400"]
+    assert found["claa", "10"] == ["12", "0.470", "[0.450, 0.490]", *gap, "0.620", "0.199"]
+    assert found["gemfilter", "40"][1:3] == ["0.451", "[0.431, 0.471]"]
+    assert found["gemfilter", "40"][5:] == ["0.700", "0.400"]
+    assert found["speculative", "40"][3:5] == ["-", "-"]  # its engine has no ends here
 
 
-def test_full_is_first_the_oracle_second_and_random_last() -> None:
-    names = [name for name, _ in cells(accuracy_summary(accuracy_tables()), keys=2)]
-    assert list(dict.fromkeys(names)) == [
-        "full", "oracle", "claa", "fastkv", "gemfilter", "snapkv", "speculative", "random",
+def test_what_the_answer_loses_stands_below_accuracy() -> None:
+    found = cells(tables_of(ACCURACY)[1], keys=2)
+    assert headings(tables_of(ACCURACY)[1])[2:] == [
+        "loss", "[95 %]", "gap closed", "[95 %]", "clipped", "KL", "same token", "departure",
     ]  # fmt: skip
+    closed = (2.30 - 0.85) / (2.30 - 0.60)
+    gap = [f"{closed:.2f}", f"[{closed - 0.1:.2f}, {closed + 0.1:.2f}]"]
+    assert found["gemfilter", "20"] == ["0.850", "[0.830, 0.870]", *gap, "0.765", "0.680", "0.787", "11.8"]
+    assert len(found) == 1 + 3 * (len(CONTESTANTS) - 1)
+
+
+def test_fidelity_has_loss_with_costs_and_then_the_other_measures_with_their_intervals() -> None:
+    lost, more = tables_of(FIDELITY)
+    assert headings(lost)[2:] == ["prompts", "loss", "[95 %]", "gap closed", "[95 %]", "FLOPs", "KV"]
+    assert headings(more)[2:] == ["clipped", "[95 %]", "KL", "[95 %]", "same token", "[95 %]", "departure"]
+    closed = (1.62 - 0.59) / (1.62 - 0.36)
+    gap = [f"{closed:.2f}", f"[{closed - 0.1:.2f}, {closed + 0.1:.2f}]"]
+    assert cells(lost, keys=2)["fastkv", "20"] == ["12", "0.590", "[0.570, 0.610]", *gap, "0.660", "0.200"]
+    assert cells(more, keys=2)["fastkv", "20"][2:4] == ["0.472", "[0.452, 0.492]"]
+    assert "accuracy" not in FIDELITY
+
+
+def test_each_contestant_stands_with_the_bound_and_control_of_its_engine_and_engines_are_apart() -> None:
+    for text in (*tables_of(ACCURACY), *tables_of(FIDELITY)):
+        names = [name.rstrip("*") for name, _ in cells(text, keys=2)]
+        assert list(dict.fromkeys(names)) == list(ORDER)
+    groups = [re.findall(r"^\S+", part, re.MULTILINE) for part in ACCURACY.split("\n\n")[1:5]]
+    assert [list(dict.fromkeys(each)) for each in groups] == [
+        ["oracle", "fastkv", "snapkv", "random"],
+        ["oracle@claa", "claa", "random@claa"],
+        ["oracle@gemfilter", "gemfilter", "random@gemfilter"],
+        ["speculative"],
+    ]
+
+
+def test_an_oracle_that_is_beaten_is_marked_where_it_is_and_the_sentence_is_below() -> None:
+    accuracies, losses = tables_of(ACCURACY)
+    assert "*" not in accuracies
+    stars = [each for each in cells(losses, keys=2) if each[0].endswith("*")]
+    assert stars == [("oracle@claa*", "10")]
+    said = " ".join(losses[losses.index("* beaten") :].split())
+    assert "oracle@claa by claa at 10 % in loss, loss_clipped, kl, departure. The oracle is a hypothesis" in said
+    assert "*" not in accuracy_summary(accuracy_tables(("full", "oracle", "fastkv", "random")))
 
 
 def test_costs_of_accuracy_are_counted_and_said_to_be() -> None:
-    heading, names, *_ = accuracy_summary(accuracy_tables()).splitlines()
-    assert heading.endswith("means over prompts; FLOPs counted and KV held, over the full prefill's")
-    assert re.split(r"\s{2,}", names.strip()) == [
-        "contestant", "keep %", "prompts", "accuracy", "[95 %]", "FLOPs", "KV", "gap closed", "[95 %]",
+    first, counted, protected, gap, *_ = ACCURACY.splitlines()
+    assert first.endswith("12 prompts; means over prompts")
+    assert counted == "FLOPs counted and KV held, over the full prefill's; evaluation=ttft measures time"
+    assert protected == "prefill.protect=window: the last tokens, the window, always stay"
+    assert gap == "gap closed: from the random control (0) to the oracle (1) of the same engine"
+    assert headings(tables_of(ACCURACY)[0]) == [
+        "contestant", "keep %", "prompts", "accuracy", "[95 %]", "gap closed", "[95 %]", "FLOPs", "KV",
     ]  # fmt: skip
-    found = cells(accuracy_summary(accuracy_tables()), keys=2)
-    assert [found["oracle", f"{k:g}"][3] for k in RATES] == ["0.600", "0.650", "0.750"]
+    found = cells(tables_of(ACCURACY)[0], keys=2)
+    assert [found["oracle", f"{k:g}"][-2] for k in RATES] == ["0.600", "0.650", "0.750"]
+
+
+def test_the_heading_says_what_was_protected() -> None:
+    frame = accuracy_tables(("full", "claa"), protect="frame")
+    said = "prefill.protect=frame: all tokens outside of the context always stay, and the window"
+    assert accuracy_summary(frame).splitlines()[2] == said
+    runs = frame.runs
+    mixed = runs.assign(protect=runs["protect"].where(runs["keep"] != 20, "window"))
+    assert protected(mixed) == [
+        f"{said} (claa)",
+        "prefill.protect=window: the last tokens, the window, always stay (claa)",
+    ]
+    assert protected(runs.assign(protect=None)) == protected(runs.head(0)) == []
+    assert "protect" not in accuracy_summary(replace(frame, runs=runs.head(0)))
+
+
+def test_needles_have_a_column_where_prompts_have_them() -> None:
+    tables = accuracy_tables(("full", "claa"))
+    rows = [whose("claa", keep) | {"metric": "needle_kept", "statistic": "mean", "value": 0.5} for keep in RATES]
+    needles = replace(tables, summary=concatenated([tables.summary, table(rows, SUMMARY)], SUMMARY))
+    text = accuracy_summary(needles).split("\n\nwhat")[0]
+    assert headings(text)[-1] == "needle kept"
+    assert [line[-1] for line in cells(text, keys=2).values()] == ["-", "0.50", "0.50", "0.50"]
+    assert "needle" not in ACCURACY
+
+
+def test_of_a_run_that_measured_no_loss_only_accuracy_is_shown() -> None:
+    tables = accuracy_tables(("full", "claa"))
+    measures = {"accuracy", "flops", "flops_ratio", "kv_bytes", "kv_ratio"}
+    older = replace(tables, metrics=tables.metrics[tables.metrics["metric"].isin(measures)])
+    assert "loss" not in accuracy_summary(older)
 
 
 def test_a_single_prompt_has_no_intervals() -> None:
-    found = cells(accuracy_summary(accuracy_tables(prompts=1)), keys=2)
-    assert found["claa", "20"][:4] == ["1", "0.481", "-", "0.670"]
+    first, second = tables_of(accuracy_summary(accuracy_tables(prompts=1)))
+    assert cells(first, keys=2)["claa", "20"][:3] == ["1", "0.481", "-"]
+    assert cells(first, keys=2)["claa", "20"][4:] == ["-", "0.670", "0.288"]
+    assert cells(second, keys=2)["claa", "20"][:2] == ["0.400", "-"]
 
 
 def test_what_failed_at_a_keep_rate_is_a_line_of_dashes() -> None:
-    found = cells(accuracy_summary(without(accuracy_tables(), "gemfilter", keep=[20.0])), keys=2)
-    assert found["gemfilter", "20"] == ["0", *["-"] * 6]
-    assert found["gemfilter", "10"][0] == "12"
+    first, second = tables_of(accuracy_summary(without(accuracy_tables(), "gemfilter", keep=[20.0])))
+    assert cells(first, keys=2)["gemfilter", "20"] == ["0", *["-"] * 6]
+    assert cells(first, keys=2)["gemfilter", "10"][0] == "12"
+    assert cells(second, keys=2)["gemfilter", "20"] == ["-"] * 8
 
 
 def test_without_an_oracle_no_gap_is_closed() -> None:
-    found = cells(accuracy_summary(accuracy_tables(("full", "claa", "random"))), keys=2)
-    assert found["claa", "10"][-2:] == ["-", "-"]
+    found = cells(tables_of(accuracy_summary(accuracy_tables(("full", "claa", "random@claa"))))[0], keys=2)
+    assert found["claa", "10"][3:5] == ["-", "-"]
     assert len(found) == 1 + 2 * 3
 
 
-def test_ttft_has_every_length_contestant_and_keep_rate() -> None:
-    found = cells(ttft_summary(ttft_tables()), keys=3)
-    assert len(found) == len(LENGTHS) * (1 + 3 * (len(SHARES) - 1))
-    for tokens in LENGTHS:
-        wanted = ttft_cell("claa", tokens, 20)
-        assert found[f"{tokens:,}", "claa", "20"] == [
-            f"{wanted['ttft']:.3f}", f"{wanted['ttft_ratio']:.3f}",
-            f"[{wanted['ttft_ratio low']:.3f}, {wanted['ttft_ratio high']:.3f}]", f"{wanted['flops_ratio']:.3f}",
-            "0.200", "2.0", "30.0", "16.00",
-        ]  # fmt: skip
-    assert found["4,096", "full", "all"][:3] == ["0.250", "1.000", "[0.970, 1.040]"]
-
-
-def test_lengths_ascend_and_within_each_full_is_first_and_random_last() -> None:
-    tables = ttft_tables()
-    keys = list(cells(ttft_summary(replace(tables, samples=tables.samples.iloc[::-1])), keys=3))
-    assert list(dict.fromkeys(tokens for tokens, *_ in keys)) == [f"{tokens:,}" for tokens in LENGTHS]
-    of_first = [name for tokens, name, _ in keys if tokens == "4,096"]
-    assert (of_first[0], of_first[-1]) == ("full", "random")
-
-
-def test_a_contestant_out_of_memory_is_a_line_of_dashes() -> None:
-    found = cells(ttft_summary(without(ttft_tables(), "full", sample="n32768")), keys=3)
-    assert found["32,768", "full", "all"] == ["-"] * 8
-    assert found["16,384", "full", "all"][0] == "1.600"
-
-
-def test_the_oracle_has_no_line_in_ttft() -> None:
-    tables = ttft_tables()
-    assert ttft_summary(with_copy(tables, "claa", "oracle")) == ttft_summary(tables)
-
-
-@pytest.mark.parametrize("text", [accuracy_summary(accuracy_tables()), ttft_summary(ttft_tables(lengths=[131072]))])
-def test_lines_fit_a_terminal_and_columns_are_aligned(text: str) -> None:
-    heading, *lines = text.splitlines()
-    assert max(len(line) for line in [heading, *lines]) <= WIDTH
-    assert len({len(line) for line in lines}) == 1
+def test_lines_fit_a_terminal_and_columns_are_aligned() -> None:
+    for text in (*tables_of(ACCURACY), *tables_of(FIDELITY)):
+        lines = text.splitlines()
+        assert max(map(len, lines)) <= WIDTH
+        begins = next(place for place, line in enumerate(lines) if "keep %" in line)
+        ends = next((place for place, line in enumerate(lines) if line.startswith("*")), None)
+        assert len({len(line) for line in lines[begins:ends] if line}) == 1
 
 
 def test_the_heading_names_model_tasks_and_prompts() -> None:
     assert accuracy_summary(accuracy_tables()).startswith("tiny on longbench (qasper, hotpotqa), 12 prompts")
-    assert ttft_summary(ttft_tables()).startswith("tiny: time to first token")
 
 
 def test_where_nothing_was_measured_it_says_so() -> None:
-    assert accuracy_summary(as_tables()) == "no prompt could be answered"
-    assert ttft_summary(as_tables()) == "no prompt could be timed"
+    assert accuracy_summary(as_tables()) == fidelity_summary(as_tables()) == "no prompt could be answered"

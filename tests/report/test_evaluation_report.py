@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.command import Command
-from tests.report.contestant_examples import accuracy_tables, as_tables, ttft_tables
+from tests.report.contestant_examples import accuracy_tables, as_tables, fidelity_tables
 from tests.report.ranking_examples import at_layer, ranked
 from tests.report.run_folders import CONFIG, run_folder
+from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
 from tokenrank.report.evaluation_report import (
     AccuracyReport,
     EvaluationReport,
+    FidelityReport,
     RankingReport,
     TTFTReport,
     report_of,
@@ -37,6 +39,7 @@ class Counted(EvaluationReport):
     [
         (RANKED, RankingReport()),
         (accuracy_tables(), AccuracyReport()),
+        (fidelity_tables(), FidelityReport()),
         (ttft_tables(), TTFTReport()),
         (as_tables(), None),
     ],

@@ -9,13 +9,12 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from tests.report.contestant_examples import as_tables, value_row, whose
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tests.report.test_plots import colours, course, panels
 from tokenrank.records.schema import SAMPLES
 from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import write_picture
-from tokenrank.report.grid import blank_cells, contestant_grids, grid, grid_panels, ranking_grids
+from tokenrank.report.grid import blank_cells, grid, grid_panels, ranking_grids
 
 # id -> length, depth, accuracy (None: failed), needle recall; no prompt of 900 tokens at 50 %
 PROMPTS: dict[str, tuple[int, float, float | None, float]] = {
@@ -154,38 +153,3 @@ def test_answers_without_an_accuracy_have_no_picture() -> None:
 )
 def test_without_a_depth_or_a_ranked_prompt_nothing_is_drawn(tables: Tables) -> None:
     assert ranking_grids(tables, k=10) == {}
-
-
-def contestant_run() -> Tables:
-    """Two prompts of one depth each; the contestant finds one of them, at 20 % neither."""
-    samples = [
-        {"id": "a", "tokens": 100, "depth": 0.0, "status": "ok"},
-        {"id": "b", "tokens": 100, "depth": 50.0, "status": "ok"},
-    ]
-    runs = [
-        whose(name, keep) | {"sample": sample, "accuracy": accuracy}
-        for sample, claa in (("a", 0.0), ("b", 1.0))
-        for name, keep, accuracy in (
-            ("full", 100.0, 1.0),
-            ("random", 10.0, 0.0),
-            ("claa", 10.0, claa),
-            ("claa", 20.0, None),
-        )
-    ]
-    return as_tables([value_row("niah", "a", "full", "accuracy", 100.0, 1.0)], samples=samples, runs=runs)
-
-
-def test_contestants_get_a_picture_a_keep_rate() -> None:
-    assert list(contestant_grids(contestant_run())) == ["grid_accuracy_at_10"]  # at 20 % nothing was answered
-
-
-def test_contestants_of_prompts_without_a_depth_get_no_picture() -> None:
-    tables = contestant_run()
-    assert contestant_grids(replace(tables, samples=tables.samples.assign(depth=None).astype(SAMPLES))) == {}
-
-
-def test_a_contestants_panel_holds_its_own_accuracies() -> None:
-    found = shown(contestant_grids(contestant_run()), "grid_accuracy_at_10")
-    assert list(found) == ["full", "claa", "random"]
-    assert found["claa"].to_numpy().tolist() == [[0], [1]]  # depths 0 and 50
-    assert (found["full"] == 1).all(axis=None)

@@ -8,21 +8,13 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tests.report.contestant_examples import (
-    LENGTHS,
-    RATES,
-    SHARES,
-    as_tables,
-    ttft_cell,
-    ttft_tables,
-    with_copy,
-    without,
-)
+from tests.report.contestant_examples import RATES, as_tables, with_copy, without
+from tests.report.ttft_examples import LENGTHS, ttft_cell, ttft_tables
 from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import write_picture
 from tokenrank.report.latency import latency_pictures, ttft_against_length, ttft_ratio_against_flops
 
-NAMES = ["full", *(name for name in SHARES if name != "full")]
+NAMES = ["full", "claa", "fastkv", "snapkv", "random", "gemfilter", "speculative"]  # engine by engine
 Draw = Callable[[Tables], Figure]
 BOTH = pytest.mark.parametrize("draw", [ttft_against_length, ttft_ratio_against_flops])
 
@@ -134,9 +126,10 @@ def test_the_title_names_the_model(draw: Draw) -> None:
 def test_the_oracle_has_no_speed_and_is_in_neither_picture() -> None:
     drawn = {
         name: [draw() for draw in latency_pictures(with_copy(ttft_tables(), "claa", name)).values()]
-        for name in ("oracle", "tova")
+        for name in ("oracle", "oracle@claa", "tova")
     }
     assert [legend(figure) for figure in drawn["oracle"]] == [NAMES] * 2
+    assert [legend(figure) for figure in drawn["oracle@claa"]] == [NAMES] * 2
     assert [len(legend(figure)) for figure in drawn["tova"]] == [len(NAMES) + 1] * 2
 
 

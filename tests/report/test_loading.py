@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.report.contestant_examples import accuracy_tables, ttft_tables
+from tests.report.contestant_examples import accuracy_tables
 from tests.report.run_folders import run_folder
 from tests.report.test_report import a_ranking
+from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.schema import RUNS, table
 from tokenrank.records.tables import Tables
 from tokenrank.report.loading import layer_means, load

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.report.contestant_examples import accuracy_tables, as_tables, ttft_tables, whose
+from tests.report.contestant_examples import accuracy_tables, as_tables, fidelity_tables, whose
 from tests.report.ranking_examples import at_layer, ranked
+from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.schema import RUNS, table
 from tokenrank.records.tables import Tables
 from tokenrank.report.notes import notes
@@ -18,6 +19,7 @@ RANKED = ranked([at_layer("a", "claa", 0, "recall", 10.0, 0.5)], samples=[{"id":
     [
         (RANKED, "1 prompt ranked, 0 failed"),
         (accuracy_tables(), "12 prompts answered by every contestant, 0 not"),
+        (fidelity_tables(), "12 prompts measured with every contestant, 0 not"),
         (ttft_tables(), "4 prompts timed with every contestant, 0 not"),
         (as_tables(samples=[{"id": "a", "status": "failed"}]), "1 prompt failed, see samples.parquet"),
     ],
@@ -42,6 +44,10 @@ def test_means_over_fewer_prompts_than_were_run_are_named() -> None:
     assert notes(fewer, {})[0] == (
         "means are over the 11 of 12 prompts that every contestant answered at every keep rate"
     )
+    fed = fidelity_tables()
+    assert notes(replace(fed, summary=fed.summary.assign(prompts=11)), {})[0] == (
+        "means are over the 11 of 12 prompts that were measured with every contestant at every keep rate"
+    )
     none = replace(tables, summary=tables.summary.head(0))
     assert notes(none, {})[0].startswith("means are over the 0 of 12 prompts")
 
@@ -56,7 +62,7 @@ def test_contestants_that_failed_everywhere_are_named_and_their_prompts_are_not_
     said = notes(replace(accuracy_tables(), runs=table(rows, RUNS)), {})
     assert said == [
         "means are over the 12 of 12 prompts that every contestant answered at every keep rate; "
-        "tova at 10 % answered none and is left out",
+        "tova at 10 % has none and is left out",
         "every run failed, see runs.parquet: tova",
         "10 prompts answered by every contestant, 2 not",
     ]
@@ -74,6 +80,21 @@ def test_prompts_without_a_grade_are_counted_apart() -> None:
         metrics=tables.metrics[tables.metrics["metric"] != "accuracy"],
     )
     assert notes(ungraded, {})[0].startswith("accuracy is over 0 of these 12 prompts")
+
+
+def test_prompts_without_a_loss_are_counted_apart_where_it_was_measured_at_all() -> None:
+    for tables in (accuracy_tables(), fidelity_tables()):
+        is_loss = tables.summary["metric"] == "loss"
+        fewer = replace(tables, summary=tables.summary.assign(prompts=tables.summary["prompts"].mask(is_loss, 9)))
+        assert notes(fewer, {})[0] == "loss is over 9 of these 12 prompts: of the others it was not measured"
+        assert not any("loss" in line for line in notes(tables, {}))
+    older = accuracy_tables()
+    without = replace(
+        older,
+        summary=older.summary[older.summary["metric"] != "loss"],
+        metrics=older.metrics[older.metrics["metric"] != "loss"],
+    )
+    assert notes(without, {}) == ["12 prompts answered by every contestant, 0 not"]
 
 
 def test_prompts_that_lack_a_metric_are_ranked_and_the_metric_is_named() -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.contestant_examples import accuracy_tables, as_tables, renamed, ttft_tables
+from tests.report.contestant_examples import accuracy_tables, as_tables, fidelity_tables, renamed
 from tests.report.ranking_examples import at_layer, of_pair, of_prompt, ranked
 from tests.report.run_folders import CONFIG, run_folder
+from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
 from tokenrank.report.report import draw, printed
 
+FEW = ("full", "claa", "oracle@claa", "random@claa")
 HOSTILE = "a$b$_c\\d"
 STUDY = """
   name: widths
@@ -43,9 +45,7 @@ def a_ranking() -> Tables:
 
 
 def with_depths(tables: Tables) -> Tables:
-    runs = tables.metrics[tables.metrics["metric"] == "accuracy"].rename(columns={"value": "accuracy"})
-    runs = runs.assign(status="ok").reindex(columns=tables.runs.columns).astype(tables.runs.dtypes.to_dict())
-    return replace(tables, samples=tables.samples.assign(depth=50.0), runs=runs)
+    return replace(tables, samples=tables.samples.assign(depth=50.0))
 
 
 def drawn(path: Path) -> set[str]:
@@ -96,11 +96,21 @@ def test_without_recall_and_spearman_the_first_metric_is_drawn(tmp_path: Path) -
 
 
 def test_an_accuracy_run_has_its_pictures_and_of_longbench_the_published_table(tmp_path: Path) -> None:
-    folder = run_folder(tmp_path, with_depths(accuracy_tables()))
+    folder = run_folder(tmp_path, with_depths(accuracy_tables(FEW)))
     assert draw(folder) == []
-    grids = {f"grid_accuracy_at_{keep}" for keep in (10, 20, 40)}
-    assert drawn(tmp_path) == {"accuracy_against_flops", "accuracy_against_kv"} | grids
+    grids = {f"grid_{metric}_at_{keep}" for keep in (10, 20, 40) for metric in ("accuracy", "loss")}
+    against = {f"{measure}_against_{cost}" for cost in ("flops", "kv") for measure in ("accuracy", "loss")}
+    assert drawn(tmp_path) == against | grids
     assert "| claa | 10 | 47.13 |" in folder.published.read_text()
+
+
+def test_a_fidelity_run_has_its_pictures_and_is_not_set_beside_published_accuracy(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, with_depths(fidelity_tables(FEW)))
+    assert draw(folder) == []
+    against = {f"{measure}_against_{cost}" for cost in ("flops", "kv") for measure in ("loss", "kl")}
+    assert drawn(tmp_path) == against | {f"grid_loss_at_{keep}" for keep in (10, 20, 40)}
+    assert not folder.published.exists()
+    assert printed(folder).splitlines()[-1] == "12 prompts measured with every contestant, 0 not"
 
 
 def test_prompts_of_another_task_are_not_set_beside_published_ones(tmp_path: Path) -> None:

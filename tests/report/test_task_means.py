@@ -6,7 +6,8 @@ from typing import Any
 from tests.report.contestant_examples import accuracy_tables
 from tests.report.ranking_examples import at_layer, of_prompt, ranked
 from tokenrank.records.schema import SUMMARY, concatenated, table
-from tokenrank.report.task_means import accuracy_by_task, ranking_by_task
+from tokenrank.report.aligned import WIDTH
+from tokenrank.report.task_means import contestants_by_task, ranking_by_task
 
 Row = dict[str, Any]
 
@@ -29,17 +30,39 @@ def test_a_ranking_run_shows_the_first_metric_of_each_task() -> None:
     assert ranking_by_task(ranked(measured), 10.0) == ""
 
 
-def test_an_accuracy_run_shows_the_middle_keep_rate_with_full_first() -> None:
+def test_contestants_are_shown_at_the_middle_keep_rate_with_full_first() -> None:
     tables = accuracy_tables(["full", "claa"])
     rows = [
-        of_task("t", name, value, metric="accuracy", k=None, windowed=None, engine=engine, keep=keep)
+        of_task(task, name, value + more, metric=metric, k=None, windowed=None, engine=engine, keep=keep)
+        for metric, more in (("accuracy", 0.0), ("loss", 1.0))
         for name, engine, keep, value in (
-            ("claa", "layerwise", 10.0, 0.1), ("claa", "layerwise", 20.0, 0.2), ("claa", "layerwise", 40.0, 0.4),
-            (None, "full", 100.0, 0.9),
+            ("claa", "layerwise@claa", 10.0, 0.1), ("claa", "layerwise@claa", 20.0, 0.2),
+            ("claa", "layerwise@claa", 40.0, 0.4), ("oracle@claa", "layerwise@claa", 20.0, 0.6), (None, "full", 100.0, 0.9),
         )
+        for task in ("t", "u")
+        if (task, name) != ("u", "oracle@claa")
     ]  # fmt: skip
     more = replace(tables, summary=concatenated([tables.summary, table(rows, SUMMARY)], SUMMARY))
-    shown = accuracy_by_task(more).splitlines()
-    assert shown[0] == "accuracy by task, at 20 %; other rates are in summary.parquet"
-    assert [line.split() for line in shown[1:]] == [["prompts", "full", "claa"], ["t", "3", "0.900", "0.200"]]
-    assert accuracy_by_task(tables) == ""
+    for metric, values in (("accuracy", ("0.900", "0.600", "0.200")), ("loss", ("1.900", "1.600", "1.200"))):
+        shown = contestants_by_task(more, metric).splitlines()
+        assert shown[0] == f"{metric} by task, at 20 %; other rates are in summary.parquet"
+        assert [line.split() for line in shown[1:]] == [
+            ["t", "u"], ["(prompts)", "3", "3"], ["full", values[0], values[0]], ["oracle@claa", values[1], "-"],
+            ["claa", values[2], values[2]],
+        ]  # fmt: skip
+    assert contestants_by_task(tables, "accuracy") == contestants_by_task(more, "kl") == ""
+
+
+def test_tasks_that_do_not_fit_beside_the_others_follow_below() -> None:
+    tasks = [f"longbench/subset_number_{number}" for number in range(12)]
+    rows = [
+        of_task(task, "claa", number / 100, metric="loss", k=None, engine="layerwise", keep=20.0)
+        for number, task in enumerate(tasks)
+    ]
+    tables = accuracy_tables(["claa"])
+    lines = contestants_by_task(replace(tables, summary=table(rows, SUMMARY)), "loss").splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert [word for line in lines for word in line.split() if word in tasks] == tasks
+    of_claa = [word for line in lines if line.startswith("claa") for word in line.split()[1:]]
+    assert of_claa == [f"{number / 100:.3f}" for number in range(12)]
+    assert len([line for line in lines if line.startswith("claa")]) > 1

@@ -1,4 +1,4 @@
-"""Accuracy against its cost: the lines are the table's numbers, the oracle's ranking is not counted, gaps are named."""
+"""Accuracy, loss and KL against cost: lines are the table's numbers, better is up, the oracle's ranking is not counted, gaps are named."""
 
 from functools import cache
 from pathlib import Path
@@ -12,27 +12,22 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from tests.report.contestant_examples import (
-    CONTESTANTS,
-    accuracy_tables,
-    as_tables,
-    cell,
-    ttft_tables,
-    without,
-)
+from tests.report.contestant_examples import CONTESTANTS, accuracy_tables, as_tables, cell, fidelity_tables, without
+from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_style import KNOWN
+from tokenrank.report.contestant_style import KNOWN, styles
 from tokenrank.report.drawing import write_picture
 from tokenrank.report.tradeoff import tradeoff, tradeoff_pictures
 
 COSTS = ("flops_ratio", "kv_ratio")
+FEW = ("full", "claa", "oracle@claa")
 METHODS = [name for name in CONTESTANTS if name != "full"]
 
 
 @cache
-def whole(cost: str) -> Figure:
+def whole(cost: str, measure: str = "accuracy") -> Figure:
     """Of all contestants."""
-    return tradeoff(accuracy_tables(), cost)
+    return tradeoff(accuracy_tables(), cost, measure)
 
 
 def line(axes: Axes, name: str) -> tuple[list[float], list[float]]:
@@ -49,7 +44,7 @@ def caption(drawn: Figure) -> str:
 
 
 def bars(axes: Axes, name: str) -> list[list[float]]:
-    """[across, low, high] of each bar in the colour of that contestant."""
+    """[across, low, high] of each bar in the colour of that contestant, which no other has."""
     of_engine = [
         each
         for each in axes.collections
@@ -72,9 +67,10 @@ def test_a_line_runs_through_its_contestants_keep_rates(cost: str) -> None:
 def test_bars_are_the_intervals_of_the_accuracy(cost: str) -> None:
     (axes,) = whole(cost).axes
     expected = [
-        [cell("claa", n)[cost], accuracy - 0.02, accuracy + 0.02] for n, accuracy in enumerate(CONTESTANTS["claa"][0])
+        [cell("snapkv", n)[cost], accuracy - 0.02, accuracy + 0.02]
+        for n, accuracy in enumerate(CONTESTANTS["snapkv"][0])
     ]
-    assert np.array(bars(axes, "claa")) == pytest.approx(np.array(expected))
+    assert np.array(bars(axes, "snapkv")) == pytest.approx(np.array(expected))
 
 
 @pytest.mark.parametrize("cost", COSTS)
@@ -86,24 +82,63 @@ def test_the_full_prefill_is_one_point_and_a_level(cost: str) -> None:
 
 
 def test_only_against_flops_it_is_said_that_the_oracles_ranking_is_not_counted() -> None:
-    assert "an upper bound, not a method; its ranking costs no FLOPs here." in caption(whole("flops_ratio"))
-    assert "an upper bound, not a method. random" in caption(whole("kv_ratio"))
+    assert "by the answer itself; a bound, not a method; its ranking costs no FLOPs here." in caption(
+        whole("flops_ratio")
+    )
+    assert "by the answer itself; a bound, not a method. Dotted: a control" in caption(whole("kv_ratio"))
+
+
+def test_the_caption_says_what_was_protected_and_what_stands_behind_the_at() -> None:
+    said = caption(whole("flops_ratio"))
+    assert "After the @: whose engine. prefill.protect=window: the last tokens, the window, always stay." in said
+    one_engine = caption(tradeoff(accuracy_tables(("full", "oracle", "random"), protect="frame"), "flops_ratio"))
+    assert "@" not in one_engine
+    assert "prefill.protect=frame: all tokens outside of the context always stay" in one_engine
+
+
+@pytest.mark.parametrize("measure", ["loss", "kl"])
+def test_better_is_up_where_less_is_better_and_the_axis_says_so(measure: str) -> None:
+    (axes,) = whole("kv_ratio", measure).axes
+    (upright,) = whole("kv_ratio").axes
+    bottom, top = axes.get_ylim()
+    assert bottom > top
+    assert upright.get_ylim()[0] < upright.get_ylim()[1]
+    label = axes.get_ylabel()
+    assert label.endswith("nats a token\nmean over prompts; axis inverted, so that up is better")
+    assert upright.get_ylabel() == "accuracy\nmean over prompts"
+    for name in METHODS:
+        across, up = line(axes, name)
+        assert across == pytest.approx([cell(name, number)["kv_ratio"] for number in range(3)])
+        assert up == pytest.approx([cell(name, number)[measure] for number in range(3)])
+    assert line(axes, "full") == ([1.0], [0.0])
+
+
+def test_the_title_names_measure_and_cost() -> None:
+    titles = [
+        whole(cost, measure).get_suptitle().partition(":")[0]
+        for cost, measure in (("flops_ratio", "accuracy"), ("kv_ratio", "loss"), ("kv_ratio", "kl"))
+    ]
+    assert titles == ["Accuracy against FLOPs", "Loss against KV cache", "KL against KV cache"]
 
 
 def test_names_and_keep_rates_are_written_beside_their_points() -> None:
     (axes,) = whole("kv_ratio").axes
+    texts = [text for text in axes.texts if isinstance(text, Annotation) and text.get_text()]
+    assert sorted(text.get_text() for text in texts if text.get_fontweight() == "bold") == sorted(METHODS)
+    looks = styles(list(CONTESTANTS))
     for name in METHODS:
-        texts = [text for text in axes.texts if text.get_color() == KNOWN[name].colour and text.get_text()]
-        assert [text.get_text() for text in texts if text.get_text() != "full prefill"] == [name, "10", "20", "40"]
-        rates = [text for text in texts if isinstance(text, Annotation) and text.get_text() in ("10", "20", "40")]
-        assert [text.xy for text in rates] == [
-            pytest.approx((cell(name, number)["kv_ratio"], CONTESTANTS[name][0][number])) for number in range(3)
-        ]
+        (own,) = (text for text in texts if text.get_text() == name)
+        assert own.get_color() == looks[name].colour
+        for number, rate in enumerate(("10", "20", "40")):
+            place = cell(name, number)["kv_ratio"], CONTESTANTS[name][0][number]
+            at_place = [each for each in texts if each.xy == pytest.approx(place) and each.get_text() != name]
+            assert (rate, own.get_color()) in {(each.get_text(), str(each.get_color())) for each in at_place}
 
 
 @pytest.mark.parametrize("cost", COSTS)
-def test_no_text_covers_another(cost: str) -> None:
-    figure = whole(cost)
+@pytest.mark.parametrize("measure", ["accuracy", "loss"])
+def test_no_text_covers_another(cost: str, measure: str) -> None:
+    figure = whole(cost, measure)
     figure.draw_without_rendering()
     boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts if text.get_text()]  # without leaders
     shared = [Bbox.intersection(a, b) for number, a in enumerate(boxes) for b in boxes[:number]]
@@ -130,24 +165,24 @@ def test_a_contestant_that_failed_at_a_keep_rate_has_no_point_there_and_is_named
 def test_runs_without_an_oracle_or_a_full_prefill_are_drawn_too(cost: str, names: tuple[str, ...]) -> None:
     figure = tradeoff(accuracy_tables(names), cost)
     assert {name for name in labels(figure.axes[0]) if not name.startswith("_")} == set(names)
-    assert ("oracle" in caption(figure)) == ("oracle" in names)
+    assert ("the oracle" in caption(figure)) == ("oracle" in names)
     assert ("control" in caption(figure)) == ("random" in names)
 
 
 @pytest.mark.parametrize("cost", COSTS)
 def test_a_single_prompt_has_points_without_bars(cost: str) -> None:
     figure = tradeoff(accuracy_tables(prompts=1), cost)
-    assert bars(figure.axes[0], "claa") == []
+    assert bars(figure.axes[0], "snapkv") == []
     assert "Bars" not in caption(figure)
     assert "Bars" in caption(whole(cost))
     assert line(figure.axes[0], "claa")[1] == pytest.approx(CONTESTANTS["claa"][0])
 
 
-def test_there_are_two_pictures_the_same_each_time(tmp_path: Path) -> None:
+def test_each_measure_has_two_pictures_the_same_each_time(tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        for name, draw in tradeoff_pictures(accuracy_tables()).items():
+        for name, draw in tradeoff_pictures(accuracy_tables(FEW), ("loss",)).items():
             write_picture(tmp_path / folder / name, draw)
-    names = {f"accuracy_against_{cost}.{suffix}" for cost in ("flops", "kv") for suffix in ("png", "pdf")}
+    names = {f"loss_against_{cost}.{suffix}" for cost in ("flops", "kv") for suffix in ("png", "pdf")}
     assert {file.name for file in (tmp_path / "a").iterdir()} == names
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
@@ -156,4 +191,9 @@ def test_there_are_two_pictures_the_same_each_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tables", [as_tables(), ttft_tables()])
 def test_where_nothing_was_answered_nothing_is_drawn(tables: Tables) -> None:
-    assert tradeoff_pictures(tables) == {}
+    assert tradeoff_pictures(tables, ("accuracy", "loss")) == {}
+
+
+def test_a_measure_that_nobody_has_gets_no_picture() -> None:
+    found = tradeoff_pictures(fidelity_tables(FEW), ("accuracy", "loss", "kl"))
+    assert list(found) == ["loss_against_flops", "loss_against_kv", "kl_against_flops", "kl_against_kv"]

@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.bench_ttft import WHOLE, document, main, not_given
-from tests.report.contestant_examples import ttft_tables, whose
+from tests.report.contestant_examples import whose
 from tests.report.run_folders import run_folder
+from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.schema import RUNS, table
 
 

@@ -30,7 +30,7 @@ def final(text: str) -> FinalText:
 
 
 def test_a_frame_is_what_stands_before_and_after_the_mark(byte_tokenizer: Tokenizer) -> None:
-    before, after = frame(byte_tokenizer, final(f"ab{MARK}c"))
+    before, after, _ = frame(byte_tokenizer, final(f"ab{MARK}c"))
     assert (byte_tokenizer.decode(before), byte_tokenizer.decode(after)) == ("ab", "c")
 
 
@@ -39,7 +39,7 @@ def test_special_tokens_stand_at_the_ends_of_a_framed_prompt_only(kind: str) -> 
     """A frame around nothing, with and without a chat template, has the tokens of the text without the mark."""
     tokenizer = KINDS[kind]()
     for chat in (Chat(), None):
-        head, tail = frame(tokenizer, final_text(tokenizer, f"Read.\n{MARK}\nWhy?", chat=chat))
+        head, tail, _ = frame(tokenizer, final_text(tokenizer, f"Read.\n{MARK}\nWhy?", chat=chat))
         whole = final_ids(tokenizer, final_text(tokenizer, "Read.\n\nWhy?", chat=chat))
         assert head + tail == whole
 

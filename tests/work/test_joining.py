@@ -30,6 +30,7 @@ def run(evaluation: str) -> tuple[Plan, list[Record]]:
     small = {
         "ranking": (*FOUR, "metric=[recall,jaccard]", "heuristic=[claa,random]"),
         "accuracy": (*FOUR, "prefill.keep=[40,20]", "heuristic=[claa]"),
+        "fidelity": (*FOUR, "prefill.keep=[40,20]", "heuristic=[claa,tova]"),
         "ttft": ("task.lengths=[200,240]", "prefill.keep=[20]", "evaluation.repeats=2", "heuristic=[claa]"),
     }
     return measured(*small[evaluation], evaluation=evaluation)
@@ -46,7 +47,7 @@ def bytes_of(folder: Path, names: Sequence[str] = NAMES) -> dict[str, bytes]:
     return {name: (folder / f"{name}.parquet").read_bytes() for name in names}
 
 
-@pytest.mark.parametrize("evaluation", ["ranking", "accuracy", "ttft"])
+@pytest.mark.parametrize("evaluation", ["ranking", "accuracy", "fidelity", "ttft"])
 def test_shards_give_the_bytes_of_the_whole_run(tmp_path: Path, evaluation: str) -> None:
     made, found = run(evaluation)
     own = whole(tmp_path / "whole", made, found)
@@ -138,9 +139,42 @@ def test_keep_rates_of_several_runs_stand_beside_each_other_and_the_full_prefill
     tables = folder.tables()
     assert list(tables.runs.loc[tables.runs["engine"] == "full", "keep"]) == [100.0, 100.0]  # two prompts
     assert set(tables.runs["keep"]) == {100.0, 20.0, 40.0}
-    assert set(tables.runs["heuristic"].dropna()) == {"claa", "oracle", "random"}
+    assert set(tables.runs["heuristic"].dropna()) == {"claa", "oracle@claa", "random@claa"}
     gaps = tables.summary[tables.summary["statistic"] == "gap_closed"]
     assert set(gaps["keep"]) == {20.0, 40.0}
+
+
+def test_engines_of_a_sweep_are_told_apart_with_their_bounds_and_controls(tmp_path: Path) -> None:
+    own = [
+        ran(
+            tmp_path / f"{layer}",
+            f"prefill.select_layer={layer}",
+            "heuristic=[tova]",
+            "prefill.keep=[20]",
+            evaluation="accuracy",
+        )
+        for layer in (2, 1)
+    ]
+    folder, missing = joined(own, tmp_path / "joined")
+    assert missing == []
+    tables = folder.tables()
+    for rows in (tables.metrics, tables.runs, tables.summary[tables.summary["statistic"] == "gap_closed"]):
+        found = {
+            (engine, name) for engine, name in zip(rows["engine"], rows["heuristic"], strict=True) if engine != "full"
+        }
+        assert found == {
+            (f"layerwise@select_layer{layer}", name)
+            for layer in (1, 2)
+            for name in (f"tova_select_layer{layer}", f"oracle@select_layer{layer}", f"random@select_layer{layer}")
+        }
+    keys = tables.metrics[["heuristic", "metric", "sample"]].itertuples(index=False, name=None)
+    values = dict(zip(keys, tables.metrics["value"], strict=True))
+    for path, layer in zip(own, (2, 1), strict=True):
+        assert collect(RunFolder(path), evaluation_of(RunFolder(path))) == []
+        single = RunFolder(path).tables().metrics.query("engine == 'layerwise'")
+        for row in single.itertuples():
+            joined_name = f"{row.heuristic}{'_' if row.heuristic == 'tova' else '@'}select_layer{layer}"
+            assert values[joined_name, str(row.metric), str(row.sample)] == row.value
 
 
 def test_every_merged_record_says_what_it_is_made_of(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""The needle grid of contestants: prompt length x needle depth, as heat maps of answers found, of the loss and of needles kept."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tokenrank.records.measures import ACCURACY, BY_DEFINITION, LABELS, LOSS, LOWER_IS_BETTER, NEEDLE_KEPT
+from tokenrank.records.schema import FULL, contestant_names
+from tokenrank.records.tables import Tables
+from tokenrank.report.contestant_rows import contestants, keep_rates, origin
+from tokenrank.report.drawing import Pictures
+from tokenrank.report.grid import FOUND, blank_cells, grid, grid_panels, with_depth
+from tokenrank.report.panels import SHARE
+
+MEASURES = {ACCURACY: FOUND, LOSS: LABELS[LOSS], NEEDLE_KEPT: LABELS[NEEDLE_KEPT]}  # name -> what it is called
+LEAST = 0.01  # nats: end of the scale of losses where all are smaller
+
+
+def contestant_grids(tables: Tables) -> Pictures:
+    """grid_accuracy_at_KEEP, grid_loss_at_KEEP and grid_needle_kept_at_KEEP: a panel a contestant; those that were measured.
+
+    None where no prompt has a depth. What the full prefill has by definition, such as a loss of 0, gets no panel.
+
+    Args:
+        tables: of a run of evaluation=accuracy or evaluation=fidelity.
+    """
+    cells = with_depth(tables.samples)
+    rows = tables.metrics.assign(contestant=contestant_names(tables.metrics))
+    rows = rows[rows["sample"].isin(cells.index) & rows["value"].notna()]
+    pictures: Pictures = {}
+    for metric in MEASURES:
+        of_metric = rows[rows["metric"] == metric]
+        whole, pruned = of_metric[of_metric["contestant"] == FULL], of_metric[of_metric["contestant"] != FULL]
+        beside = whole.head(0) if metric in BY_DEFINITION else whole
+        for keep in keep_rates(tables):
+            shown = pruned[pruned["keep"] == keep]
+            if len(shown):
+                drawn = pd.concat([beside, shown])
+                pictures[f"grid_{metric}_at_{keep:g}"] = partial(_drawn, cells, drawn, metric, keep, tables)
+    return pictures
+
+
+def _drawn(cells: pd.DataFrame, rows: pd.DataFrame, metric: str, keep: float, tables: Tables) -> Figure:
+    there = set(rows["contestant"])
+    grids = {
+        name: grid(cells, rows[rows["contestant"] == name].set_index("sample")["value"])
+        for name in contestants(tables)
+        if name in there
+    }
+    name = MEASURES[metric]
+    title = f"{name}, {keep:g} % of the tokens kept\n{origin(tables)}"
+    scale = _from_none(grids) if metric in LOWER_IS_BETTER else SHARE
+    return grid_panels(grids, name, title, blank_cells(cells), scale=scale)
+
+
+def _from_none(grids: Mapping[str, pd.DataFrame]) -> Mapping[str, Any]:
+    """A scale of losses: light is none, dark is the largest of a cell; what is below 0 looks as 0 does."""
+    largest = max(float(np.nanmax(each.to_numpy(dtype=float))) for each in grids.values())
+    return {**SHARE, "cmap": "viridis_r", "vmax": max(largest, LEAST)}

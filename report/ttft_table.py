@@ -1,0 +1,58 @@
+"""The printed table of evaluation=ttft: seconds and costs of every contestant at every prompt length."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tokenrank.records.schema import contestant_names, is_bound
+from tokenrank.records.tables import Tables
+from tokenrank.report.aligned import Column, aligned, interval, number
+from tokenrank.report.contestant_lines import at, lines_of, named
+from tokenrank.report.contestant_rows import contestants, lengths, models, of_sample
+
+PERCENT, GIB = 0.01, 2.0**30
+OF_PROMPTS = (
+    "ttft", "ttft_ratio", "flops_ratio", "kv_ratio", "choosing_share", "decode_tokens_per_second", "peak_bytes",
+)  # fmt: skip
+
+
+def without_bounds(tables: Tables) -> Tables:
+    """The tables without the oracles, whose time is no speed: they need the answer first."""
+    metrics, summary = (
+        table[np.array([not is_bound(str(name)) for name in contestant_names(table)], dtype=bool)]
+        for table in (tables.metrics, tables.summary)
+    )
+    return Tables(metrics, summary, tables.samples, tables.runs)
+
+
+def ttft_summary(tables: Tables) -> str:
+    """A line a prompt length, contestant and keep rate, without the oracles.
+
+    A dash is a number that the tables do not have; a line of dashes is, for example, a contestant that ran out of memory.
+    """
+    tables = without_bounds(tables)
+    if not contestants(tables):
+        return "no prompt could be timed"
+    lines, tokens = lines_of(tables), lengths(tables.samples)
+    rows = []
+    for sample in tokens.index:
+        found = {metric: of_sample(tables, metric, str(sample)) for metric in OF_PROMPTS}
+        found |= {column: of_sample(tables, "ttft_ratio", str(sample), column) for column in ("low", "high")}
+        rows += [_ttft({each: at(wide, line) for each, wide in found.items()}) for line in lines]
+    columns = [Column("tokens", [f"{length:,}" for length in tokens for _ in lines]), *named(lines * len(tokens))]
+    columns += [Column(heading, [row[heading] for row in rows]) for heading in rows[0]]
+    heading = f"{models(tables)}: time to first token, median of repeats; ratio, FLOPs and KV over the full prefill's"
+    return f"{heading}\n{aligned(columns)}"
+
+
+def _ttft(value: Mapping[str, float]) -> dict[str, str]:
+    return {
+        "TTFT s": number(value["ttft"]),
+        "ratio": number(value["ttft_ratio"]),
+        "[quartiles]": interval(value["low"], value["high"]),
+        "FLOPs": number(value["flops_ratio"]),
+        "KV": number(value["kv_ratio"]),
+        "choosing %": number(value["choosing_share"] / PERCENT, 1),
+        "decode tok/s": number(value["decode_tokens_per_second"], 1),
+        "peak GiB": number(value["peak_bytes"] / GIB, 2),
+    }
