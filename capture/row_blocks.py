@@ -163,11 +163,11 @@ def blocks_of(caches: Sequence[PositionedCache], order: Sequence[int], layer: in
     alike: dict[int, list[int]] = {}
     for row in order:
         alike.setdefault(taken[row].keys.shape[2], []).append(row)
-    return [_block(rows, [taken.pop(row) for row in rows], room) for rows in alike.values()], room
+    return [_block(rows, [taken[row] for row in rows], room) for rows in alike.values()], room
 
 
 def _block(rows: list[int], held: list[Held], room: int) -> Block:
-    """A block of these rows, in which ``held`` is emptied row by row."""
+    """A block of these rows, made of what each holds."""
     tokens = held[0].keys.shape[2]
     keys, values = (
         each.new_empty((len(rows), each.shape[1], tokens + room, each.shape[3]))
@@ -175,8 +175,7 @@ def _block(rows: list[int], held: list[Held], room: int) -> Block:
     )
     positions = [each.positions for each in held if each.positions is not None]
     heads = max((len(each) for each in positions), default=1)
-    for place in range(len(rows)):
-        keys[place, :, :tokens], values[place, :, :tokens] = held[0].keys[0], held[0].values[0]
-        del held[0]
+    for place, each in enumerate(held):
+        keys[place, :, :tokens], values[place, :, :tokens] = each.keys[0], each.values[0]
     at = torch.stack([each.expand(heads, -1) for each in positions]) if positions else None
     return Block(rows, keys, values, tokens, at)

@@ -1,6 +1,6 @@
 """Several pruned runs in one forward pass: the weights are read once, and each row attends to its own cache at its own positions."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +49,7 @@ class Rows:
         self.room = min(rooms)  # tokens that can be fed to each row
         self._cache = Cache(layers=list(self._layers))
         self.active = list(range(len(runs)))  # rows that are fed, ascending
-        self._stored = [0] * len(runs)  # tokens that each row was fed
+        self._ids: list[list[int]] = [[] for _ in runs]  # what each row was fed
 
     def feed(self, ids: Tensor) -> Tensor:
         """Feeds the next tokens of every active row, in one forward pass.
@@ -101,22 +101,27 @@ class Rows:
         """These rows are fed no more; ``back`` makes all rows active again."""
         self.active = [row for row in self.active if row not in rows]
 
-    def resume(self, rows: Collection[int], fed: int) -> None:
-        """These rows alone are active, each after the first ``fed`` tokens that it was fed; those that followed are forgotten.
+    def resume(self, fed: Mapping[int, Sequence[int]]) -> None:
+        """Some rows alone are active, each after the first tokens that it was fed last; those that followed are forgotten.
+
+        Args:
+            fed: row -> these tokens, equally many of each.
 
         Raises:
-            ValueError: a row was fed fewer.
+            ValueError: a row was fed others, or they are not equally many.
         """
-        fewest = min((self._stored[row] for row in rows), default=fed)
-        if fewest < fed:
-            raise ValueError(f"rows are to go on after {fed} tokens, and one was fed {fewest}")
-        self._fed.before = fed
-        self.active = sorted(rows)
+        if len({len(tokens) for tokens in fed.values()}) > 1:
+            raise ValueError("rows are to go on after different numbers of tokens, must be equally many")
+        for row, tokens in fed.items():
+            if self._ids[row][: len(tokens)] != list(tokens):
+                raise ValueError(f"row {row} is to go on after the tokens {list(tokens)}, and was fed {self._ids[row]}")
+        self._fed.before = len(next(iter(fed.values()), ()))
+        self.active = sorted(fed)
 
     def back(self) -> None:
         """Forgets all that was fed to any row; each holds what its prefill left, and is active."""
         self._fed.before = 0
-        self._stored = [0] * len(self._stored)
+        self._ids = [[] for _ in self._ids]
         self.active = sorted(self._order)
 
     @torch.inference_mode()
@@ -135,10 +140,10 @@ class Rows:
             raise ValueError(f"the rows have room for {self.room} tokens, {fed.before + tokens} were to be fed")
         fed.rows = list(rows)
         positions = fed.positions(rows, fed.before + tokens)[:, fed.before :]
-        ids = ids.to(fed.start.device)
+        new, ids = ids.tolist(), ids.to(fed.start.device)
         logits = last_of_rows(self.model, ids, positions, self._cache, tokens, attend=self._attend)
-        for row in rows:
-            self._stored[row] = fed.before + tokens
+        for row, each in zip(rows, new, strict=True):
+            self._ids[row][fed.before :] = each
         return logits
 
     def _attend(

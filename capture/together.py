@@ -102,12 +102,15 @@ def decode_together(
         rows: those that are active are decoded, and none is afterwards (``Rows.back`` makes them active).
         first: (vocabulary,) logits of the first token of each active row.
         answers: of each active row; an answer may have tokens already, of which the row was fed all but the last (see ``follow``):
-            the row joins when the others have as many.
+            the row joins when the others have as many. What it was fed after them must not have replaced them.
         limit: tokens of an answer at most, at least 1.
 
     Returns:
         For each of these rows the answer's tokens, the one that ended it included, as ``greedy`` gives them; or the error with which
         its next token could not be chosen (its logits are not finite, or the rules leave no token). The other rows go on.
+
+    Raises:
+        ValueError: a row was not fed the tokens that its answer has (see ``Rows.resume``), or there is no room for the answer.
     """
     of_row = dict(zip(rows.active, answers, strict=True))
     errors: dict[int, Exception] = {}
@@ -118,10 +121,9 @@ def decode_together(
                 of_row[row].add(each)
             except Exception as error:  # processors are transformers' own
                 errors[row] = error
-        left = {row: len(each.tokens) for row, each in of_row.items() if not _is_complete(each, limit)}
-        left = {row: tokens for row, tokens in left.items() if row not in errors}
-        fewest = min(left.values(), default=1)
-        rows.resume([row for row, tokens in left.items() if tokens == fewest], fewest - 1)
+        left = {row: each.tokens for row, each in of_row.items() if row not in errors and not _is_complete(each, limit)}
+        fewest = min(map(len, left.values()), default=0)
+        rows.resume({row: tokens[:-1] for row, tokens in left.items() if len(tokens) == fewest})
         if not left:
             return [errors.get(row, each.tokens) for row, each in of_row.items()]
         fed = torch.tensor([of_row[row].tokens[-1:] for row in rows.active])

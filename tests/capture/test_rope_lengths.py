@@ -160,6 +160,11 @@ def test_an_answer_that_makes_generate_start_anew_is_refused(name: str) -> None:
     run = PrunedRun(model, ids, answer_tokens=ANSWER)
     with pytest.raises(ValueError, match=reason):
         decoded(run, run.prefill(), 36)
+    run.back()
+    assert run.feed(torch.arange(4), 36).shape == (4, 64)
+    run.back()
+    with pytest.raises(ValueError, match=reason):
+        run.feed(torch.arange(5), 36)
 
 
 @pytest.mark.parametrize(("tokens", "answer"), [(20, 8), (36, 5), (40, 1), (41, 8), (60, 8)])

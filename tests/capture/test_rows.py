@@ -53,8 +53,10 @@ def laid(done: Sequence[Prefilled], shift: int = 0) -> Rows:
 @pytest.mark.parametrize("architecture", TOGETHER)
 def test_rows_fed_together_say_what_each_says_alone(architecture: str, implementation: str | None) -> None:
     alone = read(architecture, implementation)
-    rows = laid(read(architecture, implementation))
     wanted = torch.stack([each.run.feed(FED, each.next_position) for each in alone])
+    for each in alone:
+        each.run.back()
+    rows = laid(alone)
     found = [rows.feed(FED[:1].expand(len(alone), 1)), rows.feed(FED[1:4].expand(len(alone), 3))]
     rows.leave([0, 3])
     assert rows.active == [1, 2, 4, 5]
@@ -170,17 +172,31 @@ def test_rows_go_on_after_tokens_that_they_were_fed() -> None:
     rows = laid(read("llama"))
     for _ in rows.logits_of(FED):
         pass
-    rows.resume([4, 1], 2)
+    rows.resume({4: [7, 3], 1: [7, 3]})
     assert rows.active == [1, 4]
     found = rows.feed(FED[2:4].expand(2, 2))
     assert torch.allclose(found, wanted[[1, 4], 2:4], atol=1e-4)
-    rows.resume([0, 1, 4], 4)
+    rows.resume({row: FED[:4].tolist() for row in (0, 1, 4)})
     assert torch.allclose(rows.feed(FED[4:].expand(3, 1)), wanted[[0, 1, 4], 4:], atol=1e-4)
-    with pytest.raises(ValueError, match="go on after 6 tokens, and one was fed 5"):
-        rows.resume([0], 6)
+    with pytest.raises(
+        ValueError, match=r"row 0 is to go on after the tokens \[7, 3, 60, 21, 5, 9\], and was fed \[7, 3, 60, 21, 5\]"
+    ):
+        rows.resume({0: [*FED.tolist(), 9]})
+    with pytest.raises(ValueError, match="must be equally many"):
+        rows.resume({0: [7], 1: []})
     rows.back()
-    with pytest.raises(ValueError, match="go on after 1 tokens, and one was fed 0"):
-        rows.resume([0], 1)
+    with pytest.raises(ValueError, match=r"row 0 is to go on after the tokens \[7\], and was fed \[\]"):
+        rows.resume({0: [7]})
+
+
+def test_rows_cannot_go_on_after_tokens_that_others_have_replaced() -> None:
+    rows = laid(read("llama"))
+    for answer in (FED, torch.tensor([7, 4])):
+        for _ in rows.logits_of(answer):
+            pass
+    rows.resume({0: [7]})
+    with pytest.raises(ValueError, match=r"after the tokens \[7, 3\], and was fed \[7, 4\]"):
+        rows.resume({0: [7, 3]})
 
 
 def test_more_tokens_than_there_is_room_for_are_refused_before_any_is_fed() -> None:
