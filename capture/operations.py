@@ -1,6 +1,6 @@
 """Counts the floating-point operations of the matrix products that run inside a block."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,8 +9,11 @@ from typing import Any, Self
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.module_tracker import ModuleTracker
+from transformers import PreTrainedModel
 
 aten = torch.ops.aten
+COUNTS = "tokenrank_operations"  # attribute of a model: what was counted once
+END = "end"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,47 @@ def counted() -> Iterator[Flops]:
     counter.mod_tracker = _NoModules()
     with counter:
         yield Flops(counter)
+
+
+class Marks:
+    """Operations of a block up to some of its moments."""
+
+    def __init__(self, totals: dict[Hashable, int], flops: Flops | None) -> None:
+        """``totals`` are known, or filled as the block runs, from ``flops``."""
+        self._totals, self._flops, self._left_out = totals, flops, 0
+
+    def mark(self, moment: Hashable) -> None:
+        """This moment is now."""
+        if self._flops is not None:
+            self._totals[moment] = self._flops.total - self._left_out
+
+    def leave_out(self, operations: int) -> None:
+        """So many operations of the block do not count."""
+        self._left_out += operations
+
+    def __getitem__(self, moment: Hashable) -> int:
+        """Operations from the start of the block to a moment that was marked; ``END`` is its end."""
+        return self._totals[moment]
+
+
+@contextmanager
+def counted_once(model: PreTrainedModel, key: Hashable) -> Iterator[Marks]:
+    """Counts a block the first time that it runs for a model and key; from then on its operations are known, as counting costs time.
+
+    Args:
+        model: that runs; it keeps the counts.
+        key: all that decides the shapes of the block's matrix products: what is run, and on how many tokens.
+    """
+    known: dict[Hashable, dict[Hashable, int]] = vars(model).setdefault(COUNTS, {})
+    whole = (model.config._attn_implementation, key)
+    if whole in known:
+        yield Marks(known[whole], None)
+        return
+    with counted() as flops:
+        marks = Marks({}, flops)
+        yield marks
+        marks.mark(END)
+    known[whole] = marks._totals
 
 
 class _NoModules(ModuleTracker):

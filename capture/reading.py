@@ -167,7 +167,10 @@ def _prefill(model: PreTrainedModel, feed: Feed, recorder: _Recorder, shared: Sh
         ValueError: they are not finite, or other layers called attention than when the model was inspected.
     """
     known = model_layers(model)
-    with recorder.calls.recorded(model, recorder.needs), shared.recorded() if shared else nullcontext():
+    with (
+        recorder.calls.recorded(model, recorder.needs),
+        shared.recorded(len(recorder.input_ids)) if shared else nullcontext(),
+    ):
         logits = feed(recorder.input_ids, 0, recorder.prefill)
     if tuple(sorted(recorder.layers)) != known.attention:
         raise ValueError(

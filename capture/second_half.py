@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.feeding import last_logits
-from tokenrank.capture.operations import counted
+from tokenrank.capture.operations import END, counted_once
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.rules import AttentionRules, layer_number
 from tokenrank.capture.shared_prefill import Half, SharedPrefill
@@ -49,7 +49,7 @@ def _run(run: PrunedRun, shared: SharedPrefill, select_layer: int, onward: Tenso
     """The logits, and the operations from the end of ``select_layer`` on: those before it are the shared prefill's."""
     layers = list(decoder_layers(run.model))[: select_layer + 1]
     outputs = [shared.output(number, select_layer) for number in range(select_layer + 1)]
-    before, ids, positions = 0, run.fed.all_ids, run.fed.all_positions
+    ids, positions = run.fed.all_ids, run.fed.all_positions
 
     def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
         run.kept.add(layer_number(module), run.fed.positions, rules.sliding_window)
@@ -58,13 +58,13 @@ def _run(run: PrunedRun, shared: SharedPrefill, select_layer: int, onward: Tenso
         return run.masks.of_prompt(query, run.fed.positions, rules.sliding_window)
 
     def ended() -> None:
-        nonlocal before
-        before = spent.total
+        marks.mark(select_layer)
         run.fed.drop_all_but(onward)
 
-    with counted() as spent, run.feeding(), _given(layers, outputs, ended):
+    counting = counted_once(run.model, ("second half", select_layer, len(onward)))
+    with counting as marks, run.feeding(), _given(layers, outputs, ended):
         logits = last_logits(run.model, ids, positions, run.kept.cache, on_attention=seen, mask_by=mask_by)
-    return logits, spent.total - before
+    return logits, marks[END] - marks[select_layer]
 
 
 def whole_run(run: PrunedRun, shared: SharedPrefill) -> Tensor:

@@ -15,7 +15,7 @@ from tokenrank.capture.cache import heads_held, layer_copy
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
-from tokenrank.capture.operations import Flops, counted
+from tokenrank.capture.operations import END, Marks, counted, counted_once
 
 log = logging.getLogger("tokenrank")
 
@@ -60,26 +60,35 @@ class SharedPrefill:
         self.layers: dict[int, AttentionLayer] = {}  # without queries, values and what is in the keys
         self.halves: dict[tuple[int, ...], Half] = {}  # select layer and kept places -> what was run on them
         self._logits: Tensor | None = None
-        self.operations = 0  # of the whole prefill
-        self.operations_before_attention: dict[int, int] = {}  # attention layer -> up to its queries and keys
-        self.operations_after: dict[int, int] = {}  # layer -> up to its end
         self._outputs: dict[int, Any] = {}  # layer -> its output, without hidden states where these are not kept
         self._held: list[Any] = []  # copies of the cache's layers
-        self._flops: Flops | None = None
-        self._of_readers = 0
+        self._marks: Marks | None = None
 
     @property
     def needs(self) -> Needs:
         """What all readers together are given."""
         return Needs.together(reader.needs for reader in self.readers)
 
+    @property
+    def operations(self) -> int:
+        """Of the whole prefill."""
+        return self._counted[END]
+
+    def operations_before_attention(self, layer: int) -> int:
+        """Up to the queries and keys of an attention layer."""
+        return self._counted["queries and keys", layer]
+
+    def operations_after(self, layer: int) -> int:
+        """Up to the end of a layer."""
+        return self._counted["end", layer]
+
     @contextmanager
-    def recorded(self) -> Iterator[None]:
-        """Within the block the model reads the prompt, with ``visit`` called at each attention layer."""
+    def recorded(self, tokens: int) -> Iterator[None]:
+        """Within the block the model reads the prompt, of so many tokens, with ``visit`` called at each attention layer."""
         last = max(self.after, default=-1)
 
         def ended(number: int, output: Any) -> None:
-            self.operations_after[number] = self._now()
+            self._counted.mark(("end", number))
             if number in self.after:
                 self._outputs[number] = output
             elif number < last:
@@ -91,16 +100,15 @@ class SharedPrefill:
         layers = decoder_layers(self.model)
         handles = [layer.register_forward_hook(hook(number)) for number, layer in enumerate(layers)]
         try:
-            with counted() as self._flops:
+            with counted_once(self.model, ("prefill", tokens)) as self._marks:
                 yield
-            self.operations = self._now()
         finally:
             for handle in handles:
                 handle.remove()
 
     def visit(self, layer: AttentionLayer) -> None:
         """Lets every reader read a layer."""
-        self.operations_before_attention[layer.index] = self._now()
+        self._counted.mark(("queries and keys", layer.index))
         self.windows[layer.index] = layer.sliding_window
         self.layers[layer.index] = _emptied(layer)
         for reader in self.readers:
@@ -144,19 +152,21 @@ class SharedPrefill:
         """No later run copies from those that were made so far: they may now be changed."""
         self.halves.clear()
 
-    def _read(self, reader: LayerReader, layer: AttentionLayer) -> None:
-        before = self._flops.total if self._flops else 0
-        try:
-            reader.visit(replace(layer, shared_rows=min(reader.needs.window, layer.tokens)))
-        except Exception as error:  # whatever it was: the other readers are still worth their reading
-            log.debug("reading layer %d", layer.index, exc_info=error)
-            reader.error = error
-        spent = (self._flops.total if self._flops else 0) - before
-        reader.operations += spent
-        self._of_readers += spent
+    @property
+    def _counted(self) -> Marks:
+        if self._marks is None:
+            raise ValueError("the shared prefill has not read its prompt")
+        return self._marks
 
-    def _now(self) -> int:
-        return (self._flops.total if self._flops else 0) - self._of_readers
+    def _read(self, reader: LayerReader, layer: AttentionLayer) -> None:
+        with counted() as spent:
+            try:
+                reader.visit(replace(layer, shared_rows=min(reader.needs.window, layer.tokens)))
+            except Exception as error:  # whatever it was: the other readers are still worth their reading
+                log.debug("reading layer %d", layer.index, exc_info=error)
+                reader.error = error
+        reader.operations += spent.total
+        self._counted.leave_out(spent.total)
 
 
 def _emptied(layer: AttentionLayer) -> AttentionLayer:

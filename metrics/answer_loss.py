@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import torch
@@ -17,6 +18,16 @@ class FullAnswer:
 
     log_probabilities: Tensor  # (T, vocabulary) float32, of each answer token given those before it
     ids: Tensor  # (T,) int64, the answer
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        """(T, vocabulary) float32."""
+        return self.log_probabilities.exp()
+
+    @cached_property
+    def choices(self) -> Tensor:
+        """(T,) int64: the most likely tokens."""
+        return self.log_probabilities.argmax(dim=1)
 
     @classmethod
     def of(cls, logits: Tensor, answer_ids: Tensor) -> Self:
@@ -92,10 +103,12 @@ class FullAnswer:
 
     def _of_rows(self, rows: slice, logits: Tensor) -> Tensor:
         """(3, rows) float32: log p of the answer's token, KL, and 1 where the most likely token is the same."""
-        full, pruned = self.log_probabilities[rows], logits[rows].float().log_softmax(dim=1)
-        terms = full.exp() * (full - pruned)
-        kl = terms.masked_fill(full == -torch.inf, 0).sum(dim=1)  # 0 * log 0 = 0
-        same = full.argmax(dim=1) == pruned.argmax(dim=1)
+        full, probabilities = self.log_probabilities[rows], self.probabilities[rows]
+        pruned = logits[rows].float().log_softmax(dim=1)
+        kl = torch.linalg.vecdot(probabilities, full - pruned)
+        if not bool(kl.isfinite().all()):  # a forbidden token: 0 * log 0 = 0
+            kl = (probabilities * (full - pruned)).masked_fill(full == -torch.inf, 0).sum(dim=1)
+        same = self.choices[rows] == pruned.argmax(dim=1)
         own = pruned.gather(1, self.ids[rows, None])[:, 0]
         return torch.stack([own, kl.clamp(min=0), same.float()])  # below 0 is rounding
 

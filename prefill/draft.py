@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tokenrank.capture.model_layers import ModelLayers
-from tokenrank.capture.operations import counted
+from tokenrank.capture.operations import END, counted_once
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
 from tokenrank.capture.stopwatch import Stopwatch
@@ -58,9 +58,9 @@ class Draft(Engine):
         """As ``Engine.prefill_after``: the draft ranks once for all keep rates."""
         scores = as_read(reader, DraftScores)
         places = self._chosen(job, scores.scores(job))
-        with counted() as spent:
+        with counted_once(job.model, ("prefill with gaps", len(places))) as marks:
             done = self._read(job, places)
-        return replace(done, operations=scores.operations + spent.total)
+        return replace(done, operations=scores.operations + marks[END])
 
     def _chosen(self, job: Job, scores: Tensor) -> Tensor:
         chosen = Chosen(job, self.protected(job))

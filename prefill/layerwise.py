@@ -8,7 +8,6 @@ from torch import Tensor
 
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_layers import ModelLayers
-from tokenrank.capture.operations import counted
 from tokenrank.capture.pruning import Keep, PrunedRun
 from tokenrank.capture.second_half import second_half
 from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
@@ -91,15 +90,13 @@ class Layerwise(Engine):
     def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:
         """As ``Engine.prefill_after``: only the layers behind the select layer run."""
         scores, chosen = as_read(reader, LayerScores), Chosen(job, self.protected(job))
-        with counted() as spent:
-            cached = {
-                layer: chosen.best(of_cached_heads(heads, shared.cached_heads(layer)))
-                for layer, heads in scores.heads.items()
-            }
-            onward = chosen.best(scores.combined())
+        cached = {
+            layer: chosen.best(of_cached_heads(heads, shared.cached_heads(layer)))
+            for layer, heads in scores.heads.items()
+        }
+        onward = chosen.best(scores.combined())
         chosen.check()
         run = PrunedRun(job.model, job.input_ids, answer_tokens=job.answer_tokens)
         logits, operations = second_half(run, shared, self.select_at, onward, cached)
         done = finished(job, run, logits, onward, len(job.input_ids), 0.0)
-        before = shared.operations_after[self.select_at] + scores.operations + spent.total
-        return replace(done, operations=before + operations)
+        return replace(done, operations=shared.operations_after(self.select_at) + scores.operations + operations)

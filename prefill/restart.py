@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_layers import ModelLayers
-from tokenrank.capture.operations import counted
+from tokenrank.capture.operations import END, counted_once
 from tokenrank.capture.partial import read_up_to
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
@@ -67,10 +67,11 @@ class Restart(Engine):
     def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:
         """As ``Engine.prefill_after``: only the kept tokens are read."""
         scores = as_read(reader, LayerScores)
-        with counted() as spent:
-            done = self._restarted(job, self._chosen(job, scores))
-        first = shared.operations_before_attention[resolved_layer(self.select_layer)]
-        return replace(done, operations=first + scores.operations + spent.total)
+        places = self._chosen(job, scores)
+        with counted_once(job.model, ("prefill", len(places))) as marks:
+            done = self._restarted(job, places)
+        first = shared.operations_before_attention(resolved_layer(self.select_layer))
+        return replace(done, operations=first + scores.operations + marks[END])
 
     def _chosen(self, job: Job, scores: LayerScores) -> Tensor:
         chosen = Chosen(job, self.protected(job))

@@ -30,6 +30,7 @@ class LayerScores(LayerReader):
         self.heads: dict[int, Tensor] = {}  # layer -> (key heads, tokens)
         self._device, self._first, self._last, self._heads_from = device, first, last, heads_from
         self._rows: list[Tensor] = []  # (tokens,) each
+        self._combined: Tensor | None = None
 
     def visit(self, layer: AttentionLayer) -> None:
         """Scores a layer, if it is one of those."""
@@ -42,7 +43,11 @@ class LayerScores(LayerReader):
 
     def combined(self) -> Tensor:
         """(tokens,) the ranking at the last layer."""
-        return self.heuristic.combine(torch.stack(self._rows))[-1]
+        if self._combined is None:
+            with counted() as spent:
+                self._combined = self.heuristic.combine(torch.stack(self._rows))[-1]
+            self.operations += spent.total
+        return self._combined
 
 
 class DraftScores(NothingRead):
