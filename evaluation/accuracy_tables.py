@@ -9,9 +9,10 @@ from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.summary_rows import Comparing, over_prompts
 from tokenrank.metrics.gap_closed import gap_closed
-from tokenrank.records.measures import ACCURACY, COSTS, FIDELITY, LOWER_IS_BETTER, NEEDLE_KEPT, RESULTS
+from tokenrank.records.measures import ACCURACY, COSTS, FIDELITY, KL, LOSS, LOWER_IS_BETTER, NEEDLE_KEPT, RESULTS
 from tokenrank.records.schema import FULL, SUMMARY, concatenated, contestant_names, is_bound, is_control, table
 
+BY_TASK = (ACCURACY, LOSS, KL)  # compared within each task too; all thirteen would take minutes
 NUMBERS = ("value", "low", "high", "p")  # columns of SUMMARY
 
 
@@ -38,6 +39,8 @@ def accuracy_summary(
 ) -> pd.DataFrame:
     """Means over prompts with intervals, comparisons at each keep rate in accuracy and all measures of fidelity, and the gap closed.
 
+    All are over all prompts, and by task where there are several; comparisons by task only in accuracy, loss, KL and the declared metric.
+
     Only prompts that all contestants answered at all keep rates count, and for a metric those of them in which all contestants have it:
     a prompt without reference answer has costs and no accuracy. So all contestants' means are over the same prompts.
 
@@ -53,7 +56,12 @@ def accuracy_summary(
     at_each = at_each_rate(shared, keep).assign(statistic="mean")
     declared = family.metric or main
     comparing = Comparing(
-        seed, resamples, lambda named: named["metric"] in RESULTS, lambda named: named["metric"] == declared, family
+        seed,
+        resamples,
+        compared=lambda named: named["metric"] in RESULTS,
+        declared=lambda named: named["metric"] == declared,
+        family=family,
+        by_task=lambda named: named["metric"] in {*BY_TASK, declared},
     )
     means = over_prompts(at_each, ["keep", "metric", "statistic"], comparing)
     full = (means["engine"] == FULL) & means["against"].isna()
@@ -96,15 +104,24 @@ def _complete(rows: pd.DataFrame, values: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _gaps(results: pd.DataFrame) -> Iterator[Row]:
-    """Rows of ``gap_closed`` between the control and the bound of each engine that has both; the full prefill has neither."""
+    """Rows of ``gap_closed`` between the control and the bound of each engine that has both, over all prompts and by task."""
     for (rate, metric), group in results.groupby(["keep", "metric"], sort=False):
         named = group.assign(contestant=contestant_names(group))
         wide = named.pivot(index=["task", "sample"], columns="contestant", values="value").dropna()
-        common = {"model": group["model"].iloc[0], "keep": rate, "metric": metric, "prompts": len(wide)}
-        for engine, own in named.groupby("engine", sort=False):
-            names = [str(name) for name in own["contestant"].unique()]
-            for gap in _gaps_of_engine(wide[names], names, str(metric)) if len(wide) else ():
-                yield common | {"engine": engine, "statistic": "gap_closed"} | gap
+        tasks = wide.index.get_level_values("task")
+        several = {task: wide[tasks == task] for task in tasks.unique()}
+        for task, own in {None: wide, **(several if len(several) > 1 else {})}.items():
+            common = {
+                "model": group["model"].iloc[0],
+                "keep": rate,
+                "metric": metric,
+                "task": task,
+                "prompts": len(own),
+            }
+            for engine, whose in named.groupby("engine", sort=False):
+                names = [str(name) for name in whose["contestant"].unique()]
+                for gap in _gaps_of_engine(own[names], names, str(metric)) if len(own) else ():
+                    yield common | {"engine": engine, "statistic": "gap_closed"} | gap
 
 
 def _gaps_of_engine(wide: pd.DataFrame, names: Sequence[str], metric: str) -> Iterator[Row]:

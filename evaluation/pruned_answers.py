@@ -18,7 +18,7 @@ from tokenrank.evaluation.setting_checks import check_percentages, check_whole, 
 from tokenrank.evaluation.shared_prompt import SharedPrompt
 from tokenrank.prefill.engine import Full
 from tokenrank.prefill.protection import WINDOW, check_protect
-from tokenrank.records.measures import REFERENCE
+from tokenrank.records.measures import ACCURACY, REFERENCE
 from tokenrank.records.schema import RUNS
 from tokenrank.tasks.task import Prompt
 
@@ -133,7 +133,13 @@ class PrunedAnswers(Evaluation):
         sample |= {f"{part}_seconds": seconds.get(part) for part in ("prefill", "decode", "oracle")}
         errors = [f"{row['heuristic']} at {row['keep']:g} %: {row['error']}" for row in rows if row["status"] != "ok"]
         failed = {"error": "; ".join(errors)} if errors else {}
-        measured = [each for row in rows if row["status"] == "ok" for each in costs(row, full)]
+        measured = [
+            each
+            for row in rows
+            if row["status"] == "ok"
+            for each in costs(row, full)
+            if self.decodes or each["metric"] != ACCURACY  # that of the full prefill alone; samples.parquet has it
+        ]
         runs = [{name: value for name, value in row.items() if name in RUNS} for row in rows]
         return Measurement(sample | failed, measured, runs)
 

@@ -26,6 +26,9 @@ class Comparing:
     compared: Callable[[Named], bool]  # whether the contestants of a group are compared
     declared: Callable[[Named], bool]  # whether a group is the one that the run was made for; others are exploratory
     family: Family = field(default_factory=Family)  # which pairs of contestants
+    by_task: Callable[[Named], bool] = lambda _: (
+        False
+    )  # whether they are also compared within each task, where there are several
 
 
 class Group(NamedTuple):
@@ -100,7 +103,7 @@ def rows_of(rows: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 def group_rows(groups: Iterable[Group], comparing: Comparing) -> Rows:
-    """Rows of every group: means over all prompts, over those of each task where there are several, and comparisons.
+    """Rows of every group: means over all prompts, over those of each task where there are several, and comparisons of both.
 
     Args:
         groups: what is said together.
@@ -122,8 +125,12 @@ def group_rows(groups: Iterable[Group], comparing: Comparing) -> Rows:
         yield from _means(group, group.measured, ends)
         for task, values in tasks.items():
             yield from ({**row, "task": task} for row in _means(group, values, next(of_tasks)))
-        if comparing.compared(group.named) and len(group.measured) > 1:
-            yield from _comparisons(group, comparing)
+        if not comparing.compared(group.named):
+            continue
+        yield from _comparisons(group, comparing, exploratory=not comparing.declared(group.named))
+        for task, values in tasks.items() if comparing.by_task(group.named) else ():
+            rows = _comparisons(group._replace(measured=values), comparing, exploratory=True)
+            yield from ({**row, "task": task} for row in rows)
 
 
 def _intervals(values: Sequence[tuple[Numbers, bool]]) -> list[Numbers]:
@@ -147,10 +154,12 @@ def _means(group: Group, values: Numbers, ends: Numbers) -> Rows:
         yield {**whose, **group.named, "value": mean, "prompts": len(values)} | _ends(low, high)
 
 
-def _comparisons(group: Group, comparing: Comparing) -> Rows:
+def _comparisons(group: Group, comparing: Comparing, *, exploratory: bool) -> Rows:
     """The pairs of the family; then every contestant with its own engine's bound, and with its control, where these are other pairs."""
+    if len(group.measured) < 2:
+        return
     pairs = comparing.family.pairs(group.names)
-    yield from _differences(group, comparing, pairs, exploratory=not comparing.declared(group.named))
+    yield from _differences(group, comparing, pairs, exploratory=exploratory)
     known = set(map(frozenset, pairs))
     for own in own_ends(group.names, [whose.get("engine") for whose in group.whose]):
         rows = _differences(group, comparing, own, exploratory=True)

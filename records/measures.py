@@ -2,15 +2,15 @@
 
 ACCURACY = "accuracy"  # what a task gives an answer
 NEEDLE_KEPT = "needle_kept"
-LOSS = "loss"
+LOSS, KL = "loss", "kl"
 # of the full prefill's answer under a pruned cache (tokenrank.metrics.answer_loss)
-OF_ANSWER = ("logprob", LOSS, "loss_clipped", "kl", "same_token", "departure")
+OF_ANSWER = ("logprob", LOSS, "loss_clipped", KL, "same_token", "departure")
 REFERENCE = "reference_"  # in front of the same measures of the prompt's first reference answer
 FIDELITY = (*OF_ANSWER, *(REFERENCE + name for name in OF_ANSWER))
 RESULTS = (ACCURACY, *FIDELITY)  # contestants are compared in these, and close a gap
 COSTS = {"flops": "flops_ratio", "kv_bytes": "kv_ratio"}  # name -> the same over the full prefill's
 
-_LOWER = (LOSS, "loss_clipped", "kl")
+_LOWER = (LOSS, "loss_clipped", KL)
 _SHARES = ("same_token",)
 LOWER_IS_BETTER = frozenset(front + name for front in ("", REFERENCE) for name in _LOWER)
 UNBOUNDED = frozenset(FIDELITY) - {
@@ -26,7 +26,7 @@ _LABELS = {
     "logprob": "log-probability of the answer, nats a token",
     LOSS: "loss of log-probability, nats a token",
     "loss_clipped": "loss of log-probability, each token's limited to 5 nats, nats a token",
-    "kl": "KL divergence from the full prefill, nats a token",
+    KL: "KL divergence from the full prefill, nats a token",
     "same_token": "share of tokens with the full prefill's greedy choice",
     "departure": "tokens before the first with another greedy choice",
 }

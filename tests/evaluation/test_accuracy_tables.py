@@ -195,3 +195,17 @@ def test_a_prompt_that_is_graded_for_some_contestants_only_does_not_count_for_ac
     found = measured_by_all(rows[~lost])
     assert set(found.loc[found["metric"] == "accuracy", "sample"]) == {"s1", "s2", "s3"}
     assert set(found.loc[found["metric"] == "flops", "sample"]) == {"s0", "s1", "s2", "s3"}
+
+
+def test_a_prompt_that_is_graded_at_one_keep_rate_only_does_not_count_at_the_other() -> None:
+    rows = measured()
+    lost = (
+        (rows["metric"] == "accuracy") & (rows["heuristic"] == "claa") & (rows["sample"] == "s0") & (rows["keep"] == 20)
+    )
+    found = summary(rows[~lost])
+    assert found[found["metric"] == "accuracy"].groupby("keep")["prompts"].agg(set).to_dict() == {
+        10: {3},
+        20: {3},
+        100: {3},
+    }
+    assert set(found.loc[found["metric"] == "flops", "prompts"]) == {4}

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.plans import tables
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
 from tokenrank.evaluation.family import Family
 from tokenrank.metrics.comparisons import compare_means
@@ -129,6 +130,44 @@ def test_without_bound_and_control_there_are_no_such_rows() -> None:
     assert "gap_closed" not in set(found["statistic"])
 
 
+def test_of_several_tasks_each_has_its_own_comparisons_and_gap() -> None:
+    rows = measured()
+    other = rows.assign(task="u", sample=rows["sample"] + "u", value=rows["value"] * 2)
+    found = summary(pd.concat([rows, other], ignore_index=True))
+    alone = {"t": summary(rows), "u": summary(other)}
+    for task, wanted in alone.items():
+        own = found[found["task"] == task].drop(columns=["task", "exploratory"])
+        is_mean = own["against"].isna() & (own["statistic"] == "mean")
+        said = wanted.drop(columns=["task", "exploratory"])
+        for part, of in ((own[~is_mean], said[said["against"].notna() | (said["statistic"] == "gap_closed")]),):
+            pd.testing.assert_frame_equal(
+                part.sort_values(list(part.columns[:14]), ignore_index=True),
+                of.sort_values(list(of.columns[:14]), ignore_index=True),
+            )
+        compared = found[(found["task"] == task) & found["against"].notna()]
+        assert compared["exploratory"].all()
+    over_all = found[found["task"].isna() & found["against"].notna()]
+    assert set(over_all["prompts"]) == {2 * PROMPTS}
+    assert not over_all.loc[over_all["metric"] == "loss", "exploratory"].all()
+    assert alone["t"]["task"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "metrics"), [({}, {"loss", "kl"}), ({"metric": "logprob"}, {"loss", "kl", "logprob"})]
+)
+def test_within_tasks_only_the_main_measures_are_compared(settings: dict[str, Any], metrics: set[str]) -> None:
+    rows = measured("loss", "kl", "logprob", "flops")
+    rows["task"] = rows["sample"].map(lambda sample: f"t{int(sample[1:]) % 2}")
+    found = summary(rows, **settings)
+    assert set(found.loc[found["task"].notna() & found["against"].notna(), "metric"]) == metrics
+    assert set(found.loc[found["task"].isna() & found["against"].notna(), "metric"]) == {"loss", "kl", "logprob"}
+    assert set(found.loc[found["task"].notna() & (found["statistic"] == "gap_closed"), "metric"]) == {
+        "loss",
+        "kl",
+        "logprob",
+    }
+
+
 def test_the_declared_metric_is_the_evaluations_or_the_one_that_is_set() -> None:
     def declared(**settings: Any) -> set[str]:
         found = summary(measured("loss", "accuracy", "kl", "flops"), **settings)
@@ -198,6 +237,13 @@ def test_every_metric_that_a_run_has_is_a_row() -> None:
     assert found == {
         "needle_kept": 0.5, "flops": 50, "flops_ratio": 0.25, "kv_bytes": 10, **{name: place for place, name in enumerate(FIDELITY)},
     }  # fmt: skip
+
+
+def test_evaluation_fidelity_has_no_accuracy_but_that_of_the_sample() -> None:
+    found = tables("heuristic=[tova]", "prefill.keep=[50]", evaluation="fidelity")
+    assert set(found.metrics["metric"]) == {*FIDELITY, "needle_kept", "flops", "flops_ratio", "kv_bytes", "kv_ratio"}
+    assert found.samples["accuracy"].notna().all()
+    assert set(found.summary.loc[found.summary["statistic"] == "gap_closed", "metric"]) == set(FIDELITY)
 
 
 def test_the_names_of_measures_agree() -> None:

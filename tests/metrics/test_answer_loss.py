@@ -100,10 +100,11 @@ def test_an_answer_loses_nothing_under_its_own_cache() -> None:
 
 
 def test_kl_is_never_below_0_and_the_loss_may_be() -> None:
-    for spread in (0.0, 1e-4, 1e-3, 10.0):
-        full = torch.randn(3, 2000, generator=DRAW)
-        pruned = full + spread * torch.randn(3, 2000, generator=DRAW)
-        assert answer_loss(full, pruned, torch.tensor([0, 1, 2]))["kl"] >= 0
+    for spread in (0.0, 1e-5, 1e-4, 10.0):
+        full = torch.randn(16, 2000, generator=DRAW)
+        pruned = full + spread * torch.randn(16, 2000, generator=DRAW)
+        for one, other in zip(full, pruned, strict=True):  # rounding alone is -3e-7 of some tokens
+            assert answer_loss(one[None], other[None], torch.tensor([0]))["kl"] >= 0
     assert answer_loss(logits_of([0.5, 0.5]), logits_of([0.9, 0.1]), torch.tensor([0]))["loss"] == pytest.approx(
         -math.log(1.8)
     )

@@ -8,7 +8,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from tokenrank.tasks.task import Prompt
 
-LETTERS = {letter: byte for byte, letter in bytes_to_unicode().items()}
+LETTERS = {letter: byte for byte, letter in bytes_to_unicode().items()}  # type: ignore[no-untyped-call]
 
 
 def spelled(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, list[range]]:

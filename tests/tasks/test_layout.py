@@ -29,7 +29,7 @@ def joined(*parts: str) -> PreTrainedTokenizerFast:
 
 def held(tokenizer: Tokenizer, parts: Parts, text: str) -> tuple[list[int] | None, ...]:
     found = own_layout(tokenizer, text).tokens(parts)
-    return tuple(part and list(part) for part in (found.context, found.question))
+    return tuple(None if part is None else list(part) for part in (found.context, found.question))
 
 
 def test_a_token_of_two_parts_by_hand() -> None:

@@ -155,7 +155,10 @@ def test_layers_are_recorded_with_their_windows_and_number() -> None:
 def test_a_prompt_without_a_needle_says_so() -> None:
     made = plan("task.depths=[0]")
     unit = made.units[0]
-    row = prompt_row(made, replace(unit, prompt=replace(unit.prompt, needle=None, depth=None, answers=())))
+    row = prompt_row(
+        made,
+        replace(unit, prompt=replace(unit.prompt, needle=None, depth=None, answers=(), context=None, question=None)),
+    )
     assert (row["needle_start"], row["needle_tokens"], row["depth"], row["references"]) == (None, None, None, [])
     assert {row[f"{part}_{what}"] for part in ("context", "question") for what in ("start", "tokens")} == {None}
 
