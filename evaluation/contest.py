@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tokenrank.capture.rows import Rows
-from tokenrank.capture.together import can_run_together, decode_together
+from tokenrank.capture.together import can_run_together, decode_together, follow
 from tokenrank.evaluation.failures import failure
 from tokenrank.evaluation.shared_prompt import SharedPrompt
 from tokenrank.metrics.answer_loss import FullAnswer
@@ -119,16 +119,19 @@ class Contest:
     def _measure_together(self, held: Sequence[tuple[Entry, Prefilled]]) -> None:
         """As ``_measure`` of each, with one forward pass for all."""
         rows = Rows([done.run for _, done in held], [done.next_position for _, done in held])
-        for prefix, answer in self._answers.items():
-            firsts = [done.logits[None] for _, done in held]
+        firsts = [done.logits[None] for _, done in held]
+        limit = self._limit or 1
+        begun = [done.job.rules.begin(done.job.model, done.job.input_ids, limit) for _, done in held]
+        for prefix, answer in sorted(self._answers.items(), key=lambda each: each[0] == ""):  # last: what is followed
             rests = rows.logits_of(answer.ids[:-1]) if len(answer.ids) > 1 else enumerate(each[:0] for each in firsts)
             for row, rest in rests:
                 with self._guarded(held[row][0]):
                     held[row][0].add(prefix, answer.loss_of(torch.cat([firsts[row], rest])))
+                if prefix == "" and self._limit is not None:
+                    follow(begun[row], firsts[row][0], answer.ids[:-1].tolist(), rest, limit)
         if self._limit is None:
             return
-        begun = [done.job.rules.begin(done.job.model, done.job.input_ids, self._limit) for _, done in held]
-        answers = decode_together(rows, [done.logits for _, done in held], begun, self._limit)
+        answers = decode_together(rows, [each[0] for each in firsts], begun, limit)
         for (entry, _), own in zip(held, answers, strict=True):
             with self._guarded(entry):
                 if isinstance(own, Exception):
