@@ -85,7 +85,8 @@ def tradeoff(tables: Tables, cost: str, measure: str = ACCURACY) -> Figure:
     inverted = measure in LOWER_IS_BETTER
     if inverted:
         axes.invert_yaxis()
-    axes.set_ylabel(f"{LABELS[measure]}\nmean over prompts{INVERTED * inverted}", fontsize=10)
+    between = "\n" if inverted else ", "
+    axes.set_ylabel(f"{LABELS[measure]}{between}mean over prompts{INVERTED * inverted}", fontsize=10)
     figure.suptitle(f"{NAMES.get(measure, measure.capitalize())} against {TITLES[cost]}: {origin(tables)}", fontsize=11)
     figure.supxlabel(_caption(tables, points, cost, measure), fontsize=7.5, color="#555555", x=0.02, ha="left")
     if level is not None:
