@@ -68,7 +68,7 @@ def fidelity_summary(tables: Tables) -> str:
     shown = _table(tables, heading, (*_result(LOSS), *COSTS), counts=True)
     if shown == NOTHING:
         return shown
-    more = "other measures of it; clipped: a token's loss counts 5 nats at most; departure: tokens before the first other one"
+    more = "other measures of it; clipped: each token's loss is limited to 5 nats; departure: tokens before the first other one"
     return f"{shown}\n\n{_table(tables, [more], BESIDE_LOSS)}"
 
 

@@ -33,7 +33,7 @@ INVERTED = "; axis inverted, so that up is better"  # of measures of which less 
 NAMES = {"kl": "KL"}  # in titles
 BOUND = "Hollow and dashed: the oracle, which ranks by the answer itself; a bound, not a method"
 FREE = "; its ranking costs no FLOPs here"
-CONTROL = "Dotted: a control that keeps tokens at random."
+CONTROL = "Dotted: a control that keeps the first token and others at random."
 WHOSE = "After the @: whose engine."
 MOVED = "Points are moved sideways a little, so that none hides another."
 
