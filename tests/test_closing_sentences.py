@@ -46,6 +46,6 @@ def test_the_closing_sentences_agree_on_what_was_answered_graded_and_failed(
         "flops_ratio": {5},
         "kv_bytes": {5},
         "kv_ratio": {5},
-        **dict.fromkeys(OF_ANSWER, {5}),
+        **{name: {5} for name in OF_ANSWER},
         **{f"reference_{name}": {3} for name in OF_ANSWER},
     }
