@@ -10,7 +10,10 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.decoding import Decoding, greedy
 from tokenrank.capture.feeding import input_device
+from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.capture.needs import NOTHING
+from tokenrank.capture.operations import counted
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.second_half import whole_run
 from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
@@ -127,16 +130,16 @@ class Engine(ABC):
         """The layer behind which a shared prefill must keep hidden states for this engine; None: it needs none."""
         return None
 
-    def reader(self, heuristic: Heuristic, device: torch.device) -> LayerReader:
-        """What this engine reads of a shared prefill for a heuristic; made once a prompt, whatever the keep rates.
+    def reader(self, heuristic: Heuristic, device: torch.device) -> LayerReader:  # noqa: ARG002
+        """What this engine reads of a shared prefill for a heuristic, by default nothing; made once a prompt, whatever the keep rates.
 
         Raises:
             ValueError: the engine is not ``resolved``.
         """
-        raise NotImplementedError(f"{type(self).__name__} shares no prefill")
+        return NothingRead()
 
-    def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:
-        """As ``prefill``, bit for bit, with all that another prefill of the same prompt has computed already.
+    def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:  # noqa: ARG002
+        """As ``prefill``, bit for bit; by default nothing is taken from another prefill of the same prompt.
 
         Args:
             job: of the same prompt.
@@ -146,7 +149,9 @@ class Engine(ABC):
         Returns:
             With ``operations`` that the engine takes alone.
         """
-        raise NotImplementedError(f"{type(self).__name__} shares no prefill")
+        with counted() as spent:
+            done = self.prefill(job)
+        return replace(done, operations=spent.total)
 
     @abstractmethod
     def prefill(self, job: Job) -> Prefilled:
@@ -155,6 +160,15 @@ class Engine(ABC):
         Raises:
             ValueError: the engine is not ``resolved``, the job has no heuristic that it needs, or the scores cannot be ordered.
         """
+
+
+class NothingRead(LayerReader):
+    """Reads no layer."""
+
+    needs = NOTHING
+
+    def visit(self, layer: AttentionLayer) -> None:
+        """Reads nothing."""
 
 
 def finished(

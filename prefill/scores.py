@@ -4,11 +4,10 @@ import torch
 from torch import Tensor
 
 from tokenrank.capture.layer import AttentionLayer
-from tokenrank.capture.needs import NOTHING
 from tokenrank.capture.operations import counted
 from tokenrank.capture.shared_prefill import LayerReader
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.prefill.engine import Job
+from tokenrank.prefill.engine import Job, NothingRead
 from tokenrank.prefill.kept_tokens import best_and_protected, refuse_count, refuse_nan
 
 
@@ -46,15 +45,12 @@ class LayerScores(LayerReader):
         return self.heuristic.combine(torch.stack(self._rows))[-1]
 
 
-class DraftScores(LayerReader):
+class DraftScores(NothingRead):
     """Scores of one heuristic that ranks before the model reads the prompt: computed when they are first asked for."""
 
     def __init__(self, heuristic: Heuristic) -> None:
-        self.heuristic, self.needs = heuristic, NOTHING
+        self.heuristic = heuristic
         self._scores: Tensor | None = None
-
-    def visit(self, layer: AttentionLayer) -> None:
-        """Reads nothing."""
 
     def scores(self, job: Job) -> Tensor:
         """(tokens,) of the job's prompt."""

@@ -92,7 +92,17 @@ def test_accuracy_and_its_costs(tokenrank: Command, tmp_path: Path) -> None:
         ]
         for who, row in zip(name, runs.itertuples(), strict=True)
     ]
-    assert sorted(found, key=str) == sorted(RECORDED["accuracy"], key=str)
+    names = {row[1] for row in RECORDED["accuracy"]}
+    ours = [
+        row for row in found if row[1] in names
+    ]  # without the bounds and controls of other engines, which are newer
+    assert without_noise(ours) == without_noise(RECORDED["accuracy"])
+    assert len(found) == len(ours) + 4 * 2 * 6  # prompts, keep rates, a bound and a control of three engines
+
+
+def without_noise(rows: list[list[Any]]) -> list[list[Any]]:
+    """Rows in one order, without the answers of the random control, which keeps the first token now."""
+    return sorted(([*row[:4], *row[7:]] if row[1] == "random" else row for row in rows), key=str)
 
 
 def test_what_time_to_first_token_counts(tokenrank: Command, tmp_path: Path) -> None:

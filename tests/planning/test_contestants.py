@@ -77,7 +77,7 @@ def with_lines(lines: dict[str, dict[str, object]], chosen: list[str]) -> Plan:
     """The plan of a run with these lines and no others beside ``any``; every chosen heuristic is a TOVA."""
     given = config(evaluation="accuracy")
     OmegaConf.set_struct(given, False)
-    given.prefill.engine = {"any": given.prefill.engine["any"]} | lines
+    given.prefill.engine = lines | {"any": given.prefill.engine["any"]}
     given.heuristic = {name: {"_target_": "tokenrank.heuristics.tova.TOVA"} for name in chosen}
     return make_plan(given)
 
@@ -87,16 +87,16 @@ def layerwise(**settings: object) -> dict[str, object]:
 
 
 def test_lines_that_describe_one_engine_share_its_name_bound_and_control() -> None:
-    """Half of the four layers less one is layer 1, and a window of 8 is the default; the first line in the config gives the name."""
+    """Half of the four layers less one is layer 1, and a window of 8 is the default; the first line in the config gives the name, but ``any`` comes before all."""
     lines = {
         "a": layerwise(select_layer=2),
         "b": layerwise(select_layer=2, window=8),
-        "c": layerwise(select_layer=1),
+        "ab": layerwise(select_layer=1),
         "d": layerwise(window=9),
     }
-    made = with_lines(lines, ["d", "b", "a", "c"]).contestants
+    made = with_lines(lines, ["d", "b", "a", "ab"]).contestants
     assert [(each.name, each.engine_name) for each in made[1:]] == [
-        ("d", "layerwise@d"), ("b", "layerwise@a"), ("a", "layerwise@a"), ("c", "layerwise"),
+        ("d", "layerwise@d"), ("b", "layerwise@a"), ("a", "layerwise@a"), ("ab", "layerwise"),
         ("oracle@d", "layerwise@d"), ("random@d", "layerwise@d"), ("oracle@a", "layerwise@a"), ("random@a", "layerwise@a"),
         ("oracle", "layerwise"), ("random", "layerwise"),
     ]  # fmt: skip

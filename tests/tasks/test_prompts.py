@@ -200,3 +200,49 @@ def test_an_answer_without_tokens_is_refused(tmp_path: Path, byte_tokenizer: Tok
         task(tmp_path, [row(max_new_tokens=tokens)]).prompts(byte_tokenizer, 1000)
     with pytest.raises(ValueError, match=rf"task\.max_new_tokens is {tokens}, must be at least 1"):
         task(tmp_path, [row()], max_new_tokens=tokens)
+
+
+@pytest.mark.parametrize("chat_template", [True, False])
+@pytest.mark.parametrize("limit", [None, 20])
+def test_context_and_question_are_found_in_the_prompt(
+    tmp_path: Path, byte_tokenizer: Tokenizer, limit: int | None, chat_template: bool
+) -> None:
+    """By bytes; cut in the middle, what is left of them."""
+    text = "Why, if the box is red?\nThe box is red."
+    parts = {"question": "Why, if the box is red?", "context": "The box is red."}
+    line = row(prompt=text, chat_template=chat_template, **parts)
+    (prompt,) = task(tmp_path, [line], max_tokens=limit).prompts(byte_tokenizer, 1000)
+    whole = f"<user>{text}</user><assistant>" if chat_template else text
+    kept = [*range(limit // 2), *range(len(whole) - limit // 2, len(whole))] if limit else list(range(len(whole)))
+    for name, found in (("question", prompt.question), ("context", prompt.context)):
+        start = whole.index(parts[name])
+        wanted = [at for at, place in enumerate(kept) if start <= place < start + len(parts[name])]
+        assert list(found or ()) == wanted
+    (plain,) = task(tmp_path, [row(prompt=text)]).prompts(byte_tokenizer, 1000)
+    assert (plain.context, plain.question) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"context": "box"}, "the prompt holds the context 'box' not at all, must hold it exactly once"),
+        ({"question": "a"}, "the prompt holds the question 'a' several times, must hold it exactly once"),
+        ({"context": "aa"}, "the prompt holds the context 'aa' several times, must hold it exactly once"),
+        ({"context": ""}, "the context is '', must be a text that the prompt holds exactly once"),
+        ({"question": 7}, "the question is 7, must be a text that the prompt holds exactly once"),
+        ({"context": None}, "the context is None, must be a text"),
+        (
+            {"context": "b Why", "question": "Why?"},
+            "the question 'Why[?]' overlaps the context, must stand outside of it",
+        ),
+    ],
+)
+def test_a_part_that_the_prompt_does_not_hold_once_is_refused(
+    tmp_path: Path, byte_tokenizer: Tokenizer, fields: dict[str, Any], reason: str
+) -> None:
+    """'aaab Why?' holds 'aa' twice, if one begins inside the other. The control: parts beside each other are accepted."""
+    line = row(prompt="aaab Why?", id="mine")
+    with pytest.raises(ValueError, match=f"own.jsonl, id 'mine': {reason}"):
+        task(tmp_path, [line | fields]).prompts(byte_tokenizer, 1000)
+    (prompt,) = task(tmp_path, [line | {"context": "aaab ", "question": "Why?"}]).prompts(byte_tokenizer, 1000)
+    assert (prompt.context, prompt.question) == (range(5), range(5, 9))

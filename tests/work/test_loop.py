@@ -73,6 +73,9 @@ def test_a_record_says_all_of_its_unit() -> None:
         assert (sample["key"], sample["status"], sample["tokens"]) == (unit.key, "ok", 300)
         assert prompt.needle is not None
         assert (sample["needle_start"], sample["needle_tokens"]) == (prompt.needle.start, len(prompt.needle))
+        for name, part in (("context", prompt.context), ("question", prompt.question)):
+            assert part is not None
+            assert (sample[f"{name}_start"], sample[f"{name}_tokens"]) == (part.start, len(part))
         assert sample["references"] == list(prompt.answers)
         assert sample["prompt"] == made.tokenizer.decode(list(prompt.input_ids))
         assert sample["host"]
@@ -89,7 +92,8 @@ def test_a_record_of_engines_holds_the_kept_tokens_of_every_contestant() -> None
     runs = records(made)[0].runs
     assert {run["sample"] for run in runs} == {"niah_300_0_0"}
     kept = {run["heuristic"]: run["kept"] for run in runs if run["engine"] != "full"}
-    assert set(kept) == {"claa", "fastkv", "gemfilter", "oracle", "random"}
+    added = {f"{end}{engine}" for end in ("oracle", "random") for engine in ("", "@claa", "@gemfilter")}
+    assert set(kept) == {"claa", "fastkv", "gemfilter", *added}
     assert all(len(each) == 60 and each == sorted(each) for each in kept.values())
     assert len({tuple(each) for each in kept.values()}) > 1
 
@@ -153,6 +157,7 @@ def test_a_prompt_without_a_needle_says_so() -> None:
     unit = made.units[0]
     row = prompt_row(made, replace(unit, prompt=replace(unit.prompt, needle=None, depth=None, answers=())))
     assert (row["needle_start"], row["needle_tokens"], row["depth"], row["references"]) == (None, None, None, [])
+    assert {row[f"{part}_{what}"] for part in ("context", "question") for what in ("start", "tokens")} == {None}
 
 
 def test_a_unit_is_done_by_another_process_if_that_left_a_record_of_the_same_key(tmp_path: Path) -> None:
