@@ -15,7 +15,9 @@ from tokenrank.report.protection import protected
 NOTHING = "no prompt could be answered"
 COUNTED = "FLOPs counted and KV held, over the full prefill's; evaluation=ttft measures time"
 GAP = "gap closed: from the random control (0) to the oracle (1) of the same engine"
-LOST = "what the answer loses when it is fed through the pruned cache instead of the full one; loss and KL in nats a token"
+LOST = (
+    "what the answer loses when it is fed through the pruned cache instead of the full one; loss and KL in nats a token"
+)
 
 
 @dataclass(frozen=True)
