@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
+from tokenrank.records.measures import LOSS
 from tokenrank.records.schema import FULL, contestant_names, is_bound, is_control
 from tokenrank.records.tables import Tables
 
@@ -33,10 +34,10 @@ def kind(tables: Tables) -> str | None:
 
 
 def _only_fed(tables: Tables) -> bool:
-    """Whether contestants were fed the full prefill's answer and gave none of their own, graded or not."""
-    measured, runs = set(tables.metrics["metric"]), tables.runs
-    answers = runs.loc[contestant_names(runs) != FULL, "answer_tokens"]
-    return "loss" in measured and "accuracy" not in measured and not answers.notna().any()
+    """Whether contestants were fed an answer and gave none of their own, graded or not; the full prefill's may be graded."""
+    metrics, runs = (table[contestant_names(table) != FULL] for table in (tables.metrics, tables.runs))
+    measured = set(metrics["metric"])
+    return LOSS in measured and ACCURACY not in measured and not runs["answer_tokens"].notna().any()
 
 
 def contestants(tables: Tables) -> list[str]:

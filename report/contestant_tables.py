@@ -15,7 +15,9 @@ from tokenrank.report.protection import protected
 NOTHING = "no prompt could be answered"
 COUNTED = "FLOPs counted and KV held, over the full prefill's; evaluation=ttft measures time"
 GAP = "gap closed: from the random control (0) to the oracle (1) of the same engine"
-LOST = "what the full prefill's answer loses when fed through the pruned cache; loss and KL in nats a token"
+LOST = (
+    "what the answer loses when it is fed through the pruned cache instead of the full one; loss and KL in nats a token"
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ BESIDE_LOSS = (*(Shown(each.heading, each.metric, ends=True) for each in (CLIPPE
 
 
 def accuracy_summary(tables: Tables) -> str:
-    """Accuracy and costs, and what the full prefill's answer loses: in each a line a contestant and keep rate.
+    """Accuracy and costs, and what the full prefill's answer loses under pruning: in each a line a contestant and keep rate.
 
     Full is first, then engine by engine: the oracle first, random last. A dash is a number that the tables do not have.
     """
@@ -63,12 +65,12 @@ def accuracy_summary(tables: Tables) -> str:
 
 
 def fidelity_summary(tables: Tables) -> str:
-    """What the full prefill's answer loses, and costs; then other measures of the loss: lines as of ``accuracy_summary``."""
+    """What the answer loses under pruning, and costs; then other measures of the loss: lines as of ``accuracy_summary``."""
     heading = [f"{origin(tables)}; means over prompts", LOST, COUNTED, *protected(tables.runs), GAP]
     shown = _table(tables, heading, (*_result(LOSS), *COSTS), counts=True)
     if shown == NOTHING:
         return shown
-    more = "other measures of it; clipped: a token's loss counts 5 nats at most; departure: tokens before the first other one"
+    more = "other measures of it; clipped: each token's loss is limited to 5 nats; departure: tokens before the first other one"
     return f"{shown}\n\n{_table(tables, [more], BESIDE_LOSS)}"
 
 

@@ -21,7 +21,7 @@ LEADER = 11.0  # points; a name further from the end of its line is joined to it
 DISTANCES = (3.0, 5.0, 7.0, 10.0, 14.0)  # points between a point and its label
 ANGLES = range(0, 360, 30)
 COLUMNS = [(right, up) for right in (8, 14, 20, 28, 38, 50) for up in (0, 8, -8, 16, -16, 26, -26, 40, -40)]  # points
-COVERS_TEXT, LEAVES_AXES, COVERS_MARKER, COVERS_LINE, AWAY = 1e4, 1e5, 60.0, 1.0, 1.0  # cost; AWAY a point of distance
+COVERS_TEXT, LEAVES_AXES, COVERS_MARKER, COVERS_LINE, AWAY = 1e4, 1e5, 600.0, 1.0, 1.0  # cost; AWAY a point of distance
 
 
 @dataclass(frozen=True)

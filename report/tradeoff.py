@@ -33,7 +33,7 @@ INVERTED = "; axis inverted, so that up is better"  # of measures of which less 
 NAMES = {"kl": "KL"}  # in titles
 BOUND = "Hollow and dashed: the oracle, which ranks by the answer itself; a bound, not a method"
 FREE = "; its ranking costs no FLOPs here"
-CONTROL = "Dotted: a control that keeps tokens at random."
+CONTROL = "Dotted: a control that keeps the first token and others at random."
 WHOSE = "After the @: whose engine."
 MOVED = "Points are moved sideways a little, so that none hides another."
 
@@ -85,7 +85,8 @@ def tradeoff(tables: Tables, cost: str, measure: str = ACCURACY) -> Figure:
     inverted = measure in LOWER_IS_BETTER
     if inverted:
         axes.invert_yaxis()
-    axes.set_ylabel(f"{LABELS[measure]}\nmean over prompts{INVERTED * inverted}", fontsize=10)
+    between = "\n" if inverted else ", "
+    axes.set_ylabel(f"{LABELS[measure]}{between}mean over prompts{INVERTED * inverted}", fontsize=10)
     figure.suptitle(f"{NAMES.get(measure, measure.capitalize())} against {TITLES[cost]}: {origin(tables)}", fontsize=11)
     figure.supxlabel(_caption(tables, points, cost, measure), fontsize=7.5, color="#555555", x=0.02, ha="left")
     if level is not None:

@@ -3,7 +3,7 @@
     python scripts/plot.py RUN_FOLDER [K] [METRIC,METRIC]
 
 K, in percent, and the metrics, or all, select what is drawn of evaluation=ranking; without them plots.k and plots.metrics of the
-run's config are used. Runs of evaluation=accuracy and evaluation=ttft are drawn at all their keep rates.
+run's config are used. Runs of evaluation=accuracy, fidelity and ttft are drawn at all their keep rates.
 """
 
 import sys

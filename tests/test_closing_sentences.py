@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from tests.command import Command
+from tokenrank.records.measures import OF_ANSWER
 
 
 def test_the_closing_sentences_agree_on_what_was_answered_graded_and_failed(
@@ -34,7 +35,8 @@ def test_the_closing_sentences_agree_on_what_was_answered_graded_and_failed(
         "5 prompts answered by every contestant, 1 not",
     ]
     assert ended.err.splitlines()[-1].startswith("error: 1 of 6 prompts failed, wholly or in part; ")
-    answered = {line.split()[0]: line.split()[2] for line in printed if line.startswith(("full", "claa", "fails"))}
+    first = printed[: next(place for place, line in enumerate(printed) if line.startswith("what the answer loses"))]
+    answered = {line.split()[0]: line.split()[2] for line in first if line.startswith(("full", "claa", "fails"))}
     assert answered == {"full": "6", "claa": "6", "fails": "5"}
     summary = pd.read_parquet(tmp_path / "run" / "summary.parquet")
     means = summary[summary["against"].isna() & (summary["statistic"] == "mean")]
@@ -44,4 +46,6 @@ def test_the_closing_sentences_agree_on_what_was_answered_graded_and_failed(
         "flops_ratio": {5},
         "kv_bytes": {5},
         "kv_ratio": {5},
+        **{name: {5} for name in OF_ANSWER},
+        **{f"reference_{name}": {3} for name in OF_ANSWER},
     }

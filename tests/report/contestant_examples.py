@@ -181,8 +181,10 @@ def beside_ends(names: Sequence[str], name: str, number: int, metric: str, *, so
 
 
 def fidelity_tables(names: Sequence[str] = tuple(CONTESTANTS), prompts: int = 12) -> Tables:
-    """The same of a run without answers of the contestants: only the full prefill's has tokens."""
+    """The same of a run without answers of the contestants: only the full prefill's has tokens and a grade."""
     tables = accuracy_tables(names, prompts)
-    metrics, summary = (each[each["metric"] != "accuracy"] for each in (tables.metrics, tables.summary))
+    metrics, summary = (
+        each[(each["metric"] != "accuracy") | (each["engine"] == FULL)] for each in (tables.metrics, tables.summary)
+    )
     tokens = tables.runs["answer_tokens"].where(tables.runs["engine"] == FULL)
     return Tables(metrics, summary, tables.samples, tables.runs.assign(answer_tokens=tokens, accuracy=None))

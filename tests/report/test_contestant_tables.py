@@ -23,7 +23,7 @@ ACCURACY, FIDELITY = accuracy_summary(accuracy_tables()), fidelity_summary(fidel
 
 def tables_of(text: str) -> list[str]:
     """Both tables, each with its heading."""
-    first, name, second = re.split(r"\n\n(what the full|other measures)", text)
+    first, name, second = re.split(r"\n\n(what the answer|other measures)", text)
     return [first, name + second]
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from tests.report.contestant_examples import as_tables, value_row, whose
+from tests.report.contestant_examples import LOSSES, as_tables, fidelity_tables, value_row, whose
 from tests.report.ranking_examples import at_layer, of_pair, of_prompt, of_prompts, ranked
 from tests.report.run_folders import run_folder
 from tokenrank.records.run_folder import RunFolder
@@ -164,3 +164,12 @@ def test_contestants_are_summed_up_at_every_keep_rate() -> None:
     found = summary_metrics(as_tables(metrics, [mean, median]), k=99)
     accuracies = {f"{name}/accuracy@{keep}": 0.4 for name, keep in (("full", 100), ("claa", 10), ("claa", 20))}
     assert found == pytest.approx(accuracies | {"claa/ttft@10": 3.0})
+
+
+def test_losses_of_every_engines_bound_and_control_are_summed_up() -> None:
+    found = summary_metrics(fidelity_tables(("full", "claa", "oracle@claa", "random@claa"), prompts=2), k=99)
+    for name in ("claa", "oracle@claa", "random@claa"):
+        for place, keep in enumerate((10, 20, 40)):
+            assert found[f"{name}/loss@{keep}"] == pytest.approx(LOSSES[name][place])
+            assert found[f"{name}/kl@{keep}"] == pytest.approx(0.8 * LOSSES[name][place])
+    assert (found["full/loss@100"], found["full/same_token@100"]) == (0, 1)

@@ -51,6 +51,20 @@ def test_no_text_covers_a_marker_and_all_are_inside() -> None:
         assert all(frame.contains(*corner) for corner in box.corners())
 
 
+def test_a_column_of_names_moves_as_a_whole_rather_than_hide_a_single_point() -> None:
+    figure = Figure(figsize=(6, 4))
+    axes = figure.subplots()
+    labels = [Label(f"a longer name {n}", 0.6, 0.5, axes.transData, "black", 9, "bold") for n in range(6)]
+    axes.plot([0.1, 0.6], [0.5, 0.5], marker="o")
+    axes.plot([0.8], [0.5], marker="*")
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    Placing(figure, axes).names(labels)
+    names = [text for text in axes.texts if isinstance(text, Annotation) and text.get_text()]
+    assert len(names) == 6
+    point = axes.transData.transform((0.8, 0.5))
+    assert not any(text.get_window_extent().contains(*point) for text in names)
+
+
 def test_names_stand_right_of_the_ends_in_the_order_of_their_heights() -> None:
     _, axes, texts = drawn(place=True)
     names = {text.get_text(): text.get_window_extent() for text in texts if text.get_text().startswith("name")}
