@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import torch
 from transformers import PreTrainedModel
 
 from tests.plans import plan
@@ -138,4 +137,3 @@ def raising(error: Exception, fails: Callable[..., bool]) -> Callable[[Any], Any
 def close(found: Values, wanted: Values, atol: float) -> bool:
     """Whether both have the same metrics, with values that differ by at most ``atol``."""
     return found.keys() == wanted.keys() and all(abs(found[name] - wanted[name]) <= atol for name in found)
-

@@ -53,7 +53,9 @@ def forward(model: PreTrainedModel, ids: Tensor, positions: Tensor, hides: Hides
         handles.append(attention.register_forward_pre_hook(before, with_kwargs=True))
     try:
         seen = torch.ones_like(ids)[None]  # a prompt whose positions have gaps is still one prompt
-        logits: Tensor = model(input_ids=ids[None], position_ids=positions[None], attention_mask=seen, use_cache=False).logits
+        logits: Tensor = model(
+            input_ids=ids[None], position_ids=positions[None], attention_mask=seen, use_cache=False
+        ).logits
     finally:
         for handle in handles:
             handle.remove()

@@ -165,7 +165,9 @@ def test_a_contestant_that_fails_is_recorded_and_the_others_go_on() -> None:
     assert set(samples["error"].dropna()) == {"fails at 20 %: RuntimeError: it broke"}
     assert samples["answer"].notna().all()  # the full prefill went well
     counted = metrics[metrics["metric"] == "accuracy"].groupby("heuristic")["sample"].nunique()
-    assert counted.to_dict() == dict.fromkeys(("claa", "oracle", "oracle@claa", "random", "random@claa"), 4) | {"fails": 2}
+    assert counted.to_dict() == dict.fromkeys(("claa", "oracle", "oracle@claa", "random", "random@claa"), 4) | {
+        "fails": 2
+    }
 
 
 def test_means_are_over_the_prompts_that_every_contestant_answered() -> None:

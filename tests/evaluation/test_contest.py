@@ -127,7 +127,9 @@ def test_contestants_with_other_select_layers_are_what_they_are_alone() -> None:
     layers, model = layers_of("llama"), model_of("llama")
     at = {"claa": 0, "fastkv": 1, "tova": 2, "gemfilter": 2, "oracle": 1, "oracle@claa": 0}
     who = [
-        replace(each, engine=replace(CONTESTANTS[each.name][1], select_layer=at[each.name]).resolved(each.ranker, layers))  # type: ignore[call-arg]
+        replace(
+            each, engine=replace(CONTESTANTS[each.name][1], select_layer=at[each.name]).resolved(each.ranker, layers)
+        )  # type: ignore[call-arg]
         for each in contestants(layers, at)
     ]
     found = begun(model, who).run(who, RATES, lambda: None)

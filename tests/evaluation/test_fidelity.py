@@ -150,7 +150,9 @@ def test_two_layers_by_hand() -> None:
         each = found[name, 50.0]
         assert each["loss"] == pytest.approx((first_loss[name] + ln(p[1] / q[1])) / 2, abs=1e-5)
         assert each["loss_clipped"] == each["loss"]
-        assert each["kl"] == pytest.approx((first_kl[name] + sum(a * ln(a / b) for a, b in zip(p, q, strict=True))) / 2, abs=1e-5)
+        assert each["kl"] == pytest.approx(
+            (first_kl[name] + sum(a * ln(a / b) for a, b in zip(p, q, strict=True))) / 2, abs=1e-5
+        )
     assert found["full", 100.0]["logprob"] == pytest.approx((ln(4 / 9) + ln(full[1] / sum(full))) / 2, abs=1e-5)
     assert found["abbc", 50.0]["departure"] == 0  # B is most likely, not A
     assert {found[name, 50.0]["departure"] for name in ("aaab", "aabc")} == {2}
