@@ -134,6 +134,19 @@ def raising(error: Exception, fails: Callable[..., bool]) -> Callable[[Any], Any
     return of
 
 
+def noting(noted: list[int], what: Callable[..., int]) -> Callable[[Any], Any]:
+    """Makes of a function one that first notes ``what`` of its arguments."""
+
+    def of(function: Any) -> Any:
+        def wrapped(*args: Any, **named: Any) -> Any:
+            noted.append(what(*args, **named))
+            return function(*args, **named)
+
+        return wrapped
+
+    return of
+
+
 def close(found: Values, wanted: Values, atol: float) -> bool:
     """Whether both have the same metrics, with values that differ by at most ``atol``."""
     return found.keys() == wanted.keys() and all(abs(found[name] - wanted[name]) <= atol for name in found)

@@ -47,7 +47,9 @@ def ranking_of(model: PreTrainedModel, ids: Tensor, ranks: Heuristic, select: in
 def forward(model: PreTrainedModel, ids: Tensor, positions: Tensor, hides: Hides | None = None) -> Tensor:
     """(tokens, vocabulary) logits of one pass; what ``hides`` says is added to the masks that transformers makes."""
     handles = []
-    for number, layer in enumerate(decoder_layers(model) if hides else ()):
+    for number, layer in enumerate(decoder_layers(model)):
+        if hides is None:
+            break
         before = partial(_more_hidden, hides, number)
         attention = next(each for name, each in layer.named_children() if name in ("self_attn", "self_attention"))
         handles.append(attention.register_forward_pre_hook(before, with_kwargs=True))

@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 import torch
 
-from tests.evaluation.contests import CONTESTANTS, RATES, begun, close, contest, contestants, given, raising
+from tests.evaluation.contests import CONTESTANTS, RATES, begun, close, contest, contestants, given, noting, raising
 from tests.prefill.cases import ANSWER, layers_of, model_of
 from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.operations import counted
 from tokenrank.capture.rows import Rows
 from tokenrank.evaluation.contest import Contest
+from tokenrank.evaluation.shared_prompt import SharedPrompt
 from tokenrank.metrics.answer_loss import FullAnswer
+from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.draft import Draft
-from tokenrank.prefill.engine import Job
+from tokenrank.prefill.engine import Job, Prefilled
 from tokenrank.prefill.layerwise import Layerwise
 from tokenrank.prefill.precomputed import Precomputed
 from tokenrank.prefill.restart import Restart
@@ -73,8 +75,8 @@ def test_together_is_one_by_one(architecture: str) -> None:
 
 def test_rows_are_laid_together_and_not_where_it_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    own = Contest._measure_together
-    monkeypatch.setattr(Contest, "_measure_together", lambda self, held: (sizes.append(len(held)), own(self, held))[1])
+    of_group = noting(sizes, lambda _contest, held: len(held))
+    monkeypatch.setattr(Contest, "_measure_together", of_group(Contest._measure_together))
     model = model_of("llama")
     contest("llama", model, FEW, together=True)
     assert sizes == [2 * len(FEW)]
@@ -84,11 +86,11 @@ def test_rows_are_laid_together_and_not_where_it_is_not_asked_for(monkeypatch: p
     assert sizes == [2 * len(FEW)]  # its layers hold a state of all tokens together
 
 
-@pytest.mark.parametrize("memory", [1, 20_000, 60_000])  # one prefill holds 3,000 to 23,000 bytes
+@pytest.mark.parametrize("memory", [1, 12_000, 30_000])  # one and a few prefills at a time
 def test_entries_are_the_same_in_groups_of_any_size(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, sizes, names = model_of("llama"), [], (*FEW, "oracle@gemfilter", "random")
-    finish = Contest._finish
-    monkeypatch.setattr(Contest, "_finish", lambda self: (sizes.append(len(self._held)), finish(self))[1])
+    model, sizes, names = model_of("llama"), list[int](), (*FEW, "oracle@gemfilter", "random")
+    of_group = noting(sizes, lambda contest: len(contest._held))
+    monkeypatch.setattr(Contest, "_finish", of_group(Contest._finish))
     whole = contest("llama", model, names)
     assert sizes == [12]
     sizes.clear()
@@ -126,10 +128,9 @@ def test_a_row_at_another_position_is_noticed(monkeypatch: pytest.MonkeyPatch) -
 def test_contestants_with_other_select_layers_are_what_they_are_alone() -> None:
     layers, model = layers_of("llama"), model_of("llama")
     at = {"claa": 0, "fastkv": 1, "tova": 2, "gemfilter": 2, "oracle": 1, "oracle@claa": 0}
+    engines: dict[str, Any] = {name: CONTESTANTS[name][1] for name in at}
     who = [
-        replace(
-            each, engine=replace(CONTESTANTS[each.name][1], select_layer=at[each.name]).resolved(each.ranker, layers)
-        )  # type: ignore[call-arg]
+        replace(each, engine=replace(engines[each.name], select_layer=at[each.name]).resolved(each.ranker, layers))
         for each in contestants(layers, at)
     ]
     found = begun(model, who).run(who, RATES, lambda: None)
@@ -194,30 +195,40 @@ def test_of_those_tried_alone_only_what_fails_again_is_recorded(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_logits_of_one_row_that_are_not_finite_cost_that_row(together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = model_of("llama")
-    right = few(together=together)
-    own, restart = FullAnswer.loss_of, [None]
+def test_logits_that_are_not_finite_cost_their_row(together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    right, own = few(together=together), SharedPrompt.prefilled
 
-    if together:
-        pass_of = Rows.logits_of
+    def prefilled(self: SharedPrompt, who: Contestant, rate: float) -> Prefilled:
+        done = own(self, who, rate)
+        return replace(done, logits=done.logits * float("nan")) if (who.name, rate) == ("gemfilter", 20.0) else done
 
-        def logits_of(self: Rows, ids: Any) -> Any:
-            for row, logits in pass_of(self, ids):
-                yield row, torch.full_like(logits, float("nan")) if row == 2 else logits
+    monkeypatch.setattr(SharedPrompt, "prefilled", prefilled)
+    found = contest("llama", model_of("llama"), FEW, together=together)
+    assert found.pop(("gemfilter", 20.0))["error"].startswith("ValueError: the log-probability under the pruned cache")
+    assert found == {name: each for name, each in right.items() if name != ("gemfilter", 20.0)}
 
-        monkeypatch.setattr(Rows, "logits_of", logits_of)
-    else:
 
-        def loss_of(self: FullAnswer, logits: Any) -> Any:
-            restart.append(None)
-            return own(self, logits * float("nan") if len(restart) == 4 + 1 else logits)
+def test_a_row_that_fails_among_others_is_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    right, losses = few(), list[int]()
+    third = raising(torch.OutOfMemoryError("no room for float32"), lambda *_: len(losses) == 3)
+    monkeypatch.setattr(FullAnswer, "loss_of", noting(losses, lambda *_: 1)(third(FullAnswer.loss_of)))
+    found = contest("llama", model_of("llama"), FEW)
+    assert len(losses) == 2 * len(FEW) + 1
+    for name, each in right.items():
+        assert found[name]["answer_ids"] == each["answer_ids"]
+        assert close(lost(found[name]), lost(each), 1e-4), name
 
-        monkeypatch.setattr(FullAnswer, "loss_of", loss_of)
-    found = contest("llama", model, FEW, together=together)
-    failed = {name: each["error"] for name, each in found.items() if "error" in each}
-    assert len(failed) == 1
-    assert "log-probability under the pruned cache" in next(iter(failed.values()))
-    assert {name: each["answer_ids"] for name, each in found.items() if name not in failed} == {
-        name: each["answer_ids"] for name, each in right.items() if name not in failed
-    }
+
+def test_a_prefill_that_fits_without_those_that_are_held_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    right, groups, names = few(), list[int](), list[int]()
+    made = begun(model_of("llama"), contestants(layers_of("llama"), FEW))
+    lacks = raising(MemoryError("no room beside three"), lambda *_: len(made._held) == 3)
+    monkeypatch.setattr(SharedPrompt, "prefilled", noting(names, lambda *_: 1)(lacks(SharedPrompt.prefilled)))
+    of_group = noting(groups, lambda contest: len(contest._held))
+    monkeypatch.setattr(Contest, "_finish", of_group(Contest._finish))
+    found = made.run(contestants(layers_of("llama"), FEW), RATES, lambda: None)
+    assert groups == [3, 3, 2]
+    assert len(names) == 8 + 2
+    for each in found:
+        assert each.error is None
+        assert each.found["answer_ids"] == right[each.contestant.name, each.rate]["answer_ids"]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import log
 from typing import Any, cast
 
 import pytest
@@ -110,7 +111,8 @@ def counting_model() -> PreTrainedModel:
         vocab_size=4, hidden_size=8, intermediate_size=8, num_hidden_layers=2, num_attention_heads=1, head_dim=8, rms_norm_eps=1e6,
         max_position_embeddings=64, bos_token_id=None, eos_token_id=None, pad_token_id=None,
     )  # fmt: skip
-    model: Any = LlamaForCausalLM(config).eval()
+    model: Any = LlamaForCausalLM(config)
+    model.eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             weight.fill_(1000.0 if "norm" in name else 0.0)
@@ -132,28 +134,27 @@ def test_two_layers_by_hand() -> None:
     ]
     asked = given([0, 0, 1, 1, 2, 2, 0, 0], max_new_tokens=2)
     found = values(measured(plan_of(who, Fidelity(keep=[50.0]), [0, 1]), model, asked))
-    ln = lambda value: float(torch.tensor(value, dtype=torch.float64).log())  # noqa: E731
     # First token. Full: 4 A, 2 B, 2 C of 8, weights 16^(1/2), 16^(1/4), 16^(1/4), 16^0 = 4, 2, 2, 1, so 4/9, 2/9, 2/9, 1/9.
     # abbc: weights 2, 4, 2, 1, so A has 2/9.  aaab: weights 8, 2, 1, 1, so A has 8/12.  aabc: as full.
     # Second token, after A was fed. Full: 5 A, 2 B, 2 C of 9. abbc: 2 A, 2 B, 1 C of 5. aaab: 4 A, 1 B of 5. aabc: 3 A, 1 B, 1 C.
     full = [16 ** (count / 9) for count in (5, 2, 2, 0)]
     second = {"abbc": (2, 2, 1, 0), "aaab": (4, 1, 0, 0), "aabc": (3, 1, 1, 0)}
-    first_loss = {"abbc": ln(2), "aaab": ln(2 / 3), "aabc": 0}
+    first_loss = {"abbc": log(2), "aaab": log(2 / 3), "aabc": 0}
     first_kl = {
-        "abbc": 4 / 9 * ln(2) - 2 / 9 * ln(2),
-        "aaab": 4 / 9 * ln(2 / 3) + 2 / 9 * ln(4 / 3) + 2 / 9 * ln(8 / 3) + 1 / 9 * ln(4 / 3),
+        "abbc": 4 / 9 * log(2) - 2 / 9 * log(2),
+        "aaab": 4 / 9 * log(2 / 3) + 2 / 9 * log(4 / 3) + 2 / 9 * log(8 / 3) + 1 / 9 * log(4 / 3),
         "aabc": 0,
     }
     for name, counts in second.items():
         own = [16 ** (count / 5) for count in counts]
         p, q = [each / sum(full) for each in full], [each / sum(own) for each in own]
         each = found[name, 50.0]
-        assert each["loss"] == pytest.approx((first_loss[name] + ln(p[1] / q[1])) / 2, abs=1e-5)
+        assert each["loss"] == pytest.approx((first_loss[name] + log(p[1] / q[1])) / 2, abs=1e-5)
         assert each["loss_clipped"] == each["loss"]
         assert each["kl"] == pytest.approx(
-            (first_kl[name] + sum(a * ln(a / b) for a, b in zip(p, q, strict=True))) / 2, abs=1e-5
+            (first_kl[name] + sum(a * log(a / b) for a, b in zip(p, q, strict=True))) / 2, abs=1e-5
         )
-    assert found["full", 100.0]["logprob"] == pytest.approx((ln(4 / 9) + ln(full[1] / sum(full))) / 2, abs=1e-5)
+    assert found["full", 100.0]["logprob"] == pytest.approx((log(4 / 9) + log(full[1] / sum(full))) / 2, abs=1e-5)
     assert found["abbc", 50.0]["departure"] == 0  # B is most likely, not A
     assert {found[name, 50.0]["departure"] for name in ("aaab", "aabc")} == {2}
     assert {found[name, 50.0]["same_token"] for name in ("aaab", "aabc")} == {1}

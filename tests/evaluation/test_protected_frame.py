@@ -60,7 +60,7 @@ def test_the_frame_of_a_prompt_whose_context_is_not_known_is_refused(tmp_path: P
         "prefill.keep=[60]",
     )
     with pytest.raises(
-        ValueError, match="^prefill.protect is frame, and the context of prompt a of .* is not known: set "
+        ValueError, match=r"^prefill.protect is frame, and the context of prompt a of .* is not known: set "
     ):
         make_plan(composed(*given, "prefill.protect=frame"))
     assert make_plan(composed(*given, "prefill.protect=window")).evaluation.kind == "fidelity"

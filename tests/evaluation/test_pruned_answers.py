@@ -101,7 +101,7 @@ def test_the_answer_measured_is_the_one_that_is_given(tmp_path: Path) -> None:
 
 
 def test_accuracy_refuses_answers_that_are_given(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="^answer is reference, must be generated: the answers are graded$"):
+    with pytest.raises(ValueError, match=r"^answer is reference, must be generated: the answers are graded$"):
         plan(*ONE, "answer=reference", evaluation="accuracy")
     file = tmp_path / "answers.jsonl"
     file.write_text(json.dumps({"id": "niah_300_50_0", "answer": "7596"}) + "\n")

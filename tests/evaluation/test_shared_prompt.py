@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.doubles import Fails
-from tests.evaluation.contests import WINDOW, contestants, given, plan_of
+from tests.evaluation.contests import WINDOW, contestants, given, noting, plan_of
 from tests.evaluation.slow_fidelity import best
 from tests.prefill.cases import ANSWER, layers_of, model_of
 from tokenrank.capture import reading
@@ -47,8 +47,7 @@ def test_the_full_prefill_is_the_one_that_was_read() -> None:
 
 def test_many_contestants_read_the_prompt_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    own = reading._prefill
-    monkeypatch.setattr(reading, "_prefill", lambda *given: (read.append(1), own(*given))[1])
+    monkeypatch.setattr(reading, "_prefill", noting(read, lambda *_: 1)(reading._prefill))
     who = contestants(layers_of("llama"), ["claa", "fastkv", "tova", "gemfilter", "oracle", "random@claa"])
     made = shared(who)
     for each in who:
@@ -75,7 +74,7 @@ def test_a_heuristic_that_breaks_in_the_shared_reading_is_alone_in_it() -> None:
     good = contestants(layers, ["fastkv"])[0]
     made = shared([fails, good])
     for rate in (20.0, 45.0):
-        with pytest.raises(RuntimeError, match="^it broke$"):
+        with pytest.raises(RuntimeError, match=r"^it broke$"):
             made.prefilled(fails, rate)
         assert made.prefilled(good, rate).kept.tolist() == shared([good]).prefilled(good, rate).kept.tolist()
 
@@ -86,7 +85,7 @@ def test_what_the_store_has_is_not_decoded_again_and_the_prompt_is_read_all_the_
     (who,) = contestants(layers_of("llama"), ["oracle"])
     made = replace(plan_of([who], Fidelity(keep=[20.0])), store=Store(tmp_path))  # type: ignore[arg-type]
     calls: list[int] = []
-    monkeypatch.setattr(reading, "greedy", lambda *given: (calls.append(1), greedy(*given))[1])
+    monkeypatch.setattr(reading, "greedy", noting(calls, lambda *_: 1)(greedy))
     found = [SharedPrompt(made, model_of("llama"), given(), "window", ANSWER) for _ in range(2)]
     assert len(calls) == 1
     assert found[0].ranked.answer == found[1].ranked.answer
