@@ -10,7 +10,10 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.decoding import Decoding, greedy
 from tokenrank.capture.feeding import input_device
+from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_layers import ModelLayers
+from tokenrank.capture.needs import NOTHING
+from tokenrank.capture.operations import counted
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.second_half import whole_run
 from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
@@ -92,6 +95,15 @@ class Prefilled:
         return greedy(feed, begun, self.logits, self.next_position, max_new_tokens)
 
 
+class ReadsNothing(LayerReader):
+    """The reader of an engine that shares no prefill."""
+
+    needs = NOTHING
+
+    def visit(self, layer: AttentionLayer) -> None:
+        """Reads nothing."""
+
+
 @dataclass(frozen=True)
 class Engine(ABC):
     """A way to run a prompt on some of its tokens. Its fields are its config; a heuristic ranks the tokens."""
@@ -127,15 +139,15 @@ class Engine(ABC):
         """The layer behind which a shared prefill must keep hidden states for this engine; None: it needs none."""
         return None
 
-    def reader(self, heuristic: Heuristic, device: torch.device) -> LayerReader:
-        """What this engine reads of a shared prefill for a heuristic; made once a prompt, whatever the keep rates.
+    def reader(self, heuristic: Heuristic, device: torch.device) -> LayerReader:  # noqa: ARG002
+        """What this engine reads of a shared prefill for a heuristic; made once a prompt, whatever the keep rates. By default nothing.
 
         Raises:
             ValueError: the engine is not ``resolved``.
         """
-        raise NotImplementedError(f"{type(self).__name__} shares no prefill")
+        return ReadsNothing()
 
-    def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:
+    def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:  # noqa: ARG002
         """As ``prefill``, bit for bit, with all that another prefill of the same prompt has computed already.
 
         Args:
@@ -143,10 +155,14 @@ class Engine(ABC):
             shared: after it has read the prompt; ``select_at`` is in its ``after``.
             reader: as ``reader`` gave it for the job's heuristic; it has read the layers of ``shared``.
 
+        By default nothing is shared, and ``prefill`` runs.
+
         Returns:
             With ``operations`` that the engine takes alone.
         """
-        raise NotImplementedError(f"{type(self).__name__} shares no prefill")
+        with counted() as spent:
+            done = self.prefill(job)
+        return replace(done, operations=spent.total)
 
     @abstractmethod
     def prefill(self, job: Job) -> Prefilled:
