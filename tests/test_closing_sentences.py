@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from tests.command import Command
+from tokenrank.records.measures import COSTS, OF_ANSWER, REFERENCE
 
 
 def test_the_closing_sentences_agree_on_what_was_answered_graded_and_failed(
@@ -34,14 +35,14 @@ def test_the_closing_sentences_agree_on_what_was_answered_graded_and_failed(
         "5 prompts answered by every contestant, 1 not",
     ]
     assert ended.err.splitlines()[-1].startswith("error: 1 of 6 prompts failed, wholly or in part; ")
-    answered = {line.split()[0]: line.split()[2] for line in printed if line.startswith(("full", "claa", "fails"))}
+    scores = printed[
+        : printed.index(next(line for line in printed if line.startswith("what the full prefill's answer")))
+    ]
+    answered = {line.split()[0]: line.split()[2] for line in scores if line.startswith(("full", "claa", "fails"))}
     assert answered == {"full": "6", "claa": "6", "fails": "5"}
     summary = pd.read_parquet(tmp_path / "run" / "summary.parquet")
     means = summary[summary["against"].isna() & (summary["statistic"] == "mean")]
-    assert means.groupby("metric")["prompts"].agg(set).to_dict() == {
-        "accuracy": {3},
-        "flops": {5},
-        "flops_ratio": {5},
-        "kv_bytes": {5},
-        "kv_ratio": {5},
-    }
+    graded = ("accuracy", *(REFERENCE + name for name in OF_ANSWER))
+    others = (*OF_ANSWER, *COSTS, *COSTS.values())
+    wanted = dict.fromkeys(graded, {3}) | dict.fromkeys(others, {5})
+    assert means.groupby("metric")["prompts"].agg(set).to_dict() == wanted
