@@ -44,5 +44,5 @@ def test_the_closing_sentences_agree_on_what_was_answered_graded_and_failed(
     means = summary[summary["against"].isna() & (summary["statistic"] == "mean")]
     graded = ("accuracy", *(REFERENCE + name for name in OF_ANSWER))
     others = (*OF_ANSWER, *COSTS, *COSTS.values())
-    wanted = dict.fromkeys(graded, {3}) | dict.fromkeys(others, {5})
+    wanted = {name: {3} for name in graded} | {name: {5} for name in others}
     assert means.groupby("metric")["prompts"].agg(set).to_dict() == wanted
