@@ -73,13 +73,12 @@ class PrunedAnswers(Evaluation):
         prompt = unit.prompt
         model_layers(model)  # runs one token the first time, which must not be counted
         fed = self._answers_fed(plan, prompt)
-        limit = max(prompt.max_new_tokens, *map(len, fed.values()), 1) if fed else prompt.max_new_tokens
-        shared = SharedPrompt(plan, model, prompt, self.protect, limit)
+        shared = SharedPrompt(plan, model, prompt, self.protect, prompt.max_new_tokens)
         full = shared.full()
         ranked = shared.ranked
         found = list(full_answers(full, {"": ranked.answer.token_ids} | fed))
         kv_bytes = full.kv_bytes()
-        own = {prefix + name: value for prefix, each, logits in found for name, value in each.loss_of(logits).items()}
+        own = {prefix + name: value for prefix, _, lost in found for name, value in lost.items()}
         full_row = self._graded(plan, prompt, ranked.answer.token_ids) | own | {
             "engine": Full.kind, "heuristic": None, "keep": 100.0, "kept_tokens": len(prompt.input_ids), "flops": full.operations,
             "kv_bytes": kv_bytes, "needle_kept": needle_kept(prompt, range(len(prompt.input_ids))), "status": "ok",
