@@ -18,7 +18,7 @@ from tokenrank.prefill.engine import Prefilled
 from tokenrank.records.schema import WHOSE_ENGINE
 
 Answers = Mapping[str, FullAnswer]  # prefix of the measures -> an answer under the full prefill
-CACHES = 0.7  # of the model's weights and one full cache together: caches of prefills that are held at a time
+CACHES = 0.6  # of the model's weights and one full cache together: caches of prefills that are held at a time
 
 
 @dataclass
@@ -173,12 +173,9 @@ def logits_of(done: Prefilled, ids: Tensor) -> Tensor:
     return torch.cat([first.to(rest.device), rest])
 
 
-def full_answers(
-    full: Prefilled, ids: Mapping[str, Sequence[int]]
-) -> Iterator[tuple[str, FullAnswer, dict[str, float]]]:
-    """(prefix, answer, measures of the full prefill itself) of each answer under the full prefill."""
+def full_answers(full: Prefilled, ids: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, FullAnswer, Tensor]]:
+    """(prefix, answer, its logits) of each answer under the full prefill."""
     for prefix, token_ids in ids.items():
         answer_ids = torch.tensor(token_ids)
         logits = logits_of(full, answer_ids)
-        answer = FullAnswer.of(logits, answer_ids)
-        yield prefix, answer, answer.loss_of(logits)
+        yield prefix, FullAnswer.of(logits, answer_ids), logits
