@@ -139,7 +139,7 @@ def follow(answer: AnswerSoFar, first: Tensor, given: Sequence[int], logits: Ten
     Args:
         answer: without tokens yet.
         first: (vocabulary,) logits of the first token.
-        given: tokens that were fed, at least one.
+        given: tokens that were fed; none where the given answer has one token only.
         logits: (tokens, vocabulary) of the token after each, as ``Rows.logits_of`` yields them.
         limit: tokens of the answer at most, at least 1.
     """
