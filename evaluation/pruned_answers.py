@@ -74,8 +74,7 @@ class PrunedAnswers(Evaluation):
         prompt = unit.prompt
         model_layers(model)  # runs one token the first time, which must not be counted
         fed = self._answers_fed(plan, prompt)
-        limit = max(prompt.max_new_tokens, *map(len, fed.values()), 1) if fed else prompt.max_new_tokens
-        shared = SharedPrompt(plan, model, prompt, self.protect, limit)
+        shared = SharedPrompt(plan, model, prompt, self.protect, prompt.max_new_tokens)
         full = shared.full()
         ranked = shared.ranked
         answers: dict[str, FullAnswer] = {}
