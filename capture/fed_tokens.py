@@ -95,9 +95,9 @@ class FedTokens:
 
     def _padded(self, _layer: nn.Module, _given: Any, output: Any) -> Any:
         """The last layer's output with empty rows in front, as some models insist on the prompt's length. Only its end is read."""
+        if self._places is None:  # nothing was dropped; states of several streams have other shapes
+            return output
         states = output[0] if isinstance(output, tuple) else output
         missing = len(self.all_ids) - states.shape[1]
-        if missing == 0:
-            return output
         whole = nn.functional.pad(states, (0, 0, missing, 0))
         return (whole, *output[1:]) if isinstance(output, tuple) else whole

@@ -5,7 +5,7 @@ taken out of the hidden states by ordinary hooks before the decoder layers. Thre
 layer processes), PositionedCache (what it keeps) and PositionMasks (what a query sees).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tokenrank.capture.attention import FUSED
-from tokenrank.capture.cache import cached_heads, can_go_back, hold_copy, layer_copy
+from tokenrank.capture.cache import cached_heads, can_go_back
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.fed_tokens import FedTokens
@@ -27,7 +27,6 @@ from tokenrank.capture.position_masks import PositionMasks
 from tokenrank.capture.positioned_cache import PositionedCache
 from tokenrank.capture.rope_lengths import check_answer_position, in_passes, one_by_one, restarts_after
 from tokenrank.capture.rules import AttentionRules, layer_number
-from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.capture.stopwatch import Stopwatch
 
 
@@ -78,7 +77,7 @@ class PrunedRun:
         self.model, self.device = model, input_device(model)
         self.fed = FedTokens(input_ids.to(self.device), positions)
         self.kept = PositionedCache(model.config, len(input_ids) + answer_tokens)
-        self._answer_tokens = answer_tokens
+        self.answer_tokens = answer_tokens
         self.masks = PositionMasks(fused=model.config._attn_implementation == FUSED)
         self.choosing = Stopwatch(self.device, exact=clock)  # seconds spent in the visitor and on what it drops
         self._last_position = self.fed.all_positions[-1:]
@@ -186,30 +185,6 @@ class PrunedRun:
     def feeding(self) -> AbstractContextManager[None]:
         """Within the block the model reads the prompt, and each decoder layer is given only the tokens that it is to process."""
         return self.fed.fed_to(decoder_layers(self.model), self._dropped)
-
-    def hold(self, shared: SharedPrefill, layers: Iterable[int], cached: Mapping[int, Tensor]) -> None:
-        """Makes layers that have read nothing hold what the shared prefill's held after the prompt.
-
-        Args:
-            shared: of the same model and prompt.
-            layers: their numbers.
-            cached: layer -> (cached heads, kept) int64 places that it keeps; the others keep all.
-        """
-        for layer in layers:
-            if layer in shared.windows:
-                window, rows = shared.windows[layer], cached.get(layer)
-                self.kept.hold_copy(
-                    layer, shared.held(layer), rows, self.fed.all_positions, window, self._answer_tokens
-                )
-            else:
-                hold_copy(self.kept.cache, layer, shared.held(layer), None, self._answer_tokens)
-
-    def copy_layers(self, other: "PrunedRun", layers: Iterable[int]) -> None:
-        """Makes layers that have read nothing hold what another run's of the same prompt hold after its prefill."""
-        for layer in layers:
-            source = layer_copy(other.kept.cache, layer)
-            hold_copy(self.kept.cache, layer, source, None, self._answer_tokens)
-        self.kept.copy_positions(other.kept, layers)
 
     def cached_heads(self, layer: int) -> int:
         """Heads of a layer's cache, for the visitor that is called at this layer: its key heads, or 1 with latent attention (MLA)."""

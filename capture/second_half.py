@@ -1,12 +1,13 @@
 """The layers behind a select layer, run on a prompt's kept tokens from hidden states that another prefill left."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tokenrank.capture.cache import hold_copy, layer_copy
 from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.feeding import last_logits
 from tokenrank.capture.operations import END, counted_once
@@ -40,8 +41,8 @@ def second_half(
     if twin is None:
         shared.halves[key] = twin = Half(run, *_run(run, shared, select_layer, onward))
     else:
-        run.copy_layers(twin.run, range(select_layer + 1, shared.total_layers))
-    run.hold(shared, range(select_layer + 1), cached)
+        _copy_layers(run, twin.run, range(select_layer + 1, shared.total_layers))
+    _hold(run, shared, range(select_layer + 1), cached)
     return twin.logits, twin.operations
 
 
@@ -69,8 +70,26 @@ def _run(run: PrunedRun, shared: SharedPrefill, select_layer: int, onward: Tenso
 
 def whole_run(run: PrunedRun, shared: SharedPrefill) -> Tensor:
     """Makes a run that has read nothing hold all that the shared prefill held; returns the (vocabulary,) logits of the first token."""
-    run.hold(shared, range(shared.total_layers), {})
+    _hold(run, shared, range(shared.total_layers), {})
     return shared.first_logits
+
+
+def _hold(run: PrunedRun, shared: SharedPrefill, layers: Iterable[int], cached: Mapping[int, Tensor]) -> None:
+    """Makes layers that have read nothing hold what the shared prefill's held after the prompt; ``cached`` as for ``second_half``."""
+    for layer in layers:
+        held, room = shared.held(layer), run.answer_tokens
+        if layer in shared.windows:
+            rows, window = cached.get(layer), shared.windows[layer]
+            run.kept.hold_copy(layer, held, rows, run.fed.all_positions, window, room)
+        else:
+            hold_copy(run.kept.cache, layer, held, None, room)
+
+
+def _copy_layers(run: PrunedRun, other: PrunedRun, layers: Iterable[int]) -> None:
+    """Makes layers that have read nothing hold what another run's of the same prompt hold after its prefill."""
+    for layer in layers:
+        hold_copy(run.kept.cache, layer, layer_copy(other.kept.cache, layer), None, run.answer_tokens)
+    run.kept.copy_positions(other.kept, layers)
 
 
 @contextmanager

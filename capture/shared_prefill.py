@@ -164,7 +164,7 @@ class SharedPrefill:
                 reader.visit(replace(layer, shared_rows=min(reader.needs.window, layer.tokens)))
             except Exception as error:  # whatever it was: the other readers are still worth their reading
                 log.debug("reading layer %d", layer.index, exc_info=error)
-                reader.error = error
+                reader.error = error.with_traceback(None)  # its frames hold the layer
         reader.operations += spent.total
         self._counted.leave_out(spent.total)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tokenrank.capture.rows import Rows
 from tokenrank.capture.together import can_run_together, decode_together, follow
-from tokenrank.evaluation.failures import failure
+from tokenrank.evaluation.failures import OUT_OF_MEMORY, failure
 from tokenrank.evaluation.shared_prompt import SharedPrompt
 from tokenrank.metrics.answer_loss import FullAnswer
 from tokenrank.prefill.contestant import Contestant
@@ -87,12 +87,19 @@ class Contest:
         return entries
 
     def _prefill(self, entry: Entry) -> None:
+        self._hold(entry)
+        if self._held and (entry.error or "").startswith(OUT_OF_MEMORY):
+            self._finish()  # others hold memory: without them it may fit
+            entry.error = None
+            self._hold(entry)
+        if sum(each.found["kv_bytes"] for each, _ in self._held) >= self._memory:
+            self._finish()
+
+    def _hold(self, entry: Entry) -> None:
         with self._guarded(entry):
             done = self._shared.prefilled(entry.contestant, entry.rate)
             entry.found |= {"kept": done.kept.tolist(), "kv_bytes": done.kv_bytes(), "flops": done.operations}
             self._held.append((entry, done))
-        if sum(each.found["kv_bytes"] for each, _ in self._held) >= self._memory:
-            self._finish()
 
     def _finish(self) -> None:
         """Measures the prefills that are held, decodes from them, and lets them go."""
@@ -100,12 +107,13 @@ class Contest:
         held, self._held = self._held, []
         one_by_one: Iterable[tuple[Entry, Prefilled]] = held
         if self._together and len(held) > 1 and can_run_together(held[0][1].run.model):
-            one_by_one = ()
+            again = [entry for entry, _ in held]
             try:
                 self._measure_together(held)
-            except Exception as error:  # out of memory, for example: the caches are gone, and each entry is tried alone
+                again = [entry for entry in again if entry.error is not None]
+            except Exception as error:  # out of memory, for example
                 failure(error, f"{len(held)} answers together, prompt {self._shared.prompt.id}")
-                one_by_one = self._again([entry for entry, _ in held])
+            one_by_one = self._again(again)  # the caches are gone; what failed among others may not fail alone
         for entry, done in one_by_one:
             with self._guarded(entry):
                 self._measure(entry, done)

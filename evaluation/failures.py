@@ -6,6 +6,7 @@ import logging
 import torch
 
 log = logging.getLogger("tokenrank")  # what is below INFO goes to run.log alone
+OUT_OF_MEMORY = "out of memory: "  # in front of the text of an error for lack of memory
 
 
 def reason(error: BaseException) -> str:
@@ -27,5 +28,5 @@ def failure(error: Exception, whose: str) -> str:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return f"out of memory: {text[:200]}"
-    return ("out of memory: " if "allocate memory" in text else "") + reason(error)
+        return f"{OUT_OF_MEMORY}{text[:200]}"
+    return (OUT_OF_MEMORY if "allocate memory" in text else "") + reason(error)

@@ -58,7 +58,8 @@ class Draft(Engine):
         """As ``Engine.prefill_after``: the draft ranks once for all keep rates."""
         scores = as_read(reader, DraftScores)
         places = self._chosen(job, scores.scores(job))
-        with counted_once(job.model, ("prefill with gaps", len(places))) as marks:
+        gaps = int(places[-1]) != len(places) - 1  # windowed layers then have masks of another kind
+        with counted_once(job.model, ("draft", len(places), gaps)) as marks:
             done = self._read(job, places)
         return replace(done, operations=scores.operations + marks[END])
 

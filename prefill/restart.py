@@ -68,7 +68,7 @@ class Restart(Engine):
         """As ``Engine.prefill_after``: only the kept tokens are read."""
         scores = as_read(reader, LayerScores)
         places = self._chosen(job, scores)
-        with counted_once(job.model, ("prefill", len(places))) as marks:
+        with counted_once(job.model, ("restart", len(places))) as marks:
             done = self._restarted(job, places)
         first = shared.operations_before_attention(resolved_layer(self.select_layer))
         return replace(done, operations=first + scores.operations + marks[END])

@@ -6,7 +6,7 @@ python scripts/sweep_architectures.py --table FILE            # writes the page 
 
 Each class of AutoModelForCausalLM is made tiny from its config, with windows, top-k and original lengths below the prompt, in float32 on
 the CPU. Reading and answer are held against untouched copies (attention of eager, ``generate(do_sample=False)``), the engines at 12 of 40
-tokens against slow versions. The exit status is 1 if a class is wrong or ends in an error that is no refusal.
+tokens against slow versions, and against themselves after a shared prefill, fed in one pass, at all 40 tokens, and decoded together. The exit status is 1 if a class is wrong or ends in an error that is no refusal.
 """
 
 import argparse
@@ -67,7 +67,9 @@ def _arguments() -> argparse.Namespace:
 def _printed(row: Row) -> str:
     name = f"{row.model_type} ({row.class_name})" + (f" {row.variant}" if row.variant else "")
     parts = [f"{row.reading.word}: {row.reading.reason}" if row.reading.reason else row.reading.word]
-    parts += [f"{engine} {each.word}: {each.reason}" for engine, each in row.engines.items() if each.reason]
+    parts += [
+        f"{engine} {each.word}: {each.reason}" for engine, each in (row.engines | row.sharing).items() if each.reason
+    ]
     parts += [f"{setting} has no effect" for setting, acts in row.acting.items() if not acts]
     return f"{name} - " + "; ".join(parts)
 

@@ -25,7 +25,7 @@ def test_it_says_what_it_does_what_came_of_it_and_where_that_is(tokenrank: Comma
     assert printed[-1] == f"tables and plots in {tmp_path / 'run'}"
 
 
-@pytest.mark.parametrize("evaluation", ["accuracy", "ttft"])
+@pytest.mark.parametrize("evaluation", ["accuracy", "fidelity", "ttft"])
 def test_the_other_evaluations_end_in_the_same_way(tokenrank: Command, tmp_path: Path, evaluation: str) -> None:
     timed = ["task.lengths=[200]", "task.max_new_tokens=2", "evaluation.repeats=1"]
     given = timed if evaluation == "ttft" else SMALL[1:]
@@ -33,7 +33,7 @@ def test_the_other_evaluations_end_in_the_same_way(tokenrank: Command, tmp_path:
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[-1] == f"tables and plots in {tmp_path / 'run'}"
     runs = pd.read_parquet(tmp_path / "run" / "runs.parquet")
-    assert {"full", "layerwise"} == set(runs["engine"])
+    assert set(runs["engine"]) == {"full", "layerwise@claa"}
 
 
 def test_the_same_config_and_seed_give_the_same_bytes(tokenrank: Command, tmp_path: Path, no_pictures: None) -> None:

@@ -13,12 +13,15 @@ from tests.plans import composed, plan, records, tables
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.planning.making import make_plan
+from tokenrank.records.measures import COSTS, FIDELITY
 from tokenrank.records.tables import Tables
 from tokenrank.work.collecting import collected
 
 GRID = ("task.lengths=[300,340]", "task.depths=[0,100]")
 ENGINES = {
-    "claa": "layerwise", "fastkv": "layerwise", "gemfilter": "restart", "oracle": "layerwise", "random": "layerwise",
+    "claa": "layerwise@claa", "oracle@claa": "layerwise@claa", "random@claa": "layerwise@claa",
+    "fastkv": "layerwise", "oracle": "layerwise", "random": "layerwise",
+    "gemfilter": "restart@gemfilter", "oracle@gemfilter": "restart@gemfilter", "random@gemfilter": "restart@gemfilter",
 }  # fmt: skip
 KEY_BYTES = 4 * 2 * 2 * 16 * 4  # a token: layers, keys and values, key heads, dim, bytes
 FAILS = ("+heuristic.fails._target_=tests.doubles.Fails", "prefill.keep=[20]")
@@ -39,7 +42,7 @@ def with_failure() -> Tables:
 def test_every_contestant_answers_every_prompt_at_every_keep_rate() -> None:
     runs = measured().runs
     assert len(measured().samples) == 4
-    assert len(runs) == 4 * (1 + 2 * 5)
+    assert len(runs) == 4 * (1 + 2 * 9)
     assert {(row.heuristic, row.engine) for row in runs.dropna(subset=["heuristic"]).itertuples()} == set(
         ENGINES.items()
     )
@@ -50,7 +53,7 @@ def test_every_contestant_answers_every_prompt_at_every_keep_rate() -> None:
     assert full["heuristic"].isna().all()
     counts = runs.dropna(subset=["heuristic"]).groupby(["sample", "heuristic", "keep"]).size()
     assert (counts == 1).all()
-    assert len(counts) == 4 * 5 * 2
+    assert len(counts) == 4 * 9 * 2
 
 
 def test_as_many_tokens_are_kept_as_the_keep_rate_says() -> None:
@@ -68,9 +71,9 @@ def test_costs_are_ratios_to_the_full_prefill_of_the_same_prompt() -> None:
     ratios = metrics[metrics["metric"].isin(["flops_ratio", "kv_ratio"])]
     assert (ratios.loc[ratios["engine"] == "full", "value"] == 1).all()
     own = ratios[(ratios["engine"] != "full") & (ratios["metric"] == "flops_ratio")]
-    assert len(own) == 4 * 2 * 5
+    assert len(own) == 4 * 2 * 9
     assert (own["value"] < 1).all()
-    assert set(metrics["metric"]) == {"accuracy", "flops", "flops_ratio", "kv_bytes", "kv_ratio"}  # no time
+    assert set(metrics["metric"]) == {"accuracy", "needle_kept", *COSTS, *COSTS.values(), *FIDELITY}  # no time
 
 
 def test_bytes_are_those_of_the_kept_tokens() -> None:
@@ -85,9 +88,10 @@ def test_bytes_are_those_of_the_kept_tokens() -> None:
 def test_the_facts_of_a_prompt_are_those_of_its_full_prefill() -> None:
     samples, runs = measured().samples.set_index("id"), measured().runs
     full = runs[runs["engine"] == "full"].set_index("sample")
-    for column in ("answer", "answer_tokens", "accuracy", "prefill_seconds", "decode_seconds"):
+    for column in ("answer", "answer_tokens", "accuracy"):
         assert samples[column].equals(full[column].rename_axis("id"))
-    assert (samples["oracle_seconds"] > 0).all()
+    assert (samples[["prefill_seconds", "decode_seconds", "oracle_seconds"]] > 0).all(axis=None)
+    assert runs[["prefill_seconds", "decode_seconds", "choosing_seconds"]].isna().all(axis=None)  # evaluation=ttft's
     assert (samples["status"] == "ok").all()
     assert samples["error"].isna().all()
 
@@ -105,8 +109,8 @@ def test_the_numbers_over_all_prompts_have_intervals_comparisons_and_the_gap() -
     assert summary["sample"].isna().all()
     own = summary[(summary["heuristic"] == "claa") & summary["against"].isna() & (summary["keep"] == 10)]
     assert {(row.metric, row.statistic) for row in own.itertuples()} == {
-        ("accuracy", "mean"), ("accuracy", "gap_closed"), ("flops", "mean"), ("flops_ratio", "mean"), ("kv_bytes", "mean"),
-        ("kv_ratio", "mean"),
+        *((metric, statistic) for metric in ("accuracy", *FIDELITY) for statistic in ("mean", "gap_closed")), ("flops", "mean"),
+        ("flops_ratio", "mean"), ("kv_bytes", "mean"), ("kv_ratio", "mean"), ("needle_kept", "mean"),
     }  # fmt: skip
     assert own.loc[own["statistic"] == "mean", ["low", "high"]].notna().all(axis=None)
     pairs = summary[summary["against"].notna() & (summary["exploratory"] == False)]  # noqa: E712
@@ -139,12 +143,13 @@ def test_a_prompts_rows_are_the_same_whatever_was_measured_before_it_and_however
     first, again = (plan(*settings, evaluation="accuracy") for _ in range(2))
     found = {each.unit: each for each in records(first)}
     slowly = count(step=7.0)
-    monkeypatch.setattr("tokenrank.evaluation.accuracy.time.perf_counter", lambda: next(slowly))
+    monkeypatch.setattr("tokenrank.evaluation.scoring.time.perf_counter", lambda: next(slowly))
     others = records(replace(again, units=again.units[:0:-1]))  # backwards, and without the first
     assert [each.unit for each in others] == list(found)[:0:-1]
     for each in others:
         pd.testing.assert_frame_equal(each.rows, found[each.unit].rows, check_exact=True)
-        assert each.runs[0]["prefill_seconds"] != found[each.unit].runs[0]["prefill_seconds"]
+        assert each.runs == found[each.unit].runs
+        assert each.sample["prefill_seconds"] == 7.0  # one step of that clock
     counts = [each.rows.query("metric == 'flops' and heuristic == 'claa'")["value"].item() for each in found.values()]
     assert len(set(counts)) == 2  # the operations of a prompt are its own
 
@@ -155,12 +160,14 @@ def test_a_contestant_that_fails_is_recorded_and_the_others_go_on() -> None:
     assert set(lost["heuristic"]) == {"fails"}
     assert set(lost["error"]) == {"RuntimeError: it broke"}
     assert set(lost["sample"]) == {"niah_340_0_0", "niah_340_100_0"}
-    assert lost[["answer", "kept", "flops", "prefill_seconds"]].isna().all(axis=None)
+    assert lost[["answer", "kept", "flops", "kv_bytes", "needle_kept"]].isna().all(axis=None)
     assert list(samples["status"]) == ["ok", "ok", "failed", "failed"]
     assert set(samples["error"].dropna()) == {"fails at 20 %: RuntimeError: it broke"}
     assert samples["answer"].notna().all()  # the full prefill went well
     counted = metrics[metrics["metric"] == "accuracy"].groupby("heuristic")["sample"].nunique()
-    assert counted.to_dict() == {"claa": 4, "fails": 2, "oracle": 4, "random": 4}
+    assert counted.to_dict() == dict.fromkeys(("claa", "oracle", "oracle@claa", "random", "random@claa"), 4) | {
+        "fails": 2
+    }
 
 
 def test_means_are_over_the_prompts_that_every_contestant_answered() -> None:
@@ -185,7 +192,7 @@ def test_without_the_full_prefill_the_prompt_fails(monkeypatch: pytest.MonkeyPat
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no prefill")
 
-    monkeypatch.setattr("tokenrank.evaluation.accuracy.stored_rank", broken)
+    monkeypatch.setattr("tokenrank.evaluation.shared_prompt.stored_rank", broken)
     found = collected(made.evaluation, records(made))
     assert set(found.samples["error"]) == {"RuntimeError: no prefill"}
     assert found.runs.empty
@@ -194,7 +201,7 @@ def test_without_the_full_prefill_the_prompt_fails(monkeypatch: pytest.MonkeyPat
 
 def test_progress_is_told_once_a_contestant_and_keep_rate() -> None:
     made = plan("prefill.keep=[10,50]", evaluation="accuracy")
-    assert made.evaluation.rounds(made) == 1 + 2 * 5
+    assert made.evaluation.rounds(made) == 1 + 2 * 9
 
 
 def test_longbench_is_graded_by_its_own_metrics(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ def test_every_contestants_answer_follows_the_rules_of_the_prompt() -> None:
     (letter,) = made.tokenizer("A")["input_ids"]
     begins = replace(unit.prompt, not_first_ids=tuple(token for token in range(257) if token != letter))
     runs = records(replace(made, units=(replace(unit, prompt=begins),)))[0].runs
-    assert [run["answer"][0] for run in runs] == ["A"] * 6
+    assert [run["answer"][0] for run in runs] == ["A"] * 10
     ended = replace(unit.prompt, stop_ids=tuple(range(256)))
     alone = records(replace(made, units=(replace(unit, prompt=ended),)))[0].runs
-    assert [run["answer_tokens"] for run in alone] == [1] * 6
+    assert [run["answer_tokens"] for run in alone] == [1] * 10
 
 
 def test_without_a_finite_truth_the_prompt_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
-from tests.prefill.cases import ANSWER, ENGINES, layers_of, model_of, prompt
+from tests.prefill.cases import ANSWER, ENGINES, TOKENS, layers_of, model_of, prompt
 from tokenrank.capture.looking import look
 from tokenrank.capture.operations import counted
 from tokenrank.capture.reading import read
@@ -16,7 +17,7 @@ from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.fastkv import FastKV
 from tokenrank.heuristics.gemfilter import GemFilter
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.models.architectures import ARCHITECTURES
+from tokenrank.models.architectures import ARCHITECTURES, tiny_of
 from tokenrank.prefill.engine import Engine, Full, Job, Prefilled
 from tokenrank.prefill.layerwise import Layerwise
 from tokenrank.prefill.restart import Restart
@@ -30,15 +31,16 @@ CONTESTANTS: Named = {name: pair for name, pair in ENGINES.items() if name != "f
 }
 
 
-def shared_prefill(architecture: str, contestants: Named) -> tuple[SharedPrefill, dict[str, LayerReader]]:
+def shared_prefill(
+    model: PreTrainedModel, contestants: Named, tokens: int = TOKENS
+) -> tuple[SharedPrefill, dict[str, LayerReader]]:
     """The prompt, read once with an answer after it, for all these."""
-    model = model_of(architecture)
-    look(model, len(prompt()) + ANSWER)  # as before every run: what it computes is counted for no engine
+    look(model, TOKENS + ANSWER)  # as before every run: what it computes is counted for no engine
     device = torch.device("cpu")
     readers = {name: engine.reader(heuristic, device) for name, (engine, heuristic) in contestants.items()}
     after = [engine.select_at for engine, _ in contestants.values()]
     shared = SharedPrefill(model, list(readers.values()), [layer for layer in after if layer is not None])
-    read(model, prompt(), lambda _layer: None, max_new_tokens=ANSWER, shared=shared)
+    read(model, prompt(tokens), lambda _layer: None, max_new_tokens=ANSWER, shared=shared)
     return shared, readers
 
 
@@ -65,8 +67,8 @@ def outcome(done: Prefilled) -> tuple[list[int], Tensor, list[int], int]:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_shared_is_alone_bit_for_bit(architecture: str) -> None:
     contestants = resolved(architecture, CONTESTANTS)
-    shared, readers = shared_prefill(architecture, contestants)
     model = model_of(architecture)
+    shared, readers = shared_prefill(model, contestants)
     for kept in KEPT:
         after = {}
         for name, (engine, heuristic) in contestants.items():
@@ -85,10 +87,23 @@ def test_shared_is_alone_bit_for_bit(architecture: str) -> None:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_full_prefill_is_the_shared_one(architecture: str) -> None:
-    shared, _ = shared_prefill(architecture, {})
-    job = Job(model_of(architecture), None, prompt(), len(prompt()), answer_tokens=ANSWER)
+    model = model_of(architecture)
+    shared, _ = shared_prefill(model, {})
+    job = Job(model, None, prompt(), len(prompt()), answer_tokens=ANSWER)
     with counted() as spent:
         wanted = Full().prefill(job)
     found = Full().after(job, shared)
     assert found.operations == spent.total
     assert torch.equal(outcome(found)[1], outcome(wanted)[1])
+
+
+def test_operations_do_not_depend_on_what_was_counted_before() -> None:
+    """A long prompt leaves as many tokens as a short one has, which the window of the layers does not reach beyond."""
+    model, contestants = tiny_of("mistral (window)"), resolved("mistral (window)", CONTESTANTS)
+    for tokens, kept in ((TOKENS, 12), (12, 12), (12, 8)):
+        shared, readers = shared_prefill(model, contestants, tokens)
+        for name, (engine, heuristic) in contestants.items():
+            job = Job(model, heuristic, prompt(tokens), kept, answer_tokens=ANSWER)
+            with counted() as spent:
+                engine.prefill(job)
+            assert engine.prefill_after(job, shared, readers[name]).operations == spent.total, (name, tokens, kept)

@@ -1,7 +1,10 @@
 """The sweep over decoder classes: what is exact, what is refused, controls that it must find wrong, and its command."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,17 +12,23 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
+from tests.sweep.alone import ENGINES, Alone, alone
 from tests.sweep.building import MODEL_TYPES, tiny_model
-from tests.sweep.engines import ENGINES
-from tests.sweep.readings import PROMPT
+from tests.sweep.readings import PROMPT, prompt
 from tests.sweep.rows import row_of, rows_of
+from tests.sweep.sharing import ONE_PASS, SHARED, TOGETHER, WHOLE, sharing_verdicts
 from tests.sweep.shrinking import tiny_config
 from tests.sweep.table import page
 from tests.sweep.variants import ROPE
-from tests.sweep.verdicts import EXACT, NOT_MADE, REFUSED, TRACEBACK, WRONG, Row, Verdict, judge
+from tests.sweep.verdicts import BAD, EXACT, NOT_MADE, ONE_BY_ONE, REFUSED, TRACEBACK, WRONG, Row, Verdict, judge
 from tokenrank.capture.captured_layer import captured_layer
 from tokenrank.capture.layer import AttentionLayer
+from tokenrank.capture.position_masks import PositionMasks
+from tokenrank.capture.row_blocks import Fed, RowsLayer
+from tokenrank.capture.second_half import second_half
+from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.prefill.kept_tokens import best_and_protected, refuse_count
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +40,11 @@ def test_an_exact_class_is_exact_in_reading_and_every_engine(model_type: str) ->
     assert row.reading == Verdict(EXACT)
     assert row.engines == dict.fromkeys(ENGINES, Verdict(EXACT))
     assert row.deviation < 1e-4
+    assert row.sharing == dict.fromkeys((SHARED, ONE_PASS, WHOLE, TOGETHER), Verdict(EXACT)) | (
+        {}
+        if model_type == "mistral"
+        else {TOGETHER: Verdict(ONE_BY_ONE, "it has layers with a state of all tokens together")}
+    )
     assert not row.bad
     assert row.acting == ({"sliding_window": True} if model_type == "mistral" else {})
 
@@ -76,10 +90,106 @@ def test_an_engine_that_keeps_one_other_token_is_found(monkeypatch: pytest.Monke
             places[0] = torch.cat([places[0][1:], torch.tensor([missing])]).sort().values
         return places
 
-    monkeypatch.setattr("tokenrank.prefill.layerwise.best_and_protected", other)
+    monkeypatch.setattr("tokenrank.prefill.scores.best_and_protected", other)
     row = row_of("llama")
     assert {name for name, verdict in row.engines.items() if verdict.word == WRONG} == {"claa", "fastkv"}
     assert "those of the slow version" in row.engines["claa"].reason
+
+
+def test_engines_that_are_refused_alone_are_refused_after_a_shared_prefill() -> None:
+    row = row_of("gemma3n")
+    assert {name for name, verdict in row.engines.items() if verdict.word == REFUSED} == {"claa", "fastkv"}
+    assert {row.sharing[name].word for name in (SHARED, ONE_PASS, WHOLE)} == {EXACT}
+    assert sharing_verdicts(*arguments("bart")) == {}  # not even full prefill runs
+
+
+def arguments(model_type: str, *, refused: Collection[str] = ()) -> tuple[PreTrainedModel, Tensor, Any, dict[str, str]]:
+    """Those of ``sharing_verdicts``, as if these engines had been refused."""
+    model, ids = tiny_model(model_type), prompt()
+    found: dict[str, Alone] = {}
+    for name in ENGINES:
+        if name not in refused:
+            with suppress(ValueError):
+                found[name] = alone(name, model, ids)
+    return model, ids, found, dict.fromkeys(refused, "it is odd")
+
+
+def test_an_engine_that_runs_after_a_shared_prefill_alone_is_found() -> None:
+    found = sharing_verdicts(*arguments("llama", refused=["fastkv"]))
+    assert found.keys() == {SHARED}
+    assert found[SHARED].word == WRONG
+    assert found[SHARED].reason.startswith(
+        "fastkv must be refused after a shared prefill (it is odd), but its kept tokens are ["
+    )
+
+
+def more_operations(*given: Any) -> tuple[Tensor, int]:
+    logits, operations = second_half(*given)
+    return logits, operations + 1
+
+
+def moved(self: SharedPrefill, layer: int, select_layer: int) -> Any:
+    return 1.001 * plain_output(self, layer, select_layer)
+
+
+def without_one(scores: Tensor, kept: int, protected: Tensor) -> Tensor:
+    places = best_and_protected(scores, kept, protected)
+    return places[..., 1:] if kept == PROMPT else places
+
+
+def without_mask(self: PositionMasks, query: Tensor, *given: Any) -> Tensor | None:
+    return None if query.shape[2] > 1 else plain_mask(self, query, *given)
+
+
+def of_the_next_row(self: RowsLayer, key: Tensor, value: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    return plain_update(self, key.roll(1, 0), value.roll(1, 0))
+
+
+def one_further(self: Fed, rows: Sequence[int], tokens: int) -> Tensor:
+    return plain_positions(self, rows, tokens) + 1
+
+
+plain_output, plain_mask, plain_update, plain_positions = (
+    SharedPrefill.output,
+    PositionMasks.of_answer,
+    RowsLayer.update,
+    Fed.positions,
+)
+FAULTS: list[tuple[str, Any, str, str]] = [  # what is replaced, by what -> the check that finds it, and its words
+    ("prefill.layerwise.second_half", more_operations, SHARED, r"claa after a shared prefill: operations are \d+, alone \d+"),
+    ("capture.shared_prefill.SharedPrefill.output", moved, SHARED, "claa after a shared prefill: logits differ by .* from those alone"),
+    ("capture.position_masks.PositionMasks.of_answer", without_mask, ONE_PASS, "full: logits of an answer that is fed in one pass differ by"),
+    ("prefill.scores.best_and_protected", without_one, WHOLE, "claa: at a keep rate of 100 % the loss is"),
+    ("capture.row_blocks.RowsLayer.update", of_the_next_row, TOGETHER, "the answer together is|logits together differ"),
+    ("capture.row_blocks.Fed.positions", one_further, TOGETHER, "the answer together is|logits together differ"),
+    ("capture.rows.blocks_of", lambda *_: 1 / 0, TOGETHER, "ZeroDivisionError"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "wrong", "check", "words"), FAULTS)
+def test_a_fault_of_what_is_shared_is_named(
+    place: str, wrong: Any, check: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokenrank.capture.together._reason_against", lambda _: None)  # which would find some of them
+    if check == TOGETHER:
+        monkeypatch.setattr("tokenrank.capture.row_blocks._is_same", lambda *_: True)
+    monkeypatch.setattr(f"tokenrank.{place}", wrong)
+    row = row_of("llama")
+    assert row.reading.word == EXACT
+    assert row.bad
+    assert {name for name, verdict in row.sharing.items() if verdict.word in BAD} >= {check}
+    assert re.search(words, row.sharing[check].reason), row.sharing[check]
+    text = page([row])
+    assert f"{row.sharing[check].word} [" in text
+    assert row.sharing[check].reason in text
+
+
+def test_a_class_that_cannot_be_decoded_together_is_wrong_if_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = row_of("deepseek_v3").sharing[TOGETHER]
+    assert verdict.word == ONE_BY_ONE
+    assert "changes keys or values after they were cached" in verdict.reason
+    monkeypatch.setattr("tokenrank.capture.together._reason_against", lambda _: None)
+    assert row_of("deepseek_v3").sharing[TOGETHER].word == WRONG
 
 
 def test_only_a_sentence_of_the_package_is_a_refusal() -> None:

@@ -8,51 +8,35 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from tests.prefill.slow import Hidden, cache_heads, for_all_key_heads, masked_logits
+from tests.sweep.alone import KEPT, WINDOW, Alone
+from tests.sweep.readings import ANSWER
 from tests.sweep.truths import generated
 from tokenrank.capture.decoder_layers import decoder_layers
-from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.reading import read
-from tokenrank.heuristics.claa import CLAA
-from tokenrank.heuristics.fastkv import FastKV
-from tokenrank.heuristics.gemfilter import GemFilter
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.heuristics.speculative import Speculative
 from tokenrank.prefill.draft import Draft
-from tokenrank.prefill.engine import Engine, Full, Job, Prefilled
+from tokenrank.prefill.engine import Full
 from tokenrank.prefill.layerwise import Layerwise
 from tokenrank.prefill.restart import Restart
 
-KEPT, ANSWER, WINDOW = 12, 4, 4
 TOLERANCE = 1e-3  # of a logit
-ENGINES: dict[str, tuple[Engine, Heuristic]] = {
-    "full": (Full(), FastKV(window=WINDOW)),
-    "claa": (Layerwise(window=WINDOW), CLAA(window=WINDOW, n=2)),
-    "fastkv": (Layerwise(window=WINDOW), FastKV(window=WINDOW)),
-    "gemfilter": (Restart(window=WINDOW), GemFilter()),
-    "speculative": (Draft(window=WINDOW), Speculative(look_ahead=3, kernel=3)),
-}
 
 
-def engine_fault(name: str, model: PreTrainedModel, eager: PreTrainedModel, ids: Tensor, *, by_hand: bool) -> str:
+def engine_fault(found: Alone, eager: PreTrainedModel, *, by_hand: bool) -> str:
     """What is wrong with an engine's answer; nothing if it is that of the slow version.
 
     Args:
-        name: one of ENGINES.
-        model: to be watched.
-        eager: an untouched copy of it with eager attention.
-        ids: (tokens,) the prompt.
+        found: of the engine, whose model is watched.
+        eager: an untouched copy of the model with eager attention.
         by_hand: the first logits alone are compared, where no single pass over prompt and answer gives what decoding does.
     """
-    engine, heuristic = ENGINES[name]
-    layers = model_layers(model)
-    engine = engine.resolved(heuristic, layers)
-    done = engine.prefill(Job(model, heuristic, ids, KEPT, answer_tokens=ANSWER))
-    answer, logits = _answered(done)
+    model, ids, engine, heuristic = found.job.model, found.job.input_ids, found.engine, found.heuristic
+    answer, logits, kept = found.outcome.answer, found.outcome.logits, found.outcome.kept
     if isinstance(engine, Full):
         wanted = generated(eager, ids, ANSWER)
         return "" if answer == wanted else f"the answer is {answer}, generate() says {wanted}"
     if isinstance(engine, Restart):
-        wanted = generated(eager, ids[done.kept], ANSWER)
+        wanted = generated(eager, ids[kept], ANSWER)
         return "" if answer == wanted else f"the answer is {answer}, that of the kept tokens alone {wanted}"
     cached: dict[int, list[list[int]]] = {}
     if isinstance(engine, Draft):
@@ -61,13 +45,13 @@ def engine_fault(name: str, model: PreTrainedModel, eager: PreTrainedModel, ids:
         assert isinstance(engine, Layerwise)
         select = engine.select_layer if engine.select_layer is not None else -1
         places, cached = _layerwise(model, eager, ids, heuristic, select)
-    if done.kept.tolist() != places:
-        return f"kept are {done.kept.tolist()}, must be {places}"
+    if kept != places:
+        return f"kept are {kept}, must be {places}"
     if _only_attention(model) and not by_hand:
         wanted_logits = masked_logits(model, ids, answer, Hidden(len(ids), {select: places}, cached))
         far = float((wanted_logits - logits).abs().max())
     else:
-        wanted_logits = _by_hand(eager, ids, done.kept, select)
+        wanted_logits = _by_hand(eager, ids, torch.tensor(kept), select)
         far = float((wanted_logits - logits[0]).abs().max())
     return "" if far < TOLERANCE else f"logits differ by {far:.1e} from those of the slow version"
 
@@ -77,14 +61,6 @@ def _only_attention(model: PreTrainedModel) -> bool:
     return all(
         type(each) in (DynamicLayer, DynamicSlidingWindowLayer) for each in DynamicCache(config=model.config).layers
     )
-
-
-def _answered(done: Prefilled) -> tuple[list[int], Tensor]:
-    answer, logits = [done.first_token], [done.logits]
-    while len(answer) < ANSWER:
-        logits.append(done.decode(answer[-1], len(answer) - 1))
-        answer.append(int(logits[-1].argmax()))
-    return answer, torch.stack(logits)
 
 
 def _best(scores: Tensor) -> list[int]:

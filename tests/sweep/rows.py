@@ -1,17 +1,21 @@
 """All rows of a decoder class: its tiny config, its variants, its scaled positions."""
 
+import copy
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
+from tests.sweep.alone import ENGINES, Alone, alone, uncounted
 from tests.sweep.building import MODEL_TYPES, tiny_model
-from tests.sweep.engines import ENGINES, engine_fault
+from tests.sweep.engines import engine_fault
 from tests.sweep.readings import before_a_run, prompt, reading_fault
-from tests.sweep.variants import ACTING, layer_variants, rope_variants
-from tests.sweep.verdicts import EXACT, NOT_MADE, Row, Verdict, judge
+from tests.sweep.sharing import sharing_verdicts
+from tests.sweep.variants import ACTING, ROPE, layer_variants, rope_variants
+from tests.sweep.verdicts import EXACT, NOT_MADE, REFUSED, Row, Verdict, judge
 
 SAME_FOR_ALL_LENGTHS = ("linear", "yarn", "llama3")  # scaled positions that no engine can tell from others: read only
 
@@ -49,7 +53,8 @@ def row_of(model_type: str, variant: str = "", **settings: Any) -> Row:
         settings: of the text config, beyond those of the shrinker.
     """
     try:
-        model, plain, eager = (tiny_model(model_type, way, **settings) for way in (None, None, "eager"))
+        model, eager = (tiny_model(model_type, way, **settings) for way in (None, "eager"))
+        plain, fresh = copy.deepcopy(model), copy.deepcopy(eager)
         skeleton = tiny_model(model_type, None, "meta", **settings)
     except ValueError as error:
         return Row(model_type, variant, MODEL_TYPES[model_type], Verdict(NOT_MADE, str(error)))
@@ -62,12 +67,25 @@ def row_of(model_type: str, variant: str = "", **settings: Any) -> Row:
 
         row.reading = judge(reading)
     if row.reading.word == EXACT and not variant.startswith(SAME_FOR_ALL_LENGTHS):
-        for name in ENGINES:
-            fresh = tiny_model(model_type, "eager", **settings)
-            row.engines[name] = judge(partial(engine_fault, name, model, fresh, prompt(), by_hand=bool(variant)))
+        with uncounted() if variant in ROPE else nullcontext():  # positions change no number of operations
+            _run_engines(row, model, fresh)
     if not variant:
         row.acting = _acting(model_type, plain)
     return row
+
+
+def _run_engines(row: Row, model: PreTrainedModel, eager: PreTrainedModel) -> None:
+    """Adds the verdicts of the engines; ``eager``: a copy of the model that was never run."""
+    found = dict[str, Alone]()
+
+    def fault(name: str) -> str:
+        found[name] = alone(name, model, prompt())
+        return engine_fault(found[name], copy.deepcopy(eager), by_hand=bool(row.variant))
+
+    for name in ENGINES:
+        row.engines[name] = judge(partial(fault, name))
+    refused = {name: each.reason for name, each in row.engines.items() if each.word == REFUSED}
+    row.sharing = sharing_verdicts(model, prompt(), found, refused)
 
 
 def _acting(model_type: str, plain: PreTrainedModel) -> dict[str, bool]:

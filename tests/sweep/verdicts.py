@@ -1,4 +1,4 @@
-"""What the sweep says of a decoder class: exact, refused with a sentence, wrong, or another error."""
+"""What the sweep says of a decoder class: exact, refused with a sentence, decoded one by one, wrong, or another error."""
 
 import traceback
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from pathlib import Path
 import tokenrank
 
 EXACT, REFUSED, WRONG, TRACEBACK, NOT_MADE = "exact", "refused", "WRONG", "TRACEBACK", "cannot be made"
+ONE_BY_ONE = "one by one"  # of answers that are not decoded together
 BAD = (WRONG, TRACEBACK)
 OURS = Path(tokenrank.__file__).resolve().parents[2]  # the checkout: src/tokenrank holds links to its folders
 
@@ -16,8 +17,8 @@ OURS = Path(tokenrank.__file__).resolve().parents[2]  # the checkout: src/tokenr
 class Verdict:
     """Of one check."""
 
-    word: str  # EXACT, REFUSED, WRONG, TRACEBACK or NOT_MADE
-    reason: str = ""  # the sentence of a refusal, what is wrong, or the error and its place
+    word: str  # EXACT, REFUSED, ONE_BY_ONE, WRONG, TRACEBACK or NOT_MADE
+    reason: str = ""  # the sentence of a refusal, why one by one, what is wrong, or the error and its place
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Row:
     class_name: str
     reading: Verdict  # of attention and answer
     engines: dict[str, Verdict] = field(default_factory=dict)  # where the reading is exact
+    sharing: dict[str, Verdict] = field(default_factory=dict)  # where the full engine is exact
     acting: dict[str, bool] = field(
         default_factory=dict
     )  # windows and top-k of the config -> whether they change logits
@@ -37,7 +39,7 @@ class Row:
     @property
     def bad(self) -> bool:
         """Whether anything is wrong, or ends in an error that is no refusal."""
-        return any(verdict.word in BAD for verdict in (self.reading, *self.engines.values()))
+        return any(verdict.word in BAD for verdict in (self.reading, *self.engines.values(), *self.sharing.values()))
 
 
 def judge(check: Callable[[], str]) -> Verdict:
