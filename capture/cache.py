@@ -182,6 +182,8 @@ def hold_copy(cache: Cache, layer: int, source: Any, rows: Tensor | None, room: 
     if type(source) is _ReservedLayer:
         own: Any = cache.layers[layer]
         own.capacity = room
+        if not source.is_initialized:  # of cross attention without an image: it holds nothing
+            return
         own.hold(source.keys, source.values) if rows is None else own.hold(*_kept(source, rows))
         return
     cache.layers[layer] = _as_it_is(source)  # it grows by copying

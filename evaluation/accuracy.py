@@ -22,7 +22,9 @@ class Accuracy(PrunedAnswers):
     def check(self, plan: "Plan") -> None:
         """Raises ValueError also for a task that grades no answers, or an answer that is not generated."""
         if not plan.task.grades_answers:
-            raise ValueError("evaluation=accuracy needs a task that grades answers, such as niah, longbench or ruler")
+            raise ValueError(
+                "evaluation=accuracy needs a task that grades answers, such as niah, longbench or ruler; evaluation=fidelity needs none"
+            )
         if plan.answer != "generated":
             by = " (by the setting answers)" if plan.answer == "brought" else ""
             raise ValueError(f"answer is {plan.answer}{by}, must be generated: the answers are graded")

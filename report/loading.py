@@ -65,7 +65,7 @@ def drawn_metrics(tables: Tables, config: Mapping[str, Any], asked: Sequence[str
             run's first.
 
     Raises:
-        ValueError: the run has no metric of a name that was asked for here.
+        ValueError: the run has no metric of a name that was asked for here, or none to choose from: its evaluation is not ranking.
     """
     names = ranked_metrics(tables)
     wanted = config["plots"].get("metrics") if asked is None else asked
@@ -75,6 +75,10 @@ def drawn_metrics(tables: Tables, config: Mapping[str, Any], asked: Sequence[str
     if listed == ["all"]:
         return names
     strange = [name for name in listed if name not in names]
+    if asked is not None and not names:
+        raise ValueError(
+            f"metrics are {', '.join(listed)}, must not be given for this run: only those of evaluation=ranking are chosen"
+        )
     if strange and asked is not None:
         raise ValueError(f"metric {strange[0]!r} was not measured, must be all or of this run's: {', '.join(names)}")
     return [name for name in names if name in listed]

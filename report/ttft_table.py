@@ -9,6 +9,7 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.aligned import Column, aligned, interval, number
 from tokenrank.report.contestant_lines import at, lines_of, named
 from tokenrank.report.contestant_rows import contestants, lengths, models, of_sample
+from tokenrank.report.protection import protected
 
 PERCENT, GIB = 0.01, 2.0**30
 OF_PROMPTS = (
@@ -42,7 +43,7 @@ def ttft_summary(tables: Tables) -> str:
     columns = [Column("tokens", [f"{length:,}" for length in tokens for _ in lines]), *named(lines * len(tokens))]
     columns += [Column(heading, [row[heading] for row in rows]) for heading in rows[0]]
     heading = f"{models(tables)}: time to first token, median of repeats; ratio, FLOPs and KV over the full prefill's"
-    return f"{heading}\n{aligned(columns)}"
+    return "\n".join([heading, *protected(tables.runs), aligned(columns)])
 
 
 def _ttft(value: Mapping[str, float]) -> dict[str, str]:

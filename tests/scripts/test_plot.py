@@ -46,6 +46,13 @@ def test_a_picture_that_fails_is_a_warning_and_code_1(
     assert "recall@10" in out
 
 
+def test_metrics_are_chosen_for_rankings_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_folder(tmp_path, accuracy_tables())
+    assert command([str(tmp_path), "kl"]) == 2
+    sentence = "metrics are kl, must not be given for this run: only those of evaluation=ranking are chosen"
+    assert capsys.readouterr().err == f"error: {sentence}\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
