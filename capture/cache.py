@@ -210,6 +210,17 @@ def take_from_cache(cache: Cache, layer: int) -> tuple[Tensor, Tensor, int]:
     return held.keys, held.values, held.capacity - held.get_seq_length()
 
 
+def allocated_bytes(cache: Cache) -> int:
+    """Bytes that a cache takes: all keys, values and states, with the room for tokens to come."""
+    storages = {}
+    for layer in cache.layers:
+        for each in vars(layer).values():
+            for tensor in each.values() if isinstance(each, dict) else (each,):
+                if isinstance(tensor, Tensor):
+                    storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+    return sum(storages.values())
+
+
 def reserve_less(cache: Cache, tokens: int) -> None:
     """Lowers unfilled layers' capacity by the tokens that will not reach them."""
     for layer in cache.layers:

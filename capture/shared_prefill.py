@@ -152,6 +152,11 @@ class SharedPrefill:
         """Heads of the keys and values that a layer's cache held."""
         return heads_held(self._held[layer], layer)
 
+    def forget_later_layers(self) -> None:
+        """Lets go of what the layers held behind the last of those whose output is kept: only the full prefill's answer needs it."""
+        last = max(self.after, default=-1)
+        self._held[last + 1 :] = [None] * (len(self._held) - last - 1)
+
     def forget_halves(self) -> None:
         """No later run copies from those that were made so far: they may now be changed."""
         self.halves.clear()

@@ -1,5 +1,6 @@
 """All contestants on one prompt at all keep rates: their prefills, what the answer loses in each, and their own answers."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tokenrank.capture.cache import allocated_bytes
 from tokenrank.capture.rows import Rows
 from tokenrank.capture.together import can_run_together, decode_together, follow
 from tokenrank.evaluation.failures import OUT_OF_MEMORY, failure
@@ -17,6 +19,7 @@ from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Prefilled
 from tokenrank.records.schema import WHOSE_ENGINE
 
+log = logging.getLogger("tokenrank")
 Answers = Mapping[str, FullAnswer]  # prefix of the measures -> an answer under the full prefill
 CACHES = 0.6  # of the model's weights and one full cache together: caches of prefills that are held at a time
 
@@ -79,9 +82,7 @@ class Contest:
         """
         entries = [Entry(each, rate) for rate in rates for each in contestants]
         for entry in sorted(entries, key=lambda each: (each.rate, each.contestant.name.split(WHOSE_ENGINE)[0])):
-            self._prefill(
-                entry
-            )  # one ranking in several engines, one after the other: they may share their later layers
+            self._prefill(entry)  # entries of one ranking follow each other: they may share their later layers
             advance()
         self._finish()
         return entries
@@ -92,7 +93,7 @@ class Contest:
             self._finish()  # others hold memory: without them it may fit
             entry.error = None
             self._hold(entry)
-        if sum(each.found["kv_bytes"] for each, _ in self._held) >= self._memory:
+        if sum(allocated_bytes(done.run.kept.cache) for _, done in self._held) >= self._memory:
             self._finish()
 
     def _hold(self, entry: Entry) -> None:
@@ -113,6 +114,7 @@ class Contest:
                 again = [entry for entry in again if entry.error is not None]
             except Exception as error:  # out of memory, for example
                 failure(error, f"{len(held)} answers together, prompt {self._shared.prompt.id}")
+            held.clear()
             one_by_one = self._again(again)  # the caches are gone; what failed among others may not fail alone
         for entry, done in one_by_one:
             with self._guarded(entry):
@@ -174,8 +176,21 @@ def logits_of(done: Prefilled, ids: Tensor) -> Tensor:
 
 
 def full_answers(full: Prefilled, ids: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, FullAnswer, Tensor]]:
-    """(prefix, answer, its logits) of each answer under the full prefill."""
+    """(prefix, answer, its logits) of each answer under the full prefill.
+
+    A reference answer that the full prefill cannot score, as it forbids one of its tokens, is left out with a warning.
+
+    Raises:
+        ValueError: its own answer cannot be scored.
+    """
     for prefix, token_ids in ids.items():
         answer_ids = torch.tensor(token_ids)
         logits = logits_of(full, answer_ids)
-        yield prefix, FullAnswer.of(logits, answer_ids), logits
+        try:
+            answer = FullAnswer.of(logits, answer_ids)
+        except ValueError as error:
+            if not prefix:
+                raise
+            log.warning("nothing is measured of a reference answer: %s", error)
+            continue
+        yield prefix, answer, logits

@@ -88,6 +88,7 @@ class PrunedAnswers(Evaluation):
             "kv_bytes": kv_bytes, "needle_kept": needle_kept(prompt, range(len(prompt.input_ids))), "status": "ok",
         }  # fmt: skip
         del full, logits
+        shared.shared.forget_later_layers()
         advance(len(prompt.input_ids))
         weights = sum(each.nbytes for each in model.parameters())
         contest = Contest(

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.cache_utils import Cache, DynamicCache, DynamicIndexedLayer
 
-from tokenrank.capture.cache import cached_heads, keep_in_cache, reserved_cache
+from tokenrank.capture.cache import allocated_bytes, cached_heads, keep_in_cache, reserved_cache
 
 
 def states(tokens: int, seed: int) -> Tensor:
@@ -146,3 +146,10 @@ def test_tokens_for_another_number_of_heads_and_empty_layers_are_refused() -> No
         keep_in_cache(filled("full_attention"), 0, torch.zeros(4, 1, dtype=torch.int64))
     with pytest.raises(ValueError, match="the cache holds nothing of layer 1"):
         cached_heads(reserved_cache(llama(2), capacity=5), 1)
+
+
+def test_the_bytes_of_a_cache_hold_its_room() -> None:
+    cache = reserved_cache(llama(2), capacity=10)
+    assert allocated_bytes(cache) == 0
+    cache.update(states(3, seed=0), states(3, seed=1), 0)
+    assert allocated_bytes(cache) == 2 * 2 * 10 * 8 * 4  # keys and values, heads, capacity, dim, float32
