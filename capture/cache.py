@@ -16,6 +16,8 @@ from transformers.cache_utils import (
     LinearAttentionLayer,
 )
 
+PER_TOKEN = ("keys", "values")  # of a layer's attributes
+
 
 class _ReservedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """A layer that allocates its whole capacity at the start, so that a new token is written in place."""
@@ -82,30 +84,27 @@ def back_to(cache: Cache, tokens: int) -> None:
 
 
 class Snapshot:
-    """What a cache holds at one moment. Keys and values are not copied, as later tokens only follow them; states are."""
+    """What a cache holds at one moment."""
 
     def __init__(self, cache: Cache) -> None:
         """Of the cache as it is now."""
-        self._layers = [self._of(layer) for layer in cache.layers]
-
-    @staticmethod
-    def _of(layer: Any) -> tuple[int, dict[str, Any]]:
-        """Tokens held, and a copy of everything else where it may change."""
-        tokens = layer.keys.shape[-2] if getattr(layer, "keys", None) is not None else 0
-        fixed = type(layer) is _ReservedLayer
-        others = {} if fixed else {name: each for name, each in vars(layer).items() if name not in ("keys", "values")}
-        return tokens, copy.deepcopy(others)
+        self._layers = [_as_it_is(layer) for layer in cache.layers]
 
     def restore(self, cache: Cache) -> None:
         """Puts the cache back, of which this is a snapshot; it can be put back again later."""
-        layers: list[Any] = cache.layers
-        for layer, (tokens, others) in zip(layers, self._layers, strict=True):
-            vars(layer).update(copy.deepcopy(others))
-            if type(layer) is _ReservedLayer:
-                if layer.is_initialized:
-                    layer.back_to(tokens)
-            elif getattr(layer, "keys", None) is not None:
-                layer.keys, layer.values = layer.keys[..., :tokens, :], layer.values[..., :tokens, :]
+        cache.layers[:] = [_as_it_is(layer) for layer in self._layers]
+
+
+def _as_it_is(layer: Any) -> Any:
+    """A layer of a cache that tokens fed to the other one later do not change.
+
+    Keys and values are not copied, as later tokens only follow them; states of all tokens together are. Only one of the two may be fed
+    where a layer is reserved: their new tokens would have the same place.
+    """
+    own = copy.copy(layer)
+    if type(layer) is not _ReservedLayer:
+        vars(own).update({name: copy.deepcopy(each) for name, each in vars(layer).items() if name not in PER_TOKEN})
+    return own
 
 
 def cached_heads(cache: Cache, layer: int) -> int:
@@ -164,8 +163,7 @@ def _kept(held: Any, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 def layer_copy(cache: Cache, layer: int) -> Any:
     """A layer of a cache as it is now, to be read only: tokens that are fed later do not change it. Keys and values are not copied."""
-    held = cache.layers[layer]
-    return copy.copy(held) if type(held) is _ReservedLayer else copy.deepcopy(held)
+    return _as_it_is(cache.layers[layer])
 
 
 def hold_copy(cache: Cache, layer: int, source: Any, rows: Tensor | None, room: int) -> None:
@@ -184,9 +182,11 @@ def hold_copy(cache: Cache, layer: int, source: Any, rows: Tensor | None, room: 
     if type(source) is _ReservedLayer:
         own: Any = cache.layers[layer]
         own.capacity = room
+        if not source.is_initialized:  # of cross attention without an image: it holds nothing
+            return
         own.hold(source.keys, source.values) if rows is None else own.hold(*_kept(source, rows))
         return
-    cache.layers[layer] = copy.deepcopy(source)
+    cache.layers[layer] = _as_it_is(source)  # it grows by copying
     if rows is not None:
         keep_in_cache(cache, layer, rows)
 

@@ -122,6 +122,7 @@ class PositionedCache:
             ValueError: the layer holds nothing.
         """
         positions = self.positions(layer)
+        self._marked = None  # it holds keys and values too
         keys, values, room = take_from_cache(self.cache, layer)
         return Held(keys, values, positions, room)
 

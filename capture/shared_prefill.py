@@ -112,8 +112,12 @@ class SharedPrefill:
         self.windows[layer.index] = layer.sliding_window
         self.layers[layer.index] = _emptied(layer)
         for reader in self.readers:
-            if reader.error is None:
-                self._read(reader, layer)
+            self._read(reader, layer)
+
+    def read_by(self, reader: LayerReader) -> None:
+        """Lets a further reader, which needs no queries and keys, read the layers after the prompt was read."""
+        for layer in self.layers.values():
+            self._read(reader, layer)
 
     def take(self, cache: Cache, logits: Tensor) -> None:
         """Keeps what the cache holds now, and the logits of the first answer token."""
@@ -159,6 +163,8 @@ class SharedPrefill:
         return self._marks
 
     def _read(self, reader: LayerReader, layer: AttentionLayer) -> None:
+        if reader.error is not None:
+            return
         with counted() as spent:
             try:
                 reader.visit(replace(layer, shared_rows=min(reader.needs.window, layer.tokens)))

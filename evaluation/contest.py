@@ -18,7 +18,7 @@ from tokenrank.prefill.engine import Prefilled
 from tokenrank.records.schema import WHOSE_ENGINE
 
 Answers = Mapping[str, FullAnswer]  # prefix of the measures -> an answer under the full prefill
-CACHES = 0.7  # of the model's weights and one full cache together: caches of prefills that are held at a time
+CACHES = 0.6  # of the model's weights and one full cache together: caches of prefills that are held at a time
 
 
 @dataclass

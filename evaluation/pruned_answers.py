@@ -16,6 +16,7 @@ from tokenrank.evaluation.kept_checks import check_kept
 from tokenrank.evaluation.plan import reference_answer
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.shared_prompt import SharedPrompt
+from tokenrank.metrics.answer_loss import FullAnswer
 from tokenrank.prefill.engine import Full
 from tokenrank.prefill.protection import WINDOW, check_protect
 from tokenrank.records.measures import ACCURACY, REFERENCE
@@ -73,23 +74,25 @@ class PrunedAnswers(Evaluation):
         prompt = unit.prompt
         model_layers(model)  # runs one token the first time, which must not be counted
         fed = self._answers_fed(plan, prompt)
-        limit = max(prompt.max_new_tokens, *map(len, fed.values()), 1) if fed else prompt.max_new_tokens
-        shared = SharedPrompt(plan, model, prompt, self.protect, limit)
+        shared = SharedPrompt(plan, model, prompt, self.protect, prompt.max_new_tokens)
         full = shared.full()
         ranked = shared.ranked
-        found = list(full_answers(full, {"": ranked.answer.token_ids} | fed))
+        answers: dict[str, FullAnswer] = {}
+        own: Row = {}
+        for prefix, answer, logits in full_answers(full, {"": ranked.answer.token_ids} | fed):
+            answers[prefix] = answer
+            own |= {prefix + name: value for name, value in answer.loss_of(logits).items()}
         kv_bytes = full.kv_bytes()
-        own = {prefix + name: value for prefix, each, logits in found for name, value in each.loss_of(logits).items()}
         full_row = self._graded(plan, prompt, ranked.answer.token_ids) | own | {
             "engine": Full.kind, "heuristic": None, "keep": 100.0, "kept_tokens": len(prompt.input_ids), "flops": full.operations,
             "kv_bytes": kv_bytes, "needle_kept": needle_kept(prompt, range(len(prompt.input_ids))), "status": "ok",
         }  # fmt: skip
-        del full
+        del full, logits
         advance(len(prompt.input_ids))
         weights = sum(each.nbytes for each in model.parameters())
         contest = Contest(
             shared,
-            {prefix: each for prefix, each, _ in found},
+            answers,
             prompt.max_new_tokens if self.decodes else None,
             CACHES * (weights + kv_bytes),
             together=self.together,

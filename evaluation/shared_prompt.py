@@ -74,5 +74,4 @@ class SharedPrompt:
         """The bounds' readers read the layers anew, now that the truth is known."""
         for each in bounds:
             reader = self._readers[each.name] = self._reader(replace(each, heuristic=self._truth))
-            for layer in self.shared.layers.values():
-                reader.visit(layer)
+            self.shared.read_by(reader)

@@ -128,6 +128,13 @@ def test_dropping_in_two_steps_is_dropping_in_one(drops: tuple[list[int], list[i
     assert torch.equal(twice.seen["rotary"][0], once.seen["rotary"][0])
 
 
+def test_states_of_several_streams_are_left_alone_where_nothing_is_dropped() -> None:
+    fed = FedTokens(torch.arange(TOKENS), None)
+    layers = nn.ModuleList([nn.Identity()])
+    with fed.fed_to(layers, lambda _: None):
+        assert layers[0](torch.zeros(4, 1, TOKENS, 3)).shape == (4, 1, TOKENS, 3)
+
+
 def test_an_empty_prompt_is_refused() -> None:
     with pytest.raises(ValueError, match="the prompt is empty"):
         FedTokens(torch.arange(0), None)

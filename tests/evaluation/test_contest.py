@@ -12,6 +12,7 @@ from tests.prefill.cases import ANSWER, layers_of, model_of
 from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.operations import counted
 from tokenrank.capture.rows import Rows
+from tokenrank.capture.together import can_run_together
 from tokenrank.evaluation.contest import Contest
 from tokenrank.evaluation.shared_prompt import SharedPrompt
 from tokenrank.metrics.answer_loss import FullAnswer
@@ -178,6 +179,7 @@ def test_where_rows_cannot_be_laid_together_each_is_tried_alone(
 def test_of_those_tried_alone_only_what_fails_again_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_of("llama")
     right = few(together=False)
+    assert can_run_together(model)  # asked before Rows is broken: the answer is kept
     fails = raising(RuntimeError("never together"), lambda *_: True)
     monkeypatch.setattr(Rows, "__init__", fails(Rows.__init__))
     ranking, calls = CONTESTANTS["fastkv"][2], []
@@ -232,3 +234,15 @@ def test_a_prefill_that_fits_without_those_that_are_held_is_no_failure(monkeypat
     for each in found:
         assert each.error is None
         assert each.found["answer_ids"] == right[each.contestant.name, each.rate]["answer_ids"]
+
+
+def test_a_bound_that_cannot_read_the_truth_costs_its_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, names = model_of("llama"), ("claa", "oracle")
+    right = contest("llama", model, names)
+    lacks = raising(MemoryError("no room"), lambda *_: True)
+    monkeypatch.setattr(Precomputed, "score", lacks(Precomputed.score))
+    found = contest("llama", model, names)
+    assert [found.pop(("oracle", rate)) for rate in RATES] == [{"error": "out of memory: no room"}] * len(RATES)
+    assert {name: each["answer_ids"] for name, each in found.items()} == {
+        name: each["answer_ids"] for name, each in right.items() if name[0] == "claa"
+    }

@@ -96,6 +96,12 @@ def test_an_engine_that_keeps_one_other_token_is_found(monkeypatch: pytest.Monke
     assert "those of the slow version" in row.engines["claa"].reason
 
 
+def test_layers_that_hold_nothing_are_copied_too() -> None:
+    row = row_of("mllama")  # without an image its cross attention reads nothing
+    assert {row.sharing[name].word for name in (SHARED, ONE_PASS, WHOLE)} == {EXACT}
+    assert row.sharing[TOGETHER].word == ONE_BY_ONE
+
+
 def test_engines_that_are_refused_alone_are_refused_after_a_shared_prefill() -> None:
     row = row_of("gemma3n")
     assert {name for name, verdict in row.engines.items() if verdict.word == REFUSED} == {"claa", "fastkv"}

@@ -24,7 +24,9 @@ from tokenrank.prefill.engine import Full, Job, Prefilled
 SHARED, ONE_PASS, WHOLE, TOGETHER = "shared prefill", "one pass", "keep 100 %", "together"
 FULL = "full"  # the engine of that name
 DECODED = 3  # tokens after a shared prefill; the others are fed in one pass
-NEAR = 1e-4  # of a logit, where it is computed in another order
+NEAR = (
+    1e-4  # of the largest logit, or of 1 if that is more: logits that are computed in another order differ by rounding
+)
 LOSS = 1e-5  # nats a token, of an answer at a keep rate of 100 %
 
 
@@ -96,6 +98,7 @@ def _shared_fault(
     shared.forget_halves()
     for name, found in done.pruned.items():
         fault = _other(outcome(found, DECODED), alone[name].outcome)
+        found.run.back()
         if not fault and found.operations != alone[name].operations:
             fault = f"operations are {found.operations}, alone {alone[name].operations}"
         if fault:
@@ -118,10 +121,9 @@ def _other(found: Outcome, wanted: Outcome) -> str:
 def _one_pass_fault(alone: Mapping[str, Alone], done: Shared) -> str:
     """What is wrong with an answer that is fed in one pass; nothing if its logits are those of token by token."""
     for name, found in done.pruned.items():
-        found.run.back()
         wanted = alone[name].outcome
         far = _far(logits_of(found, torch.tensor(wanted.answer)), wanted.logits)
-        if not far < NEAR:
+        if not far < _near(wanted.logits):
             return f"{name}: logits of an answer that is fed in one pass differ by {far:.1e} from those of decoding"
     return ""
 
@@ -170,9 +172,13 @@ def _together_fault(alone: Mapping[str, Alone], done: Shared) -> str:
     whole = rows.feed(torch.tensor([one.answer[:-1] for one in wanted]))
     for name, *pair, one in zip(found, steps, whole, wanted, strict=True):
         far = max(_far(logits, one.logits[1:]) for logits in pair)
-        if not far < NEAR:
+        if not far < _near(one.logits):
             return f"{name}: logits together differ by {far:.1e} from those of one by one"
     return ""
+
+
+def _near(logits: Tensor) -> float:
+    return NEAR * max(1.0, float(logits.abs().max()))
 
 
 def _far(one: Tensor, other: Tensor) -> float:

@@ -25,10 +25,10 @@ Each is made tiny from its config, with windows, top-k and original lengths belo
   engines answer as `generate()` does.
 - *shared*: exact means three things of these engines. After one shared prefill (as in evaluation=accuracy) they keep the same tokens, hold
   the same bytes and have the same logits as alone, bit for bit, and where positions are not scaled the same operations; an engine that is refused alone is
-  refused. An answer that is fed in one pass through a pruned cache has the logits of token-by-token decoding within 1e-4. At a keep rate of
+  refused. An answer that is fed in one pass through a pruned cache has the logits of token-by-token decoding within 1e-4 of the largest. At a keep rate of
   100 % the full prefill's answer loses at most 1e-5 nats a token, and the divergence is as small.
 - *together*: exact means that answers that are decoded together (each engine at 12 and at 40 tokens) have the tokens of those decoded one
-  by one, and logits within 1e-4; *one by one [n]*: this class is not decoded together, for the reason n.
+  by one, and logits within 1e-4 of the largest; *one by one [n]*: this class is not decoded together, for the reason n.
 - *refused [n]*: a ValueError with sentence number n below; CLASS stands for the class, MODULE for one of its modules, X and Y for numbers.
 - *cannot be made*: by transformers itself, with the error below.
 - *hides tokens*: the settings of its config that do, each found to change the logits unless it says that it has no effect.
