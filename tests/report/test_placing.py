@@ -84,8 +84,8 @@ def test_names_that_would_leave_the_axes_on_the_right_stand_left_of_the_ends(end
     assert len(texts) == 3
     for text in texts:
         box, frame = text.get_window_extent(), axes.get_window_extent()
-        assert (frame.min <= box.min).all()
-        assert (box.max <= frame.max).all()
+        assert (np.asarray(frame.min) <= np.asarray(box.min)).all()
+        assert (np.asarray(box.max) <= np.asarray(frame.max)).all()
         assert (box.x1 < labels[0].pixels()[0]) == on_the_left
 
 
