@@ -20,8 +20,11 @@ ALIKE = 0.08  # of the width of the axes: names of lines that end within it of e
 LEADER = 11.0  # points; a name further from the end of its line is joined to it by a thin line
 DISTANCES = (3.0, 5.0, 7.0, 10.0, 14.0)  # points between a point and its label
 ANGLES = range(0, 360, 30)
-COLUMNS = [(right, up) for right in (8, 14, 20, 28, 38, 50) for up in (0, 8, -8, 16, -16, 26, -26, 40, -40)]  # points
+ASIDE = (8, 14, 20, 28, 38, 50)  # points
+UPWARDS = (0, 8, -8, 16, -16, 26, -26, 40, -40, 60, -60, 90, -90)  # points
+COLUMNS = [(aside * side, up) for side in (1, -1) for aside in ASIDE for up in UPWARDS]
 COVERS_TEXT, LEAVES_AXES, COVERS_MARKER, COVERS_LINE, AWAY = 1e4, 1e5, 600.0, 1.0, 1.0  # cost; AWAY a point of distance
+ON_THE_LEFT = 5e4  # cost of a column
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Placing:
         self.boxes: list[Points] = []
 
     def names(self, labels: Sequence[Label]) -> None:
-        """To the right of the points, in columns, in the order of the points from top to bottom."""
+        """To the right of the points, else to the left, in columns, in the order of the points from top to bottom."""
         ordered = sorted(labels, key=lambda label: label.pixels()[0])
         column: list[Label] = []
         for label in ordered:
@@ -69,19 +72,22 @@ class Placing:
         ends = np.array([label.pixels() for label in labels])
         sizes = np.array([_size(note) for note in notes])
         heights = apart(ends[:, 1], float(sizes[:, 1].max()))
-        places = np.column_stack([np.full(len(labels), ends[:, 0].max()), heights])
-        best, cheapest = places, np.inf
+        right = np.column_stack([np.full(len(labels), ends[:, 0].max()), heights])
+        left = np.column_stack([ends[:, 0].min() - sizes[:, 0], heights])
+        best, cheapest = right, np.inf
         for shift in COLUMNS:
-            tried = places + np.array(shift) * self.point
-            cost = sum(self._cost(_box(place, size)) for place, size in zip(tried, sizes, strict=True))
+            tried = (left if shift[0] < 0 else right) + np.array(shift) * self.point
+            cost = ON_THE_LEFT * (shift[0] < 0)
+            cost += sum(self._cost(_box(place, size)) for place, size in zip(tried, sizes, strict=True))
             cost += AWAY * len(labels) * float(np.hypot(*shift))
             if cost < cheapest:
                 best, cheapest = tried, cost
         for label, note, place, size in zip(labels, notes, best, sizes, strict=True):
-            self._put(note, label, place)
+            note.set_position(tuple((place - label.pixels()) / self.point))
             self.boxes.append(_box(place, size))
             if np.hypot(*(place - label.pixels())) > LEADER * self.point:
-                self._lead(note, label)
+                beside = place + size * np.array([float(place[0] < ends[:, 0].min()), 0.0])  # its near end
+                self._lead(label, beside)
 
     def labels(self, labels: Sequence[Label]) -> None:
         """Around their points, one after the other, each where its cost is lowest."""
@@ -96,7 +102,7 @@ class Placing:
                     cost = self._cost(_box(tried, size, centred=True)) + AWAY * distance
                     if cost < cheapest:
                         best, cheapest = tried, cost
-            self._put(note, label, best)
+            note.set_position(tuple((best - label.pixels()) / self.point))
             self.boxes.append(_box(best, size, centred=True))
 
     def _cost(self, box: Points) -> float:
@@ -119,13 +125,9 @@ class Placing:
         note.set_in_layout(False)
         return note
 
-    def _put(self, note: Annotation, label: Label, place: Points) -> None:
-        right, up = (place - label.pixels()) / self.point
-        note.set_position((right, up))
-
-    def _lead(self, note: Annotation, label: Label) -> None:
+    def _lead(self, label: Label, place: Points) -> None:
         line = self.axes.annotate(
-            "", (label.x, label.y), note.get_position(), xycoords=label.where, textcoords="offset points", zorder=1,
+            "", (label.x, label.y), tuple((place - label.pixels()) / self.point), xycoords=label.where, textcoords="offset points", zorder=1,
             arrowprops={"arrowstyle": "-", "color": label.colour, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 3},
         )  # fmt: skip
         line.set_in_layout(False)
@@ -141,9 +143,7 @@ def apart(places: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
     >>> apart(np.array([0.0, 0.0, 9.0]), 2.0).tolist()
     [-1.0, 1.0, 9.0]
     """
-    groups: list[
-        tuple[float, int]
-    ] = []  # mean of (place - number * gap), members: points that are too close move together
+    groups: list[tuple[float, int]] = []  # mean of (place - number * gap), members, which move together
     for number, place in enumerate(places):
         mean, members = float(place) - number * gap, 1
         while groups and groups[-1][0] > mean:

@@ -73,6 +73,22 @@ def test_names_stand_right_of_the_ends_in_the_order_of_their_heights() -> None:
     assert all(box.x0 > axes.transData.transform((0.4, 0))[0] for box in ordered)
 
 
+@pytest.mark.parametrize(("end", "on_the_left"), [(0.97, True), (0.2, False)])
+def test_names_that_would_leave_the_axes_on_the_right_stand_left_of_the_ends(end: float, on_the_left: bool) -> None:
+    figure = Figure(figsize=(6, 4))
+    axes = figure.subplots()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    labels = [Label(f"oracle@claa_layer{number}", end, 0.5, axes.transData, "black", 9, "bold") for number in range(3)]
+    Placing(figure, axes).names(labels)
+    texts = [text for text in axes.texts if text.get_text()]
+    assert len(texts) == 3
+    for text in texts:
+        box, frame = text.get_window_extent(), axes.get_window_extent()
+        assert (np.asarray(frame.min) <= np.asarray(box.min)).all()
+        assert (np.asarray(box.max) <= np.asarray(frame.max)).all()
+        assert (box.x1 < labels[0].pixels()[0]) == on_the_left
+
+
 def test_labels_are_within_a_few_points_of_their_points() -> None:
     figure, axes, texts = drawn(place=True)
     for text in texts:
