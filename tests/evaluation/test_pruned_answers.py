@@ -8,11 +8,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from torch import Tensor
 
 from tests.command import SMALL, Command
 from tests.plans import plan, records, tables
 from tokenrank.capture import reading
-from tokenrank.evaluation.plan import Plan
+from tokenrank.evaluation.plan import Plan, reference_answer
+from tokenrank.metrics.answer_loss import FullAnswer
 from tokenrank.records.measures import FIDELITY, OF_ANSWER, REFERENCE
 from tokenrank.records.record import Record
 from tokenrank.records.tables import Tables
@@ -185,3 +187,23 @@ def test_a_run_that_goes_on_in_the_middle_gives_the_same_bytes(tokenrank: Comman
     assert kept.stat().st_mtime_ns == untouched
     assert gone
     assert {name: (folder / f"{name}.parquet").read_bytes() for name in names} == before
+
+
+def test_a_reference_that_cannot_be_scored_costs_its_own_measures_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = plan(*ONE, evaluation="fidelity")
+    right, own = measured(made), FullAnswer.of
+    (refused,) = {reference_answer(made.tokenizer, unit.prompt).token_ids for unit in made.units}
+
+    def of(logits: Tensor, ids: Tensor) -> FullAnswer:
+        if tuple(ids.tolist()) == refused:
+            raise ValueError("token 0 is forbidden")
+        return own(logits, ids)
+
+    monkeypatch.setattr("tokenrank.evaluation.contest.FullAnswer.of", of)
+    with caplog.at_level(logging.WARNING, "tokenrank"):
+        found = measured(made)
+    assert "nothing is measured of a reference answer: token 0 is forbidden" in caplog.text
+    assert metrics(right) - metrics(found) == REFERENCES
+    assert not found.failed
