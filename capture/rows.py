@@ -15,7 +15,7 @@ from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.row_blocks import Fed, RowsLayer, blocks_of
 from tokenrank.capture.rules import AttentionRules, layer_number
 
-LOGITS_BYTES = 2**25  # of the logits of one pass in ``logits_of``
+LOGITS_BYTES = 2**26  # of the logits of one pass in ``logits_of``
 
 
 class Rows:

@@ -62,11 +62,15 @@ def main() -> None:
         f"{plans['accuracy'].model_name} on {model.device}, {torch.get_num_threads()} threads; {contestants}",
         flush=True,
     )
-    rounds = [
-        compare(plans, model, unit, int(own["answer_tokens"]))
-        for _ in range(int(own["repeats"]) + 1)
-        for unit in plans["accuracy"].units
-    ][len(plans["accuracy"].units) :]  # the first of each prompt warms up
+    rounds = []
+    for repeat in range(int(own["repeats"]) + 1):
+        for unit in plans["accuracy"].units:
+            found = compare(plans, model, unit, int(own["answer_tokens"]))
+            told = ", ".join(f"{kind} {seconds:.2f} s" for kind, (seconds, _) in found.items())
+            print(f"{'warming up' if repeat == 0 else unit.name}: {told}", flush=True)
+            rounds += [found] if repeat else []
+            if repeat == 0:
+                break
     print(f"{'':10}seconds  ratio (least - most)      peak MiB  ratio")
     for kind in ("plain", *plans):
         seconds, memory = ([each[kind][part] for each in rounds] for part in (0, 1))
