@@ -21,8 +21,9 @@ demo: install
 	$(PY) scripts/questions.py results/demo_questions.jsonl
 	$(PY) run.py heuristic=all task=prompts task.path=results/demo_questions.jsonl hydra.run.dir=results/demo_questions
 
+# One process a core, each with one thread: two with two threads each wait for each other.
 test: check
-	$(PY) -m pytest --numprocesses=auto -m 'not conformance'
+	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses=auto -m 'not conformance'
 
 check: install
 	$(VENV)/bin/ruff check .
