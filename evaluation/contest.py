@@ -21,8 +21,7 @@ from tokenrank.records.schema import WHOSE_ENGINE
 
 log = logging.getLogger("tokenrank")
 Answers = Mapping[str, FullAnswer]  # prefix of the measures -> an answer under the full prefill
-CACHES = 0.6  # of the model's weights and one full cache together: caches of prefills that are held at a time,
-LIBRARIES = 2**29  # and so many bytes more: less than a process takes without any model
+CACHES = 0.6  # of the model's weights and one full cache together: caches of prefills that are held at a time
 
 
 @dataclass

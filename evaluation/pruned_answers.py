@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.inspection import model_layers
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
-from tokenrank.evaluation.contest import CACHES, LIBRARIES, Contest, Entry, full_answers
+from tokenrank.evaluation.contest import CACHES, Contest, Entry, full_answers
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.kept_checks import check_kept
@@ -95,7 +95,7 @@ class PrunedAnswers(Evaluation):
             shared,
             answers,
             prompt.max_new_tokens if self.decodes else None,
-            CACHES * (weights + kv_bytes) + LIBRARIES,
+            CACHES * (weights + kv_bytes),
             together=self.together,
         )
         entries = contest.run(plan.contestants[1:], self.keep, lambda: advance(len(prompt.input_ids)))
