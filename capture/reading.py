@@ -103,7 +103,7 @@ def read(
         needs: what ``visit`` reads of a layer beyond queries and keys. At least ``needs.look_ahead`` tokens of a generated answer
             are fed, even beyond ``max_new_tokens``, unless it ends before.
         decoding: rules of a generated answer; None: the model's own.
-        shared: takes what the prefill of the prompt leaves for others; its readers read each layer after ``visit``.
+        shared: takes what the prefill of the prompt leaves for others; its readers read each layer before ``visit``.
         while_decoding: take the queries of a generated answer as it is decoded, which saves the pass. They are the same but for rounding.
 
     Raises:

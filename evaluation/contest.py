@@ -58,13 +58,8 @@ class Contest:
             memory: bytes of the caches that are held at a time; one prefill at least.
             together: decode the answers of the prefills that are held together, and feed given ones so.
         """
-        self._shared, self._answers, self._limit, self._memory, self._together = (
-            shared,
-            answers,
-            limit,
-            memory,
-            together,
-        )
+        self._shared, self._answers, self._limit = shared, answers, limit
+        self._memory, self._together = memory, together
         self._held: list[tuple[Entry, Prefilled]] = []
 
     def run(

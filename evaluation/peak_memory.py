@@ -3,11 +3,14 @@
 import contextlib
 import ctypes
 import gc
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
 
+MIB = 2**20
 CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
@@ -32,6 +35,14 @@ def peak_bytes(model: nn.Module) -> int | None:
         return int(STATUS.read_text().split("VmHWM:")[1].split()[0]) * 1024
     except (OSError, IndexError):
         return None
+
+
+def seconds_and_mebibytes(model: nn.Module, call: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of one call, and its peak memory in MiB as ``peak_bytes`` has it; 0 MiB if unknown."""
+    start_peak(model)
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started, (peak_bytes(model) or 0) / MIB
 
 
 def _gpus(model: nn.Module) -> list[torch.device]:

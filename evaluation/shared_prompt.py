@@ -44,10 +44,11 @@ class SharedPrompt:
         self._ids = torch.tensor(prompt.input_ids)
         self._decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
         pruned = [each for each in plan.contestants if each.heuristic is not None]
-        self._readers = {each.name: self._reader(each) for each in pruned}
-        early = [self._readers[each.name] for each in pruned if not is_bound(each.name)]
+        self._readers = {each.name: self._reader(each) for each in pruned if not is_bound(each.name)}
         after = [each.engine.select_at for each in pruned]
-        self.shared = SharedPrefill(model, early, [layer for layer in after if layer is not None])
+        self.shared = SharedPrefill(
+            model, list(self._readers.values()), [layer for layer in after if layer is not None]
+        )
         self.ranked = stored_rank(plan, model, prompt, {}, self.shared)
         layers, truth = self.ranked.layers, self.ranked.truth.importance
         self._truth = Precomputed(dict(zip(layers, truth.expand(len(layers), -1), strict=True)))
@@ -71,7 +72,7 @@ class SharedPrompt:
         return contestant.engine.reader(contestant.ranker, input_device(self._model))
 
     def _read_truth(self, bounds: Sequence[Contestant]) -> None:
-        """The bounds' readers read the layers anew, now that the truth is known."""
+        """The bounds' readers read the layers once the truth is known."""
         for each in bounds:
             reader = self._readers[each.name] = self._reader(replace(each, heuristic=self._truth))
             self.shared.read_by(reader)

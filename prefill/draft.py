@@ -14,7 +14,7 @@ from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
 from tokenrank.capture.stopwatch import Stopwatch
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.prefill.engine import Engine, Job, Prefilled, as_read, finished
-from tokenrank.prefill.scores import Chosen, DraftScores
+from tokenrank.prefill.scores import DraftScores, best_places
 
 log = logging.getLogger("tokenrank")
 
@@ -51,23 +51,18 @@ class Draft(Engine):
         """As ``Engine.prefill``; the answer's first token has the position after the last token that is kept."""
         choosing = Stopwatch(job.device, exact=job.clock)
         with choosing:
-            places = self._chosen(job, job.ranker.draft_scores(job.model, job.input_ids).to(job.device))
+            scores = job.ranker.draft_scores(job.model, job.input_ids).to(job.device)
+            places = best_places(job, self.protected(job), scores)
         return replace(self._read(job, places), choosing_seconds=choosing.seconds)
 
     def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:  # noqa: ARG002
         """As ``Engine.prefill_after``: the draft ranks once for all keep rates."""
         scores = as_read(reader, DraftScores)
-        places = self._chosen(job, scores.scores(job))
+        places = best_places(job, self.protected(job), scores.scores(job))
         gaps = int(places[-1]) != len(places) - 1  # windowed layers then have masks of another kind
         with counted_once(job.model, ("draft", len(places), gaps)) as marks:
             done = self._read(job, places)
         return replace(done, operations=scores.operations + marks[END])
-
-    def _chosen(self, job: Job, scores: Tensor) -> Tensor:
-        chosen = Chosen(job, self.protected(job))
-        places = chosen.best(scores)
-        chosen.check()
-        return places
 
     def _read(self, job: Job, places: Tensor) -> Prefilled:
         ids = job.input_ids.to(job.device)[places]

@@ -15,7 +15,7 @@ from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
 from tokenrank.capture.stopwatch import Stopwatch
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.prefill.engine import Engine, Job, Prefilled, as_read, finished, resolved_layer
-from tokenrank.prefill.scores import Chosen, LayerScores
+from tokenrank.prefill.scores import LayerScores, best_places
 from tokenrank.prefill.select_layer import first_layer_read, resolve_select_layer
 
 
@@ -61,23 +61,17 @@ class Restart(Engine):
 
         read_up_to(job.model, job.input_ids, select_layer, visit, heuristic.needs)
         with choosing:
-            places = self._chosen(job, scores)
+            places = best_places(job, self.protected(job), scores.combined())
         return replace(self._restarted(job, places), choosing_seconds=choosing.seconds)
 
     def prefill_after(self, job: Job, shared: SharedPrefill, reader: LayerReader) -> Prefilled:
         """As ``Engine.prefill_after``: only the kept tokens are read."""
         scores = as_read(reader, LayerScores)
-        places = self._chosen(job, scores)
+        places = best_places(job, self.protected(job), scores.combined())
         with counted_once(job.model, ("restart", len(places))) as marks:
             done = self._restarted(job, places)
         first = shared.operations_before_attention(resolved_layer(self.select_layer))
         return replace(done, operations=first + scores.operations + marks[END])
-
-    def _chosen(self, job: Job, scores: LayerScores) -> Tensor:
-        chosen = Chosen(job, self.protected(job))
-        places = chosen.best(scores.combined())
-        chosen.check()
-        return places
 
     def _restarted(self, job: Job, places: Tensor) -> Prefilled:
         run = PrunedRun(job.model, job.input_ids.to(job.device)[places], answer_tokens=job.answer_tokens)

@@ -82,3 +82,11 @@ class Chosen:
     def check(self) -> None:
         """Raises ValueError if a score that was used is NaN; waits for the device."""
         refuse_nan(self._used, self._protected)
+
+
+def best_places(job: Job, protected: Tensor, scores: Tensor) -> Tensor:
+    """(kept,) int64 places, ascending, by one ranking of the prompt; raises ValueError for a NaN, waits for the device."""
+    chosen = Chosen(job, protected)
+    places = chosen.best(scores)
+    chosen.check()
+    return places

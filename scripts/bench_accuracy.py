@@ -26,7 +26,7 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.rows import Rows
 from tokenrank.evaluation import contest, shared_prompt
-from tokenrank.evaluation.peak_memory import peak_bytes, start_peak
+from tokenrank.evaluation.peak_memory import seconds_and_mebibytes
 from tokenrank.evaluation.plan import Plan, Unit
 from tokenrank.planning.composing import register
 from tokenrank.planning.making import make_plan
@@ -42,7 +42,6 @@ PARTS = {  # what is timed -> where it is called
     "caches put together": (Rows, "__init__"),
     "answers decoded": (contest, "decode_together"),
 }
-MIB = 2**20
 
 
 def main() -> None:
@@ -109,7 +108,7 @@ def compare(
     calls: dict[str, Callable[[], object]] = {"plain": plain}
     for kind, plan in plans.items():
         calls[kind] = measuring(plan, model, unit)
-    return {kind: measured(model, call) for kind, call in calls.items()}
+    return {kind: seconds_and_mebibytes(model, call) for kind, call in calls.items()}
 
 
 def measuring(plan: Plan, model: PreTrainedModel, unit: Unit) -> Callable[[], object]:
@@ -151,14 +150,6 @@ def timed(spent: dict[str, float], name: str, place: Any, attribute: str) -> Ite
 
     with patch.object(place, attribute, call):
         yield
-
-
-def measured(model: PreTrainedModel, call: Callable[[], object]) -> tuple[float, float]:
-    """(seconds, peak memory in MiB) of one call."""
-    start_peak(model)
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started, (peak_bytes(model) or 0) / MIB
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ them share is counted once, apart. OVERRIDES are those of run.py (model=..., heu
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
 from tokenrank.evaluation.measuring import measured_rows
-from tokenrank.evaluation.peak_memory import peak_bytes, start_peak
+from tokenrank.evaluation.peak_memory import MIB, seconds_and_mebibytes
 from tokenrank.evaluation.plan import Plan
 from tokenrank.evaluation.scoring import rank
 from tokenrank.heuristics.heuristic import Heuristic
@@ -40,7 +40,6 @@ from tokenrank.work.loading import load_model
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN = {"longbench": "", "repeats": "5", "lengths": "1000,2000,3400", "answer_tokens": "128"}
-MIB = 2**20
 PERCENTS, WINDOW = (5, 10, 20, 40), 8  # k and universe.window
 MANY_QUERIES = ("h2o", "pyramidinfer")  # not in ``ranked``; their share is reported
 
@@ -103,7 +102,7 @@ def compare(plan: Plan, model: PreTrainedModel, prompt: Prompt, repeats: int) ->
     if plain() != ranked():  # also warms both up
         raise RuntimeError("plain and ranked generation gave different answers")
     weights = sum(each.numel() * each.element_size() for each in model.parameters()) / MIB
-    runs = [(*measured(model, plain), *measured(model, ranked)) for _ in range(repeats)]
+    runs = [(*seconds_and_mebibytes(model, plain), *seconds_and_mebibytes(model, ranked)) for _ in range(repeats)]
     seconds, memory, own_seconds, own_memory = (statistics.median(column) for column in zip(*runs, strict=True))
     ratios = [run[2] / run[0] for run in runs]
     spread = f"{statistics.median(ratios):10.3f} ({min(ratios):.3f} - {max(ratios):.3f})"
@@ -144,14 +143,6 @@ def adding(spent: dict[str, float], name: str) -> Iterator[None]:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     spent[name] += time.perf_counter() - started
-
-
-def measured(model: PreTrainedModel, call: Callable[[], object]) -> tuple[float, float]:
-    """(seconds, peak memory in MiB) of one call."""
-    start_peak(model)
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started, (peak_bytes(model) or 0) / MIB
 
 
 if __name__ == "__main__":
