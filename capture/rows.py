@@ -10,6 +10,7 @@ from transformers.cache_utils import Cache
 from tokenrank.capture.attention import FUSED, OwnFunction
 from tokenrank.capture.cache import can_go_back
 from tokenrank.capture.feeding import last_of_rows
+from tokenrank.capture.heap import trim_heap
 from tokenrank.capture.position_masks import PositionMasks
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.row_blocks import Fed, RowsLayer, blocks_of
@@ -44,6 +45,7 @@ class Rows:
         rooms = []
         for layer in layers:
             blocks, room = blocks_of(caches, self._order, layer)
+            trim_heap()  # what the runs held of this layer
             self._layers.append(RowsLayer(blocks, self._fed))
             rooms.append(room)
         self.room = min(rooms)  # tokens that can be fed to each row

@@ -21,7 +21,7 @@ from tokenrank.records.schema import WHOSE_ENGINE
 
 log = logging.getLogger("tokenrank")
 Answers = Mapping[str, FullAnswer]  # prefix of the measures -> an answer under the full prefill
-CACHES = 0.6  # of the model's weights and one full cache together: caches of prefills that are held at a time
+CACHES = 0.95  # of the model's weights and one full cache together: caches of prefills that are held at a time
 
 
 @dataclass

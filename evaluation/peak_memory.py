@@ -1,7 +1,6 @@
 """Peak memory of a block: of the GPUs that a model is on, or of this process."""
 
 import contextlib
-import ctypes
 import gc
 import time
 from collections.abc import Callable
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import torch
 from torch import nn
+
+from tokenrank.capture.heap import trim_heap
 
 MIB = 2**20
 CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
@@ -19,8 +20,8 @@ def start_peak(model: nn.Module) -> None:
     gc.collect()
     for device in _gpus(model):
         torch.cuda.reset_peak_memory_stats(device)
+    trim_heap()
     with contextlib.suppress(OSError):  # not Linux, or a container that forbids it: the peak is then unknown
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
         CLEAR.write_text("5")
 
 
