@@ -9,7 +9,12 @@ from tokenrank.records.files import sweep_unfinished
 MARKER = "environment.json"  # it marks a run folder
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 FILES = ("config.yaml", "run.log", *TABLES, "published.md", "ttft.md")
-FOLDERS = {"records": ("*.parquet",), "rankings": ("*.safetensors",), "plots": ("*.png", "*.pdf")}
+FOLDERS = {
+    "records": ("*.parquet",),
+    "levels": ("*.parquet",),
+    "rankings": ("*.safetensors",),
+    "plots": ("*.png", "*.pdf"),
+}
 WANDB, CLAIMS = "wandb", ".claims"
 DRAWING = ".drawing"  # is there while tables and pictures are made
 

@@ -16,6 +16,7 @@ from tokenrank.records.files import PREFIX, sweep_unfinished
 from tokenrank.records.record import Record, read_record, write_record
 from tokenrank.records.run_files import CLAIMS, DRAWING, FOLDERS, MARKER, TABLES, WANDB, names_of_ours, remove_files
 from tokenrank.records.tables import Tables, read_tables, write_tables
+from tokenrank.records.token_levels import TokenLevels, read_token_levels, write_token_levels
 from tokenrank.records.writing import write_json, write_tensors, write_text
 
 FORMAT = "tokenrank run folder 3"  # the entry ``format`` of environment.json
@@ -225,6 +226,25 @@ class RunFolder:
     def write_rankings(self, sample: str, tensors: Mapping[str, Tensor]) -> None:
         """Writes the scores of one prompt."""
         write_tensors(self.path / "rankings" / f"{sample}.safetensors", tensors)
+
+    def levels_file(self, unit: str) -> Path:
+        """The file of the levels of a unit's tokens."""
+        return self.path / "levels" / f"{unit}.parquet"
+
+    def levels(self, unit: str) -> TokenLevels | None:
+        """The levels of a unit's tokens; None where the run did not keep them (``save_levels=false``).
+
+        Raises:
+            ValueError: as ``read_token_levels``.
+        """
+        try:
+            return read_token_levels(self.levels_file(unit))
+        except FileNotFoundError:
+            return None
+
+    def write_levels(self, unit: str, levels: TokenLevels) -> None:
+        """Writes the levels of a unit's tokens."""
+        write_token_levels(self.levels_file(unit), levels)
 
     def write_tables(self, tables: Tables) -> None:
         """Writes the four tables."""

@@ -1,0 +1,85 @@
+"""The levels of a prompt's tokens in every ranking: among which of the best k percent each token is, layer by layer."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tokenrank.records.sealed import check_seal, sealed_file
+
+HEADER = b"tokenrank"  # entry of the file's metadata
+TRUTH = "truth"  # name of the rows of the truth
+OUTSIDE = 255  # level of a token that is not ranked: one of the last ``universe.window``
+_SCHEMA = pa.schema([
+    ("name", pa.string()), ("layer", pa.int64()), ("levels", pa.binary()), ("importance", pa.list_(pa.float32())),
+])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TokenLevels:
+    """What reports show of single tokens of a prompt.
+
+    A level is how many of ``k`` have the token among the best of a ranking. With k = (5, 10, 20, 40), level 4 is among the best 5 %,
+    3 among the best 10 % only, 0 among none. Of equal scores the earlier token ranks first, as for every metric.
+    """
+
+    k: tuple[float, ...]  # percent of the ranked tokens, ascending
+    layers: tuple[int, ...]  # numbers of the layers that are ranked
+    importance: np.ndarray[Any, Any]  # (1 or layers, tokens) float32: the truth, of any sign
+    truth: np.ndarray[Any, Any]  # (1 or layers, tokens) uint8 levels of the truth
+    rankings: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)  # heuristic -> (layers, tokens) uint8
+    texts: tuple[str, ...] | None = None  # what each token adds to the prompt's text; None: texts=false
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens of the prompt."""
+        return int(self.truth.shape[1])
+
+
+def write_token_levels(path: Path, levels: TokenLevels) -> None:
+    """Writes the levels whole, or not at all; the same levels give the same bytes."""
+    rows: list[dict[str, Any]] = [
+        {"name": TRUTH, "levels": row.tobytes(), "importance": importance}
+        for row, importance in zip(levels.truth, levels.importance.tolist(), strict=True)
+    ]
+    for name, ranking in levels.rankings.items():
+        rows += [
+            {"name": name, "layer": layer, "levels": row.tobytes()}
+            for layer, row in zip(levels.layers, ranking, strict=True)
+        ]
+    head = {"k": levels.k, "layers": levels.layers, "texts": levels.texts}
+    written = json.dumps(head, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass")
+    with sealed_file(path, _SCHEMA, {HEADER: written}) as file:
+        file.write_table(pa.Table.from_pylist(rows, _SCHEMA))
+
+
+def read_token_levels(path: Path) -> TokenLevels:
+    """The levels of a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: the file does not hold levels, or its content is not what was written.
+    """
+    try:
+        written = BytesIO(path.read_bytes())
+        check_seal(written)
+        with pq.ParquetFile(written) as file:
+            head = json.loads(file.metadata.metadata[HEADER].decode("utf-8", "surrogatepass"))
+            rows = file.read(use_threads=False).to_pylist()
+        of: dict[str, list[np.ndarray[Any, Any]]] = {}
+        for row in rows:
+            of.setdefault(row["name"], []).append(np.frombuffer(row["levels"], np.uint8))
+        found = {name: np.stack(each) for name, each in of.items()}
+        importance = np.array([row["importance"] for row in rows if row["importance"] is not None], np.float32)
+        texts = None if head["texts"] is None else tuple(head["texts"])
+        return TokenLevels(tuple(head["k"]), tuple(head["layers"]), importance, found.pop(TRUTH), found, texts)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a damaged file can be wrong in as many ways as parquet has
+        raise ValueError(f"{path} holds no levels that can be read ({type(error).__name__}: {error})") from error
