@@ -125,9 +125,8 @@ def test_a_sweep_of_heuristics_is_the_run_of_all(tmp_path: Path, evaluation: str
     for name in ("metrics", "summary"):
         of_joined, of_one = (pd.read_parquet(each / f"{name}.parquet") for each in (folder.path, one.path))
         of_joined, of_one = (each[~each["metric"].isin(timed)].reset_index(drop=True) for each in (of_joined, of_one))
-        pd.testing.assert_frame_equal(
-            of_joined, of_one, atol=1e-5
-        )  # rows of other groups are added up in another order
+        # sums of other groups of rows round otherwise
+        pd.testing.assert_frame_equal(of_joined, of_one, rtol=1e-4, atol=1e-5)
     whose = ["sample", "engine", "heuristic", "keep", "kept_tokens", "answer", "flops", "status"]
     of_joined, of_one = (pd.read_parquet(each / "runs.parquet")[whose] for each in (folder.path, one.path))
     pd.testing.assert_frame_equal(of_joined, of_one)
