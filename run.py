@@ -106,7 +106,7 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
         check_overrides(overrides_of(HydraConfig.get()))
         logger: Logger = build(config.logger, "logger", Logger)
         executor: Executor = build(config.executor, "executor", Executor)
-        if config.get("report") is not None:  # it is used at the end; what is wrong with it is said now
+        if config.report not in (None, True, False):  # it is used at the end; what is wrong with it is said now
             build(config.report, "report", EvaluationReport)
         plan = make_plan(config)
         executor.check(plan)

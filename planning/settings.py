@@ -70,7 +70,7 @@ class RunSettings:
     save_rankings: bool
     save_levels: bool
     texts: bool
-    report: dict[str, Any] | None
+    report: dict[str, Any] | bool | None
     study: dict[str, Any] | None
 
     @property

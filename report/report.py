@@ -11,7 +11,7 @@ from tokenrank.records.writing import write_text
 from tokenrank.report.contestant_rows import ACCURACY, kind
 from tokenrank.report.drawing import SUFFIXES, Pictures, write_picture
 from tokenrank.report.evaluation_report import report_of
-from tokenrank.report.loading import drawn_metrics, load
+from tokenrank.report.loading import drawn_metrics, load, own_report
 from tokenrank.report.notes import notes
 from tokenrank.report.published import TASK as LONGBENCH
 from tokenrank.report.published import published_text
@@ -45,7 +45,7 @@ def draw(
     folder.environment()  # refuses what is no run folder
     config = _config(folder, plots)
     tables, k = load(folder, config, k)
-    report = report_of(tables, config.get("report"))
+    report = report_of(tables, own_report(config))
     drawn = drawn_metrics(tables, config, metrics)
     groups = {} if report is None else report.pictures(tables, k, drawn, config.get("study"))
     failures: list[str] = []
@@ -58,7 +58,7 @@ def draw(
         failures += _write_pictures(
             folder, {name: make for name, make in pictures.items() if not (lacking and _there(folder, name))}
         )
-    of_accuracy = config.get("report") is None and kind(tables) == ACCURACY
+    of_accuracy = own_report(config) is None and kind(tables) == ACCURACY
     if (
         of_accuracy
         and len(tables.metrics)
@@ -107,14 +107,14 @@ def printed(folder: RunFolder, k: float | None = None, *, plots: Mapping[str, An
     """
     environment, config = folder.environment(), _config(folder, plots)
     tables, k = load(folder, config, k)
-    report = report_of(tables, config.get("report"))
+    report = report_of(tables, own_report(config))
     shown = "no prompt could be measured"
     if report is not None:
         try:
             shown = report.printed(tables, k)
         except Exception as error:  # the report may be somebody's own
             shown = _failure("the table was not printed", error)
-    return "\n".join([shown, *notes(tables, environment, ours=config.get("report") is None)])
+    return "\n".join([shown, *notes(tables, environment, ours=own_report(config) is None)])
 
 
 def _config(folder: RunFolder, plots: Mapping[str, Any] | None) -> dict[str, Any]:
