@@ -96,7 +96,7 @@ function showPrompt(prompt) {
   const spans = prompt.view.k ? tokenSpans(prompt) : [];
   const body = spans.length ? tokensOf(prompt, spans) : el("blockquote", {}, prompt.content.prompt ?? "The run kept neither the tokens nor the text of this prompt.");
   const [status, legend] = [el("p", { class: "status", id: "status", role: "status", "aria-live": "polite" }), el("div", { id: "legend" })];
-  const map = prompt.view.k ? layerMap(prompt, VIEW, (layer, token) => choose({ layer }, { keep: true }).then(() => spans[token].scrollIntoView({ block: "center" }))) : null;
+  const map = prompt.view.k ? layerMap(prompt, VIEW, (change, token) => choose(change, { keep: true }).then(() => SHOWN.spans[token].scrollIntoView({ block: "center" }))) : null;
   const controls = promptControls(prompt);
   const { content } = prompt;
   section.replaceChildren(el("h2", {}, "Token by token"), controls.element, status, map ?? "", legend, el("h3", {}, "Prompt"), body, el("h3", {}, "Answer of the full prefill"),

@@ -154,7 +154,7 @@ function methodsTable(metric, label, view, linkOf) {
         over.worst ? withInterval(over.worst) : "–", over.std ? fixed(over.std[0]) : "–", worst, linkOf(name, metric.layers[low], prompt, `see it (${fixed(value)})`)],
     };
   });
-  const columns = [["method", ""], ["", ""], ["mean over layers [95 %]", ""], ["each prompt's worst layer [95 %]", ""], ["sd over layers", ""], ["lowest on average", ""], ["worst prompt there", ""]];
+  const columns = [["method", ""], ["", ""], ["mean over layers [95 %]", ""], ["each prompt’s worst layer [95 %]", ""], ["sd over layers", ""], ["lowest on average", ""], ["worst prompt there", ""]];
   return table(`${label}: methods, best first; means over prompts as in summary.parquet. Bounds and controls are last.`, columns, rows, { id: "methods" });
 }
 
@@ -169,8 +169,8 @@ function heatMap(metric, label, view, choose) {
       here: name === view.ranking && metric.layers[layer] === view.layer, worst: layer === low && !each.beside, name, layer: metric.layers[layer],
     })));
   });
-  const head = el("tr", {}, el("th", { scope: "col", class: "text" }, "layer"), ...metric.layers.map((layer) => el("th", { scope: "col" }, String(layer))));
-  const made = el("table", { class: "heat", id: "heat", role: "grid" }, el("caption", {}, `${label}: heuristic × layer, mean over prompts. A frame marks each method's worst layer. Click, or use arrow keys, to choose.`),
+  const head = el("tr", {}, el("th", { scope: "col", class: "name" }, "layer"), ...metric.layers.map((layer) => el("th", { scope: "col" }, String(layer))));
+  const made = el("table", { class: "heat", id: "heat", role: "grid" }, el("caption", {}, el("span", {}, `${label}: heuristic × layer, mean over prompts. A frame marks each method’s worst layer. Click, or use arrow keys, to choose.`)),
     el("thead", {}, head), el("tbody", {}, ...rows));
   made.addEventListener("click", (event) => {
     const cell = event.target.closest("td");
@@ -189,7 +189,7 @@ function heatMap(metric, label, view, choose) {
 
 function heatCell(value, axis, { here, worst, name, layer }) {
   const share = value === null ? 0 : (value - Math.max(0, axis.low)) / (axis.high - Math.max(0, axis.low));
-  const text = value === null ? "–" : fixed(value, 2).replace(/^(-?)0\./, "$1.");
+  const text = value === null ? "–" : fixed(value, 2).replace(/^(-?)0\./, "$1.").replace("1.00", "1.0");
   const cell = el("td", { class: `${here ? "here" : ""} ${worst ? "worst" : ""} ${share > 0.55 ? "strong" : ""}`, role: "gridcell", "aria-selected": String(here),
     tabindex: here ? 0 : -1, "data-name": name, "data-layer": layer, "data-value": fixed(value) }, text);
   cell.style.setProperty("--v", `${Math.round(100 * Math.max(0, Math.min(1, share)))}%`);

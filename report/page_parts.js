@@ -87,7 +87,7 @@ function table(caption, columns, rows, attributes = {}) {
     });
     return el("tr", more, ...made);
   });
-  const made = el("table", attributes, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body));
+  const made = el("table", attributes, el("caption", {}, el("span", {}, caption)), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body));
   return el("div", { class: "scroll" }, made);
 }
 

@@ -34,7 +34,7 @@ function worstLayers(section, metric, label, view) {
       return { cells: [name, String(layer), id, fixed(value), promptLink({ ...view, ranking: name, layer, mode: "difference" }, id, "show tokens")] };
     });
   };
-  const columns = [["method", ""], ["layer", ""], ["prompt", "text"], [label, ""], ["", "text"]];
+  const columns = [["method", ""], ["layer", ""], ["prompt", "name"], [label, ""], ["", "name"]];
   worstSection(section, `The lowest ${label} of any prompt, method and layer; bounds and controls only if chosen.`, columns, rowsOf, Object.keys(metric.heuristics));
 }
 
@@ -49,7 +49,7 @@ function worstPrompts(section, measure, view) {
       return { cells: [lines[line].name, rate(lines[line]), id, fixed(value), promptLink({ ...view, ranking: lines[line].key, mode: "difference" }, id, "show tokens")] };
     });
   };
-  const columns = [["contestant", ""], ["keep %", ""], ["prompt", "text"], [measures[measure].heading, ""], ["", "text"]];
+  const columns = [["contestant", ""], ["keep %", ""], ["prompt", "name"], [measures[measure].heading, ""], ["", "name"]];
   const names = [...new Set(lines.filter((line) => line.keep !== null).map((line) => line.name))];
   worstSection(section, `The worst ${measures[measure].label} of any prompt, contestant and keep rate; bounds and controls only if chosen.`, columns, rowsOf, names);
 }
@@ -58,18 +58,18 @@ const rate = (line) => (line.keep === null ? "all" : String(line.keep));
 
 /** Means over prompts of every contestant, engine by engine. */
 function tradeOff(measure) {
-  const { lines, measures, results } = DATA.contestants;
+  const { lines, measures } = DATA.contestants;
   const names = [measure, ...Object.keys(measures).filter((name) => name !== measure)];
-  const columns = [["contestant", ""], ["engine", "text"], ["keep %", ""]];
+  const columns = [["contestant", ""], ["engine", "name"], ["keep %", ""]];
   for (const name of names) {
-    columns.push([measures[name].heading + (results.includes(name) ? " [95 %]" : ""), ""]);
-    if (name === measure) columns.push(["gap closed [95 %]", ""]);
+    columns.push([measures[name].heading + (name === measure ? " [95\u00a0%]" : ""), ""]);
+    if (name === measure) columns.push(["gap closed [95\u00a0%]", ""]);
   }
   let before = null;
   const rows = lines.map((line) => {
     const cells = [line.name, line.engine, rate(line)];
     for (const name of names) {
-      cells.push(results.includes(name) ? withInterval(line.values[name]) : fixed(line.values[name][0]));
+      cells.push(name === measure ? withInterval(line.values[name]) : fixed(line.values[name][0]));
       if (name === measure) cells.push(line.closed[name][0] === null ? "–" : withInterval(line.closed[name], 2));
     }
     const next = before !== null && line.engine !== before;
@@ -85,7 +85,7 @@ function enginesTable(prompt, view) {
   const { runs, measured } = prompt.content;
   const { measures } = DATA.contestants;
   const names = Object.keys(measures);
-  const columns = [["contestant", ""], ["keep %", ""], ["answer", "text"], ...names.map((name) => [measures[name].heading, ""]), ["tokens", "text"]];
+  const columns = [["contestant", ""], ["keep %", ""], ["answer", "text"], ...names.map((name) => [measures[name].heading, ""]), ["tokens", "name"]];
   const rows = runs.map((run) => {
     const full = run.name === "full";
     const key = full ? "full" : `${run.name} ${run.keep}`;

@@ -19,6 +19,7 @@ async function readPrompt(id, ranking) {
     percentile: view.percentile && (await unpack(view.percentile)),
     levels: packedLevels ? await unpackLevels(packedLevels, base, view.tokens * view.layers.length) : null,
     kept: packedKept ? await unpack(packedKept) : null,
+    keptBy: Object.fromEntries(await Promise.all(Object.entries(view.kept).map(async ([name, each]) => [name, await unpack(each)]))),
   };
 }
 
@@ -34,7 +35,8 @@ function judge(prompt, { layer, k }) {
     if (kept) return { truth: true_, ranked: null, verdict: VERDICTS[kept[token]] };
     if (token >= view.ranked) return { truth: true_, ranked, verdict: "out" };
     if (ranked === null) return { truth: true_, ranked, verdict: "" };
-    return { truth: true_, ranked, verdict: VERDICTS[(true_ >= needed ? 2 : 0) + (ranked >= needed ? 3 : 0)] ?? "found" };
+    const [important, chosen] = [true_ >= needed, ranked >= needed];
+    return { truth: true_, ranked, verdict: important && chosen ? "found" : important ? "missed" : chosen ? "wrong" : "" };
   });
 }
 
@@ -109,35 +111,38 @@ function legendOf(prompt, mode) {
   return el("ul", { class: "legend", "aria-label": "Legend" }, ...items);
 }
 
-/** Layers x tokens of the chosen ranking; where there is none, the truth. One column may stand for several tokens: the highest level. */
+/** What the map has a row of: layers of the chosen ranking, or contestants; where there are neither, the truth alone. */
+function mapRows(prompt, view) {
+  if (prompt.levels) return { rows: prompt.view.layers, here: view.layer, of: (layer) => [prompt, { ...view, layer }], change: (layer) => ({ layer }) };
+  const of = (ranking) => [{ ...prompt, ranking, kept: prompt.keptBy[ranking] }, { ...view, ranking }];
+  if (prompt.kept) return { rows: Object.keys(prompt.keptBy), here: view.ranking, of, change: (ranking) => ({ ranking }) };
+  return { rows: ["truth"], here: "truth", of: () => [prompt, { ...view, mode: "truth" }], change: () => ({}) };
+}
+
+/** Rows x tokens. A click chooses the row and goes to the token. */
 function layerMap(prompt, view, choose) {
-  const canvas = el("canvas", { role: "img", "aria-label": `Levels of ${prompt.tokens} tokens at ${prompt.view.layers.length} layers` });
-  const layers = prompt.levels ? prompt.view.layers : prompt.view.layers.slice(0, 1);
-  const marks = prompt.facts.needle ? el("div", { class: "part" }, needleMark(prompt), needleName(prompt)) : null;
-  const row = el("div", { class: "row" });
-  const sides = [0, layers.length - 1].map((place) => {
-    const side = el("span", { class: "side" }, prompt.levels ? String(layers[place]) : "");
-    side.dataset.place = place;
-    return side;
-  });
-  const area = el("div", { style_: "" }, canvas, row, ...(prompt.levels ? sides : []));
-  area.style.position = "relative";
-  canvas.addEventListener("click", (event) => {
+  const { rows, of, change } = mapRows(prompt, view);
+  const what = prompt.levels ? "layers" : prompt.kept ? "contestants" : "the truth";
+  const canvas = el("canvas", { role: "img", "aria-label": `${what} (down) and ${prompt.tokens} tokens (across), coloured as the text below` });
+  const frame = el("div", { class: "row" });
+  const named = prompt.levels ? [rows[0], rows[rows.length - 1]] : prompt.kept ? rows : [];
+  const sides = named.map((name) => el("span", { class: "side", "data-place": rows.indexOf(name) }, String(name)));
+  const at = (event) => {
     const box = canvas.getBoundingClientRect();
-    choose(layers[Math.min(layers.length - 1, Math.floor((layers.length * (event.clientY - box.top)) / box.height))],
-      Math.floor((prompt.tokens * (event.clientX - box.left)) / box.width));
-  });
+    const place = (size, from, length) => Math.max(0, Math.min(size - 1, Math.floor((size * from) / length)));
+    return { row: rows[place(rows.length, event.clientY - box.top, box.height)], token: place(prompt.tokens, event.clientX - box.left, box.width) };
+  };
+  canvas.addEventListener("click", (event) => choose(change(at(event).row), at(event).token));
   canvas.addEventListener("pointermove", (event) => {
-    const box = canvas.getBoundingClientRect();
-    const token = Math.min(prompt.tokens - 1, Math.floor((prompt.tokens * (event.clientX - box.left)) / box.width));
-    const layer = layers[Math.min(layers.length - 1, Math.floor((layers.length * (event.clientY - box.top)) / box.height))];
-    const asked = { ...view, layer };
-    showTip(event.clientX, event.clientY, ...tokenLines(prompt, token, judge(prompt, asked)[token], asked));
+    const { row, token } = at(event);
+    const [shown, asked] = of(row);
+    showTip(event.clientX, event.clientY, ...tokenLines(shown, token, judge(shown, asked)[token], asked));
   });
   canvas.addEventListener("pointerleave", hideTip);
-  const heading = prompt.levels ? `Layers (down) × tokens (across). A click chooses the layer and goes to the token.` : "Tokens from the first to the last.";
-  const made = el("figure", {}, el("div", { class: "map" }, marks, area), el("figcaption", {}, heading));
-  made.redraw = (legend) => paint(prompt, view, canvas, row, sides, layers, legend);
+  const marks = prompt.facts.needle ? el("div", { class: "part" }, needleMark(prompt), needleName(prompt)) : null;
+  const map = el("div", { class: `map ${prompt.kept ? "engines" : ""}` }, marks, el("div", { class: "area" }, canvas, frame, ...sides));
+  const made = el("figure", {}, map, el("figcaption", {}, `${what[0].toUpperCase()}${what.slice(1)} (down) × tokens (across). A click chooses a row and goes to the token.`));
+  made.redraw = (legend) => paint(prompt, view, canvas, frame, sides, legend);
   return made;
 }
 
@@ -157,35 +162,35 @@ function needleName(prompt) {
   return name;
 }
 
-function paint(prompt, view, canvas, row, sides, layers, legend) {
+/** Draws the map. One column may stand for several tokens; the one that says most is drawn. */
+function paint(prompt, view, canvas, frame, sides, legend) {
+  const { rows, here, of } = mapRows(prompt, view);
   const columns = Math.min(prompt.tokens, 1200);
   const context = canvas.getContext("2d");
-  [canvas.width, canvas.height] = [columns, layers.length];
-  canvas.style.height = `${prompt.levels ? Math.max(90, layers.length * 7) : 22}px`;
-  const image = context.createImageData(columns, layers.length);
-  const colours = paletteOf(prompt, view.mode, legend);
-  const order = ["wrong", "missed", "found"]; // of tokens in one column the one that says most is drawn
-  layers.forEach((layer, down) => {
-    const told = judge(prompt, { ...view, layer });
+  [canvas.width, canvas.height] = [columns, rows.length];
+  canvas.style.height = `${rows.length === 1 ? 22 : Math.max(90, rows.length * (prompt.kept ? 13 : 7))}px`;
+  const image = context.createImageData(columns, rows.length);
+  const colours = paletteOf(view.mode, legend);
+  const weight = (name) => (name.startsWith("s ") ? 10 + Number(name.slice(3)) : ["wrong", "missed", "found"].indexOf(name));
+  rows.forEach((row, down) => {
+    const [shown, asked] = of(row);
     const best = new Array(columns).fill("");
-    told.forEach((each, token) => {
+    judge(shown, asked).forEach((told, token) => {
       const column = Math.floor((columns * token) / prompt.tokens);
-      const name = colourClass(prompt, each, view.mode);
-      const weight = (text) => (text.startsWith("s ") ? 10 + Number(text.slice(3)) : order.indexOf(text));
+      const name = colourClass(shown, told, asked.mode);
       if (best[column] === "" || weight(name) > weight(best[column])) best[column] = name;
     });
     best.forEach((name, column) => image.data.set(colours(name), 4 * (down * columns + column)));
   });
   context.putImageData(image, 0, 0);
-  const here = Math.max(0, layers.indexOf(view.layer));
-  row.style.top = `${(100 * here) / layers.length}%`;
-  row.style.height = `${100 / layers.length}%`;
-  row.hidden = !prompt.levels;
-  for (const side of sides) side.style.top = `${(100 * (Number(side.dataset.place) + 0.5)) / layers.length}%`;
+  frame.style.top = `${(100 * Math.max(0, rows.indexOf(here))) / rows.length}%`;
+  frame.style.height = `${100 / rows.length}%`;
+  frame.hidden = rows.length === 1;
+  for (const side of sides) side.style.top = `${(100 * (Number(side.dataset.place) + 0.5)) / rows.length}%`;
 }
 
 /** The colours of classes as the page shows them, in numbers. */
-function paletteOf(prompt, mode, legend) {
+function paletteOf(mode, legend) {
   const known = new Map();
   const probe = el("span", { hidden: true });
   legend.append(probe);
