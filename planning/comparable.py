@@ -16,7 +16,7 @@ from tokenrank.records.digests import digest
 from tokenrank.records.run_folder import RunFolder
 
 FOR_HYDRA = ("defaults", "hydra")  # entries of config.yaml that are no settings
-OF_CONTESTANTS = ("keep", "save_rankings")  # settings of an evaluation that need not agree
+OF_CONTESTANTS = ("keep", "save_rankings", "save_levels")  # settings of an evaluation that need not agree
 SHOWN = 60  # letters of a value in a message
 
 

@@ -68,6 +68,7 @@ class RunSettings:
     overwrite: bool
     estimate: bool
     save_rankings: bool
+    save_levels: bool
     texts: bool
     report: dict[str, Any] | None
     study: dict[str, Any] | None

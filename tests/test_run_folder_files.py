@@ -23,7 +23,7 @@ def test_a_run_folder_holds_what_its_readme_says(tokenrank: Command, tmp_path: P
     run = tmp_path / "run"
     names = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
     rankings = {f"rankings/{name}.safetensors" for name in IDS}
-    records = {f"records/{name}.parquet" for name in IDS}
+    records = {f"{kind}/{name}.parquet" for name in IDS for kind in ("records", "levels")}
     drawn = ("recall_at_10_layers", "recall_at_10_heatmap", "recall_at_10_spread", "grid_accuracy")
     plots = {f"plots/{name}.{end}" for name in drawn for end in ("png", "pdf")}
     assert names == {"config.yaml", "environment.json", "run.log"} | TABLES | rankings | records | plots
@@ -106,6 +106,7 @@ def test_overwriting_removes_the_run_that_was_there_and_nothing_else(
     ended = tokenrank(*SMALL, "task.depths=[100]", "overwrite=true")
     assert ended.code == 0, ended.err
     assert not list((tmp_path / "run" / "rankings").glob("*.safetensors"))
+    assert [file.name for file in (tmp_path / "run" / "levels").iterdir()] == ["niah_300_100_0.parquet"]
     assert [file.name for file in (tmp_path / "run" / "records").iterdir()] == ["niah_300_100_0.parquet"]
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
     assert list(pd.read_parquet(tmp_path / "run" / "samples.parquet")["id"]) == ["niah_300_100_0"]
