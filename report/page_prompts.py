@@ -77,7 +77,9 @@ def views(
     return Views(found, list(_lacks(len(found), len(order), only, missing, found)))
 
 
-def _lacks(shown: int, of: int, only: float | None, missing: Collection[str], found: Mapping[str, Any]) -> Iterator[str]:
+def _lacks(
+    shown: int, of: int, only: float | None, missing: Collection[str], found: Mapping[str, Any]
+) -> Iterator[str]:
     if shown < of:
         yield (
             f"This page has the tokens of {shown} of {of} prompts, the worst and the best ones, to stay below 3 MB. "
@@ -96,10 +98,10 @@ def _each(folder: RunFolder, order: Sequence[str]) -> Iterator[tuple[str, pd.Ser
     """Of each prompt its row of samples and its rows of runs."""
     for first in range(0, len(order), AT_ONCE):
         some = order[first : first + AT_ONCE]
-        samples = read_rows(folder.path, "samples", partial(_among, "id", some)).set_index("id", drop=False)
+        samples = read_rows(folder.path, "samples", partial(_among, "id", some))
         runs = read_rows(folder.path, "runs", partial(_among, "sample", some))
         for name in some:
-            yield name, samples.loc[name], runs[runs["sample"] == name]
+            yield name, samples[samples["id"] == name].iloc[0], runs[runs["sample"] == name]
 
 
 def _among(column: str, names: Sequence[str], rows: pa.Table) -> pa.Table:
