@@ -57,9 +57,9 @@ def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[s
         "config": folder.config.read_text(encoding="utf-8"),
         **_of_kind(tables, of, k),
     }
-    shown = views(
-        folder, worst_and_best(_values(tables, of, k)), k, room - len(embedded_json(found)), _of_prompt(tables, of)
-    )
+    tokens = dict(zip(tables.samples["id"], tables.samples["tokens"].fillna(1).astype(float), strict=True))
+    order = {name: tokens[name] for name in worst_and_best(_values(tables, of, k))}
+    shown = views(folder, order, k, room - len(embedded_json(found)), _of_prompt(tables, of))
     return found | {"views": dict(shown.prompts), "lacks": list(shown.lacks)}
 
 
