@@ -122,7 +122,7 @@ function promptControls(prompt) {
       parts.push(named(el("label", { class: "wide" }, "layer", slider, said), "layer"));
       update.push(() => { slider.value = layers.indexOf(VIEW.layer); slider.setAttribute("aria-valuetext", `layer ${VIEW.layer}`); said.textContent = VIEW.layer; });
     }
-    const radios = MODES.map(([mode, text]) => el("input", { type: "radio", name: "mode", value: mode, "data-control": mode, onchange: () => choose({ mode }), text }));
+    const radios = MODES.map(([mode]) => el("input", { type: "radio", name: "mode", value: mode, "data-control": `by-${mode}`, onchange: () => choose({ mode }) }));
     if (rankings.length) parts.push(el("fieldset", {}, el("legend", {}, "colour by"), ...radios.map((radio, place) => el("label", {}, radio, prompt.kept && place === 1 ? "kept" : MODES[place][1]))));
     if (!prompt.kept) parts.push(named(select("best", prompt.view.k.map((k) => [k, `${k} %`]), VIEW.k, (k) => choose({ k })), "k"));
     update.push(() => radios.forEach((radio) => { radio.checked = radio.value === VIEW.mode; }));

@@ -42,7 +42,8 @@ def _digits(cells: Array, base: int) -> bytes:
     """Cells as digits of bytes, the first cell the highest digit; zeros fill up the last byte."""
     count = cells_a_byte(base)
     filled = np.pad(cells, (0, -len(cells) % count)).reshape(-1, count)
-    return (filled @ np.array([base**place for place in reversed(range(count))])).astype(np.uint8).tobytes()
+    found: Array = filled @ np.array([base**place for place in reversed(range(count))])
+    return bytes(found.astype(np.uint8))
 
 
 def ranked_tokens(levels: TokenLevels) -> int:

@@ -30,7 +30,7 @@ def packed_json(content: Any) -> str:
 
 
 def embedded_json(content: Any) -> str:
-    """A JSON value that may stand in a script element: it holds neither ``<`` nor a character beyond ASCII.
+    r"""A JSON value that may stand in a script element: it holds neither ``<`` nor a character beyond ASCII.
 
     >>> embedded_json({"text": "</script><!--"})
     '{"text":"\\\\u003c/script>\\\\u003c!--"}'
