@@ -14,7 +14,7 @@ FOLDERS = {
     "records": ("*.parquet",),
     "levels": ("*.parquet",),
     "rankings": ("*.safetensors",),
-    "plots": ("*.png", "*.pdf"),
+    "plots": ("*.png", "*.pdf", "index.md"),
 }
 WANDB, CLAIMS = "wandb", ".claims"
 DRAWING = ".drawing"  # is there while tables and pictures are made

@@ -13,6 +13,7 @@ from tokenrank.report.drawing import SUFFIXES, Pictures, write_picture
 from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.loading import drawn_metrics, load, own_report
 from tokenrank.report.notes import notes
+from tokenrank.report.picture_index import INDEX, index_of
 from tokenrank.report.published import TASK as LONGBENCH
 from tokenrank.report.published import published_text
 
@@ -27,7 +28,7 @@ def draw(
     plots: Mapping[str, Any] | None = None,
     lacking: bool = False,
 ) -> list[str]:
-    """Draws the pictures of a finished or unfinished run, and writes published.md where all prompts are LongBench's.
+    """Draws the pictures of a finished or unfinished run, lists them in plots/index.md, and writes published.md where all prompts are LongBench's.
 
     Args:
         folder: with config.yaml and the four tables.
@@ -49,15 +50,18 @@ def draw(
     drawn = drawn_metrics(tables, config, metrics)
     groups = {} if report is None else report.pictures(tables, k, drawn, config.get("study"))
     failures: list[str] = []
+    drawn_now = False
     for group, pictures_of in groups.items():
         try:
             pictures = pictures_of()
         except Exception as error:  # whatever it was: the other pictures are still wanted
             failures.append(failure(f"plots of {group} were not drawn", error))
             continue
-        failures += _write_pictures(
-            folder, {name: make for name, make in pictures.items() if not (lacking and _there(folder, name))}
-        )
+        wanted = {name: make for name, make in pictures.items() if not (lacking and _there(folder, name))}
+        drawn_now |= bool(wanted)
+        failures += _write_pictures(folder, wanted)
+    if folder.plots.is_dir() and (drawn_now or not (folder.plots / INDEX).exists()):
+        write_text(folder.plots / INDEX, index_of(folder.plots))
     of_accuracy = own_report(config) is None and kind(tables) == ACCURACY
     if (
         of_accuracy
