@@ -20,8 +20,8 @@ TRIED = 50  # combinations of a sweep in which the refused one is looked for
 # kind of evaluation -> settings and groups that change nothing of its runs
 UNUSED: Mapping[str, Sequence[str]] = {
     "ranking": ("prefill",),
-    "accuracy": ("metric", "plots"),
-    "fidelity": ("metric", "plots"),
+    "accuracy": ("k", "universe", "metric", "plots"),
+    "fidelity": ("k", "universe", "metric", "plots"),
     "ttft": (
         "k",
         "universe",
