@@ -27,6 +27,9 @@ from tokenrank.planning.bad_input import BadInput, one_sentence
 from tokenrank.planning.composing import check_overrides, register
 from tokenrank.planning.ending import RunFailed, Terminated, end, terminate
 from tokenrank.planning.folder_names import register_names
+from tokenrank.planning.not_chosen import check_chosen, without_effect
+from tokenrank.planning.path_arguments import with_paths
+from tokenrank.planning.usage import asked_for
 from tokenrank.records.messages import log, messages_to, messages_to_terminal
 from tokenrank.records.run_folder import FolderRefused, RunFolder
 
@@ -103,7 +106,9 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
     from tokenrank.work.executor import Executor
 
     try:
-        check_overrides(overrides_of(HydraConfig.get()))
+        overrides = overrides_of(HydraConfig.get())
+        check_overrides(overrides)
+        check_chosen(overrides, config)
         logger: Logger = build(config.logger, "logger", Logger)
         executor: Executor = build(config.executor, "executor", Executor)
         if config.report not in (None, True, False):  # it is used at the end; what is wrong with it is said now
@@ -114,6 +119,8 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
         raise BadInput(one_sentence(error)) from error
     finally:
         folder.leave()  # Hydra has made it
+    for note in without_effect(overrides, plan.config, plan.evaluation.kind):
+        log.info(note)
     return plan, executor, logger
 
 
@@ -222,8 +229,13 @@ def done(plan: "Plan", folder: RunFolder) -> str:
 
 def command() -> None:
     """The command ``tokenrank``, which is ``python run.py``."""
+    shown = asked_for(sys.argv[1:])
+    if shown is not None:
+        print(shown)
+        return
     before = signal.signal(signal.SIGTERM, terminate)
     try:
+        sys.argv[1:] = with_paths(sys.argv[1:])
         main()
     except Exception as error:  # what is neither of ours comes from composing the config: the input is what is wrong
         no_folder = isinstance(error, OSError) and error.filename is not None  # Hydra makes the run folder

@@ -8,15 +8,17 @@ from omegaconf import OmegaConf
 
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_text
+from tokenrank.report.aligned import wrapped
 from tokenrank.report.contestant_rows import ACCURACY, kind
 from tokenrank.report.drawing import SUFFIXES, Pictures, write_picture
 from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.loading import drawn_metrics, load, own_report
-from tokenrank.report.notes import notes
+from tokenrank.report.notes import notes, whose_answer
 from tokenrank.report.picture_index import INDEX, index_of
 from tokenrank.report.published import TASK as LONGBENCH
 from tokenrank.report.published import published_text
 
+SUMMARY_PAGE = "summary.md"  # all that the printed table has no room for
 LOG = logging.getLogger("tokenrank")
 
 
@@ -118,7 +120,10 @@ def printed(folder: RunFolder, k: float | None = None, *, plots: Mapping[str, An
             shown = report.printed(tables, k)
         except Exception as error:  # the report may be somebody's own
             shown = failure("the table was not printed", error)
-    return "\n".join([shown, *notes(tables, environment, ours=own_report(config) is None)])
+    ours = own_report(config) is None
+    said = [wrapped(line) for line in notes(tables, environment, ours=ours)]
+    more = [f"all metrics: {SUMMARY_PAGE}"] if ours and (folder.path / SUMMARY_PAGE).exists() else []
+    return "\n".join([*map(wrapped, whose_answer(config)), shown, *said, *more])
 
 
 def _config(folder: RunFolder, plots: Mapping[str, Any] | None) -> dict[str, Any]:
