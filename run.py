@@ -203,8 +203,7 @@ def finished(plan: "Plan", now: "Progress", logger: "Logger", folder: RunFolder)
         print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
     else:
         print(f"tables and plots in {folder.path}")
-    if not current or not folder.wandb.exists():
-        logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
+    logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))  # once, unless the tables are others
     return now.failed
 
 
