@@ -178,7 +178,8 @@ def work(plan: "Plan", executor: "Executor", todo: "Sequence[Unit]", folder: Run
 def finished(plan: "Plan", now: "Progress", logger: "Logger", folder: RunFolder) -> int:
     """Collects and draws, once all units are done, unless another process has; else says which are not. Returns how many failed."""
     from tokenrank.planning.naming import names_of
-    from tokenrank.report.report import draw, printed
+    from tokenrank.report.report import printed
+    from tokenrank.report.whole import write_report
     from tokenrank.work.collecting import collect
     from tokenrank.work.resuming import tables_are_current
 
@@ -186,23 +187,28 @@ def finished(plan: "Plan", now: "Progress", logger: "Logger", folder: RunFolder)
         print(f"shard {plan.shard.number} of {plan.shard.of} is done; {done(plan, folder)}")
         print(f"the last shard makes the tables; python -m tokenrank.collect {folder.path} makes them of what there is")
         return now.failed
-    plots = dict(plan.config.plots)  # config.yaml has those of the command that began the run
+    shown: Any = {
+        "plots": dict(plan.config.plots),
+        "page": plan.config.report is not False,
+    }  # config.yaml has those of the first command
     with folder.locked():
         current = not folder.half_drawn and tables_are_current(plan, folder)
         if current:
-            failures = draw(folder, plots=plots, lacking=True)
+            failures = write_report(folder, **shown, lacking=True)
         else:
             with folder.drawing():
                 left_out = collect(folder, plan.evaluation)
                 log.info("drawing the pictures")
-                failures = left_out + draw(folder, plots=plots)
+                failures = left_out + write_report(folder, **shown)
         for line in failures:
             log.warning(line)
-        print(printed(folder, plots=plots))
+        print(printed(folder, plots=shown["plots"]))
     if current:
         print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
     else:
         print(f"tables and plots in {folder.path}")
+    if folder.page.exists():
+        print(f"all of it on one page: {folder.page}")
     if not current or not folder.wandb.exists():
         logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
     return now.failed

@@ -8,7 +8,8 @@ from tokenrank.records.files import sweep_unfinished
 
 MARKER = "environment.json"  # it marks a run folder
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
-FILES = ("config.yaml", "run.log", *TABLES, "published.md", "ttft.md")
+PAGE = "report.html"
+FILES = ("config.yaml", "run.log", *TABLES, "published.md", "ttft.md", PAGE)
 FOLDERS = {
     "records": ("*.parquet",),
     "levels": ("*.parquet",),

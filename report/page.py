@@ -12,7 +12,6 @@ from tokenrank.records.writing import write_text
 from tokenrank.report.page_data import page_data
 from tokenrank.report.page_packing import digest, embedded_json
 
-NAME = "report.html"
 LIMIT = 3_000_000  # bytes of the page; prompts are left out beyond, except where the overview alone is larger
 SCRIPTS = ("page_parts.js", "page_charts.js", "page_tokens.js", "page_tables.js", "page.js")
 
@@ -37,9 +36,8 @@ def write_page(folder: RunFolder, *, plots: Mapping[str, Any] | None = None) -> 
         raise ValueError(f"{folder.config} cannot be read: {error}") from error
     config = dict(config) | ({} if plots is None else {"plots": plots})
     frame = page_text("")
-    path = folder.path / NAME
-    write_text(path, page_text(embedded_json(page_data(folder, config, LIMIT - len(frame.encode())))))
-    return path
+    write_text(folder.page, page_text(embedded_json(page_data(folder, config, LIMIT - len(frame.encode())))))
+    return folder.page
 
 
 def page_text(data: str) -> str:

@@ -53,7 +53,7 @@ def draw(
         try:
             pictures = pictures_of()
         except Exception as error:  # whatever it was: the other pictures are still wanted
-            failures.append(_failure(f"plots of {group} were not drawn", error))
+            failures.append(failure(f"plots of {group} were not drawn", error))
             continue
         failures += _write_pictures(
             folder, {name: make for name, make in pictures.items() if not (lacking and _there(folder, name))}
@@ -69,7 +69,7 @@ def draw(
         try:
             write_text(folder.published, published_text(tables))
         except Exception as error:
-            failures.append(_failure(f"{folder.published.name} was not written", error))
+            failures.append(failure(f"{folder.published.name} was not written", error))
     return failures
 
 
@@ -80,7 +80,7 @@ def _write_pictures(folder: RunFolder, pictures: Pictures) -> list[str]:
         try:
             write_picture(folder.plots / name, make)
         except Exception as error:
-            failures.append(_failure(f"plots/{name} was not drawn", error))
+            failures.append(failure(f"plots/{name} was not drawn", error))
     return failures
 
 
@@ -88,7 +88,7 @@ def _there(folder: RunFolder, picture: str) -> bool:
     return all((folder.plots / (picture + suffix)).exists() for suffix in SUFFIXES)
 
 
-def _failure(sentence: str, error: Exception) -> str:
+def failure(sentence: str, error: Exception) -> str:
     """One line; the traceback goes to the log."""
     LOG.debug("%s", sentence, exc_info=error)
     return f"{sentence}: {' '.join(str(error).split()) or type(error).__name__}"
@@ -113,7 +113,7 @@ def printed(folder: RunFolder, k: float | None = None, *, plots: Mapping[str, An
         try:
             shown = report.printed(tables, k)
         except Exception as error:  # the report may be somebody's own
-            shown = _failure("the table was not printed", error)
+            shown = failure("the table was not printed", error)
     return "\n".join([shown, *notes(tables, environment, ours=own_report(config) is None)])
 
 

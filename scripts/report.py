@@ -1,6 +1,6 @@
 """Writes report.html of a finished or half-finished run: one page that works from disk without network.
 
-    python scripts/report.py RUN_FOLDER
+python scripts/report.py RUN_FOLDER
 """
 
 import sys

@@ -23,7 +23,7 @@ FOUR = ("task.lengths=[200,240]", "task.depths=[0,100]")
 
 @pytest.fixture(autouse=True)
 def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.collect.draw", lambda folder: [])
+    monkeypatch.setattr("scripts.collect.write_report", lambda folder: [])
 
 
 @cache
