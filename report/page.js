@@ -32,7 +32,8 @@ async function adopt() {
     const key = keyOf(VIEW);
     if (!METRIC || before.metric !== VIEW.metric || before.k !== VIEW.k) METRIC = { key, ...(await unpackJson(metrics[key].packed)) };
     VIEW.ranking = METRIC.heuristics[given.ranking] ? given.ranking : Object.keys(METRIC.heuristics).find((name) => !METRIC.heuristics[name].beside) ?? Object.keys(METRIC.heuristics)[0];
-    VIEW.layer = METRIC.layers.includes(Number(given.layer)) && given.layer !== undefined ? Number(given.layer) : METRIC.layers[least(METRIC.heuristics[VIEW.ranking].mean)];
+    const layers = [...METRIC.layers, ...(DATA.views[VIEW.prompt]?.layers ?? [])]; // jaccard has no value at the first layer
+    VIEW.layer = given.layer !== undefined && layers.includes(Number(given.layer)) ? Number(given.layer) : METRIC.layers[least(METRIC.heuristics[VIEW.ranking].mean)];
   } else if (DATA.contestants) {
     VIEW.metric = measureOf();
     const kept = Object.keys(DATA.views[VIEW.prompt]?.kept ?? {});
