@@ -8,7 +8,8 @@ from tokenrank.records.files import sweep_unfinished
 
 MARKER = "environment.json"  # it marks a run folder
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
-FILES = ("config.yaml", "run.log", *TABLES, "published.md", "ttft.md")
+REPORTS = ("report.md", "report.tex", "report.csv", "summary.md")
+FILES = ("config.yaml", "run.log", *TABLES, "published.md", "ttft.md", *REPORTS)
 FOLDERS = {
     "records": ("*.parquet",),
     "levels": ("*.parquet",),

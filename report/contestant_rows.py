@@ -146,15 +146,19 @@ def models(tables: Tables) -> str:
     return ", ".join(tables.metrics["model"].unique())
 
 
-def origin(tables: Tables) -> str:
-    """``llama3 on longbench (6 subsets), 24 prompts``, for titles."""
+def tasks(tables: Tables) -> str:
+    """``longbench (6 subsets)``, or the names of a few."""
     subsets: dict[str, list[str]] = {}
     for task in tables.metrics["task"].dropna().unique():
         name, _, subset = str(task).partition("/")
         subsets.setdefault(name, []).extend([subset] if subset else [])
-    tasks = [f"{name} ({_listed(each)})" if each else name for name, each in subsets.items()]
+    return ", ".join(f"{name} ({_listed(each)})" if each else name for name, each in subsets.items())
+
+
+def origin(tables: Tables) -> str:
+    """``llama3 on longbench (6 subsets), 24 prompts``, for titles."""
     count = prompts(tables)
-    return f"{models(tables)} on {', '.join(tasks)}, {count} prompt{'s' * (count != 1)}"
+    return f"{models(tables)} on {tasks(tables)}, {count} prompt{'s' * (count != 1)}"
 
 
 def _listed(subsets: list[str]) -> str:
