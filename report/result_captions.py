@@ -45,7 +45,8 @@ def named(metric: str, k: float | None) -> str:
 def _what(runs: Sequence[TableRun], metric: str, k: float | None) -> str:
     where = "; ".join(
         dict.fromkeys(
-            f"{models(run.tables)} on {tasks(run.tables)}, {count(prompts(run.tables), 'prompt')}" for run in runs
+            f"{models(run.tables)} on {tasks(run.tables.metrics)}, {count(prompts(run.tables), 'prompt')}"
+            for run in runs
         )
     )
     if runs[0].kind == RANKING:

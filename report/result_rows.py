@@ -49,7 +49,7 @@ def result_rows(run: TableRun, against: str | None = None) -> pd.DataFrame:
     rows = rows.assign(method=contestant_names(rows).astype(str))
     rows = rows.assign(role=[_role(name) for name in rows["method"]])
     rows = pd.concat([rows, _by_chance(run), _in_print(run)], ignore_index=True)
-    rows = rows.assign(run=run.name, model=models(run.tables), task=tasks(run.tables))
+    rows = rows.assign(run=run.name, model=models(run.tables), task=tasks(run.tables.metrics))
     rows = rows.assign(best=_best(rows), dagger=_daggers(rows, summary, compared_with(run, against)))
     return rows.reindex(columns=COLUMNS).astype({"k": "Float64", "keep": "Float64", "prompts": "Int64"})
 
