@@ -13,6 +13,7 @@ from tokenrank.report.comparisons import comparisons
 from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, WHOLE
 from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.latex import latex
+from tokenrank.report.loading import own_report
 from tokenrank.report.markdown import escaped, markdown
 from tokenrank.report.notes import notes
 from tokenrank.report.result_captions import caption, named
@@ -136,7 +137,7 @@ def csv_text(rows: Sequence[pd.DataFrame]) -> str:
 
 def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:
     """summary.md: the results in sentences, a table of every metric, means by task, and what failed or is not done."""
-    ours = run.config.get("report") is None
+    own = own_report(run.config)
     said = "\n".join(f"- {escaped(each)}" for each in sentences(run.tables, run.config))
     parts = [f"# Summary of {escaped(run.name)}", said]
     if run.kind in BESIDE:
@@ -148,10 +149,10 @@ def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:
         )
         parts += [f"```\n{each}\n```" for each in by_task if each]
     else:
-        report = report_of(run.tables, run.config.get("report"))
+        report = report_of(run.tables, own)
         parts += [f"```\n{report.printed(run.tables, run.k)}\n```"] if report is not None else []
     found, tested = (
-        notes(run.tables, environment, ours=ours),
+        notes(run.tables, environment, ours=own is None),
         comparisons(run.tables.summary),
     )  # the sentences have these
     below = "\n".join(f"- {escaped(each)}" for each in found if each and each not in tested)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tokenrank.report.contestant_rows import GAP_CLOSED, RANKING, WHOLE, engines_of, in_order, keep_rates, origin
-from tokenrank.report.result_rows import BASELINES, BOUND, CHANCE, CONTROL, IN_PRINT, METHOD
+from tokenrank.report.result_rows import BOUND, CHANCE, CONTROL, IN_PRINT, METHOD, is_end
 from tokenrank.report.table_runs import TableRun
 
 OVER_LAYERS = {"mean": "mean", "worst": "worst layer", "std": "std over layers"}
@@ -107,8 +107,7 @@ def _in_order(run: TableRun, own: Mapping[str, pd.DataFrame]) -> list[tuple[str,
 def _cells(rows: pd.DataFrame, wanted: Sequence[Wanted]) -> list[Cell]:
     """The cell of each column; what the full prefill has holds at every keep rate. Bounds and controls close no gap: they are its ends."""
     found = {}
-    ends = (rows["statistic"] == GAP_CLOSED) & rows["role"].isin([BOUND, CONTROL]) & ~rows["method"].isin(BASELINES)
-    for row in rows[~ends].to_dict("records"):
+    for row in rows[~is_end(rows)].to_dict("records"):
         keep = None if pd.isna(row["keep"]) else float(row["keep"])
         value, low, high = (
             float("nan") if pd.isna(row[each]) else float(row[each]) for each in ("value", "low", "high")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tokenrank.records.measures import better
+from tokenrank.records.measures import COSTS, better
 from tokenrank.records.schema import FULL, contestant_names, is_bound, is_control
 from tokenrank.report.comparisons import LEVEL
 from tokenrank.report.contestant_rows import GAP_CLOSED, RANKING, models, tasks
@@ -54,6 +54,11 @@ def result_rows(run: TableRun, against: str | None = None) -> pd.DataFrame:
     return rows.reindex(columns=COLUMNS).astype({"k": "Float64", "keep": "Float64", "prompts": "Int64"})
 
 
+def is_end(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether rows of ``result_rows`` hold the gap closed of an end of the gap: 1 and 0 by definition."""
+    return (rows["statistic"] == GAP_CLOSED) & rows["role"].isin([BOUND, CONTROL]) & ~rows["method"].isin(BASELINES)
+
+
 def compared_with(run: TableRun, against: str | None) -> str | None:
     """The method that daggers compare with; None: every other compared method.
 
@@ -80,9 +85,9 @@ def _role(name: str) -> str:
 
 
 def _best(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Whether a row is the best method of its group."""
+    """Whether a row is the best method of its group; no costs, as the cheapest is no result."""
     found = pd.Series(data=False, index=rows.index)
-    methods = rows[(rows["role"] == METHOD) & rows["value"].notna()]
+    methods = rows[(rows["role"] == METHOD) & rows["value"].notna() & ~rows["metric"].isin([*COSTS, *COSTS.values()])]
     for (metric, _, _, statistic), group in methods.groupby(["metric", "k", "keep", "statistic"], dropna=False):
         more = statistic == GAP_CLOSED or (statistic != "std" and better(str(metric), 1.0))
         found[group.index] = group["value"] == (group["value"].max() if more else group["value"].min())

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, kind
-from tokenrank.report.loading import load
+from tokenrank.report.loading import load, own_report
 
 OF_RANKING = ("oracle", "universe")  # settings that decide every value of evaluation=ranking, beside the metric's own
 OF_ANSWERS = ("protect",)  # settings of the evaluation that decide every value of accuracy and fidelity
@@ -30,7 +30,7 @@ class TableRun:
     @property
     def kind(self) -> str | None:
         """The evaluation, if it is one of ours."""
-        return None if self.config.get("report") is not None else kind(self.tables)
+        return None if own_report(self.config) is not None else kind(self.tables)
 
     @property
     def unfinished(self) -> str:
@@ -81,7 +81,7 @@ def deviation(first: TableRun, other: TableRun, metrics: Sequence[str]) -> str:
         other: another run.
         metrics: that are shown.
     """
-    one, another = _facts(first, metrics), _facts(other, metrics)
+    one, another = settings_of(first, metrics), settings_of(other, metrics)
     for name in [*one, *another]:
         if one.get(name) != another.get(name):
             return f"{name} is {_short(one.get(name))} in {first.name} and {_short(another.get(name))} in {other.name}"
@@ -96,8 +96,8 @@ def check_alike(runs: Sequence[TableRun], metrics: Sequence[str]) -> None:
             raise ValueError(f"runs cannot stand in one table: {found}")
 
 
-def _facts(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
-    """Full name of a setting -> its value."""
+def settings_of(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
+    """Full name of each setting that runs in one table must agree in -> its value."""
     config = run.config
     settings: dict[str, Any] = {"answer": config.get("answer")}
     if run.kind == RANKING:
