@@ -53,7 +53,7 @@ class Entry:
     prompts: int
     role: str
     run: TableRun
-    numbers: Mapping[Column, Mapping[str, Any]]  # rows of ``result_rows``
+    numbers: Mapping[Column, Mapping[Any, Any]]  # rows of ``result_rows``
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -263,7 +263,7 @@ def _row(entry: Entry, columns: Sequence[Column]) -> str:
     return f"<tr{beside}>{''.join(texts)}{prompts}{numbers}</tr>\n"
 
 
-def _cell(row: Mapping[str, Any] | None, digits: int) -> str:
+def _cell(row: Mapping[Any, Any] | None, digits: int) -> str:
     if row is None or pd.isna(row["value"]):
         return '<td data-value="">-</td>'
     value = number(row["value"], digits)

@@ -47,12 +47,13 @@ def write_tables_of_report(folder: RunFolder, tables: Tables, config: Mapping[st
     run = TableRun(folder.path.name, config, tables, k, len(environment.get("units", [])))
     written = {"summary.md": summary_text(run, environment)}
     if run.kind in BESIDE:
-        grids = [grid([run], metric, k) for metric in main_metrics(run)]
+        rows = [result_rows(run)]
+        grids = [grid([run], metric, k, found=rows) for metric in main_metrics(run)]
         title = f"Results of {folder.path.name}"
         written |= {
             "report.md": markdown(grids, title),
             "report.tex": latex(grids),
-            "report.csv": csv_text([result_rows(run)]),
+            "report.csv": csv_text(rows),
         }
     for name, text in written.items():
         write_text(folder.path / name, text)
@@ -77,7 +78,12 @@ def metrics_of(run: TableRun) -> list[str]:
 
 
 def grid(
-    runs: Sequence[TableRun], metric: str, k: float | None, against: str | None = None, keep: float | None = None
+    runs: Sequence[TableRun],
+    metric: str,
+    k: float | None,
+    against: str | None = None,
+    keep: float | None = None,
+    found: Sequence[pd.DataFrame] | None = None,
 ) -> Grid:
     """A table of one metric, with a block of rows a run.
 
@@ -87,6 +93,7 @@ def grid(
         k: percent, of metrics that have a k.
         against: the method that daggers compare with; None: see ``result_rows``.
         keep: percent, the one keep rate that is shown; None: all.
+        found: of each run its ``result_rows``, where they are known.
 
     Raises:
         ValueError: a run holds another evaluation or lacks the metric, the k, the keep rate or the method, or runs cannot be compared.
@@ -97,7 +104,8 @@ def grid(
     for run in runs:
         if metric not in metrics_of(run):
             raise ValueError(f"metric is {metric!r}, must be one of those of {run.name}: {', '.join(metrics_of(run))}")
-    shown = [rows_of(run, metric, k, against, keep) for run in runs]
+    every = [result_rows(run, against) for run in runs] if found is None else found
+    shown = [rows_of(run, rows, metric, k, keep) for run, rows in zip(runs, every, strict=True)]
     has_k = any(rows["k"].notna().any() for rows in shown)
     own_k = k if has_k else None
     columns = columns_of(runs, metric, keep)
@@ -105,15 +113,12 @@ def grid(
     return Grid(named(metric, own_k), caption(runs, shown, metric, own_k, against), list(columns.values()), blocks)
 
 
-def rows_of(
-    run: TableRun, metric: str, k: float | None, against: str | None = None, keep: float | None = None
-) -> pd.DataFrame:
+def rows_of(run: TableRun, rows: pd.DataFrame, metric: str, k: float | None, keep: float | None = None) -> pd.DataFrame:
     """The rows of ``result_rows`` of one metric, at one k if it has a k, and at one keep rate if one is asked for.
 
     Raises:
-        ValueError: the run has no such k, keep rate or method to compare with.
+        ValueError: the run has no such k or keep rate.
     """
-    rows = result_rows(run, against)
     rows = rows[rows["metric"] == metric]
     known = sorted({float(each) for each in rows["k"].dropna()})
     if known and k not in known:
@@ -141,7 +146,8 @@ def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:
     said = "\n".join(f"- {escaped(each)}" for each in sentences(run.tables, run.config))
     parts = [f"# Summary of {escaped(run.name)}", said]
     if run.kind in BESIDE:
-        parts.append(markdown([grid([run], metric, run.k) for metric in metrics_of(run)]).strip())
+        rows = [result_rows(run)]
+        parts.append(markdown([grid([run], metric, run.k, found=rows) for metric in metrics_of(run)]).strip())
         by_task = (
             [ranking_by_task(run.tables, run.k)]
             if run.kind == RANKING

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class TableRun:
     k: float  # percent; shown where none is asked for
     units: int = 0  # of the whole run; 0: not known
 
-    @property
+    @cached_property
     def kind(self) -> str | None:
         """The evaluation, if it is one of ours."""
         return None if own_report(self.config) is not None else kind(self.tables)

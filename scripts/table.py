@@ -17,6 +17,7 @@ from tokenrank.records.writing import write_text
 from tokenrank.report.latex import latex
 from tokenrank.report.markdown import markdown
 from tokenrank.report.report_files import csv_text, grid, main_metrics, rows_of
+from tokenrank.report.result_rows import result_rows
 from tokenrank.report.table_runs import check_kind, read_run
 
 FORMATS = ("md", "tex", "csv")
@@ -33,7 +34,8 @@ def table(arguments: argparse.Namespace) -> str:
     metric, k = arguments.metric or main_metrics(runs[0])[0], runs[0].k
     shown = grid(runs, metric, k, arguments.against, arguments.keep)
     if arguments.format == "csv":
-        return csv_text([rows_of(run, metric, k, arguments.against, arguments.keep) for run in runs])
+        found = [(run, result_rows(run, arguments.against)) for run in runs]
+        return csv_text([rows_of(run, rows, metric, k, arguments.keep) for run, rows in found])
     if arguments.format == "tex":
         return latex([shown], Path(arguments.to).name if arguments.to else "table.tex")
     return markdown([shown])
