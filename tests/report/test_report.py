@@ -202,7 +202,9 @@ def test_the_printed_table_has_its_notes_below(tmp_path: Path) -> None:
         "half a run: 12 of 60 units are done",
     ]
     assert printed(run_folder(tmp_path / "ttft", ttft_tables())).startswith("tiny: time to first token")
-    assert printed(run_folder(tmp_path / "ranking", a_ranking())).startswith("mean over layers, its 95 % interval and (worst layer)")
+    assert printed(run_folder(tmp_path / "ranking", a_ranking())).startswith(
+        "mean over layers, its 95 % interval and (worst layer)"
+    )
 
 
 def test_every_line_fits_a_terminal_and_says_where_the_rest_is(tmp_path: Path) -> None:
@@ -228,7 +230,7 @@ def test_every_line_fits_a_terminal_and_says_where_the_rest_is(tmp_path: Path) -
 )
 def test_the_heading_says_whose_answer_was_fed(tmp_path: Path, setting: str, said: str) -> None:
     folder = run_folder(tmp_path, fidelity_tables(), f"{CONFIG}{setting}\n")
-    assert printed(folder).startswith(said)
+    assert " ".join(printed(folder).split()).startswith(said)
 
 
 def test_half_a_run_is_drawn(tmp_path: Path) -> None:
