@@ -9,12 +9,13 @@ from tokenrank.records.files import sweep_unfinished
 MARKER = "environment.json"  # it marks a run folder
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 COPIES = "copies.json"  # of loggers
-FILES = ("config.yaml", "run.log", *TABLES, COPIES, "published.md", "ttft.md")
+PAGE = "report.html"
+FILES = ("config.yaml", "run.log", *TABLES, COPIES, "published.md", "ttft.md", PAGE)
 FOLDERS = {
     "records": ("*.parquet",),
     "levels": ("*.parquet",),
     "rankings": ("*.safetensors",),
-    "plots": ("*.png", "*.pdf"),
+    "plots": ("*.png", "*.pdf", "index.md"),
 }
 OF_LOGGERS = ("wandb", "tensorboard", "trackio")  # folders that they write
 CLAIMS = ".claims"

@@ -1,0 +1,38 @@
+"""All that is made of a collected run: pictures, published.md and report.html."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from tokenrank.records.run_folder import RunFolder
+from tokenrank.report.page import write_page
+from tokenrank.report.report import draw, failure
+
+LOG = logging.getLogger("tokenrank")
+
+
+def write_report(
+    folder: RunFolder, *, plots: Mapping[str, Any] | None = None, page: bool = True, lacking: bool = False
+) -> list[str]:
+    """Draws and writes all of it; what fails costs nothing else.
+
+    Args:
+        folder: with config.yaml, environment.json and the four tables.
+        plots: in place of that part of the config.
+        page: whether report.html is written.
+        lacking: only what is not there is drawn and written.
+
+    Returns:
+        One line for each picture or file that could not be made.
+
+    Raises:
+        ValueError: as ``draw``.
+    """
+    failures = draw(folder, plots=plots, lacking=lacking)
+    if page and not (lacking and folder.page.exists()):
+        LOG.info("writing %s", folder.page.name)
+        try:
+            write_page(folder, plots=plots)
+        except Exception as error:  # whatever it was: the run is whole without a page
+            failures.append(failure(f"{folder.page.name} was not written", error))
+    return failures
