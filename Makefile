@@ -1,4 +1,4 @@
-# The two commands for a fresh machine: make demo, make test. TORCH=cpu behind the first installs 2 GB in place of 5.6.
+# The two commands for a fresh machine: make demo, make test. TORCH=cpu behind them installs 2.5 GB in place of 6.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
