@@ -10,7 +10,8 @@ MARKER = "environment.json"  # it marks a run folder
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 COPIES = "copies.json"  # of loggers
 PAGE = "report.html"
-FILES = ("config.yaml", "run.log", *TABLES, COPIES, "published.md", "ttft.md", PAGE)
+REPORTS = ("report.md", "report.tex", "report.csv", "summary.md")
+FILES = ("config.yaml", "run.log", *TABLES, COPIES, "published.md", "ttft.md", PAGE, *REPORTS)
 FOLDERS = {
     "records": ("*.parquet",),
     "levels": ("*.parquet",),
