@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.report.contestant_examples import accuracy_tables, fidelity_tables
@@ -16,8 +17,10 @@ from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranke
 from tests.report.run_folders import CONFIG, run_folder
 from tests.report.test_page import data_of
 from tokenrank.records.schema import SAMPLES, table
+from tokenrank.report.loading import load
 from tokenrank.report.page import write_page
 from tokenrank.report.page_prompts import worst_and_best
+from tokenrank.report.page_ranking import ranking_page
 
 
 def numbers_of(data: Any, label: str) -> Any:
@@ -48,7 +51,8 @@ def test_missing_values_are_no_worst_ones(tmp_path: Path) -> None:
     summary = [of_prompt(sample, "claa", "spearman", "mean", None, 0.4) for sample in "ab"]
     summary += [of_prompts("claa", "spearman", "mean", None, 0.4)]
     samples = [{"id": sample, "task": "niah", "status": "ok"} for sample in "ab"]
-    shown = numbers_of(data_of(write_page(run_folder(tmp_path, ranked(metrics, summary, samples)))), "spearman")
+    tables, k = load(run_folder(tmp_path, ranked(metrics, summary, samples)), {"plots": {"k": 10}}, None)
+    shown = numbers_of({"ranking": ranking_page(tables, k)}, "spearman")
     assert list(shown["heuristics"]) == ["claa"]
     claa = shown["heuristics"]["claa"]
     assert claa["worst"] == [[0.25, 1, 0], [0.5, 0, 0], [0.75, 1, 1]]
@@ -87,7 +91,7 @@ def test_worst_and_best_take_turns_whatever_their_number() -> None:
 def test_a_failed_prompt_says_why(tmp_path: Path) -> None:
     tables = accuracy_tables(prompts=3)
     failed = {"id": "s9", "task": "niah", "status": "failed", "error": "out of memory"}
-    samples = table([*tables.samples.to_dict("records"), failed], SAMPLES)
+    samples = pd.concat([tables.samples, table([failed], SAMPLES)], ignore_index=True).astype(dict(SAMPLES))
     data = data_of(write_page(run_folder(tmp_path, replace(tables, samples=samples))))
     assert data["prompts"][-1]["error"] == "out of memory"
     assert list(data["views"])[-1] == "s9"
