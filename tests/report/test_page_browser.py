@@ -190,6 +190,9 @@ def test_the_worst_is_a_click_away(opened: Open) -> None:
     shown.drawn()
     name, layer, prompt = rows[0][:3]
     assert shown.page.locator("#status").text_content().startswith(f"{prompt}, {name} at layer {layer}, best 10 %")
+    shown.page.wait_for_timeout(1000)  # it scrolls
+    assert -60 < shown.page.evaluate("document.getElementById('prompt').getBoundingClientRect().top") < 450
+    assert shown.page.evaluate("document.activeElement.textContent") == "Token by token"
 
 
 def test_a_prompt_without_hash_shows_the_best_method_at_its_worst_layer(opened: Open) -> None:
@@ -224,7 +227,7 @@ def test_keys_move_layers_and_tokens(opened: Open) -> None:
 
 
 def test_the_tab_key_reaches_every_control_in_the_order_of_the_page(opened: Open) -> None:
-    shown = opened("ranking", view(prompt="b"))
+    shown = opened("ranking")
     reached = []
     for _ in range(60):
         shown.page.keyboard.press("Tab")
