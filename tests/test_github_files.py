@@ -36,7 +36,10 @@ def test_the_workflow_runs_the_checks_on_every_python_that_is_supported() -> Non
     made = {command.split()[1] for command in commands() if command.startswith("make ")}
     assert made == {"check", "test"}
     assert made <= targets()
-    assert any("chromium" in command for command in commands() if "apt-get install" in command)
+    installed = " ".join(command for command in commands() if "apt-get install" in command)
+    by_ci = re.findall(r"chromium latexmk [\w -]+", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    assert by_ci
+    assert set(by_ci[0].split()) <= set(installed.split())  # what the tests of pages and tables need
     assert 'requires-python = ">=3.11"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 

@@ -190,7 +190,7 @@ def test_many_contestants_with_long_names_fit_and_stay_apart() -> None:
         tables = with_copy(tables, "fastkv", name)
     for text in (accuracy_summary(tables), fidelity_summary(tables), ttft_summary(tables_with(names))):
         assert max(map(len, text.splitlines())) <= WIDTH
-        shown = re.findall(r"\ba_heuristic\S*", text)
+        shown = re.findall(r"(?m)(?:^|\s)(a_h\S+)", text)
         assert len(set(shown)) == len(names)
         assert all(len(name) <= 20 for name in shown)
         assert "[0." in text
