@@ -96,8 +96,9 @@ def _test(run: TableRun, metric: str, k: float | None, against: str | None, whos
         return f"No dagger{whose}: with {count(few, 'prompt')} no difference can be significant."
     reference = compared_with(run, against)
     than = "every other compared method" if reference is None else reference
-    at = " at the same keep rate" if own["keep"].notna().any() else ", mean over layers"
+    by_rate = bool(own["keep"].notna().any())
+    at, of = (" at the same keep rate", " of that keep rate") if by_rate else (", mean over layers", "")
     return (
         f"Dagger{whose}: better than {than}{at} (sign-flip test of the mean difference over prompts, p at most {LEVEL:g}, adjusted for the "
-        f"{count(size, 'declared pair')})."
+        f"{count(size, 'declared pair')}{of})."
     )

@@ -50,6 +50,7 @@ def test_of_contestants_protection_direction_and_published_rows_are_said() -> No
     accuracy = grid([contestant_run()], "accuracy", None).caption
     assert "Rows marked published: Llama-3.1-8B-Instruct" in accuracy
     assert "at the same keep rate (sign-flip test" in accuracy
+    assert "adjusted for the 2 declared pairs of that keep rate)." in accuracy
 
 
 def test_the_prompts_of_a_caption_are_those_of_the_means() -> None:
