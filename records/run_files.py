@@ -10,7 +10,8 @@ MARKER = "environment.json"  # it marks a run folder
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 COPIES = "copies.json"  # of loggers
 PAGE = "report.html"
-REPORTS = ("report.md", "report.tex", "report.csv", "summary.md")
+SUMMARY = "summary.md"  # all that the printed table has no room for
+REPORTS = ("report.md", "report.tex", "report.csv", SUMMARY)
 FILES = ("config.yaml", "run.log", *TABLES, COPIES, "published.md", "ttft.md", PAGE, *REPORTS)
 FOLDERS = {
     "records": ("*.parquet",),

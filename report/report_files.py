@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tokenrank.records.measures import RESULTS
+from tokenrank.records.run_files import REPORTS, SUMMARY
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
 from tokenrank.records.writing import write_text
@@ -23,7 +24,6 @@ from tokenrank.report.sentences import declared_measure, sentences
 from tokenrank.report.table_runs import TableRun, check_alike, check_kind
 from tokenrank.report.task_means import contestants_by_task, ranking_by_task
 
-FILES = ("report.md", "report.tex", "report.csv", "summary.md")
 BESIDE = {
     RANKING: ("spearman",),
     ACCURACY: ("accuracy", "loss"),
@@ -45,7 +45,7 @@ def write_tables_of_report(folder: RunFolder, tables: Tables, config: Mapping[st
     """
     environment = folder.environment()
     run = TableRun(folder.path.name, config, tables, k, len(environment.get("units", [])))
-    written = {"summary.md": summary_text(run, environment)}
+    written = {SUMMARY: summary_text(run, environment)}
     if run.kind in BESIDE:
         rows = [result_rows(run)]
         grids = [grid([run], metric, k, found=rows) for metric in main_metrics(run)]
@@ -57,7 +57,7 @@ def write_tables_of_report(folder: RunFolder, tables: Tables, config: Mapping[st
         }
     for name, text in written.items():
         write_text(folder.path / name, text)
-    return [name for name in FILES if name in written]
+    return [name for name in REPORTS if name in written]
 
 
 def main_metrics(run: TableRun) -> list[str]:
