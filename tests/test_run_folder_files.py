@@ -24,8 +24,9 @@ def test_a_run_folder_holds_what_its_readme_says(tokenrank: Command, tmp_path: P
     names = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
     rankings = {f"rankings/{name}.safetensors" for name in IDS}
     records = {f"records/{name}.parquet" for name in IDS}
-    drawn = ("recall_at_10_layers", "recall_at_10_heatmap", "recall_at_10_spread", "grid_accuracy")
-    plots = {f"plots/{name}.{end}" for name in drawn for end in ("png", "pdf")}
+    kinds = ("variance", "layers", "prompts", "heatmap")
+    drawn = (*(f"recall_at_10_{kind}" for kind in kinds), "grid_accuracy")
+    plots = {f"plots/{name}.{end}" for name in drawn for end in ("png", "pdf")} | {"plots/index.md"}
     assert names == {"config.yaml", "environment.json", "run.log"} | TABLES | rankings | records | plots
 
 
