@@ -216,8 +216,7 @@ def finished(plan: "Plan", now: "Progress", logger: "Logger", folder: RunFolder)
         print(f"tables and plots in {folder.path}")
     if folder.page.exists():
         print(f"all of it on one page: {folder.page}")
-    if not current or not folder.wandb.exists():
-        logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
+    logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))  # once, unless the tables are others
     return now.failed
 
 

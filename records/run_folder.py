@@ -14,17 +14,7 @@ from torch import Tensor
 from tokenrank.records.claims import Unlockable, claimed, folder_lock, is_claimed
 from tokenrank.records.files import PREFIX, sweep_unfinished
 from tokenrank.records.record import Record, read_record, write_record
-from tokenrank.records.run_files import (
-    CLAIMS,
-    DRAWING,
-    FOLDERS,
-    MARKER,
-    PAGE,
-    TABLES,
-    WANDB,
-    names_of_ours,
-    remove_files,
-)
+from tokenrank.records.run_files import CLAIMS, DRAWING, FOLDERS, MARKER, PAGE, TABLES, names_of_ours, remove_files
 from tokenrank.records.tables import Tables, read_tables, write_tables
 from tokenrank.records.token_levels import TokenLevels, read_token_levels, write_token_levels
 from tokenrank.records.writing import write_json, write_tensors, write_text
@@ -60,11 +50,6 @@ class RunFolder:
     def plots(self) -> Path:
         """The folder of the pictures."""
         return self.path / "plots"
-
-    @property
-    def wandb(self) -> Path:
-        """The folder of the files that Weights & Biases writes."""
-        return self.path / WANDB
 
     @property
     def published(self) -> Path:

@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 from tokenrank.records.measures import ACCURACY, BY_DEFINITION, LABELS, LOSS, LOWER_IS_BETTER, NEEDLE_KEPT
 from tokenrank.records.schema import FULL, contestant_names
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_rows import contestants, keep_rates, origin
+from tokenrank.report.contestant_rows import contestants, keep_rates
 from tokenrank.report.drawing import Pictures
-from tokenrank.report.grid import FOUND, blank_cells, grid, grid_panels, with_depth
+from tokenrank.report.grid import FOUND, Cells, blank_cells, grid, grid_panels, with_depth
 from tokenrank.report.panels import SHARE
+from tokenrank.report.ranking_rows import heading
+from tokenrank.report.result_order import by_result
 
 MEASURES = {ACCURACY: FOUND, LOSS: LABELS[LOSS], NEEDLE_KEPT: LABELS[NEEDLE_KEPT]}  # name -> what it is called
 LEAST = 0.01  # nats: end of the scale of losses where all are smaller
@@ -45,19 +47,18 @@ def contestant_grids(tables: Tables) -> Pictures:
 
 
 def _drawn(cells: pd.DataFrame, rows: pd.DataFrame, metric: str, keep: float, tables: Tables) -> Figure:
-    there = set(rows["contestant"])
-    grids = {
-        name: grid(cells, rows[rows["contestant"] == name].set_index("sample")["value"])
-        for name in contestants(tables)
-        if name in there
-    }
-    name = MEASURES[metric]
-    title = f"{name}, {keep:g} % of the tokens kept\n{origin(tables)}"
-    scale = _from_none(grids) if metric in LOWER_IS_BETTER else SHARE
-    return grid_panels(grids, name, title, blank_cells(cells), scale=scale)
+    values = {name: own.set_index("sample")["value"] for name, own in rows.groupby("contestant")}
+    results = pd.Series({name: values[name].mean() for name in contestants(tables) if name in values}, dtype=float)
+    lower = metric in LOWER_IS_BETTER
+    grids = {name: grid(cells, values[name]) for name in by_result(results, lower_is_better=lower)}
+    said = (
+        f"{MEASURES[metric]} by length and depth",
+        f"{heading(tables.metrics, rows['sample'].nunique())}, {keep:g} % of the tokens kept",
+    )
+    return grid_panels(grids, MEASURES[metric], said, blank_cells(cells), scale=_from_none(grids) if lower else SHARE)
 
 
-def _from_none(grids: Mapping[str, pd.DataFrame]) -> Mapping[str, Any]:
+def _from_none(grids: Mapping[str, Cells]) -> Mapping[str, Any]:
     """A scale of losses: light is none, dark is the largest of a cell; what is below 0 looks as 0 does."""
-    largest = max(float(np.nanmax(each.to_numpy(dtype=float))) for each in grids.values())
+    largest = max(float(np.nanmax(each.means.to_numpy(dtype=float))) for each in grids.values())
     return {**SHARE, "cmap": "viridis_r", "vmax": max(largest, LEAST)}

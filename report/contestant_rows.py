@@ -148,13 +148,22 @@ def models(tables: Tables) -> str:
 
 def origin(tables: Tables) -> str:
     """``llama3 on longbench (6 subsets), 24 prompts``, for titles."""
+    count = prompts(tables)
+    return f"{measured_on(tables.metrics)}, {count} prompt{'s' * (count != 1)}"
+
+
+def measured_on(metrics: pd.DataFrame) -> str:
+    """``llama3 on longbench (6 subsets)``: models and tasks of rows of metrics.parquet."""
+    return f"{', '.join(metrics['model'].unique())} on {tasks(metrics)}"
+
+
+def tasks(metrics: pd.DataFrame) -> str:
+    """``longbench (6 subsets)``, or the names of a few: tasks of rows of metrics.parquet."""
     subsets: dict[str, list[str]] = {}
-    for task in tables.metrics["task"].dropna().unique():
+    for task in metrics["task"].dropna().unique():
         name, _, subset = str(task).partition("/")
         subsets.setdefault(name, []).extend([subset] if subset else [])
-    tasks = [f"{name} ({_listed(each)})" if each else name for name, each in subsets.items()]
-    count = prompts(tables)
-    return f"{models(tables)} on {', '.join(tasks)}, {count} prompt{'s' * (count != 1)}"
+    return ", ".join(f"{name} ({_listed(each)})" if each else name for name, each in subsets.items())
 
 
 def _listed(subsets: list[str]) -> str:

@@ -1,9 +1,9 @@
 """The needle grid: prompt length x needle depth, as heat maps of answers found and of needle recall."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,16 +12,27 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from tokenrank.records.tables import Tables
-from tokenrank.report.drawing import INK, Pictures, file_name
+from tokenrank.report.drawing import INK, Pictures, caption, file_name, title
 from tokenrank.report.panels import SHARE, colour_bar, panels
-from tokenrank.report.ranking_rows import chance, label, over_layers
+from tokenrank.report.ranking_rows import chance, heading, label, over_layers
+from tokenrank.report.result_order import by_result
 
 NEEDLE = "needle_recall"
 FOUND = "answers found"
 TICKS = 6  # lengths, and depths, that are named along an axis at most
-WRITTEN = (5, 11)  # lengths and depths up to which cells have their value written in
+WIDTH, DIGIT = 380, 4.6  # points: of the panels of a row together, and of a digit
+WRITTEN = (5, 11)  # lengths and depths up to which cells have their value and their number of prompts written in
+COUNTED = {12: 4, 24: 2, 48: 1}  # lengths up to which cells have the number written in -> panels a row
+CELL, SMALL = 0.26, 0.13  # inches: height of a cell with a value, and of one with a number of prompts alone
 LIGHT = 0.48  # brightness of a colour, from 0 to 1, from which on the writing on it is dark
 BRIGHTNESS = (0.299, 0.587, 0.114)  # shares of red, green and blue
+
+
+class Cells(NamedTuple):
+    """A needle grid: index depths in percent, columns lengths in tokens, both ascending."""
+
+    means: pd.DataFrame  # over the prompts of a cell; missing where there is no value
+    counts: pd.DataFrame  # prompts that the mean is over
 
 
 def ranking_grids(tables: Tables, k: float) -> Pictures:
@@ -52,34 +63,35 @@ def with_depth(samples: pd.DataFrame) -> pd.DataFrame:
 
 def _answers(cells: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
     accuracies = {"whole prompt": grid(cells, cells["accuracy"])}
-    return grid_panels(accuracies, FOUND, f"{FOUND}\n{_origin(cells, metrics)}", blank_cells(cells))
+    said = (f"{FOUND} by length and depth", heading(metrics, int(cells["accuracy"].notna().sum())))
+    return grid_panels(accuracies, FOUND, said, blank_cells(cells))
 
 
 def _recalls(cells: pd.DataFrame, tables: Tables, k: float) -> Figure:
     metrics, values = tables.metrics, over_layers(tables.summary, NEEDLE, "mean", k)
     by_heuristic = values[values["sample"].isin(cells.index)].pivot(index="sample", columns="heuristic", values="value")
-    grids = {str(name): grid(cells, by_heuristic[name]) for name in values["heuristic"].unique()}
+    order = by_result(by_heuristic[list(values["heuristic"].unique())].mean())
+    grids = {str(name): grid(cells, by_heuristic[name]) for name in order}
     name, by_chance = label(metrics, NEEDLE, k), chance(metrics, NEEDLE, k)
     some = "full-attention " if len(over_layers(tables.summary, NEEDLE, "mean", k, windowed=True)) else ""
-    title = f"{name}, mean over {some}layers\n{_origin(cells, metrics)}"
-    note = "\n".join(filter(None, [f"chance: {by_chance:.2f}", blank_cells(cells)]))
-    return grid_panels(grids, name, title, note, by_chance)
+    said = (f"{name} by length and depth, mean over {some}layers", heading(metrics, len(by_heuristic), k))
+    note = "\n".join(filter(None, [f"Chance: {by_chance:.2f}.", blank_cells(cells)]))
+    return grid_panels(grids, name, said, note, by_chance)
 
 
-def _origin(cells: pd.DataFrame, metrics: pd.DataFrame) -> str:
-    return f"{', '.join(metrics['model'].unique())}, {int((cells['status'] == 'ok').sum())} prompts"
-
-
-def grid(cells: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
-    """Means over the prompts of a cell: index depths, columns lengths, both ascending; missing where there is no value.
+def grid(cells: pd.DataFrame, values: pd.Series) -> Cells:
+    """Means over the prompts of a cell, and how many these are.
 
     Args:
         cells: by id, with ``depth`` in percent and ``tokens``; they say which depths and lengths there are.
         values: by id; a prompt that failed has none.
     """
     placed = cells[["depth", "tokens"]].assign(value=values.astype("Float64"))
-    means = placed.groupby(["depth", "tokens"])["value"].mean().unstack()
-    return means.sort_index().sort_index(axis="columns").astype(float)
+    by_cell = placed.groupby(["depth", "tokens"])["value"]
+    means, counts = (
+        each.unstack().sort_index().sort_index(axis="columns") for each in (by_cell.mean(), by_cell.count())
+    )
+    return Cells(means.astype(float), counts.fillna(0).astype(int))
 
 
 def blank_cells(cells: pd.DataFrame) -> str:
@@ -89,51 +101,75 @@ def blank_cells(cells: pd.DataFrame) -> str:
     lost = failed.all()
     left_out = int(failed.sum()[~lost].sum())
     said = [
-        f"blank: no prompt ({without} {'cell' if without == 1 else 'cells'})" if without else "",
-        f"blank: all prompts failed ({lost.sum()} {'cell' if lost.sum() == 1 else 'cells'})" if lost.any() else "",
-        f"left out of their cell's mean: {left_out} failed" if left_out else "",
+        f"Blank: no prompt ({without} {'cell' if without == 1 else 'cells'})." if without else "",
+        f"Blank: all prompts failed ({lost.sum()} {'cell' if lost.sum() == 1 else 'cells'})." if lost.any() else "",
+        f"Left out of their cell's mean: {left_out} failed." if left_out else "",
     ]
     return "\n".join(filter(None, said))
 
 
 def grid_panels(
-    grids: Mapping[str, pd.DataFrame],
+    grids: Mapping[str, Cells],
     name: str,
-    title: str,
+    said: Sequence[str],
     note: str = "",
     by_chance: float | None = None,
     scale: Mapping[str, Any] = SHARE,
 ) -> Figure:
-    """A panel a grid, all on one scale; a cell without a value stays blank.
+    """A panel a grid, all on one scale; a cell without a value stays blank, all others say how many prompts they are over.
 
     Args:
-        grids: by title of the panel; index depths in percent, columns lengths in tokens, values or missing.
+        grids: by title of the panel.
         name: of the values.
-        title: of the figure.
-        note: text below it.
+        said: lines of the title.
+        note: text below the figure.
         by_chance: the chance level, a line in the colour bar; None where there is no such level.
         scale: arguments of ``Axes.imshow``; by default from 0 to 1.
     """
-    depths, lengths = (max(sizes) for sizes in zip(*(each.shape for each in grids.values()), strict=True))
-    size = (max(2.0, min(3.0, 0.45 * lengths)), max(1.9, min(3.4, 0.28 * depths + 0.7)))
-    figure, shown = panels(list(grids), *size, "length (tokens)", "depth (%)")
-    for panel, table in zip(shown, grids.values(), strict=True):
-        image = panel.imshow(table.to_numpy(dtype=float), **scale)
-        for axis, numbers in ((panel.xaxis, table.columns), (panel.yaxis, table.index)):
-            every = -(-len(numbers) // TICKS)
+    depths, lengths = (max(sizes) for sizes in zip(*(each.means.shape for each in grids.values()), strict=True))
+    both = lengths <= WRITTEN[0] and depths <= WRITTEN[1]
+    most = next((columns for fits, columns in COUNTED.items() if lengths <= fits), None)
+    height = max(0.9, depths * (CELL if both else SMALL))
+    figure, shown = panels(list(grids), height, "length (tokens)", "depth (%)", most or 1)
+    for panel, cells in zip(shown, grids.values(), strict=True):
+        image = panel.imshow(cells.means.to_numpy(dtype=float), **scale)
+        for axis, numbers in ((panel.xaxis, cells.means.columns), (panel.yaxis, cells.means.index)):
+            every = -(-len(numbers) // (_named(numbers, most or 1) if axis is panel.xaxis else TICKS))
             axis.set_ticks(range(0, len(numbers), every), [f"{number:g}" for number in numbers[::every]])
-        if lengths <= WRITTEN[0] and depths <= WRITTEN[1]:
-            _write_in(panel, table, image)
+        if most:
+            _write_in(panel, cells, image, both=both)
     colour_bar(figure, image, shown, name, by_chance)
-    figure.suptitle(title, fontsize=11)
-    figure.supxlabel(note, fontsize=8)
+    title(figure, *said)
+    caption(figure, "\n".join(filter(None, [_prompts_a_cell(grids, both=both, written=bool(most)), note])))
     return figure
 
 
-def _write_in(panel: Axes, table: pd.DataFrame, image: AxesImage) -> None:
-    """Each cell's value, in a colour that can be read on it."""
-    for (row, column), value in np.ndenumerate(table.to_numpy(dtype=float)):
-        if not np.isnan(value):
-            behind = np.asarray(image.to_rgba(np.array([value])), dtype=float)[0, :3]
-            colour = INK if behind @ BRIGHTNESS >= LIGHT else "white"
-            panel.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
+def _named(lengths: "pd.Index[Any]", columns: int) -> int:
+    """How many lengths can be named along the axis of one of so many panels beside each other."""
+    longest = max(len(f"{number:g}") for number in lengths)
+    return max(1, min(TICKS, int(WIDTH / columns / (DIGIT * longest + DIGIT))))
+
+
+def _prompts_a_cell(grids: Mapping[str, Cells], *, both: bool, written: bool) -> str:
+    """What is written in the cells, or how many prompts they are over where they are too small for it."""
+    if written:
+        return "In a cell: mean, and n, its number of prompts." if both else "In a cell: its number of prompts."
+    counts = np.concatenate([each.counts.to_numpy().ravel() for each in grids.values()])
+    some = counts[counts > 0]
+    return f"Prompts a cell: {some.min()} to {some.max()}." if len(some) else ""
+
+
+def _write_in(panel: Axes, cells: Cells, image: AxesImage, *, both: bool) -> None:
+    """Each cell's value and its number of prompts, in a colour that can be read on it."""
+    counts = cells.counts.to_numpy()
+    for (row, column), value in np.ndenumerate(cells.means.to_numpy(dtype=float)):
+        if np.isnan(value):
+            continue
+        behind = np.asarray(image.to_rgba(np.array([value])), dtype=float)[0, :3]
+        ink: dict[str, Any] = {"color": INK if behind @ BRIGHTNESS >= LIGHT else "white", "ha": "center"}
+        count = int(counts[row, column])
+        if both:
+            panel.text(column, row + 0.06, f"{value:.2f}", va="bottom", fontsize=6, **ink)
+            panel.text(column, row + 0.1, f"n={count}", va="top", fontsize=4.5, **ink)
+        else:
+            panel.text(column, row, f"{count}", va="center_baseline", fontsize=4.5, **ink)

@@ -12,15 +12,17 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from tokenrank.records.schema import FULL
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_rows import contestants, keep_rates, lengths, models, of_samples
+from tokenrank.report.contestant_rows import contestants, keep_rates, lengths, of_samples
 from tokenrank.report.contestant_style import Style, styles
-from tokenrank.report.drawing import INK, PANELS_A_ROW, Pictures, plain_axes
+from tokenrank.report.drawing import DOUBLE, INK, Pictures, caption, plain_axes, title
+from tokenrank.report.ranking_rows import heading
+from tokenrank.report.result_order import by_result
 from tokenrank.report.ttft_table import without_bounds
 
 SPAN = 4  # longest prompt over shortest; above it lengths and seconds have logarithmic axes
-LEVEL_TICKS = 4  # more lengths than these are written aslant
-NARROWEST = 6.5  # inches
-LETTERS_AN_INCH = 17  # of the caption
+LEVEL_TICKS = 3  # more lengths than these are written upwards
+PANELS = 3  # a row, beside the legend
+LETTERS = 14  # of a line of a name in the legend
 
 
 def latency_pictures(tables: Tables) -> Pictures:
@@ -46,11 +48,12 @@ def ttft_against_length(tables: Tables) -> Figure:
     Args:
         tables: of a run of evaluation=ttft.
     """
-    names, rates, tokens = contestants(tables), keep_rates(tables), lengths(tables.samples)
-    looks = styles(names)
+    rates, tokens = keep_rates(tables), lengths(tables.samples)
+    looks = styles(contestants(tables))
     median, low, high = (
         of_samples(tables, "ttft", column).reindex(columns=tokens.index) for column in ("value", "low", "high")
     )
+    names = _fastest_first(median)
     figure, panels = _panels([f"keep rate {keep:g} %" for keep in rates])
     lines: dict[str, Line2D] = {}
     for keep, panel in zip(rates, panels, strict=True):
@@ -59,10 +62,10 @@ def ttft_against_length(tables: Tables) -> Figure:
             (lines[name],) = panel.plot(tokens, line, label=name, **looks[name].drawn())  # type: ignore[arg-type]
             _spread(panel, tokens, bottom, top, looks[name])
         _length_axes(panel, tokens)
-    figure.supylabel("seconds to the first token", fontsize=10)
-    figure.suptitle(f"Time to first token\n{models(tables)}", fontsize=11)
-    caption = f"Points: median of the repeats. {'Bands' if len(tokens) > 1 else 'Bars'}: their quartiles."
-    _finish(figure, lines, f"{caption} {_not_measured(median, tokens)}")
+    figure.supylabel("seconds to the first token", fontsize=7.5)
+    title(figure, "Time to first token", heading(tables.metrics, len(tokens)))
+    said = f"Points: median of the repeats. {'Bands' if len(tokens) > 1 else 'Bars'}: their quartiles."
+    _finish(figure, lines, f"{said} {_not_measured(median, tokens)}")
     return figure
 
 
@@ -72,12 +75,13 @@ def ttft_ratio_against_flops(tables: Tables) -> Figure:
     Args:
         tables: of a run of evaluation=ttft.
     """
-    names, tokens = contestants(tables), lengths(tables.samples)
-    looks = styles(names)
+    tokens = lengths(tables.samples)
+    looks = styles(contestants(tables))
     across, up, low, high = (
         of_samples(tables, metric, column).reindex(columns=tokens.index)
         for metric, column in (("flops_ratio", "value"), *(("ttft_ratio", each) for each in ("value", "low", "high")))
     )
+    names = _fastest_first(up)
     figure, panels = _panels([f"{each:,} tokens" for each in tokens])
     lines: dict[str, Line2D] = {}
     for sample, panel in zip(tokens.index, panels, strict=True):
@@ -87,28 +91,33 @@ def ttft_ratio_against_flops(tables: Tables) -> Figure:
             x, y, bottom, top = (each.loc[name][sample].iloc[some] for each in (across, up, low, high))
             (lines[name],) = panel.plot(x, y, label=name, **looks[name].drawn())  # type: ignore[arg-type]
             panel.vlines(x, bottom, top, color=looks[name].colour, linewidth=1, alpha=0.45)
-    for lowest in panels[-PANELS_A_ROW:]:
-        lowest.set_xlabel("FLOPs counted, over the full prefill's", fontsize=9)
-    figure.supylabel("time to first token, over the full prefill's", fontsize=10)
-    figure.suptitle(f"Time saved against FLOPs saved\n{models(tables)}", fontsize=11)
+    for lowest in (each for each in panels if each.xaxis.get_tick_params()["labelbottom"]):
+        lowest.set_xlabel("FLOPs, share of full prefill")
+    figure.supylabel("time to first token, share of full prefill", fontsize=7.5)
+    title(figure, "Time saved against FLOPs saved", heading(tables.metrics, len(tokens)))
     rates = ", ".join(f"{keep:g}" for keep in keep_rates(tables))
-    caption = (
+    said = (
         "Dashed: time saved in proportion to FLOPs. "
         f"Along a line: keep rates {rates}\N{NO-BREAK SPACE}%. Bars: quartiles over rounds."
     )
-    _finish(figure, lines, f"{caption} {_not_measured(up, tokens)}")
+    _finish(figure, lines, f"{said} {_not_measured(up, tokens)}")
     return figure
 
 
+def _fastest_first(times: pd.DataFrame) -> list[str]:
+    """Contestants by their mean over prompts and keep rates; controls last."""
+    return by_result(times.mean(axis=1).groupby("contestant", sort=False).mean(), lower_is_better=True)
+
+
 def _panels(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    columns = min(PANELS_A_ROW, len(titles))
-    rows = -(-len(titles) // columns)
-    figure = Figure(figsize=(max(NARROWEST, 1.6 + 3 * columns), 1.3 + 3.3 * rows), layout="constrained")
+    rows = -(-len(titles) // PANELS)
+    columns = -(-len(titles) // rows)
+    figure = Figure(figsize=(DOUBLE, 0.9 + 1.9 * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     for unused in panels[len(titles) :]:
         unused.set_visible(False)
-    for panel, title in zip(panels, titles, strict=False):
-        panel.set_title(title, fontsize=10, color=INK)
+    for panel, each in zip(panels, titles, strict=False):
+        panel.set_title(each)
         plain_axes(panel)
     for lowest in panels[max(0, len(titles) - columns) : len(titles)]:
         lowest.tick_params(labelbottom=True)
@@ -135,10 +144,9 @@ def _length_axes(panel: Axes, tokens: "pd.Series[int]") -> None:
     else:
         panel.set_ylim(bottom=0)
     ticks = sorted(set(tokens))
-    aslant = len(ticks) > LEVEL_TICKS
-    panel.set_xticks(ticks, [f"{each:,}" for each in ticks], rotation=30 * aslant, ha="right" if aslant else "center")
+    panel.set_xticks(ticks, [f"{each:,}" for each in ticks], rotation=90 * (len(ticks) > LEVEL_TICKS))
     panel.xaxis.set_minor_locator(NullLocator())
-    panel.set_xlabel("prompt tokens", fontsize=9)
+    panel.set_xlabel("prompt tokens")
 
 
 def _not_measured(found: pd.DataFrame, tokens: "pd.Series[int]") -> str:
@@ -153,7 +161,7 @@ def _not_measured(found: pd.DataFrame, tokens: "pd.Series[int]") -> str:
     return f"Not measured: {'; '.join(gaps)}." if gaps else ""
 
 
-def _finish(figure: Figure, lines: Mapping[str, Line2D], caption: str) -> None:
-    figure.legend(list(lines.values()), list(lines), loc="outside right center", fontsize=8, frameon=False)
-    letters = int(LETTERS_AN_INCH * figure.get_figwidth())
-    figure.supxlabel(fill(caption.strip(), letters), fontsize=7.5, color="#555555", x=0.02, ha="left")
+def _finish(figure: Figure, lines: Mapping[str, Line2D], said: str) -> None:
+    names = [fill(name, LETTERS) for name in lines]
+    figure.legend(list(lines.values()), names, loc="outside right center")
+    caption(figure, said.strip())

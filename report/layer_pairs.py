@@ -1,6 +1,6 @@
 """The overlap of the tokens that a heuristic keeps at each two layers: layer against layer, a panel a heuristic."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -8,9 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tokenrank.records.tables import Tables
-from tokenrank.report.drawing import Pictures, file_name, layer_ticks
+from tokenrank.report.drawing import Pictures, file_name, layer_ticks, title
 from tokenrank.report.panels import SHARE, colour_bar, panels
-from tokenrank.report.ranking_rows import at, chance, label, windowed_layers
+from tokenrank.report.ranking_rows import at, chance, heading, label, windowed_layers
+from tokenrank.report.result_order import by_result
 
 TICKS = 6  # layers that are named along an axis
 
@@ -34,18 +35,21 @@ def layer_pair_pictures(tables: Tables, metrics: Collection[str], k: float) -> P
 def _picture(tables: Tables, pairs: pd.DataFrame, metric: str, k: float) -> Figure:
     metrics = tables.of_metric(metric, k)
     name = label(metrics, metric, k)
-    every = tables.metrics
-    origin = f"{', '.join(every['model'].unique())}, mean over {every['sample'].nunique()} prompts"
-    title = f"{name}, layer against layer\n{origin}"
+    own_k = k if metrics["k"].notna().any() else None
+    prompts = len(tables.metrics[["task", "sample"]].drop_duplicates())
+    said = (f"{name}, layer against layer, mean over prompts", heading(tables.metrics, prompts, own_k))
     matrices = layer_matrices(pairs, metric, k)
-    return layer_against_layer(matrices, chance(metrics, metric, k), name, title, windowed_layers(metrics))
+    return layer_against_layer(matrices, chance(metrics, metric, k), name, said, windowed_layers(metrics))
 
 
 def layer_matrices(pairs: pd.DataFrame, metric: str, k: float) -> dict[str, pd.DataFrame]:
-    """Per heuristic (layers, layers), symmetric, from the half that the table holds; 1 on the diagonal."""
+    """Per heuristic (layers, layers), symmetric, from the half that the table holds; 1 on the diagonal.
+
+    Heuristics are in the order of the means of their halves.
+    """
     rows = at(pairs, metric, k)
     matrices = {}
-    for heuristic in rows["heuristic"].unique():
+    for heuristic in by_result(rows.groupby("heuristic", sort=False)["value"].mean()):
         half = rows[rows["heuristic"] == heuristic].pivot(index="layer", columns="other_layer", values="value")
         layers = sorted({*half.index, *half.columns})
         half = half.reindex(index=layers, columns=layers)
@@ -57,7 +61,11 @@ def layer_matrices(pairs: pd.DataFrame, metric: str, k: float) -> dict[str, pd.D
 
 
 def layer_against_layer(
-    matrices: Mapping[str, pd.DataFrame], by_chance: float, name: str, title: str, windowed: Collection[int] = ()
+    matrices: Mapping[str, pd.DataFrame],
+    by_chance: float,
+    name: str,
+    said: Sequence[str],
+    windowed: Collection[int] = (),
 ) -> Figure:
     """A panel a heuristic on one scale from 0 to 1; the chance level is a line in the colour bar; windowed layers have a w.
 
@@ -65,16 +73,16 @@ def layer_against_layer(
         matrices: per heuristic (layers, layers), with the layers' numbers as index and columns.
         by_chance: expected value of two random rankings.
         name: of the metric.
-        title: of the figure.
+        said: lines of the title.
         windowed: numbers of the layers with a sliding window.
     """
     axis = "layer (w: windowed)" if windowed else "layer"
-    figure, shown = panels(list(matrices), 2.2, 2.35, axis, axis)
+    figure, shown = panels(list(matrices), 1.4, axis, axis)
     for panel, matrix in zip(shown, matrices.values(), strict=True):
         image = panel.imshow(matrix.to_numpy(dtype=float), origin="lower", **SHARE)
         places, names = layer_ticks([int(layer) for layer in matrix.columns], windowed, TICKS)
         panel.set_xticks(places, names)
         panel.set_yticks(places, names)
     colour_bar(figure, image, shown, name, by_chance)
-    figure.suptitle(title, fontsize=11)
+    title(figure, *said)
     return figure

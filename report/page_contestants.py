@@ -7,10 +7,20 @@ import numpy as np
 import pandas as pd
 
 from tokenrank.records.measures import ACCURACY, KL, LABELS, LOSS, LOWER_IS_BETTER, NEEDLE_KEPT
-from tokenrank.records.schema import FULL, is_bound, is_control
+from tokenrank.records.schema import FULL, is_bound
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_lines import Line, lines_of
-from tokenrank.report.contestant_rows import GAP_CLOSED, answered, engines_of, keep_rates, lengths, of_sample, of_samples, over_all
+from tokenrank.report.contestant_lines import Line, at, lines_of
+from tokenrank.report.contestant_rows import (
+    GAP_CLOSED,
+    answered,
+    engines_of,
+    keep_rates,
+    lengths,
+    of_sample,
+    of_samples,
+    over_all,
+)
+from tokenrank.report.contestant_style import is_grey
 from tokenrank.report.page_packing import number
 from tokenrank.report.ttft_table import OF_PROMPTS, without_bounds
 
@@ -43,7 +53,7 @@ def contestants_page(tables: Tables) -> dict[str, Any]:
         "lower": sorted(LOWER_IS_BETTER & set(there)),
         "lines": [
             _line(line, engines[line[0]])
-            | {"prompts": number(counts.loc[line[0], line[1]])}
+            | {"prompts": number(at(counts, line))}
             | {"values": {name: means[name][place] for name in there}}
             | {"closed": {name: closed[name][place] for name in results}}
             for place, line in enumerate(lines)
@@ -56,9 +66,7 @@ def of_prompt(tables: Tables, sample: str) -> dict[str, dict[str, float | None]]
     """``claa 20`` -> the measures of one prompt."""
     there = [name for name in SHOWN if name in set(tables.metrics["metric"])]
     wide = {name: of_sample(tables, name, sample) for name in there}
-    return {
-        key(line): {name: number(wide[name].loc[line[0], line[1]]) for name in there} for line in lines_of(tables)
-    }
+    return {key(line): {name: number(at(wide[name], line)) for name in there} for line in lines_of(tables)}
 
 
 def values_of_prompts(tables: Tables) -> dict[str, float]:
@@ -69,7 +77,7 @@ def values_of_prompts(tables: Tables) -> dict[str, float]:
         return dict.fromkeys(ids, float("nan"))
     wide = of_samples(tables, results[0])
     names = wide.index.get_level_values("contestant")
-    pruned = wide[[not (name == FULL or is_bound(name) or is_control(name)) for name in names]]
+    pruned = wide[[not (name == FULL or is_bound(name) or is_grey(name)) for name in names]]
     means = (pruned if len(pruned) else wide).mean(axis=0) * (-1 if results[0] in LOWER_IS_BETTER else 1)
     return {name: float(means.get(name, float("nan"))) for name in ids}
 
@@ -83,13 +91,19 @@ def key(line: Line) -> str:
 def _line(line: Line, engine: str) -> dict[str, Any]:
     name, keep = line
     rate = None if name == FULL else keep
-    return {"key": key(line), "name": name, "engine": engine, "keep": rate, "beside": is_bound(name) or is_control(name)}
+    return {
+        "key": key(line),
+        "name": name,
+        "engine": engine,
+        "keep": rate,
+        "beside": is_bound(name) or is_grey(name),
+    }
 
 
 def _three(tables: Tables, metric: str, lines: Sequence[Line], statistic: str = "mean") -> list[list[float | None]]:
     """Value, low and high of each line."""
     wide = [over_all(tables, metric, column, statistic) for column in ("value", "low", "high")]
-    return [[number(each.loc[name, keep]) for each in wide] for name, keep in lines]
+    return [[number(at(each, line)) for each in wide] for line in lines]
 
 
 def _worst(tables: Tables, metric: str, lines: Sequence[Line], ids: Sequence[str]) -> list[list[Any]]:
@@ -98,9 +112,12 @@ def _worst(tables: Tables, metric: str, lines: Sequence[Line], ids: Sequence[str
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
     found: list[list[Any]] = []
     for place, (name, keep) in enumerate(lines):
-        values: pd.Series[float] = wide.loc[(name, keep)].dropna()
-        order = np.argsort(sign * values.to_numpy(), kind="stable")[:WORST]
-        found += [[number(values.iloc[row]), place, places[str(values.index[row])]] for row in order]
+        values = wide[
+            (wide.index.get_level_values("contestant") == name) & (wide.index.get_level_values("keep") == keep)
+        ]
+        values = values.dropna(axis=1)
+        order = np.argsort(sign * values.to_numpy()[0], kind="stable")[:WORST]
+        found += [[number(values.iloc[0, row]), place, places[str(values.columns[row])]] for row in order]
     return found
 
 
@@ -113,7 +130,7 @@ def ttft_table(tables: Tables) -> dict[str, Any]:
     for sample, length in tokens.items():
         wide = {name: of_sample(tables, name, str(sample)) for name in there}
         for name, keep in lines_of(tables) if keep_rates(tables) else []:
-            cells = [number(wide[metric].loc[name, keep]) for metric in there]
+            cells = [number(at(wide[metric], (name, keep))) for metric in there]
             rows.append([str(length), name, "all" if name == FULL else f"{keep:g}", *cells])
     headings = ["tokens", "contestant", "keep %", *(HEADINGS.get(name, name) for name in there)]
     return {"caption": "Time to first token, and costs", "columns": headings, "rows": rows}
@@ -132,5 +149,7 @@ def other_table(summary: pd.DataFrame) -> dict[str, Any]:
 
 
 def _row(row: Mapping[Any, Any], texts: Sequence[str], values: Sequence[str]) -> list[Any]:
-    written = ["" if pd.isna(row[name]) else f"{row[name]:g}" if name in ("keep", "k") else str(row[name]) for name in texts]
+    written = [
+        "" if pd.isna(row[name]) else f"{row[name]:g}" if name in ("keep", "k") else str(row[name]) for name in texts
+    ]
     return [*written, *(None if pd.isna(row[name]) else number(row[name]) for name in values)]

@@ -9,14 +9,27 @@ import pandas as pd
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
 from tokenrank.report import page_contestants, page_ranking
+from tokenrank.report.comparisons import comparisons
 from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind, origin
 from tokenrank.report.contestant_style import styles
-from tokenrank.report.loading import load
+from tokenrank.report.loading import load, own_report
 from tokenrank.report.notes import notes
 from tokenrank.report.page_packing import embedded_json, number
 from tokenrank.report.page_prompts import views, worst_and_best
+from tokenrank.report.sentences import sentences
 
-ENVIRONMENT = ("model", "device", "device_name", "threads", "seed", "python", "platform", "git_commit", "started", "packages")
+ENVIRONMENT = (
+    "model",
+    "device",
+    "device_name",
+    "threads",
+    "seed",
+    "python",
+    "platform",
+    "git_commit",
+    "started",
+    "packages",
+)
 
 
 def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[str, Any]:
@@ -31,6 +44,7 @@ def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[s
         ValueError: a table is missing or damaged, or a file of levels is.
     """
     environment = folder.environment()
+    config = dict(config) | {"report": own_report(config)}
     tables, k = load(folder, config, None)
     of = kind(tables) if config.get("report") is None else None
     found = {
@@ -44,7 +58,9 @@ def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[s
         "config": folder.config.read_text(encoding="utf-8"),
         **_of_kind(tables, of, k),
     }
-    shown = views(folder, worst_and_best(_values(tables, of, k)), k, room - len(embedded_json(found)), _of_prompt(tables, of))
+    tokens = dict(zip(tables.samples["id"], tables.samples["tokens"].fillna(1).astype(float), strict=True))
+    order = {name: tokens[name] for name in worst_and_best(_values(tables, of, k))}
+    shown = views(folder, order, k, room - len(embedded_json(found)), _of_prompt(tables, of))
     return found | {"views": dict(shown.prompts), "lacks": list(shown.lacks)}
 
 
@@ -55,7 +71,9 @@ def _of_kind(tables: Tables, of: str | None, k: float) -> dict[str, Any]:
         return {}
     if of in (ACCURACY, FIDELITY):
         return {"contestants": page_contestants.contestants_page(tables)}
-    return {"tables": [page_contestants.ttft_table(tables) if of == TTFT else page_contestants.other_table(tables.summary)]}
+    return {
+        "tables": [page_contestants.ttft_table(tables) if of == TTFT else page_contestants.other_table(tables.summary)]
+    }
 
 
 def _values(tables: Tables, of: str | None, k: float) -> dict[str, float]:
@@ -74,8 +92,9 @@ def _of_prompt(tables: Tables, of: str | None) -> Callable[[str], Any] | None:
 
 
 def _summary(tables: Tables, config: Mapping[str, Any], environment: Mapping[str, Any], *, ours: bool) -> list[str]:
-    """What the tests found, in sentences, then what was measured and what failed."""
-    return notes(tables, environment, ours=ours)
+    """What the tests found, in sentences, then what means are over and what failed; the terminal's sentence on tests is among the first."""
+    said = set(comparisons(tables.summary))
+    return [*sentences(tables, config), *(line for line in notes(tables, environment, ours=ours) if line not in said)]
 
 
 def _prompt(row: Mapping[Any, Any]) -> dict[str, Any]:

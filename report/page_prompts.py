@@ -44,14 +44,14 @@ def worst_and_best(values: Mapping[str, float]) -> list[str]:
 
 
 def views(
-    folder: RunFolder, order: Sequence[str], k: float, room: int, measured: Callable[[str], Any] | None = None
+    folder: RunFolder, order: Mapping[str, float], k: float, room: int, measured: Callable[[str], Any] | None = None
 ) -> Views:
     """What the page shows of single prompts; levels are read one prompt at a time.
 
     Args:
         folder: of the run.
-        order: ids of the prompts, the most wanted first.
-        k: percent; where not all percentages fit, this one alone is shown.
+        order: id of each prompt -> its tokens; the most wanted first.
+        k: percent; where not all percentages fit, those far from this one are left out.
         room: characters that the prompts may take.
         measured: what was measured of the contestants on a prompt; None: there are none.
 
@@ -59,32 +59,35 @@ def views(
         ValueError: a file of levels cannot be read.
     """
     found: dict[str, Any] = {}
-    only: float | None = None  # the one percentage that is shown; None: all
+    dropped: set[float] = set()
     missing: list[str] = []
-    for name, sample, runs in _each(folder, order):
+    for name, sample, runs in _each(folder, list(order)):
         levels = folder.levels(name)
-        values = None if measured is None else measured(name)
         if levels is None:
             missing.append(name)
-        view, size = _sized(sample, runs, levels, only, values)
-        if not found and levels is not None and len(levels.k) > 1 and size * len(order) > room:
-            only = k if k in levels.k else levels.k[0]
-            view, size = _sized(sample, runs, levels, only, values)
+        values = None if measured is None else measured(name)
+        view, size = _sized(sample, runs, levels, dropped, values)
+        if not found:
+            share = order[name] / sum(order.values())
+            while levels is not None and size > room * share and len(set(levels.k) - dropped) > 1:
+                dropped.add(max(set(levels.k) - dropped, key=lambda each: (abs(math.log(each / k)), each)))
+                view, size = _sized(sample, runs, levels, dropped, values)
         room -= size
         if room < 0:
             break
         found[name] = view
-    return Views(found, list(_lacks(len(found), len(order), only, missing, found)))
+    return Views(found, list(_lacks(len(order), dropped, missing, found)))
 
 
-def _lacks(shown: int, of: int, only: float | None, missing: Collection[str], found: Mapping[str, Any]) -> Iterator[str]:
-    if shown < of:
+def _lacks(of: int, dropped: Collection[float], missing: Collection[str], found: Mapping[str, Any]) -> Iterator[str]:
+    if len(found) < of:
         yield (
-            f"This page has the tokens of {shown} of {of} prompts, the worst and the best ones, to stay below 3 MB. "
+            f"This page has the tokens of {len(found)} of {of} prompts, the worst and the best ones, to stay below 3 MB. "
             "The run folder has all of them."
         )
-    if only is not None:
-        yield f"Tokens are shown at k = {only:g} % only, to stay below 3 MB; the run's other k are in levels/."
+    if dropped:
+        without = ", ".join(f"{each:g}" for each in sorted(dropped))
+        yield f"Tokens are not shown at k = {without} %, to stay below 3 MB; the run folder has these levels."
     if missing:
         whose = "any prompt" if len(missing) >= len(found) else f"{len(missing)} prompts"
         yield f"The run kept no levels of the tokens of {whose}: its rankings cannot be shown on the text."
@@ -96,10 +99,10 @@ def _each(folder: RunFolder, order: Sequence[str]) -> Iterator[tuple[str, pd.Ser
     """Of each prompt its row of samples and its rows of runs."""
     for first in range(0, len(order), AT_ONCE):
         some = order[first : first + AT_ONCE]
-        samples = read_rows(folder.path, "samples", partial(_among, "id", some)).set_index("id", drop=False)
+        samples = read_rows(folder.path, "samples", partial(_among, "id", some))
         runs = read_rows(folder.path, "runs", partial(_among, "sample", some))
         for name in some:
-            yield name, samples.loc[name], runs[runs["sample"] == name]
+            yield name, samples[samples["id"] == name].iloc[0], runs[runs["sample"] == name]
 
 
 def _among(column: str, names: Sequence[str], rows: pa.Table) -> pa.Table:
@@ -107,14 +110,14 @@ def _among(column: str, names: Sequence[str], rows: pa.Table) -> pa.Table:
 
 
 def _sized(
-    sample: pd.Series, runs: pd.DataFrame, levels: TokenLevels | None, only: float | None, measured: Any
+    sample: pd.Series, runs: pd.DataFrame, levels: TokenLevels | None, dropped: Collection[float], measured: Any
 ) -> tuple[Any, int]:
-    view = _view(sample, runs, levels, only, measured)
+    view = _view(sample, runs, levels, dropped, measured)
     return view, len(embedded_json(view)) + len(embedded_json(sample["id"])) + 2
 
 
 def _view(
-    sample: pd.Series, runs: pd.DataFrame, levels: TokenLevels | None, only: float | None, measured: Any
+    sample: pd.Series, runs: pd.DataFrame, levels: TokenLevels | None, dropped: Collection[float], measured: Any
 ) -> dict[str, Any]:
     """One prompt: small things as they are, texts and tokens packed."""
     texts = None if levels is None or levels.texts is None else list(levels.texts)
@@ -127,7 +130,7 @@ def _view(
     shown = {"texts": texts is not None or prompt is not None, "content": packed_json(content)}
     if levels is None:
         return shown
-    places = [place for place, k in enumerate(levels.k) if only is None or k == only]
+    places = [place for place, k in enumerate(levels.k) if k not in dropped]
     percent = percentiles(levels)
     shown |= {
         "k": [levels.k[place] for place in places],

@@ -6,10 +6,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tokenrank.records.schema import is_bound, is_control
+from tokenrank.records.schema import is_bound
 from tokenrank.records.tables import Tables
+from tokenrank.report.contestant_style import is_grey
 from tokenrank.report.page_packing import number, numbers, packed_json
-from tokenrank.report.ranking_rows import at, by_layer, chance, label, over_layers, over_prompts, ranked_metrics, windowed_layers
+from tokenrank.report.ranking_rows import (
+    at,
+    by_layer,
+    chance,
+    label,
+    over_layers,
+    over_prompts,
+    ranked_metrics,
+    windowed_layers,
+)
 
 WORST = 30  # rows of a heuristic in the list of the worst
 FIRST = ("recall", "needle_recall", "spearman")  # in the list of metrics
@@ -29,7 +39,11 @@ def ranking_page(tables: Tables, k: float) -> dict[str, Any]:
         shown = _of_metric(tables, metric, percent, ids)
         if shown is not None:
             found[shown.pop("label")] = {"metric": metric, "k": shown.pop("k"), "packed": packed_json(shown)}
-    return {"metrics": found, "first": label(tables.metrics, *_first(tables, k)) if found else None, "worst_rows": WORST}
+    return {
+        "metrics": found,
+        "first": label(tables.metrics, *_first(tables, k)) if found else None,
+        "worst_rows": WORST,
+    }
 
 
 def values_of_prompts(tables: Tables, k: float) -> dict[str, float]:
@@ -61,7 +75,7 @@ def _asked(tables: Tables) -> Iterator[tuple[str, float]]:
 
 
 def _beside(name: str) -> bool:
-    return is_bound(name) or is_control(name)
+    return is_bound(name) or is_grey(name)
 
 
 def _of_metric(tables: Tables, metric: str, k: float, ids: list[str]) -> dict[str, Any] | None:
@@ -71,8 +85,10 @@ def _of_metric(tables: Tables, metric: str, k: float, ids: list[str]) -> dict[st
     except ValueError:  # no prompt was ranked by every heuristic
         return None
     places = {name: place for place, name in enumerate(ids)}
-    means = {str(name): values.loc[name].mean(axis=0) for name in values.index.unique("heuristic")}
-    order = sorted(means, key=lambda name: (_beside(name), -means[name].mean()))
+    whose = values.index.get_level_values("heuristic")
+    each = {str(name): values[whose == name].droplevel("heuristic") for name in whose.unique()}
+    means = {name: rows_of.mean(axis=0) for name, rows_of in each.items()}
+    order = sorted(means, key=lambda name: (_beside(name), -float(means[name].mean())))
     return {
         "label": label(rows, metric, k),
         "k": number(rows["k"].iloc[0]),
@@ -81,7 +97,7 @@ def _of_metric(tables: Tables, metric: str, k: float, ids: list[str]) -> dict[st
         "layers": [int(layer) for layer in values.columns],
         "windowed": windowed_layers(rows),
         "heuristics": {
-            name: _of_heuristic(values.loc[name], means[name], places)
+            name: _of_heuristic(each[name], means[name], places)
             | {"over": _over(tables.summary, metric, k, name), "beside": _beside(name)}
             for name in order
         },

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from tokenrank.records.tables import Tables
+from tokenrank.report.contestant_rows import measured_on
 
 
 def ranked_metrics(tables: Tables) -> list[str]:
@@ -82,7 +83,15 @@ def windowed_layers(metrics: pd.DataFrame) -> list[int]:
     return sorted({int(layer) for layer in metrics.loc[metrics["windowed"].fillna(False).astype(bool), "layer"]})
 
 
-def origin(metrics: pd.DataFrame) -> str:
-    """``llama3, 24 prompts``, for titles."""
-    prompts = metrics["sample"].nunique()
-    return f"{', '.join(metrics['model'].unique())}, {prompts} prompt{'s' * (prompts != 1)}"
+def heading(metrics: pd.DataFrame, prompts: int, k: float | None = None) -> str:
+    """``llama3 on niah, n = 24 prompts, k = 10 %``: the second line of a title.
+
+    Args:
+        metrics: rows of metrics.parquet, for the names of model and task.
+        prompts: that the picture is over; how many there are is said where these are fewer.
+        k: percent; None for a metric without one.
+    """
+    every = len(metrics[["task", "sample"]].dropna().drop_duplicates())
+    some = f"{prompts} of {every}" if every > prompts else str(prompts)
+    share = "" if k is None else f", k = {k:g} %"
+    return f"{measured_on(metrics)}, n = {some} prompt{'s' * (some != '1')}{share}"

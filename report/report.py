@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from tokenrank.records.run_files import SUMMARY
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_text
 from tokenrank.report.aligned import wrapped
@@ -14,10 +15,10 @@ from tokenrank.report.drawing import SUFFIXES, Pictures, write_picture
 from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.loading import drawn_metrics, load, own_report
 from tokenrank.report.notes import notes, whose_answer
+from tokenrank.report.picture_index import INDEX, index_of
 from tokenrank.report.published import TASK as LONGBENCH
 from tokenrank.report.published import published_text
 
-SUMMARY_PAGE = "summary.md"  # all that the printed table has no room for
 LOG = logging.getLogger("tokenrank")
 
 
@@ -29,7 +30,7 @@ def draw(
     plots: Mapping[str, Any] | None = None,
     lacking: bool = False,
 ) -> list[str]:
-    """Draws the pictures of a finished or unfinished run, and writes published.md where all prompts are LongBench's.
+    """Draws the pictures of a finished or unfinished run, lists them in plots/index.md, and writes published.md where all prompts are LongBench's.
 
     Args:
         folder: with config.yaml and the four tables.
@@ -45,21 +46,24 @@ def draw(
         ValueError: the folder is no run folder, lacks a table, has no values at ``k``, or lacks a metric of ``metrics``.
     """
     folder.environment()  # refuses what is no run folder
-    config = _config(folder, plots)
+    config = run_config(folder, plots)
     tables, k = load(folder, config, k)
     report = report_of(tables, own_report(config))
     drawn = drawn_metrics(tables, config, metrics)
     groups = {} if report is None else report.pictures(tables, k, drawn, config.get("study"))
     failures: list[str] = []
+    drawn_now = False
     for group, pictures_of in groups.items():
         try:
             pictures = pictures_of()
         except Exception as error:  # whatever it was: the other pictures are still wanted
             failures.append(failure(f"plots of {group} were not drawn", error))
             continue
-        failures += _write_pictures(
-            folder, {name: make for name, make in pictures.items() if not (lacking and _there(folder, name))}
-        )
+        wanted = {name: make for name, make in pictures.items() if not (lacking and _there(folder, name))}
+        drawn_now |= bool(wanted)
+        failures += _write_pictures(folder, wanted)
+    if folder.plots.is_dir() and (drawn_now or not (folder.plots / INDEX).exists()):
+        write_text(folder.plots / INDEX, index_of(folder.plots))
     of_accuracy = own_report(config) is None and kind(tables) == ACCURACY
     if (
         of_accuracy
@@ -107,7 +111,7 @@ def printed(folder: RunFolder, k: float | None = None, *, plots: Mapping[str, An
     Raises:
         ValueError: as ``draw``.
     """
-    environment, config = folder.environment(), _config(folder, plots)
+    environment, config = folder.environment(), run_config(folder, plots)
     tables, k = load(folder, config, k)
     report = report_of(tables, own_report(config))
     shown = "no prompt could be measured"
@@ -118,11 +122,11 @@ def printed(folder: RunFolder, k: float | None = None, *, plots: Mapping[str, An
             shown = failure("the table was not printed", error)
     ours = own_report(config) is None
     said = [wrapped(line) for line in notes(tables, environment, ours=ours)]
-    more = [f"all metrics: {SUMMARY_PAGE}"] if ours and (folder.path / SUMMARY_PAGE).exists() else []
+    more = [f"all metrics: {SUMMARY}"] if ours and (folder.path / SUMMARY).exists() else []
     return "\n".join([*map(wrapped, whose_answer(config)), shown, *said, *more])
 
 
-def _config(folder: RunFolder, plots: Mapping[str, Any] | None) -> dict[str, Any]:
+def run_config(folder: RunFolder, plots: Mapping[str, Any] | None) -> dict[str, Any]:
     """The run's config; a command that goes on with it may ask for other ``plots``."""
     try:
         found: Any = OmegaConf.to_container(OmegaConf.load(folder.config))

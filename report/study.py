@@ -2,20 +2,40 @@
 
 from collections.abc import Mapping
 from functools import partial
+from textwrap import fill
 from typing import Any
 
-import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from tokenrank.records.schema import ORACLE
 from tokenrank.records.tables import Tables
-from tokenrank.report.drawing import ACCENT, BAND, INK, REFERENCE, Pictures, file_name, plain_axes
-from tokenrank.report.ranking_rows import chance, label, origin, over_layers
+from tokenrank.report.contestant_style import GREY
+from tokenrank.report.drawing import (
+    ACCENT,
+    DOUBLE,
+    PANELS_A_ROW,
+    SINGLE,
+    Pictures,
+    file_name,
+    legend_below,
+    plain_axes,
+    title,
+)  # fmt: skip
+from tokenrank.report.layer_curves import CHANCE, INTERVAL, SAID_INTERVAL, SAID_SPREAD, SPREAD, TITLED
+from tokenrank.report.layer_values import SPREAD as PERCENTILES
+from tokenrank.report.ranking_rows import chance, heading, label, over_layers, over_prompts, shared
+from tokenrank.report.score_range import cropped, score_range, widened
 
-WORST, WORST_BAND = "#7a4b94", "#d9c6e3"
-ALL_BUT = 1 - 1e-9  # from here on the oracle is 1 by definition; drawing it would only compress the rest
+CURVES: dict[str, tuple[str, dict[str, Any]]] = {  # statistic -> its name and look
+    "mean": ("mean over layers", {"color": ACCENT, "marker": "o"}),
+    "worst": ("worst layer", {"color": "#7a4b94", "marker": "v", "linestyle": "-."}),
+}
+ALL_BUT = 1 - 1e-9  # from here on the oracle is 1 by definition, and says nothing
 
 
 def study_pictures(tables: Tables, study: Mapping[str, Any], k: float) -> Pictures:
@@ -31,76 +51,104 @@ def study_pictures(tables: Tables, study: Mapping[str, Any], k: float) -> Pictur
     if over_layers(tables.summary, metric, "mean", k).empty:
         return {}
     name = label(tables.metrics, metric, k)
-    return {f"study_{study['name']}_{file_name(name)}": partial(_picture, tables, study, k)}
-
-
-def _picture(tables: Tables, study: Mapping[str, Any], k: float) -> Figure:
-    metric, summary = study["metric"], tables.summary
-    name = label(tables.metrics, metric, k)
-    curves = {each: per_value(summary, study["points"], metric, each, k) for each in ("mean", "worst")}
-    known = over_layers(summary, metric, "mean", k)
-    bound = float(known.loc[known["heuristic"] == ORACLE, "value"].mean())
-    levels = {"chance": chance(tables.metrics, metric, k)} | ({ORACLE: bound} if bound < ALL_BUT else {})
-    title = f"{study['name']}: {name}\n{origin(tables.metrics)}, bands: the middle 80 % of them"
-    figure = study_curves(curves, levels, title, study["label"], study["scale"])
-    figure.supylabel(name, fontsize=10)
-    return figure
+    return {f"study_{study['name']}_{file_name(name)}": partial(study_curves, tables, study, k)}
 
 
 def per_value(summary: pd.DataFrame, points: Mapping[str, Any], metric: str, statistic: str, k: float) -> pd.DataFrame:
-    """One statistic over layers: index (heuristic, sample), columns the parameter's values in ascending order."""
+    """One statistic over layers: index (heuristic, parameter), parameters ascending.
+
+    Columns ``value``, ``low`` and ``high``: the mean over prompts and its 95 % interval, as in summary.parquet; ``tenth`` and
+    ``ninetieth``: percentiles of these prompts.
+    """
     rows = over_layers(summary, metric, statistic, k)
-    rows = rows[rows["heuristic"].isin(list(points))]
-    shown = pd.DataFrame(
-        {
-            "heuristic": [points[name]["heuristic"] for name in rows["heuristic"]],
-            "sample": rows["task"].to_numpy() + "/" + rows["sample"].to_numpy(),
-            "parameter": [points[name]["value"] for name in rows["heuristic"]],
-            "value": rows["value"].to_numpy(),
-        }
-    )
-    wide = shown.pivot(index=["heuristic", "sample"], columns="parameter", values="value")
-    return wide.reindex(shown["heuristic"].unique(), level="heuristic")
+    rows = rows[rows["sample"].isin(shared(rows))]
+    of_prompts = rows.groupby("heuristic")["value"]
+    found = over_prompts(summary, metric, statistic, k)[["value", "low", "high"]].astype(float)
+    found = found.assign(**{
+        name: of_prompts.quantile(percent / 100) for name, percent in zip(("tenth", "ninetieth"), PERCENTILES, strict=True)
+    })  # fmt: skip
+    found = found[found.index.isin(list(points))]
+    whose = [(points[name]["heuristic"], points[name]["value"]) for name in found.index]
+    found.index = pd.MultiIndex.from_tuples(whose, names=["heuristic", "parameter"])
+    order = found.index.get_level_values("heuristic").unique()
+    return found.sort_index(level="parameter").reindex(order, level="heuristic")
 
 
-def study_curves(
-    curves: Mapping[str, pd.DataFrame], levels: Mapping[str, float], title: str, across: str, scale: str
-) -> Figure:
-    """A panel a heuristic: mean over layers and worst layer, mean over prompts with the middle 80 % of them.
+def study_curves(tables: Tables, study: Mapping[str, Any], k: float) -> Figure:
+    """A panel a heuristic: mean over layers and worst layer, with intervals of the mean and the spread over prompts.
+
+    Lines across are the chance level, and the oracle where it is not 1 by definition.
 
     Args:
-        curves: ``mean`` and ``worst``, each as from ``per_value``.
-        levels: lines across every panel: chance, and the oracle where it is not 1 by definition.
-        title: of the figure.
-        across: label of the values.
-        scale: ``linear`` or ``log``, of the values.
+        tables: of the run.
+        study: as for ``study_pictures``.
+        k: percent.
+
+    Raises:
+        ValueError: no prompt has all values of the study.
     """
-    heuristics = list(curves["mean"].index.get_level_values("heuristic").unique())
-    figure = Figure(figsize=(2.2 + 2.8 * len(heuristics), 3.8), layout="constrained")
-    panels = figure.subplots(1, len(heuristics), sharey=True, squeeze=False)[0]
-    for panel, heuristic in zip(panels, heuristics, strict=True):
-        panel.set_title(heuristic, fontsize=10, color=INK)
-        _curve(panel, curves["mean"].loc[heuristic], "mean over layers", (ACCENT, BAND))
-        _curve(panel, curves["worst"].loc[heuristic], "worst layer", (WORST, WORST_BAND))
-        for (name, level), line in zip(levels.items(), ("--", ":"), strict=False):
-            panel.axhline(level, color=REFERENCE, linestyle=line, linewidth=1, label=name)
-        panel.set_xlabel(across, fontsize=9)
-        plain_axes(panel)
-        if scale == "log":
+    metric, summary = study["metric"], tables.summary
+    curves = {each: per_value(summary, study["points"], metric, each, k) for each in CURVES}
+    if any(each["value"].dropna().empty for each in curves.values()):
+        raise ValueError(f"{study['name']}: no prompt has all values of the study")
+    rows, name = over_layers(summary, metric, "mean", k), label(tables.metrics, metric, k)
+    levels = _levels(tables, metric, k)
+    shown = pd.concat(curves.values()).to_numpy().ravel().tolist()
+    limits = score_range(metric, [*shown, *levels.values()])
+    figure, panels = _panels(list(curves["mean"].index.get_level_values("heuristic").unique()))
+    for heuristic, panel in panels.items():
+        for statistic, (_, look) in CURVES.items():
+            _curve(panel, curves[statistic].xs(heuristic), look)
+        for level, look in zip(levels.values(), (CHANCE, _ORACLE), strict=False):
+            panel.axhline(level, **look)
+        panel.set_ylim(*widened(*limits))
+        if study["scale"] == "log":
             panel.set_xscale("log", base=2)
             panel.xaxis.set_major_formatter("{x:g}")
-    figure.suptitle(title, fontsize=11)
-    lines, names = panels[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside lower center", ncols=len(names), fontsize=8, frameon=False)
+        panel.set_xlabel(study["label"])
+    figure.supylabel(name + cropped(metric, limits[0]), fontsize=7.5)
+    own_k = k if tables.metrics.loc[tables.metrics["metric"] == metric, "k"].notna().any() else None
+    title(figure, f"{study['name']}: {name}", heading(tables.metrics, len(shared(rows)), own_k))
+    _legend(figure, list(levels), intervals=bool(curves["mean"]["low"].notna().any()))
     return figure
 
 
-def _curve(panel: Axes, samples: pd.DataFrame, name: str, colours: tuple[str, str]) -> None:
-    """One line with its band, over prompts that have all values; values of other heuristics leave no gap."""
-    there = samples.dropna(axis="columns", how="all").dropna()
-    if there.empty:
-        raise ValueError(f"{panel.get_title()}: no prompt has all values of the study")
-    values, ends = there.columns.to_numpy(dtype=float), there.to_numpy(dtype=float)
-    low, high = np.percentile(ends, [10, 90], axis=0)
-    panel.fill_between(values, low, high, color=colours[1], alpha=0.6, linewidth=0)
-    panel.plot(values, ends.mean(axis=0), color=colours[0], linewidth=1.6, marker="o", markersize=3, label=name)
+_ORACLE: dict[str, Any] = {"color": "#000000", "linestyle": "--", "linewidth": 0.9, "zorder": 1}
+
+
+def _levels(tables: Tables, metric: str, k: float) -> dict[str, float]:
+    known = over_prompts(tables.summary, metric, "mean", k)["value"]
+    found = {"chance": chance(tables.metrics, metric, k)}
+    bound = float(known[ORACLE]) if ORACLE in known.index else 1.0
+    return found | ({ORACLE: bound} if bound < ALL_BUT else {})
+
+
+def _panels(heuristics: list[str]) -> tuple[Figure, dict[str, Axes]]:
+    columns = min(PANELS_A_ROW, len(heuristics))
+    rows = -(-len(heuristics) // columns)
+    figure = Figure(figsize=(DOUBLE if columns > 1 else SINGLE, 0.6 + 1.9 * rows), layout="constrained")
+    grid = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
+    for unused in grid[len(heuristics) :]:
+        unused.set_visible(False)
+    for panel, heuristic in zip(grid, heuristics, strict=False):
+        panel.set_title(fill(heuristic, TITLED))
+        plain_axes(panel)
+    return figure, dict(zip(heuristics, grid, strict=False))
+
+
+def _curve(panel: Axes, found: "pd.DataFrame | pd.Series[float]", look: Mapping[str, Any]) -> None:
+    values = found.index.to_numpy(dtype=float)
+    for low, high, opacity in (("tenth", "ninetieth", SPREAD), ("low", "high", INTERVAL)):
+        panel.fill_between(values, found[low], found[high], color=look["color"], alpha=opacity, linewidth=0)
+    panel.plot(values, found["value"], linewidth=1.2, markersize=3.2, clip_on=False, **look)
+
+
+def _legend(figure: Figure, levels: list[str], *, intervals: bool) -> None:
+    handles: list[Artist] = [Line2D([], [], linewidth=1.2, markersize=3.2, **look) for _, look in CURVES.values()]
+    names = [name for name, _ in CURVES.values()]
+    if intervals:
+        handles.append(Patch(color=GREY, alpha=INTERVAL, linewidth=0))
+        names.append(SAID_INTERVAL)
+    handles += [Patch(color=GREY, alpha=SPREAD, linewidth=0), Line2D([], [], **CHANCE), Line2D([], [], **_ORACLE)]
+    names += [SAID_SPREAD, *levels]
+    legend_below(figure, handles[: len(names)], names)
