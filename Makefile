@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 TORCH ?=# cpu: torch without CUDA; cu126: with CUDA 12.6; empty: what the package index has (Linux: with CUDA)
 READY := $(VENV)/ready
 
-.PHONY: install demo test check conformance sweep kvpress wheel bench site clean
+.PHONY: install demo test check conformance sweep kvpress trackio wheel bench site clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -46,6 +46,12 @@ kvpress: install
 	$(PY) -m $$(grep -m 1 '^pip install --no-deps kvpress' docs/kvpress.md) --quiet --upgrade --target $(VENV)/kvpress
 	PYTHONPATH=$(VENV)/kvpress $(PY) -c 'import kvpress'
 	PYTHONPATH=$(VENV)/kvpress $(PY) -m pytest tests/heuristics/test_kvpress.py
+
+# trackio in a folder of its own, installed by the line of docs/logging.md, and the copies for it read back.
+trackio: install
+	$(PY) -m $$(grep -m 1 '^pip install --no-deps trackio' docs/logging.md) --quiet --upgrade --target $(VENV)/trackio
+	PYTHONPATH=$(VENV)/trackio $(PY) -c 'import trackio'
+	PYTHONPATH=$(VENV)/trackio $(PY) -m pytest tests/report/test_trackio_mirror.py tests/report/test_mirror.py tests/test_logged_runs.py
 
 # The wheel in a fresh environment and an unrelated folder; INTERPRETERS="python3.12 python3.13" tries others.
 wheel: install

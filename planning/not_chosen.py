@@ -94,8 +94,8 @@ def check_chosen(overrides: Iterable[str], config: DictConfig) -> None:
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         group, _, setting = override.key_or_group.partition(".")
         name, _, inner = setting.partition(".")
-        node = config.get(group) if group == "heuristic" and inner else None
-        named = node.get(name) if OmegaConf.is_dict(node) else None
+        node: Any = config.get(group) if group == "heuristic" and inner else None
+        named: Any = node.get(name) if OmegaConf.is_dict(node) else None
         if OmegaConf.is_dict(named) and "_target_" not in named and (CONFIGS / group / f"{name}.yaml").is_file():
             chosen = ",".join(_with_target(node))
             raise ValueError(

@@ -10,7 +10,9 @@ MARKER = "environment.json"  # it marks a run folder
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 COPIES = "copies.json"  # of loggers
 PAGE = "report.html"
-FILES = ("config.yaml", "run.log", *TABLES, COPIES, "published.md", "ttft.md", PAGE)
+SUMMARY = "summary.md"  # all that the printed table has no room for
+REPORTS = ("report.md", "report.tex", "report.csv", SUMMARY)
+FILES = ("config.yaml", "run.log", *TABLES, COPIES, "published.md", "ttft.md", PAGE, *REPORTS)
 FOLDERS = {
     "records": ("*.parquet",),
     "levels": ("*.parquet",),

@@ -20,6 +20,7 @@ from tokenrank.report.result_order import by_result
 NEEDLE = "needle_recall"
 FOUND = "answers found"
 TICKS = 6  # lengths, and depths, that are named along an axis at most
+WIDTH, DIGIT = 380, 4.6  # points: of the panels of a row together, and of a digit
 WRITTEN = (5, 11)  # lengths and depths up to which cells have their value and their number of prompts written in
 COUNTED = {12: 4, 24: 2, 48: 1}  # lengths up to which cells have the number written in -> panels a row
 CELL, SMALL = 0.26, 0.13  # inches: height of a cell with a value, and of one with a number of prompts alone
@@ -133,7 +134,7 @@ def grid_panels(
     for panel, cells in zip(shown, grids.values(), strict=True):
         image = panel.imshow(cells.means.to_numpy(dtype=float), **scale)
         for axis, numbers in ((panel.xaxis, cells.means.columns), (panel.yaxis, cells.means.index)):
-            every = -(-len(numbers) // TICKS)
+            every = -(-len(numbers) // (_named(numbers, most or 1) if axis is panel.xaxis else TICKS))
             axis.set_ticks(range(0, len(numbers), every), [f"{number:g}" for number in numbers[::every]])
         if most:
             _write_in(panel, cells, image, both=both)
@@ -141,6 +142,12 @@ def grid_panels(
     title(figure, *said)
     caption(figure, "\n".join(filter(None, [_prompts_a_cell(grids, both=both, written=bool(most)), note])))
     return figure
+
+
+def _named(lengths: "pd.Index[Any]", columns: int) -> int:
+    """How many lengths can be named along the axis of one of so many panels beside each other."""
+    longest = max(len(f"{number:g}") for number in lengths)
+    return max(1, min(TICKS, int(WIDTH / columns / (DIGIT * longest + DIGIT))))
 
 
 def _prompts_a_cell(grids: Mapping[str, Cells], *, both: bool, written: bool) -> str:

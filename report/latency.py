@@ -20,7 +20,7 @@ from tokenrank.report.result_order import by_result
 from tokenrank.report.ttft_table import without_bounds
 
 SPAN = 4  # longest prompt over shortest; above it lengths and seconds have logarithmic axes
-LEVEL_TICKS = 3  # more lengths than these are written aslant
+LEVEL_TICKS = 3  # more lengths than these are written upwards
 PANELS = 3  # a row, beside the legend
 LETTERS = 14  # of a line of a name in the legend
 
@@ -144,8 +144,7 @@ def _length_axes(panel: Axes, tokens: "pd.Series[int]") -> None:
     else:
         panel.set_ylim(bottom=0)
     ticks = sorted(set(tokens))
-    aslant = len(ticks) > LEVEL_TICKS
-    panel.set_xticks(ticks, [f"{each:,}" for each in ticks], rotation=30 * aslant, ha="right" if aslant else "center")
+    panel.set_xticks(ticks, [f"{each:,}" for each in ticks], rotation=90 * (len(ticks) > LEVEL_TICKS))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.set_xlabel("prompt tokens")
 

@@ -23,6 +23,10 @@ class Logger(ABC):
         Any exception is a warning with its message; the next command of the run tries again.
         """
 
+    def lost(self, folder: RunFolder) -> bool:  # noqa: ARG002
+        """Whether a copy that was made is known to be gone."""
+        return False
+
     def mirror(self, folder: RunFolder, names: Names) -> None:
         """Makes the copy unless it is there, and prints one line: on stderr if it failed."""
         try:
@@ -37,7 +41,7 @@ class Logger(ABC):
             if not ours:
                 return f"{logger}: another process is making the copy"
             before = copied_before(folder.path, logger, settings)
-            if before is not None:
+            if before is not None and not self.lost(folder):
                 return f"{before} (copied before)"
             said = self.copy(folder, names)
             note_copy(folder.path, logger, settings, said)

@@ -99,7 +99,7 @@ function showPrompt(prompt) {
   const map = prompt.view.k ? layerMap(prompt, VIEW, (change, token) => choose(change, { keep: true }).then(() => SHOWN.spans[token].scrollIntoView({ block: "center" }))) : null;
   const controls = promptControls(prompt);
   const { content } = prompt;
-  section.replaceChildren(el("h2", {}, "Token by token"), controls.element, status, map ?? "", legend, el("h3", {}, "Prompt"), body, el("h3", {}, "Answer of the full prefill"),
+  section.replaceChildren(el("h2", {}, "Token by token"), controls.element, ...(prompt.facts.error ? [el("p", { class: "lacks" }, `This prompt failed, wholly or in part: ${prompt.facts.error}`)] : []), status, map ?? "", legend, el("h3", {}, "Prompt"), body, el("h3", {}, "Answer of the full prefill"),
     el("blockquote", { id: "answer" }, content.answer ?? "The run kept no answer."), ...(content.references.length ? [el("p", { class: "note" }, `Reference: ${content.references.join(" | ")}`)] : []),
     ...(DATA.contestants && content.runs.length ? [el("h3", {}, "Under each engine"), enginesTable(prompt, VIEW)] : []));
   section.hidden = false;
@@ -190,10 +190,21 @@ function start() {
   if (DATA.lacks.length) byId("summary").append(el("ul", { class: "lacks" }, ...DATA.lacks.map((sentence) => el("li", {}, sentence))));
   if (DATA.tables) otherTables(byId("tables"));
   about(byId("about"));
+  addEventListener("unhandledrejection", (event) => byId("sentences").append(el("li", {}, `This browser cannot show all of the page: ${event.reason}`)));
   byId("theme").addEventListener("click", switchTheme);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => SHOWN && SHOWN.update());
   const toPrompt = () => { if (readView().prompt) byId("prompt").scrollIntoView(); };
   addEventListener("popstate", () => show().then(toPrompt)); // links within the page, and the back button
-  show().then(toPrompt);
+  show().then(toPrompt).then(contents);
+}
+
+/** Buttons that go to the parts of the page; links would change the view in the address. */
+function contents() {
+  const sections = [...document.querySelectorAll("main > section")].filter((section) => !section.hidden);
+  byId("contents").replaceChildren(...sections.map((section) => {
+    const heading = section.querySelector("h2");
+    heading.tabIndex = -1;
+    return el("button", { type: "button", onclick: () => { section.scrollIntoView(); heading.focus({ preventScroll: true }); } }, heading.textContent);
+  }));
 }
 start();

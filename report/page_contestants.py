@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tokenrank.records.measures import ACCURACY, KL, LABELS, LOSS, LOWER_IS_BETTER, NEEDLE_KEPT
-from tokenrank.records.schema import FULL, is_bound, is_control
+from tokenrank.records.schema import FULL, is_bound
 from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_lines import Line, at, lines_of
 from tokenrank.report.contestant_rows import (
@@ -20,6 +20,7 @@ from tokenrank.report.contestant_rows import (
     of_samples,
     over_all,
 )
+from tokenrank.report.contestant_style import is_grey
 from tokenrank.report.page_packing import number
 from tokenrank.report.ttft_table import OF_PROMPTS, without_bounds
 
@@ -76,7 +77,7 @@ def values_of_prompts(tables: Tables) -> dict[str, float]:
         return dict.fromkeys(ids, float("nan"))
     wide = of_samples(tables, results[0])
     names = wide.index.get_level_values("contestant")
-    pruned = wide[[not (name == FULL or is_bound(name) or is_control(name)) for name in names]]
+    pruned = wide[[not (name == FULL or is_bound(name) or is_grey(name)) for name in names]]
     means = (pruned if len(pruned) else wide).mean(axis=0) * (-1 if results[0] in LOWER_IS_BETTER else 1)
     return {name: float(means.get(name, float("nan"))) for name in ids}
 
@@ -95,7 +96,7 @@ def _line(line: Line, engine: str) -> dict[str, Any]:
         "name": name,
         "engine": engine,
         "keep": rate,
-        "beside": is_bound(name) or is_control(name),
+        "beside": is_bound(name) or is_grey(name),
     }
 
 

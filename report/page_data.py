@@ -12,7 +12,7 @@ from tokenrank.report import page_contestants, page_ranking
 from tokenrank.report.comparisons import comparisons
 from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind, origin
 from tokenrank.report.contestant_style import styles
-from tokenrank.report.loading import load
+from tokenrank.report.loading import load, own_report
 from tokenrank.report.notes import notes
 from tokenrank.report.page_packing import embedded_json, number
 from tokenrank.report.page_prompts import views, worst_and_best
@@ -44,6 +44,7 @@ def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[s
         ValueError: a table is missing or damaged, or a file of levels is.
     """
     environment = folder.environment()
+    config = dict(config) | {"report": own_report(config)}
     tables, k = load(folder, config, None)
     of = kind(tables) if config.get("report") is None else None
     found = {

@@ -21,9 +21,10 @@ def packed_levels(levels: Array, shown: Sequence[int], of: int) -> str:
         shown: places of the percentages among those that the levels are made of.
         of: how many percentages these are.
     """
-    ranked = np.where(levels == OUTSIDE, 0, levels)
-    fewer = sum((ranked >= of - place).astype(np.int64) for place in shown)
-    return packed(_digits(np.asarray(fewer).T.ravel(), len(shown) + 1))
+    fewer = np.zeros(256, np.uint8)  # level -> level among the percentages that are shown
+    for level in range(of + 1):
+        fewer[level] = sum(level >= of - place for place in shown)
+    return packed(_digits(fewer[levels.T].ravel(), len(shown) + 1))
 
 
 def cells_a_byte(base: int) -> int:
@@ -42,8 +43,10 @@ def _digits(cells: Array, base: int) -> bytes:
     """Cells as digits of bytes, the first cell the highest digit; zeros fill up the last byte."""
     count = cells_a_byte(base)
     filled = np.pad(cells, (0, -len(cells) % count)).reshape(-1, count)
-    found: Array = filled @ np.array([base**place for place in reversed(range(count))])
-    return bytes(found.astype(np.uint8))
+    found = np.zeros(len(filled), np.uint8)
+    for digit in filled.T:
+        found = found * np.uint8(base) + digit
+    return found.tobytes()
 
 
 def ranked_tokens(levels: TokenLevels) -> int:

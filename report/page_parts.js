@@ -116,8 +116,10 @@ function hideTip() {
   byId("tip").hidden = true;
 }
 
-/** The colour of a method; what is drawn in ink follows light and dark. */
+/** The colour of a method; greys follow light and dark. */
 function colourOf(name) {
   const colour = DATA.styles[name] || "#777777";
-  return colour === "#222222" ? "var(--ink)" : colour;
+  const [red, green, blue] = [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16));
+  if (red !== green || green !== blue) return colour;
+  return red < 80 ? "var(--ink)" : "var(--soft)";
 }

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tokenrank.records.schema import is_bound, is_control
+from tokenrank.records.schema import is_bound
 from tokenrank.records.tables import Tables
+from tokenrank.report.contestant_style import is_grey
 from tokenrank.report.page_packing import number, numbers, packed_json
 from tokenrank.report.ranking_rows import (
     at,
@@ -74,7 +75,7 @@ def _asked(tables: Tables) -> Iterator[tuple[str, float]]:
 
 
 def _beside(name: str) -> bool:
-    return is_bound(name) or is_control(name)
+    return is_bound(name) or is_grey(name)
 
 
 def _of_metric(tables: Tables, metric: str, k: float, ids: list[str]) -> dict[str, Any] | None:

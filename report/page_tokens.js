@@ -107,6 +107,7 @@ function legendOf(prompt, mode) {
   else view.k.forEach((k, place) => items.push(key(`s s${Math.round((10 * (view.k.length - place)) / view.k.length)} ${mode}`, `best ${k} %`)));
   if (facts.needle) items.push(key("needle", "needle: the evidence (lines above and below)"));
   if (facts.question) items.push(key("question", "question (italic)"));
+  if (facts.context) items.push(key("frame", "outside of the context (dimmed)"));
   if (!prompt.kept && view.ranked < prompt.tokens) items.push(key("out", "last tokens: not ranked (dotted line)"));
   return el("ul", { class: "legend", "aria-label": "Legend" }, ...items);
 }

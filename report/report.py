@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from tokenrank.records.run_files import SUMMARY
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_text
 from tokenrank.report.aligned import wrapped
@@ -18,7 +19,6 @@ from tokenrank.report.picture_index import INDEX, index_of
 from tokenrank.report.published import TASK as LONGBENCH
 from tokenrank.report.published import published_text
 
-SUMMARY_PAGE = "summary.md"  # all that the printed table has no room for
 LOG = logging.getLogger("tokenrank")
 
 
@@ -46,7 +46,7 @@ def draw(
         ValueError: the folder is no run folder, lacks a table, has no values at ``k``, or lacks a metric of ``metrics``.
     """
     folder.environment()  # refuses what is no run folder
-    config = _config(folder, plots)
+    config = run_config(folder, plots)
     tables, k = load(folder, config, k)
     report = report_of(tables, own_report(config))
     drawn = drawn_metrics(tables, config, metrics)
@@ -111,7 +111,7 @@ def printed(folder: RunFolder, k: float | None = None, *, plots: Mapping[str, An
     Raises:
         ValueError: as ``draw``.
     """
-    environment, config = folder.environment(), _config(folder, plots)
+    environment, config = folder.environment(), run_config(folder, plots)
     tables, k = load(folder, config, k)
     report = report_of(tables, own_report(config))
     shown = "no prompt could be measured"
@@ -122,11 +122,11 @@ def printed(folder: RunFolder, k: float | None = None, *, plots: Mapping[str, An
             shown = failure("the table was not printed", error)
     ours = own_report(config) is None
     said = [wrapped(line) for line in notes(tables, environment, ours=ours)]
-    more = [f"all metrics: {SUMMARY_PAGE}"] if ours and (folder.path / SUMMARY_PAGE).exists() else []
+    more = [f"all metrics: {SUMMARY}"] if ours and (folder.path / SUMMARY).exists() else []
     return "\n".join([*map(wrapped, whose_answer(config)), shown, *said, *more])
 
 
-def _config(folder: RunFolder, plots: Mapping[str, Any] | None) -> dict[str, Any]:
+def run_config(folder: RunFolder, plots: Mapping[str, Any] | None) -> dict[str, Any]:
     """The run's config; a command that goes on with it may ask for other ``plots``."""
     try:
         found: Any = OmegaConf.to_container(OmegaConf.load(folder.config))

@@ -34,7 +34,7 @@ class RunCopy:
     axis: str  # ``layer`` or ``keep``: what a step is
     samples: pd.DataFrame  # a row a prompt; texts are columns of it only if they were asked for
     pictures: tuple[Path, ...]  # PNG
-    files: tuple[Path, ...]  # copied as they are, by trackers on another machine
+    files: dict[str, Path]  # name in the run folder -> file that is copied as it is, by trackers on another machine
 
     @property
     def contestants(self) -> list[str]:
@@ -77,7 +77,11 @@ def run_copy(folder: RunFolder, names: Names, *, texts: bool) -> RunCopy:
         axis="layer" if ranking else "keep",
         samples=tables.samples if texts else tables.samples.drop(columns=[*TEXTS]),
         pictures=tuple(sorted(folder.plots.glob("*.png"))),
-        files=tuple(file for pattern in patterns for file in sorted(folder.path.glob(pattern))),
+        files={
+            file.relative_to(folder.path).as_posix(): file
+            for pattern in patterns
+            for file in sorted(folder.path.glob(pattern))
+        },
     )
 
 

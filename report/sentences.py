@@ -11,6 +11,7 @@ from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, 
 from tokenrank.report.differences import declared, difference_sentences
 from tokenrank.report.gap_sentences import MEANT, bound_sentence, cost_sentence, result_sentences
 from tokenrank.report.layer_sentences import exploratory_worst, level_sentence, worst_layer_sentences
+from tokenrank.report.loading import own_report
 from tokenrank.report.ranking_rows import ranked_metrics
 
 USUAL_K = 10.0
@@ -31,7 +32,7 @@ def sentences(tables: Tables, config: Mapping[str, Any]) -> list[str]:
     if tables.metrics.empty:
         return ["No prompt could be measured."]
     said = [_prompts(tables)]
-    of = None if config.get("report") is not None else kind(tables)
+    of = None if own_report(config) is not None else kind(tables)
     metric, k = declared_measure(tables, config)
     compared = difference_sentences(tables.summary) or _nothing_compared(of)
     if of == RANKING:

@@ -42,6 +42,10 @@ class Tracker(Logger):
     def environment(self, folder: RunFolder) -> Mapping[str, str]:
         """All environment variables of its process."""
 
+    def lost(self, folder: RunFolder) -> bool:
+        """Whether its folder was removed."""
+        return not self.home(folder).is_dir()
+
     def copy(self, folder: RunFolder, names: Names) -> str:
         """Starts ``report.mirror``; returns its last line."""
         home = self.home(folder).resolve()

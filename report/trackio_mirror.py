@@ -25,15 +25,15 @@ def mirror(copy: RunCopy, settings: Mapping[str, Any]) -> str:
     else:
         remove_earlier(project, copy.names.id)
     whole = f"{copy.names.name}-{copy.names.id}"
-    logs = {whole: whole_logs(copy)} | {
-        f"{name}-{copy.names.id}": contestant_logs(copy, name) for name in copy.contestants
-    }
-    for name, logged in logs.items():
+    logs = {}
+    for name in [whole, *copy.contestants]:
+        run_name = whole if name == whole else f"{name}-{copy.names.id}"
+        logs[run_name] = whole_logs(copy) if name == whole else contestant_logs(copy, name)
         run = trackio.init(
-            project, name=name, group=whole, config=copy.config | {"job_type": copy.names.job_type}, embed=False,
+            project, name=run_name, group=whole, config=copy.config | {"job_type": copy.names.job_type}, embed=False,
             auto_log_cpu=False, auto_log_gpu=False,
         )  # fmt: skip
-        for step, values in logged:
+        for step, values in logs[run_name]:
             run.log(values, step=step)
         trackio.finish()
     check(project, logs)

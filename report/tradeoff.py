@@ -33,6 +33,7 @@ ACROSS = {
 SIDEWAYS = 1.8  # points between contestants that cost equally much
 GROWTH = (0.7, 1.3)  # of markers, from the lowest keep rate to the highest
 LETTERS = 18  # of a line of a name in the legend
+HEIGHT, LINE = 3.9, 0.14  # inches: of a figure at least, and of a line of the legend
 INVERTED = "; axis inverted, so that up is better"  # of measures of which less is better
 CROPPED = " (0 to 1, cropped)"
 NAMES = {"kl": "KL"}  # in titles
@@ -69,7 +70,9 @@ def tradeoff(tables: Tables, cost: str, measure: str = ACCURACY) -> Figure:
         cost: ``flops_ratio`` or ``kv_ratio``, means over prompts.
         measure: name of what is drawn against it, means over prompts.
     """
-    figure = Figure(figsize=(DOUBLE, 3.9), layout="constrained")
+    called = {name: fill("full prefill" if name == FULL else name, LETTERS) for name in contestants(tables)}
+    written = sum(1 + name.count("\n") for name in called.values())
+    figure = Figure(figsize=(DOUBLE, max(HEIGHT, 0.6 + LINE * written)), layout="constrained")
     axes = figure.subplots()
     points, lower = _points(tables, cost, measure), measure in LOWER_IS_BETTER
     results = pd.Series({name: each["value"].mean() for name, each in points.items()}, dtype=float)
@@ -98,14 +101,8 @@ def tradeoff(tables: Tables, cost: str, measure: str = ACCURACY) -> Figure:
     title(figure, f"{named} against {TITLES[cost]}", heading(tables.metrics, count))
     caption(figure, _caption(tables, points, cost, measure))
     shown = [name for name in names if name in handles]
-    figure.legend(
-        [handles[name] for name in shown], [fill(_called(name), LETTERS) for name in shown], loc="outside right center"
-    )
+    figure.legend([handles[name] for name in shown], [called[name] for name in shown], loc="outside right center")
     return figure
-
-
-def _called(name: str) -> str:
-    return "full prefill" if name == FULL else name
 
 
 def _within_range(axes: Axes, measure: str) -> bool:
@@ -120,7 +117,7 @@ def _within_range(axes: Axes, measure: str) -> bool:
     elif measure in LOWER_IS_BETTER and axes.dataLim.y0 >= 0:
         low = max(low, -MARGIN * high)
     axes.set_ylim(*((high, low) if measure in LOWER_IS_BETTER else (low, high)))
-    return measure in SHARES and (low > 0 or high < 1)
+    return bool(measure in SHARES and (low > 0 or high < 1))
 
 
 def _points(tables: Tables, cost: str, measure: str) -> dict[str, pd.DataFrame]:

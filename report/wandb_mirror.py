@@ -27,8 +27,8 @@ def mirror(copy: RunCopy, settings: Mapping[str, Any]) -> str:
     means = copy.means.to_dict("records")
     run.summary.update({f"{row['contestant']}/{row['name']}": row["value"] for row in means})
     artifact = wandb.Artifact(f"metrics-{run.id}", type="metrics")
-    for file in copy.files:
-        artifact.add_file(str(file))
+    for name, file in copy.files.items():
+        artifact.add_file(str(file), name=name)
     run.log_artifact(artifact)
     place, url = Path(run.dir).parent, run.url
     run.finish()

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_every_setting_in_help_is_one() -> None:
     own = {name for name in named if name.partition(".")[0] not in ("hydra", *GROUPS)}
     assert own >= {"k", "store", "answers", "overwrite", "prefill.keep", "estimate"}
     for name in {each for each in named if not each.startswith("hydra") and each != "task.path"}:
-        node = made
+        node: Any = made
         for part in name.split("."):
             assert part in node, name
             node = node._get_node(part)

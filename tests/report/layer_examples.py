@@ -34,8 +34,7 @@ def ranking(
     metrics, summary = [], []
     for metric, k in (("recall", 5.0), ("recall", 10.0), ("spearman", None)):
         half = 0.5 if k == 5 else 1.0
-        for sample in samples:
-            metrics.append(at_layer(sample, None, None, metric, k, CHANCE[metric]))
+        metrics += [at_layer(sample, None, None, metric, k, CHANCE[metric]) for sample in samples]
         for heuristic in heuristics:
             cells = np.array(
                 [[value(heuristic, sample, layer, metric) * half for layer in layers] for sample in samples]

@@ -40,14 +40,12 @@ def texts(figure: Figure) -> dict[str, list[Bbox]]:
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
     """Pairs of texts whose boxes share an area."""
-    boxes = [(name, box) for name, each in texts(figure).items() for box in each]
-    pairs = []
-    for number, (name, box) in enumerate(boxes):
-        for other, second in boxes[:number]:
-            shared = Bbox.intersection(box, second)
-            if shared is not None and min(shared.width, shared.height) > TOUCH:
-                pairs.append((other, name))
-    return pairs
+    found = [(name, box) for name, each in texts(figure).items() for box in each]
+    corners = np.array([[box.min, box.max] for _, box in found])  # (texts, 2, 2)
+    low = np.maximum(corners[:, None, 0], corners[None, :, 0])
+    high = np.minimum(corners[:, None, 1], corners[None, :, 1])
+    shared = np.triu((high - low).min(axis=-1) > TOUCH, k=1)
+    return [(found[a][0], found[b][0]) for a, b in np.argwhere(shared)]
 
 
 def outside(figure: Figure) -> list[str]:

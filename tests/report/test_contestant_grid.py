@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from tests.report.contestant_examples import as_tables, value_row
+from tests.report.pictures import drawn, panels, readable
 from tests.report.test_grid import shown
-from tests.report.test_plots import panels
 from tokenrank.records.schema import METRICS, SAMPLES, table
 from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_grid import contestant_grids
@@ -53,16 +53,18 @@ def test_losses_and_kept_needles_have_grids_without_the_full_prefill() -> None:
 
 def test_losses_are_on_one_scale_from_none_to_the_largest_and_the_rest_on_that_of_shares() -> None:
     for name, limits in (("grid_loss_at_10", (0, 2)), ("grid_needle_kept_at_10", (0, 1))):
-        drawn = contestant_grids(of_fidelity())[name]()
-        assert [axes.get_images()[0].get_clim() for axes in panels(drawn).values() if axes.get_images()] == [limits] * 2
+        figure = drawn(contestant_grids(of_fidelity())[name])
+        assert [axes.get_images()[0].get_clim() for axes in panels(figure).values() if axes.get_images()] == [
+            limits
+        ] * 2
 
 
 def test_what_is_written_in_a_cell_can_be_read_on_its_colour() -> None:
-    drawn = contestant_grids(of_fidelity())["grid_loss_at_10"]()
-    inks = {text.get_text(): text.get_color() for axes in panels(drawn).values() for text in axes.texts}
+    figure = drawn(contestant_grids(of_fidelity())["grid_loss_at_10"])
+    inks = {text.get_text(): text.get_color() for axes in panels(figure).values() for text in axes.texts}
     assert (inks["-0.10"], inks["2.00"]) == (INK, "white")  # light is no loss
-    drawn = contestant_grids(of_fidelity())["grid_needle_kept_at_10"]()
-    inks = {text.get_text(): text.get_color() for axes in panels(drawn).values() for text in axes.texts}
+    figure = drawn(contestant_grids(of_fidelity())["grid_needle_kept_at_10"])
+    inks = {text.get_text(): text.get_color() for axes in panels(figure).values() for text in axes.texts}
     assert (inks["0.00"], inks["1.00"]) == ("white", INK)  # light is all of it
 
 
@@ -76,3 +78,13 @@ def test_a_contestants_panel_holds_its_own_accuracies() -> None:
     assert list(found) == ["full", "claa", "random@claa"]
     assert found["claa"].to_numpy().tolist() == [[0], [1]]  # depths 0 and 50
     assert (found["full"] == 1).all(axis=None)
+
+
+def test_panels_are_in_the_order_of_results_and_cells_say_how_many_prompts_they_are_over() -> None:
+    figure = drawn(contestant_grids(contestant_run())["grid_accuracy_at_10"])
+    assert list(panels(figure)) == ["full", "claa", "random@claa"]
+    notes = [text.get_text() for axes in panels(figure).values() for text in axes.texts]
+    assert [note for note in notes if note.startswith("n=")] == ["n=1"] * 6
+    said = ["answers found by length and depth", "tiny on niah, n = 2 prompts, 10 % of the tokens kept"]
+    assert figure.get_suptitle().splitlines() == said
+    readable(figure)

@@ -9,12 +9,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tests.report.contestant_examples import RATES, as_tables, with_copy, without
+from tests.report.pictures import drawn, readable
 from tests.report.ttft_examples import LENGTHS, ttft_cell, ttft_tables
 from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import write_picture
 from tokenrank.report.latency import latency_pictures, ttft_against_length, ttft_ratio_against_flops
 
-NAMES = ["full", "claa", "fastkv", "snapkv", "random", "gemfilter", "speculative"]  # engine by engine
+NAMES = [
+    "full",
+    "speculative",
+    "gemfilter",
+    "fastkv",
+    "snapkv",
+    "claa",
+    "random",
+]  # the fastest first, the control last
 Draw = Callable[[Tables], Figure]
 BOTH = pytest.mark.parametrize("draw", [ttft_against_length, ttft_ratio_against_flops])
 
@@ -119,18 +128,27 @@ def test_a_single_length_has_bars_for_bands(draw: Draw) -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("lengths", [LENGTHS, [3000], [1000 * number for number in range(1, 7)]])
+def test_no_text_covers_another_and_the_legend_is_off_the_data(draw: Draw, lengths: list[int]) -> None:
+    tables = with_copy(ttft_tables(lengths=lengths), "claa", "a_heuristic_with_a_very_long_name")
+    figure = drawn(lambda: draw(tables))
+    readable(figure)
+    assert figure.get_figwidth() == 6.9
+
+
+@BOTH
 def test_the_title_names_the_model(draw: Draw) -> None:
-    assert draw(ttft_tables()).get_suptitle().endswith("\ntiny")
+    assert draw(ttft_tables()).get_suptitle().endswith("\ntiny on lengths, n = 4 prompts")
 
 
 def test_the_oracle_has_no_speed_and_is_in_neither_picture() -> None:
-    drawn = {
+    figures = {
         name: [draw() for draw in latency_pictures(with_copy(ttft_tables(), "claa", name)).values()]
         for name in ("oracle", "oracle@claa", "tova")
     }
-    assert [legend(figure) for figure in drawn["oracle"]] == [NAMES] * 2
-    assert [legend(figure) for figure in drawn["oracle@claa"]] == [NAMES] * 2
-    assert [len(legend(figure)) for figure in drawn["tova"]] == [len(NAMES) + 1] * 2
+    assert [legend(figure) for figure in figures["oracle"]] == [NAMES] * 2
+    assert [legend(figure) for figure in figures["oracle@claa"]] == [NAMES] * 2
+    assert [len(legend(figure)) for figure in figures["tova"]] == [len(NAMES) + 1] * 2
 
 
 def test_there_are_two_pictures(tmp_path: Path) -> None:

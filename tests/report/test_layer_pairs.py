@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
+from tests.report.layer_examples import ranking
+from tests.report.pictures import course, drawn, panels, readable
 from tests.report.ranking_examples import at_layer, of_pair, ranked
-from tests.report.test_plots import colours, course, made_up, panels
+from tests.report.test_plots import colours
 from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import write_picture
 from tokenrank.report.layer_pairs import layer_against_layer, layer_matrices, layer_pair_pictures
@@ -31,7 +33,7 @@ def with_pairs(heuristics: list[str] = HEURISTICS, layers: list[int] = LAYERS) -
             for a, b in combinations(layers, 2):
                 value = overlap(heuristic, a, b) * (0.5 if k == 5 else 1)
                 pairs.append(of_pair(heuristic, a, b, "jaccard", k, value))
-    other, own = made_up(), ranked(metrics, pairs)
+    other, own = ranking(), ranked(metrics, pairs)
     both = {name: pd.concat([vars(other)[name], vars(own)[name]], ignore_index=True) for name in ("metrics", "summary")}
     return replace(own, **both)
 
@@ -56,8 +58,8 @@ def test_the_matrix_is_the_half_of_the_table_and_its_mirror_image() -> None:
 
 def test_every_panel_has_its_matrix_on_the_scale_from_0_to_1() -> None:
     matrices = matrices_of(with_pairs())
-    drawn = layer_against_layer(matrices, CHANCE, "jaccard@10", "a title", windowed=[2])
-    shown = {name: axes for name, axes in panels(drawn).items() if name}
+    figure = drawn(lambda: layer_against_layer(matrices, CHANCE, "jaccard@10", ["a title"], windowed=[2]))
+    shown = panels(figure)
     assert list(shown) == HEURISTICS
     for heuristic, axes in shown.items():
         (image,) = axes.get_images()
@@ -65,7 +67,7 @@ def test_every_panel_has_its_matrix_on_the_scale_from_0_to_1() -> None:
         assert image.get_clim() == (0, 1)
         assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "2w", "5"]
         assert axes.get_ylim()[0] < axes.get_ylim()[1]  # the first layer is at the bottom
-    (bar,) = (axes for axes in drawn.axes if axes not in shown.values() and axes.get_visible())
+    (bar,) = (axes for axes in figure.axes if axes not in shown.values() and axes.get_visible())
     (mark,) = (line for line in bar.get_lines() if line.get_linestyle() == "--")
     assert set(course(mark)[1]) == {CHANCE}
 
@@ -87,18 +89,30 @@ def test_another_k_is_another_picture(tmp_path: Path) -> None:
 def test_there_are_as_many_panels_as_heuristics(count: int) -> None:
     matrix = matrices_of(with_pairs())["claa"]
     names = [f"number {number}" for number in range(count)]
-    drawn = layer_against_layer(dict.fromkeys(names, matrix), CHANCE, "jaccard@10", "a title")
-    assert [name for name in panels(drawn) if name] == names
+    figure = drawn(lambda: layer_against_layer(dict.fromkeys(names, matrix), CHANCE, "jaccard@10", ["a title"]))
+    assert list(panels(figure)) == names
+    readable(figure)
 
 
-@pytest.mark.parametrize("tables", [ranked(), made_up(), with_pairs(layers=[3])])
+def test_panels_are_in_the_order_of_the_means_of_their_pairs() -> None:
+    names = ["tova", "random", "claa", "oracle"]
+    found = layer_matrices(with_pairs().summary.dropna(subset=["other_layer"]), "jaccard", 10)
+    assert list(found) == ["claa", "tova"]
+    rows = [of_pair(name, 0, 1, "jaccard", 10, 0.2 * place) for place, name in enumerate(names)]
+    assert list(layer_matrices(ranked(summary=rows).summary, "jaccard", 10)) == ["oracle", "claa", "tova", "random"]
+
+
+@pytest.mark.parametrize("tables", [ranked(), ranking(), with_pairs(layers=[3])])
 def test_where_no_two_layers_were_compared_nothing_is_drawn(tables: Tables) -> None:
     assert layer_pair_pictures(tables, ["recall", "jaccard"], k=10) == {}
 
 
 def test_the_title_names_the_model_and_the_prompts() -> None:
     (draw,) = layer_pair_pictures(with_pairs(), ["jaccard"], k=10).values()
-    assert draw().get_suptitle() == "jaccard@10, layer against layer\ntiny, mean over 4 prompts"
+    assert (
+        draw().get_suptitle()
+        == "jaccard@10, layer against layer, mean over prompts\ntiny on niah, n = 5 prompts, k = 10 %"
+    )
 
 
 def test_pairs_of_a_metric_that_is_not_drawn_are_not_drawn() -> None:

@@ -133,7 +133,7 @@ def test_the_tooltip_shows_the_values_of_a_token(opened: Open) -> None:
     assert f"truth: level {truth} of 4" in said
     assert f"gemfilter, layer 2: level {ranking} of 4" in said
     verdicts = {(True, True): "found", (True, False): "missed", (False, True): "wrongly kept"}
-    both = tuple(token in best(each, 10) for each in (scores.truth, scores.rankings["gemfilter"][row]))
+    both = token in best(scores.truth, 10), token in best(scores.rankings["gemfilter"][row], 10)
     assert f"at 10 %: {verdicts.get(both, 'neither')}" in said
 
 

@@ -98,7 +98,9 @@ def test_a_text_on_another_one_outside_or_on_the_data_is_found() -> None:
     assert (overlapping(figure), outside(figure), on_axes(figure)) == ([], [], [])
     figure.text(0.5, 0.95, "on the title")
     figure.text(0.99, 0.5, "beyond the edge")
-    figure.legends[0].set_bbox_to_anchor((0.5, 0.5), transform=figure.transFigure)
+    figure.legends[0].set_loc("center")
+    figure.legends[0].set_in_layout(False)
+    figure.draw_without_rendering()
     assert overlapping(figure) != []
     assert outside(figure) == ["beyond the edge"]
     assert "claa" in on_axes(figure)

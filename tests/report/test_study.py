@@ -1,4 +1,4 @@
-"""A study's plot: its lines and bands are the numbers, each heuristic has its panel, and chance its line."""
+"""A study's plot: lines, intervals and bands are the numbers of the tables, each heuristic has its panel, and chance its line."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,11 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tests.report.pictures import course, drawn, panels, readable
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tokenrank.records.tables import Tables
 from tokenrank.report.drawing import write_picture
-from tokenrank.report.study import per_value, study_curves, study_pictures
+from tokenrank.report.study import CURVES, per_value, study_pictures
 
 POINTS: dict[str, dict[str, Any]] = {
     f"{heuristic}_{value}": {"heuristic": heuristic, "value": value}
@@ -28,74 +29,111 @@ def value(heuristic: str, width: int, sample: str, statistic: str) -> float:
     return 0.1 * (heuristic == "zeta") + width / 40 + 0.02 * SAMPLES.index(sample) ** 2 - drop
 
 
+def mean(heuristic: str, width: int, statistic: str) -> float:
+    return float(np.mean([value(heuristic, width, each, statistic) for each in SAMPLES]))
+
+
 def made_up(oracle: float = ORACLE) -> Tables:
-    """A study's tables with what must not be drawn: another k, another metric, statistics over prompts, a control."""
-    metrics, summary = [], [of_prompts(name, "recall", "mean", 10.0, -3.0) for name in POINTS]
+    """A study's tables with what must not be drawn: another k, another metric, a control."""
+    metrics, summary = [], []
     for sample in SAMPLES:
         metrics.append(at_layer(sample, None, None, "recall", 10.0, 0.1))
-        summary += [of_prompt(sample, "oracle", "recall", each, 10.0, oracle) for each in ("mean", "worst")]
-        summary.append(of_prompt(sample, "random", "recall", "mean", 10.0, 0.9))
-        for name, point in POINTS.items():
-            for each in ("mean", "worst"):
+        for each in CURVES:
+            summary += [of_prompt(sample, "oracle", "recall", each, 10.0, oracle)]
+            summary += [of_prompt(sample, "random", "recall", each, 10.0, 0.9)]
+            for name, point in POINTS.items():
                 cell = value(point["heuristic"], point["value"], sample, each)
                 summary.append(of_prompt(sample, name, "recall", each, 10.0, cell))
                 summary.append(of_prompt(sample, name, "recall", each, 5.0, -1.0))
                 summary.append(of_prompt(sample, name, "ndcg", each, 10.0, -2.0))
+    for each in CURVES:
+        summary.append(of_prompts("oracle", "recall", each, 10.0, oracle))
+        for name, point in POINTS.items():
+            found = mean(point["heuristic"], point["value"], each)
+            summary.append(of_prompts(name, "recall", each, 10.0, found, low=found - 0.01, high=found + 0.03))
+            summary.append(of_prompts(name, "recall", each, 5.0, -3.0))
     return ranked(metrics, summary)
 
 
-def figure() -> Figure:
-    curves = {each: per_value(made_up().summary, POINTS, "recall", each, 10) for each in ("mean", "worst")}
-    return study_curves(curves, {"chance": 0.1, "oracle": ORACLE}, "title", "width (tokens)", "log")
+def figure(tables: Tables | None = None, study: dict[str, Any] = STUDY) -> Figure:
+    (draw,) = study_pictures(made_up() if tables is None else tables, study, k=10).values()
+    return drawn(draw)
 
 
-def panels() -> dict[str, Axes]:
-    return {axes.get_title(): axes for axes in figure().axes}
+def curve(axes: Axes, statistic: str) -> tuple[list[float], list[float]]:
+    (found,) = (each for each in axes.get_lines() if each.get_color() == CURVES[statistic][1]["color"])
+    return course(found)
 
 
-def line(axes: Axes, name: str) -> tuple[list[float], list[float]]:
-    (found,) = (each for each in axes.get_lines() if each.get_label() == name)
-    return np.asarray(found.get_xdata(), float).tolist(), np.asarray(found.get_ydata(), float).tolist()
+def edges(axes: Axes, number: int, width: int) -> list[float]:
+    """Of the band of that number, at a width."""
+    corners = np.asarray(axes.collections[number].get_paths()[0].vertices)
+    heights = corners[corners[:, 0] == width, 1]
+    return [float(heights.min()), float(heights.max())]
 
 
 def test_a_panel_a_heuristic_with_its_own_values_in_order() -> None:
-    found = panels()
+    found = panels(figure())
     assert list(found) == ["zeta", "alpha"]
-    assert line(found["zeta"], "mean over layers")[0] == [1, 4, 16]
-    assert line(found["alpha"], "mean over layers")[0] == [1, 4]
+    assert curve(found["zeta"], "mean")[0] == [1, 4, 16]
+    assert curve(found["alpha"], "mean")[0] == [1, 4]
     assert {axes.get_xlabel() for axes in found.values()} == {"width (tokens)"}
 
 
-@pytest.mark.parametrize(("name", "statistic"), [("mean over layers", "mean"), ("worst layer", "worst")])
-def test_lines_are_means_over_prompts(name: str, statistic: str) -> None:
-    for heuristic, axes in panels().items():
-        across, up = line(axes, name)
-        for width, mean in zip(across, up, strict=True):
-            assert mean == pytest.approx(np.mean([value(heuristic, int(width), each, statistic) for each in SAMPLES]))
+@pytest.mark.parametrize("statistic", list(CURVES))
+def test_lines_are_means_over_prompts(statistic: str) -> None:
+    for heuristic, axes in panels(figure()).items():
+        across, up = curve(axes, statistic)
+        assert up == pytest.approx([mean(heuristic, int(width), statistic) for width in across])
 
 
-def test_bands_are_the_middle_of_the_prompts() -> None:
-    for heuristic, axes in panels().items():
-        for band, statistic in zip(axes.collections, ("mean", "worst"), strict=True):
-            corners = np.asarray(band.get_paths()[0].vertices)
+def test_bands_are_the_middle_of_the_prompts_and_the_interval_of_the_mean() -> None:
+    for heuristic, axes in panels(figure()).items():
+        for place, statistic in enumerate(CURVES):
             for width in (1, 4):
-                heights = corners[corners[:, 0] == width, 1]
                 samples = [value(heuristic, width, each, statistic) for each in SAMPLES]
-                assert [heights.min(), heights.max()] == pytest.approx(np.percentile(samples, [10, 90]).tolist())
+                assert edges(axes, 2 * place, width) == pytest.approx(np.percentile(samples, [10, 90]).tolist())
+                own = mean(heuristic, width, statistic)
+                assert edges(axes, 2 * place + 1, width) == pytest.approx([own - 0.01, own + 0.03])
+
+
+def test_a_prompt_that_a_heuristic_lacks_counts_for_none() -> None:
+    tables = made_up()
+    rows = tables.summary
+    lost = (rows["sample"] == "c") & (rows["heuristic"] == "alpha_4")
+    found = per_value(rows[~lost], POINTS, "recall", "mean", 10)
+    samples = [value("zeta", 16, each, "mean") for each in SAMPLES[:2]]
+    assert found.loc[("zeta", 16), ["tenth", "ninetieth"]].tolist() == pytest.approx(np.percentile(samples, [10, 90]))
 
 
 def test_chance_and_oracle_are_lines_across() -> None:
-    for axes in panels().values():
-        assert set(line(axes, "chance")[1]) == {0.1}
-        assert set(line(axes, "oracle")[1]) == {ORACLE}
+    for axes in panels(figure()).values():
+        levels = {course(line)[1][0]: line.get_linestyle() for line in axes.get_lines() if line.get_marker() == "None"}
+        assert levels == {0.1: "-", ORACLE: "--"}
 
 
-@pytest.mark.parametrize(("oracle", "drawn"), [(ORACLE, True), (1.0, False)])
-def test_an_oracle_that_is_one_by_definition_is_left_out(oracle: float, drawn: bool) -> None:
-    (draw,) = study_pictures(made_up(oracle), STUDY, k=10).values()
-    found = {str(line.get_label()) for axes in draw().axes for line in axes.get_lines()}
-    assert "chance" in found
-    assert ("oracle" in found) == drawn
+@pytest.mark.parametrize(("oracle", "there"), [(ORACLE, True), (1.0, False)])
+def test_an_oracle_that_is_one_by_definition_is_left_out(oracle: float, there: bool) -> None:
+    names = [text.get_text() for text in figure(made_up(oracle)).legends[0].get_texts()]
+    assert names == [
+        "mean over layers", "worst layer", "95 % interval of the mean", "10 % to 90 % of the prompts", "chance",
+        *(["oracle"] * there),
+    ]  # fmt: skip
+
+
+def test_the_axis_is_the_range_of_the_metric_and_the_title_has_task_n_and_k() -> None:
+    shown = figure()
+    assert shown.axes[0].get_ylim() == pytest.approx((-0.03, 1.03))
+    assert shown.get_suptitle() == "widths: recall@10\ntiny on niah, n = 3 prompts, k = 10 %"
+
+
+def test_no_text_covers_another() -> None:
+    long = {"heuristic_with_a_long_name_" + name: point for name, point in POINTS.items()}
+    points = {name: {"heuristic": "the_long_name_of_" + each["heuristic"] * 4, "value": each["value"]} for name, each in long.items()}  # fmt: skip
+    tables = made_up()
+    summary = tables.summary.assign(heuristic=tables.summary["heuristic"].replace(dict(zip(POINTS, long, strict=True))))
+    readable(figure())
+    readable(figure(ranked(tables.metrics.to_dict("records"), summary.to_dict("records")), STUDY | {"points": points}))
 
 
 def test_one_picture_the_same_each_time(tmp_path: Path) -> None:
@@ -111,3 +149,10 @@ def test_one_picture_the_same_each_time(tmp_path: Path) -> None:
 
 def test_where_nothing_was_ranked_nothing_is_drawn() -> None:
     assert study_pictures(ranked(), STUDY, k=10) == {}
+
+
+def test_where_no_prompt_has_all_values_it_is_said() -> None:
+    tables = made_up()
+    alone = tables.summary[tables.summary["sample"].notna()]
+    with pytest.raises(ValueError, match="widths: no prompt has all values of the study"):
+        figure(ranked(tables.metrics.to_dict("records"), alone.to_dict("records")))

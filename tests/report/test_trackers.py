@@ -1,7 +1,8 @@
-"""A copy elsewhere never affects a run: whatever W&B does, the logger returns in time and leaves the files as they were."""
+"""A tracker never affects a run: whatever its package does, the logger returns in time and leaves the files as they were."""
 
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import time
@@ -53,7 +54,7 @@ def content(folder: Path) -> dict[Path, bytes]:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("raise RuntimeError('broken')", "RuntimeError: broken"),
+        ("raise RuntimeError('broken')", "broken"),
         ("import os\nos._exit(7)", "it ended with code 7"),
         ("import os\nprint('done', flush=True)\nos._exit(0)", None),
     ],
@@ -134,3 +135,16 @@ def test_a_malformed_key_is_a_reason_too(
 def test_bad_settings_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is 0, must be above 0 seconds"):
         WandB(**{name: 0})  # type: ignore[arg-type]
+
+
+def test_a_folder_that_was_removed_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake(tmp_path, monkeypatch, "import os\nprint('done', flush=True)\nos._exit(0)")
+    run = made_up(tmp_path / "run")
+    for _ in range(2):
+        WandB().mirror(run, NAMES)
+    assert capsys.readouterr().out == "done\ndone (copied before)\n"
+    shutil.rmtree(run.path / "wandb")
+    WandB().mirror(run, NAMES)
+    assert capsys.readouterr().out == "done\n"

@@ -1,21 +1,31 @@
 """Accuracy, loss and KL against cost: lines are the table's numbers, better is up, the oracle's ranking is not counted, gaps are named."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation, Text
-from matplotlib.transforms import Bbox
+from matplotlib.lines import Line2D
 
-from tests.report.contestant_examples import CONTESTANTS, accuracy_tables, as_tables, cell, fidelity_tables, without
+from tests.report.contestant_examples import (
+    CONTESTANTS,
+    accuracy_tables,
+    as_tables,
+    cell,
+    fidelity_tables,
+    with_copy,
+    without,
+)
+from tests.report.pictures import drawn, readable
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_style import KNOWN, styles
+from tokenrank.report.contestant_style import KNOWN, Style, styles
 from tokenrank.report.drawing import write_picture
 from tokenrank.report.tradeoff import tradeoff, tradeoff_pictures
 
@@ -27,7 +37,11 @@ METHODS = [name for name in CONTESTANTS if name != "full"]
 @cache
 def whole(cost: str, measure: str = "accuracy") -> Figure:
     """Of all contestants."""
-    return tradeoff(accuracy_tables(), cost, measure)
+    return drawn(lambda: tradeoff(accuracy_tables(), cost, measure))
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def line(axes: Axes, name: str) -> tuple[list[float], list[float]]:
@@ -39,8 +53,8 @@ def labels(axes: Axes) -> list[str]:
     return [str(each.get_label()) for each in axes.get_lines()]
 
 
-def caption(drawn: Figure) -> str:
-    return " ".join(drawn.get_supxlabel().split())
+def caption(figure: Figure) -> str:
+    return " ".join(figure.get_supxlabel().split())
 
 
 def bars(axes: Axes, name: str) -> list[list[float]]:
@@ -85,7 +99,7 @@ def test_only_against_flops_it_is_said_that_the_oracles_ranking_is_not_counted()
     assert "by the answer itself; a bound, not a method; its ranking costs no FLOPs here." in caption(
         whole("flops_ratio")
     )
-    assert "by the answer itself; a bound, not a method. Dotted: a control" in caption(whole("kv_ratio"))
+    assert "by the answer itself; a bound, not a method. Grey and dotted: controls" in caption(whole("kv_ratio"))
 
 
 def test_the_caption_says_what_was_protected_and_what_stands_behind_the_at() -> None:
@@ -105,7 +119,7 @@ def test_better_is_up_where_less_is_better_and_the_axis_says_so(measure: str) ->
     assert upright.get_ylim()[0] < upright.get_ylim()[1]
     label = axes.get_ylabel()
     assert label.endswith("nats a token\nmean over prompts; axis inverted, so that up is better")
-    assert upright.get_ylabel() == "accuracy, mean over prompts"
+    assert upright.get_ylabel() == "accuracy (0 to 1, cropped), mean over prompts"
     for name in METHODS:
         across, up = line(axes, name)
         assert across == pytest.approx([cell(name, number)["kv_ratio"] for number in range(3)])
@@ -115,40 +129,91 @@ def test_better_is_up_where_less_is_better_and_the_axis_says_so(measure: str) ->
 
 def test_the_title_names_measure_and_cost() -> None:
     titles = [
-        whole(cost, measure).get_suptitle().partition(":")[0]
+        whole(cost, measure).get_suptitle().splitlines()[0]
         for cost, measure in (("flops_ratio", "accuracy"), ("kv_ratio", "loss"), ("kv_ratio", "kl"))
     ]
     assert titles == ["Accuracy against FLOPs", "Loss against KV cache", "KL against KV cache"]
 
 
-def test_names_and_keep_rates_are_written_beside_their_points() -> None:
+def test_the_legend_beside_the_axes_is_in_the_order_of_results() -> None:
+    methods = ["claa", "fastkv", "snapkv", "speculative", "gemfilter"]
+    bounds, controls = ["oracle@claa", "oracle", "oracle@gemfilter"], ["random@claa", "random", "random@gemfilter"]
+    assert legend(whole("kv_ratio")) == ["full prefill", *bounds, *methods, *controls]
+    assert legend(whole("kv_ratio", "loss"))[4:9] == ["claa", "snapkv", "fastkv", "speculative", "gemfilter"]
+    assert "Along a line, with growing markers: keep rates 10, 20, 40 %." in caption(whole("kv_ratio"))
+
+
+def test_markers_grow_with_the_keep_rate_and_stand_on_their_line() -> None:
     (axes,) = whole("kv_ratio").axes
-    texts = [text for text in axes.texts if isinstance(text, Annotation) and text.get_text()]
-    assert sorted(text.get_text() for text in texts if text.get_fontweight() == "bold") == sorted(METHODS)
     looks = styles(list(CONTESTANTS))
     for name in METHODS:
-        (own,) = (text for text in texts if text.get_text() == name)
-        assert own.get_color() == looks[name].colour
-        for number, rate in enumerate(("10", "20", "40")):
-            place = cell(name, number)["kv_ratio"], CONTESTANTS[name][0][number]
-            at_place = [each for each in texts if each.xy == pytest.approx(place) and each.get_text() != name]
-            assert (rate, own.get_color()) in {(each.get_text(), str(each.get_color())) for each in at_place}
+        points = [each for each in axes.get_lines() if _is_point(each, looks[name])]
+        sizes = [each.get_markersize() for each in points]
+        assert len(sizes) == 3
+        assert sizes == sorted(set(sizes))
+        places = [(float(x), float(y)) for each in points for x, y in np.asarray(each.get_xydata())]
+        assert places == list(zip(*line(axes, name), strict=True))
+
+
+def _is_point(each: Line2D, look: Style) -> bool:
+    alike = each.get_marker() == look.marker and each.get_color() == look.colour
+    hollow = each.get_markerfacecolor() == "white"
+    return alike and each.get_linestyle() == "None" and hollow == look.hollow
+
+
+LONG = ("full", *(f"layerwise_with_a_very_long_name_{number}" for number in range(14)), "oracle", "random")
 
 
 @pytest.mark.parametrize("cost", COSTS)
 @pytest.mark.parametrize("measure", ["accuracy", "loss"])
-def test_no_text_covers_another(cost: str, measure: str) -> None:
-    figure = whole(cost, measure)
-    figure.draw_without_rendering()
-    boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts if text.get_text()]  # without leaders
-    shared = [Bbox.intersection(a, b) for number, a in enumerate(boxes) for b in boxes[:number]]
-    assert [box for box in shared if box is not None and box.width > 0 and box.height > 0] == []
-    assert len(boxes) > 4 * len(METHODS)
+def test_no_text_covers_another_and_the_legend_is_off_the_data(cost: str, measure: str) -> None:
+    readable(whole(cost, measure))
+
+
+def test_many_long_names_are_in_the_legend_without_overlap() -> None:
+    tables = accuracy_tables(("full", "claa", "oracle", "random"))
+    for name in LONG[1:-2]:
+        tables = with_copy(tables, "claa", name)
+    figure = drawn(lambda: tradeoff(tables, "kv_ratio"))
+    readable(figure)
+    assert len(legend(figure)) == len(LONG) + 1
+
+
+@pytest.mark.parametrize(("measure", "low", "high"), [("accuracy", 0.0, 1.0), ("loss", 0.0, float("inf"))])
+def test_no_axis_goes_beyond_what_the_measure_can_be_by_more_than_a_marker(
+    measure: str, low: float, high: float
+) -> None:
+    for tables in (accuracy_tables(), accuracy_tables(FEW)):
+        zeros = replace(tables, summary=_stretched(tables.summary, measure))
+        axes = drawn(lambda zeros=zeros: tradeoff(zeros, "kv_ratio", measure)).axes[0]  # type: ignore[misc]
+        bottom, top = sorted(axes.get_ylim())
+        assert low - 0.1 < bottom < low + 1e-9
+        assert top <= high + 0.03 + 1e-9
+        assert "cropped" not in axes.get_ylabel()
+
+
+def _stretched(summary: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Accuracies from 0 to 1, with intervals that are as wide; losses from 0."""
+    own = (summary["metric"] == measure) & (summary["statistic"] == "mean") & summary["against"].isna()
+    least, most = summary.loc[own, "value"].min(), summary.loc[own, "value"].max()
+    value = (summary["value"] - least) / (most - least)
+    return summary.assign(
+        value=summary["value"].where(~own, value),
+        low=summary["low"].where(~own, 0.0 * value).astype("Float64"),
+        high=summary["high"].where(~own, 1.0 + 0.0 * value).astype("Float64"),
+    )
+
+
+def test_losses_below_0_are_on_the_axis_where_there_are_any() -> None:
+    tables = accuracy_tables(FEW)
+    moved = tables.summary.assign(value=tables.summary["value"] - 0.2)
+    axes = drawn(lambda: tradeoff(replace(tables, summary=moved), "kv_ratio", "loss")).axes[0]
+    assert min(axes.get_ylim()) < -0.2
 
 
 def test_the_title_names_model_tasks_and_prompts() -> None:
     for cost in COSTS:
-        assert whole(cost).get_suptitle().endswith("tiny on longbench (qasper, hotpotqa), 12 prompts")
+        assert whole(cost).get_suptitle().endswith("tiny on longbench (qasper, hotpotqa), n = 12 prompts")
 
 
 @pytest.mark.parametrize("cost", COSTS)

@@ -1,0 +1,62 @@
+"""What pictures by layer show: the numbers of metrics.parquet and summary.parquet, over prompts that all have."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.report.layer_examples import HEURISTICS, LAYERS, SAMPLES, cells, ranking
+from tokenrank.metrics.intervals import mean_intervals
+from tokenrank.report.layer_intervals import layer_intervals
+from tokenrank.report.layer_values import layer_values
+from tokenrank.report.ranking_rows import by_layer, heading
+
+ORDER = ["oracle", "claa", "tova", "recency", "random"]
+
+
+@pytest.mark.parametrize(("metric", "k", "name"), [("recall", 10.0, "recall@10"), ("spearman", None, "spearman")])
+def test_means_intervals_and_percentiles_are_over_the_prompts_of_the_table(
+    metric: str, k: float | None, name: str
+) -> None:
+    shown = layer_values(ranking(), metric, 10)
+    assert (shown.name, shown.metric) == (name, metric)
+    rows = cells(ranking(), metric, k)
+    for heuristic in HEURISTICS:
+        for layer in LAYERS:
+            values = rows.loc[(heuristic, layer)].to_numpy()
+            tenth, ninetieth = np.percentile(values, [10, 90])
+            found = [each.loc[heuristic, layer] for each in (shown.means, shown.tenth, shown.ninetieth)]
+            assert found == pytest.approx([values.mean(), tenth, ninetieth])
+            ends = [each.loc[heuristic, layer] for each in (shown.low, shown.high)]
+            wanted = [np.nan] * 2 if heuristic == "oracle" else mean_intervals(values[:, None])[:, 0].tolist()
+            assert ends == pytest.approx(wanted, nan_ok=True)
+    assert shown.heuristics == ORDER
+
+
+def test_the_lowest_layer_is_the_first_of_the_smallest_means() -> None:
+    shown = layer_values(ranking(), "spearman", 10)
+    assert {name: int(layer) for name, layer in shown.lowest.items()} == dict.fromkeys(HEURISTICS, 0)
+
+
+def test_a_prompt_that_a_heuristic_lacks_is_left_out_and_the_title_says_of_how_many() -> None:
+    tables = ranking()
+    lost = (tables.metrics["sample"] == "s4") & (tables.metrics["heuristic"] == "tova")
+    shown = layer_values(replace(tables, metrics=tables.metrics[~lost]), "recall", 10)
+    means = cells(ranking(samples=SAMPLES[:4]), "recall", 10).mean(axis=1)
+    assert shown.means.loc["claa"].tolist() == pytest.approx([means["claa", layer] for layer in LAYERS])
+    assert shown.heading == "tiny on niah, n = 4 of 5 prompts, k = 10 %"
+
+
+def test_intervals_are_none_below_three_prompts_and_where_a_value_is_missing() -> None:
+    few = by_layer(ranking(samples=SAMPLES[:2]).metrics, "recall", 10)
+    assert all(each.isna().all(axis=None) for each in layer_intervals(few))
+    values = by_layer(ranking().metrics, "recall", 10)
+    values.loc[("claa", "s1"), 2] = np.nan
+    low, high = layer_intervals(values)
+    assert low.loc["claa"].isna().tolist() == high.loc["claa"].isna().tolist() == [layer == 2 for layer in LAYERS]
+    assert low.loc["tova"].notna().all()
+    assert low.loc["claa", 1] < values.loc["claa"][1].mean() < high.loc["claa", 1]
+
+
+def test_the_title_counts_one_prompt_and_a_metric_without_k() -> None:
+    assert heading(ranking(samples=SAMPLES[:1]).metrics, 1) == "tiny on niah, n = 1 prompt"
