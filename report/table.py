@@ -35,7 +35,9 @@ def summary(tables: Tables, k: float) -> str:
         *mean, worst = _columns(tables, metric, k, names)
         blocks += [Block(mean, 2 * number_of + 1), Block([worst], 2 * number_of + 2 if number_of else 1)]
     prompts = int(first["prompts"].max())
-    heading = f"mean over layers, its 95 % interval and (worst layer), average of {prompts} prompt{'s' * (prompts != 1)}"
+    heading = (
+        f"mean over layers, its 95 % interval and (worst layer), average of {prompts} prompt{'s' * (prompts != 1)}"
+    )
     return f"{wrapped(heading)}\n{aligned(fitting(blocks))}"
 
 

@@ -61,9 +61,7 @@ def _by_task(rows: pd.DataFrame) -> tuple[pd.DataFrame, "pd.Series[int]"]:
     return wide, rows.groupby("task")["prompts"].max().reindex(wide.index)
 
 
-def _without_family(
-    wide: pd.DataFrame, prompts: "pd.Series[int]"
-) -> tuple[pd.DataFrame, "pd.Series[int]", str]:
+def _without_family(wide: pd.DataFrame, prompts: "pd.Series[int]") -> tuple[pd.DataFrame, "pd.Series[int]", str]:
     """Both without what is before the ``/`` in the names of all tasks, and the words that say so: `` of longbench``."""
     family = {str(name).partition("/")[0] for name in wide.index}
     if len(family) > 1 or not all("/" in str(name) for name in wide.index):

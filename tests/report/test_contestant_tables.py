@@ -103,7 +103,10 @@ def test_an_oracle_that_is_beaten_is_marked_where_it_is_and_the_sentence_is_belo
     stars = [each for each in cells(losses, keys=2) if each[0].endswith("*")]
     assert stars == [("oracle@claa*", "10")]
     said = " ".join(losses[losses.index("* beaten") :].split())
-    assert "oracle@claa by claa at 10 % in loss, clipped loss, KL divergence, tokens before the departure. The oracle" in said
+    assert (
+        "oracle@claa by claa at 10 % in loss, clipped loss, KL divergence, tokens before the departure. The oracle"
+        in said
+    )
     assert "*" not in accuracy_summary(accuracy_tables(("full", "oracle", "fastkv", "random")))
 
 

@@ -227,7 +227,9 @@ def test_the_printed_table_has_its_notes_below(tmp_path: Path) -> None:
         "half a run: 12 of 60 units are done",
     ]
     assert printed(run_folder(tmp_path / "ttft", ttft_tables())).startswith("tiny: time to first token")
-    assert printed(run_folder(tmp_path / "ranking", a_ranking())).startswith("mean over layers, its 95 % interval and (worst layer)")
+    assert printed(run_folder(tmp_path / "ranking", a_ranking())).startswith(
+        "mean over layers, its 95 % interval and (worst layer)"
+    )
 
 
 def test_every_line_fits_a_terminal_and_says_where_the_rest_is(tmp_path: Path) -> None:

@@ -32,8 +32,15 @@ def made_up(intervals: bool = False) -> Tables:
     for heuristic in ("middling", "best", "worst"):
         for metric, k, factor in (("recall", 10.0, 1), ("recall", 5.0, 0), ("spearman", None, -1)):
             for statistic, of in (("mean", lambda each: sum(each) / 2), ("worst", min)):
-                each = [of([factor * value for value in RECALL[heuristic, sample]] if factor else (0.5, 0.5)) for sample in CHANCE]
-                ends = {"low": 0.5, "high": 0.9} if intervals and (heuristic, metric, k) == ("best", "recall", 10.0) else {}
+                each = [
+                    of([factor * value for value in RECALL[heuristic, sample]] if factor else (0.5, 0.5))
+                    for sample in CHANCE
+                ]
+                ends = (
+                    {"low": 0.5, "high": 0.9}
+                    if intervals and (heuristic, metric, k) == ("best", "recall", 10.0)
+                    else {}
+                )
                 row = of_prompts(heuristic, metric, statistic, k, sum(each) / 2, prompts=2)
                 summary.append(row | ends)
     if intervals:
