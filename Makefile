@@ -1,14 +1,16 @@
-# The two commands for a fresh machine: make demo, make test.
+# The two commands for a fresh machine: make demo, make test. TORCH=cpu behind them installs 2.5 GB in place of 6.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+TORCH ?=# cpu: torch without CUDA; cu126: with CUDA 12.6; empty: what the package index has (Linux: with CUDA)
 READY := $(VENV)/ready
 
-.PHONY: install demo test check conformance sweep kvpress wheel bench clean
+.PHONY: install demo test check conformance sweep kvpress trackio wheel bench site clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
+	$(if $(TORCH),$(PY) -m pip install --quiet --constraint constraints.txt --no-deps --index-url https://download.pytorch.org/whl/$(TORCH) torch)
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
@@ -45,6 +47,12 @@ kvpress: install
 	PYTHONPATH=$(VENV)/kvpress $(PY) -c 'import kvpress'
 	PYTHONPATH=$(VENV)/kvpress $(PY) -m pytest tests/heuristics/test_kvpress.py
 
+# trackio in a folder of its own, installed by the line of docs/logging.md, and the copies for it read back.
+trackio: install
+	$(PY) -m $$(grep -m 1 '^pip install --no-deps trackio' docs/logging.md) --quiet --upgrade --target $(VENV)/trackio
+	PYTHONPATH=$(VENV)/trackio $(PY) -c 'import trackio'
+	PYTHONPATH=$(VENV)/trackio $(PY) -m pytest tests/report/test_trackio_mirror.py tests/report/test_mirror.py tests/test_logged_runs.py
+
 # The wheel in a fresh environment and an unrelated folder; INTERPRETERS="python3.12 python3.13" tries others.
 wheel: install
 	$(PY) scripts/check_wheel.py $(INTERPRETERS)
@@ -52,6 +60,10 @@ wheel: install
 # LONGBENCH=FOLDER: LongBench's jsonl files with its two template files.
 bench: install
 	$(PY) scripts/bench_overhead.py longbench=$(LONGBENCH)
+
+# The site of the documents, in site/.
+site: install
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

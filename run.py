@@ -27,6 +27,9 @@ from tokenrank.planning.bad_input import BadInput, one_sentence
 from tokenrank.planning.composing import check_overrides, register
 from tokenrank.planning.ending import RunFailed, Terminated, end, terminate
 from tokenrank.planning.folder_names import register_names
+from tokenrank.planning.not_chosen import check_chosen, without_effect
+from tokenrank.planning.path_arguments import with_paths
+from tokenrank.planning.usage import asked_for
 from tokenrank.records.messages import log, messages_to, messages_to_terminal
 from tokenrank.records.run_folder import FolderRefused, RunFolder
 
@@ -103,10 +106,12 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
     from tokenrank.work.executor import Executor
 
     try:
-        check_overrides(overrides_of(HydraConfig.get()))
+        overrides = overrides_of(HydraConfig.get())
+        check_overrides(overrides)
+        check_chosen(overrides, config)
         logger: Logger = build(config.logger, "logger", Logger)
         executor: Executor = build(config.executor, "executor", Executor)
-        if config.get("report") is not None:  # it is used at the end; what is wrong with it is said now
+        if config.report not in (None, True, False):  # it is used at the end; what is wrong with it is said now
             build(config.report, "report", EvaluationReport)
         plan = make_plan(config)
         executor.check(plan)
@@ -114,6 +119,8 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
         raise BadInput(one_sentence(error)) from error
     finally:
         folder.leave()  # Hydra has made it
+    for note in without_effect(overrides, plan.config, plan.evaluation.kind):
+        log.info(note)
     return plan, executor, logger
 
 
@@ -178,7 +185,8 @@ def work(plan: "Plan", executor: "Executor", todo: "Sequence[Unit]", folder: Run
 def finished(plan: "Plan", now: "Progress", logger: "Logger", folder: RunFolder) -> int:
     """Collects and draws, once all units are done, unless another process has; else says which are not. Returns how many failed."""
     from tokenrank.planning.naming import names_of
-    from tokenrank.report.report import draw, printed
+    from tokenrank.report.report import printed
+    from tokenrank.report.whole import write_report
     from tokenrank.work.collecting import collect
     from tokenrank.work.resuming import tables_are_current
 
@@ -186,25 +194,29 @@ def finished(plan: "Plan", now: "Progress", logger: "Logger", folder: RunFolder)
         print(f"shard {plan.shard.number} of {plan.shard.of} is done; {done(plan, folder)}")
         print(f"the last shard makes the tables; python -m tokenrank.collect {folder.path} makes them of what there is")
         return now.failed
-    plots = dict(plan.config.plots)  # config.yaml has those of the command that began the run
+    shown: Any = {
+        "plots": dict(plan.config.plots),
+        "page": plan.config.report is not False,
+    }  # config.yaml has those of the first command
     with folder.locked():
         current = not folder.half_drawn and tables_are_current(plan, folder)
         if current:
-            failures = draw(folder, plots=plots, lacking=True)
+            failures = write_report(folder, **shown, lacking=True)
         else:
             with folder.drawing():
                 left_out = collect(folder, plan.evaluation)
                 log.info("drawing the pictures")
-                failures = left_out + draw(folder, plots=plots)
+                failures = left_out + write_report(folder, **shown)
         for line in failures:
             log.warning(line)
-        print(printed(folder, plots=plots))
+        print(printed(folder, plots=shown["plots"]))
     if current:
         print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
     else:
         print(f"tables and plots in {folder.path}")
-    if not current or not folder.wandb.exists():
-        logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))
+    if folder.page.exists():
+        print(f"all of it on one page: {folder.page}")
+    logger.mirror(folder, names_of(plan, folder.path, HydraConfig.get()))  # once, unless the tables are others
     return now.failed
 
 
@@ -216,8 +228,13 @@ def done(plan: "Plan", folder: RunFolder) -> str:
 
 def command() -> None:
     """The command ``tokenrank``, which is ``python run.py``."""
+    shown = asked_for(sys.argv[1:])
+    if shown is not None:
+        print(shown)
+        return
     before = signal.signal(signal.SIGTERM, terminate)
     try:
+        sys.argv[1:] = with_paths(sys.argv[1:])
         main()
     except Exception as error:  # what is neither of ours comes from composing the config: the input is what is wrong
         no_folder = isinstance(error, OSError) and error.filename is not None  # Hydra makes the run folder

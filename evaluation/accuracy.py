@@ -23,7 +23,8 @@ class Accuracy(PrunedAnswers):
         """Raises ValueError also for a task that grades no answers, or an answer that is not generated."""
         if not plan.task.grades_answers:
             raise ValueError(
-                "evaluation=accuracy needs a task that grades answers, such as niah, longbench or ruler; evaluation=fidelity needs none"
+                "evaluation=accuracy needs a task that grades answers, such as niah, longbench, ruler or prompts with "
+                "task.score=contains; evaluation=fidelity needs none"
             )
         if plan.answer != "generated":
             by = " (by the setting answers)" if plan.answer == "brought" else ""

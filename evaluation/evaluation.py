@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from tokenrank.evaluation.summary import Summary, SummaryOfRows
 from tokenrank.records.schema import SUMMARY, table
+from tokenrank.records.token_levels import TokenLevels
 
 if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan, Unit
@@ -27,6 +28,7 @@ class Measurement:
     rows: list[Row]  # as records.schema.MEASURED, without model, task and sample
     runs: list[Row] = field(default_factory=list)  # as records.schema.RUNS, without task and sample
     rankings: Mapping[str, Tensor] | None = None  # tensors that save_rankings writes
+    levels: TokenLevels | None = None  # what save_levels writes
 
 
 class Evaluation(ABC):

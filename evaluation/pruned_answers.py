@@ -1,7 +1,7 @@
 """What evaluation=accuracy and evaluation=fidelity share: one prompt, all contestants, every keep rate."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -13,6 +13,7 @@ from tokenrank.evaluation.contest import CACHES, Contest, Entry, full_answers
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.kept_checks import check_kept
+from tokenrank.evaluation.levels import levels_of
 from tokenrank.evaluation.plan import reference_answer
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.shared_prompt import SharedPrompt
@@ -42,6 +43,7 @@ class PrunedAnswers(Evaluation):
     protect: str = WINDOW  # what always stays, within the keep rate: window, or frame
     together: bool = True  # decode the contestants' answers together
     save_rankings: bool = False  # must be false
+    save_levels: bool = True  # write the levels of the tokens in the truth
     seed: int = 0  # of random sign flips
     resamples: int = 10000  # random sign flips
     compare: dict[str, Any] = field(default_factory=dict)  # as Family
@@ -100,7 +102,8 @@ class PrunedAnswers(Evaluation):
         )
         entries = contest.run(plan.contestants[1:], self.keep, lambda: advance(len(prompt.input_ids)))
         rows = [full_row, *(self._row(plan, prompt, each) for each in entries)]
-        return self._measurement(full_row, rows, ranked.seconds)
+        levels = levels_of(plan, prompt, ranked, {}, self.keep, window=0) if self.save_levels else None
+        return replace(self._measurement(full_row, rows, ranked.seconds), levels=levels)
 
     def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
         """Means over the prompts that every contestant finished, with intervals, comparisons, and the gap closed."""

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.layer_summary import LayerSummary
+from tokenrank.evaluation.levels import levels_of
 from tokenrank.evaluation.measuring import MetricFailures
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
@@ -33,6 +34,7 @@ class RankingAgreement(Evaluation):
     k: list[float]  # percent of the universe, for the metrics that take a k
     window: int = 8  # tokens at the prompt's end that are not ranked: the universe is all the others
     save_rankings: bool = False  # write the scores themselves
+    save_levels: bool = True  # write the levels of the tokens in every ranking
     seed: int = 0  # of random sign flips
     resamples: int = 10000  # random sign flips
     compare: dict[str, Any] = field(default_factory=dict)  # as Family
@@ -81,7 +83,13 @@ class RankingAgreement(Evaluation):
             **{f"{part}_seconds": ranked.seconds.get(part) for part in ("prefill", "decode", "oracle")},
             "metrics_seconds": metrics_seconds,
         } | ({"error": failures.text()} if failures.text() else {})
-        return Measurement(sample, rows, rankings=as_tensors(unit, ranked, plan.texts) if self.save_rankings else None)
+        own = {name: scores for name, scores in ranked.scores.items() if name in plan.heuristics}  # no bound
+        return Measurement(
+            sample,
+            rows,
+            rankings=as_tensors(unit, ranked, plan.texts) if self.save_rankings else None,
+            levels=levels_of(plan, prompt, ranked, own, self.k, self.window) if self.save_levels else None,
+        )
 
     def summary(self) -> LayerSummary:
         """Statistics over layers, their means over prompts with intervals, comparisons, and overlaps of layer pairs."""

@@ -48,7 +48,10 @@ class TimeToFirstToken(Evaluation):
         check_protect(self.protect)
 
     def check(self, plan: "Plan") -> None:
-        """Raises ValueError for keep rates that leave nothing of a prompt but what always stays."""
+        """Raises ValueError for keep rates that leave nothing of a prompt but what always stays, and for an answer that is given."""
+        if plan.answer != "generated":
+            by = " (by the setting answers)" if plan.answer == "brought" else ""
+            raise ValueError(f"answer is {plan.answer}{by}, must be generated: evaluation=ttft feeds no answer")
         check_kept(plan, self.keep, self.protect)
 
     def rounds(self, plan: "Plan") -> int:

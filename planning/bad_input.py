@@ -9,6 +9,8 @@ import yaml
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import MissingMandatoryValue
 
+from tokenrank.planning.not_chosen import unknown_setting
+
 CONFIGS = Path(__file__).parent.parent / "configs"
 
 
@@ -36,13 +38,22 @@ def one_sentence(error: BaseException) -> str:
     said = " ".join(str(error).split()) or type(error).__name__
     if said.startswith("Config group override must be"):
         return f"{_no_name() or said}: a group takes a file's name or a list of names, as in heuristic=[claa,tova]"
+    ambiguous = re.match(r"Ambiguous value for argument '([^']+)=(.*?)' 1\.", said)
+    if ambiguous:
+        return (
+            f"{ambiguous[1]}={ambiguous[2]} holds a comma: a list is put in brackets, as in {ambiguous[1]}=[{ambiguous[2]}], a text in "
+            f"quotes within quotes, as in \"{ambiguous[1]}='{ambiguous[2]}'\", and a sweep needs -m"
+        )
+    unknown = unknown_setting(said)
+    if unknown:
+        return unknown
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is missing and has no default: give it, as in {error.full_key}=VALUE"
     if isinstance(error, OverrideParseException):
         said = said.split(" See https://")[0]
         if said.count("[") + said.count("{") > said.count("]") + said.count("}"):
             return f"{said}; a list is written without blanks, or the whole argument in quotes, as in 'heuristic=[claa,gemfilter]'"
-        return f"{said.removesuffix('.')}; a value with letters such as ü, ~ or = is put in quotes, as in \"task.path='~/a=b.jsonl'\""
+        return f"{said.removesuffix('.')}; a value with blanks or letters such as ü, ~, =, ( or {{ is put in quotes within quotes, as in \"model.name='a (b)'\""
     if isinstance(error, UnicodeDecodeError):
         return f"a file is not UTF-8 text: {said}"
     if isinstance(error, yaml.YAMLError):

@@ -16,7 +16,7 @@ from tokenrank.records.digests import digest
 from tokenrank.records.run_folder import RunFolder
 
 FOR_HYDRA = ("defaults", "hydra")  # entries of config.yaml that are no settings
-OF_CONTESTANTS = ("keep", "save_rankings")  # settings of an evaluation that need not agree
+OF_CONTESTANTS = ("keep", "save_rankings", "save_levels")  # settings of an evaluation that need not agree
 SHOWN = 60  # letters of a value in a message
 
 
@@ -140,7 +140,8 @@ def _facts(source: Source) -> dict[str, Any]:
     settings = {name: value for name, value in _deciding(source).items() if name not in OF_CONTESTANTS}
     return {
         "evaluation": {"kind": source.evaluation.kind},
-        **{name: config.get(name) for name in ("universe", "k", "oracle", "metric", "answer", "report")},
+        **{name: config.get(name) for name in ("universe", "k", "oracle", "metric", "answer")},
+        "report": None if config.get("report") in (True, False) else config.get("report"),
         "settings": {"evaluation": settings},
         "model": environment.get("model"),
         "layers": environment.get("layers"),

@@ -7,12 +7,12 @@ from typing import Any
 
 from tokenrank.planning.comparable import Source, read_source
 from tokenrank.planning.joined_settings import agreed
-from tokenrank.records.run_files import CLAIMS, DRAWING, FILES, FOLDERS, MARKER, WANDB
+from tokenrank.records.run_files import CLAIMS, DRAWING, FILES, FOLDERS, MARKER, OF_LOGGERS
 from tokenrank.records.run_folder import LOCK, RunFolder
 
 DEFAULT = "joined"  # the folder of a sweep that takes its runs
 OF_EACH = ("units", "format", "commands")  # entries of environment.json that are not compared
-KNOWN = {MARKER, LOCK, CLAIMS, DRAWING, WANDB, *FILES, *FOLDERS}
+KNOWN = {MARKER, LOCK, CLAIMS, DRAWING, *OF_LOGGERS, *FILES, *FOLDERS}
 
 
 def find_sources(given: Sequence[Path]) -> list[Source]:

@@ -68,8 +68,9 @@ class RunSettings:
     overwrite: bool
     estimate: bool
     save_rankings: bool
+    save_levels: bool
     texts: bool
-    report: dict[str, Any] | None
+    report: dict[str, Any] | bool | None
     study: dict[str, Any] | None
 
     @property

@@ -8,14 +8,19 @@ from tokenrank.records.files import sweep_unfinished
 
 MARKER = "environment.json"  # it marks a run folder
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
-FILES = ("config.yaml", "run.log", *TABLES, "published.md", "ttft.md")
+COPIES = "copies.json"  # of loggers
+PAGE = "report.html"
+SUMMARY = "summary.md"  # all that the printed table has no room for
+REPORTS = ("report.md", "report.tex", "report.csv", SUMMARY)
+FILES = ("config.yaml", "run.log", *TABLES, COPIES, "published.md", "ttft.md", PAGE, *REPORTS)
 FOLDERS = {
     "records": ("*.parquet",),
     "levels": ("*.parquet",),
     "rankings": ("*.safetensors",),
     "plots": ("*.png", "*.pdf", "index.md"),
 }
-WANDB, CLAIMS = "wandb", ".claims"
+OF_LOGGERS = ("wandb", "tensorboard", "trackio")  # folders that they write
+CLAIMS = ".claims"
 DRAWING = ".drawing"  # is there while tables and pictures are made
 
 
@@ -25,7 +30,7 @@ def names_of_ours(folder: Path) -> list[str]:
     Raises:
         ValueError: one of them is a link.
     """
-    names = [MARKER, *FILES, *FOLDERS, WANDB]
+    names = [MARKER, *FILES, *FOLDERS, *OF_LOGGERS]
     linked = [name for name in names if (folder / name).is_symlink()]
     if linked:
         raise ValueError(
@@ -44,7 +49,7 @@ def remove_files(folder: Path, units: Collection[str]) -> None:
                     file.unlink()
         if (folder / name).is_dir() and not any((folder / name).iterdir()):
             (folder / name).rmdir()
-    for name in (WANDB, CLAIMS):
+    for name in (*OF_LOGGERS, CLAIMS):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in (*FILES, DRAWING, MARKER):
         (folder / name).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 from tokenrank.records.claims import Unlockable, claimed, folder_lock, is_claimed
 from tokenrank.records.files import PREFIX, sweep_unfinished
 from tokenrank.records.record import Record, read_record, write_record
-from tokenrank.records.run_files import CLAIMS, DRAWING, FOLDERS, MARKER, TABLES, WANDB, names_of_ours, remove_files
+from tokenrank.records.run_files import CLAIMS, DRAWING, FOLDERS, MARKER, PAGE, TABLES, names_of_ours, remove_files
 from tokenrank.records.tables import Tables, read_tables, write_tables
 from tokenrank.records.token_levels import TokenLevels, read_token_levels, write_token_levels
 from tokenrank.records.writing import write_json, write_tensors, write_text
@@ -52,14 +52,14 @@ class RunFolder:
         return self.path / "plots"
 
     @property
-    def wandb(self) -> Path:
-        """The folder of the files that Weights & Biases writes."""
-        return self.path / WANDB
-
-    @property
     def published(self) -> Path:
         """Our accuracy beside published ones, of evaluation=accuracy on LongBench."""
         return self.path / "published.md"
+
+    @property
+    def page(self) -> Path:
+        """The page with all of the run."""
+        return self.path / PAGE
 
     def environment(self) -> dict[str, Any]:
         """Content of environment.json.

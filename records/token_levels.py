@@ -1,8 +1,8 @@
 """The levels of a prompt's tokens in every ranking: among which of the best k percent each token is, layer by layer."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,26 @@ class TokenLevels:
     def tokens(self) -> int:
         """Number of tokens of the prompt."""
         return int(self.truth.shape[1])
+
+
+def joined_levels(given: Iterable[TokenLevels], order: Sequence[str]) -> TokenLevels | None:
+    """Levels of one prompt with the rankings of all; of rankings of one name the first is kept.
+
+    Args:
+        given: of runs that share the truth. What has other percentages than the first is left out.
+        order: of the rankings.
+
+    Returns:
+        None where nothing is given.
+    """
+    found: TokenLevels | None = None
+    for each in given:
+        if found is None or each.k == found.k:
+            found = replace(found or each, rankings={**each.rankings, **(found.rankings if found else {})})
+    if found is None:
+        return None
+    rankings = found.rankings
+    return replace(found, rankings={name: rankings[name] for name in order if name in rankings})
 
 
 def write_token_levels(path: Path, levels: TokenLevels) -> None:

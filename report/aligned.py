@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from textwrap import fill
 
 import pandas as pd
 
-WIDTH = 120  # letters of a line
+WIDTH = 80  # letters of a line
 ABSENT = "-"  # not measured, or not defined
 GAP = "  "  # between columns
 
@@ -60,3 +61,8 @@ def interval(low: float, high: float, digits: int = 3) -> str:
     '[0.10, 0.25]'
     """
     return ABSENT if pd.isna(low) or pd.isna(high) else f"[{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def wrapped(sentence: str) -> str:
+    """The sentence in lines that fit a terminal."""
+    return fill(sentence, WIDTH, break_on_hyphens=False)

@@ -1,19 +1,22 @@
 """Bounds that were no bounds: where a contestant is better than the oracle of its own engine by more than noise."""
 
 from collections.abc import Sequence
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
 
-from tokenrank.records.measures import better
+from tokenrank.records.measures import REFERENCE, better
 from tokenrank.records.schema import contestant_names, is_bound
 from tokenrank.records.tables import Tables
-from tokenrank.report.aligned import WIDTH
+from tokenrank.report.aligned import wrapped
 from tokenrank.report.contestant_rows import engines_of
 
 MARK = "*"  # behind the name of a bound that was beaten
 COLUMNS = ["bound", "by", "keep", "metric"]
+WORDS = {
+    "logprob": "log-probability", "loss_clipped": "clipped loss", "kl": "KL divergence", "same_token": "share of the same tokens",
+    "departure": "tokens before the departure",
+}  # fmt: skip
 
 
 def beaten(tables: Tables, metrics: Sequence[str]) -> pd.DataFrame:
@@ -71,11 +74,21 @@ def beaten_sentences(found: pd.DataFrame) -> str:
         return ""
     said = []
     for (bound, by), rows in found.groupby(["bound", "by"], sort=False):
-        rates = rows.groupby("keep")["metric"].agg(", ".join)
+        rates = rows.assign(metric=rows["metric"].map(in_words)).groupby("keep")["metric"].agg(", ".join)
         at_rates = " and ".join(f"at {keep:g} % in {metrics}" for keep, metrics in rates.items())
         said.append(f"{bound} by {by} {at_rates}")
     text = (
         f"{MARK} beaten by a contestant of the same engine beyond noise (95 % interval of the difference): {'; '.join(said)}. "
         "The oracle is a hypothesis about what matters."
     )
-    return fill(text, WIDTH, break_on_hyphens=False)
+    return wrapped(text)
+
+
+def in_words(metric: str) -> str:
+    """A measure as sentences call it.
+
+    >>> in_words("reference_loss_clipped"), in_words("accuracy")
+    ('clipped loss of the reference answer', 'accuracy')
+    """
+    own = metric.removeprefix(REFERENCE)
+    return WORDS.get(own, own.replace("_", " ")) + (" of the reference answer" if own != metric else "")

@@ -8,6 +8,7 @@ from tokenrank.records.schema import FULL
 from tokenrank.records.tables import Tables
 from tokenrank.report.aligned import Column
 from tokenrank.report.contestant_rows import contestants, keep_rates
+from tokenrank.report.fitting import NAMES, shortened
 
 Line = tuple[str, float]  # contestant, keep rate in percent
 
@@ -19,16 +20,17 @@ def lines_of(tables: Tables) -> list[Line]:
 
 
 def named(lines: Sequence[Line], marked: Collection[Line] = (), mark: str = "") -> list[Column]:
-    """The first two columns.
+    """The first two columns: names, long ones shortened, and keep rates in percent.
 
     Args:
         lines: of the table.
         marked: those that have ``mark`` behind the name.
         mark: a letter.
     """
-    names = [name + (mark if (name, keep) in marked else "") for name, keep in lines]
+    forms = shortened([name for name, _ in lines], NAMES - len(mark))
+    names = [forms[name] + (mark if (name, keep) in marked else "") for name, keep in lines]
     rates = ["all" if name == FULL else f"{keep:g}" for name, keep in lines]
-    return [Column("contestant", names, left=True), Column("keep %", rates)]
+    return [Column("contestant", names, left=True), Column("keep", rates)]
 
 
 def at(wide: pd.DataFrame, line: Line) -> float:

@@ -154,12 +154,16 @@ def origin(tables: Tables) -> str:
 
 def measured_on(metrics: pd.DataFrame) -> str:
     """``llama3 on longbench (6 subsets)``: models and tasks of rows of metrics.parquet."""
+    return f"{', '.join(metrics['model'].unique())} on {tasks(metrics)}"
+
+
+def tasks(metrics: pd.DataFrame) -> str:
+    """``longbench (6 subsets)``, or the names of a few: tasks of rows of metrics.parquet."""
     subsets: dict[str, list[str]] = {}
     for task in metrics["task"].dropna().unique():
         name, _, subset = str(task).partition("/")
         subsets.setdefault(name, []).extend([subset] if subset else [])
-    tasks = [f"{name} ({_listed(each)})" if each else name for name, each in subsets.items()]
-    return f"{', '.join(metrics['model'].unique())} on {', '.join(tasks)}"
+    return ", ".join(f"{name} ({_listed(each)})" if each else name for name, each in subsets.items())
 
 
 def _listed(subsets: list[str]) -> str:

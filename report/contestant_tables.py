@@ -1,20 +1,20 @@
 """The printed tables of evaluation=accuracy and evaluation=fidelity: results and costs of every contestant."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from textwrap import fill
+from dataclasses import dataclass, replace
 
 from tokenrank.records.measures import ACCURACY, LOSS, NEEDLE_KEPT
 from tokenrank.records.tables import Tables
-from tokenrank.report.aligned import WIDTH, Column, aligned, interval, number
+from tokenrank.report.aligned import Column, aligned, interval, number, wrapped
 from tokenrank.report.bounds import MARK, beaten, beaten_sentences, marked
 from tokenrank.report.contestant_lines import Line, at, lines_of, named
 from tokenrank.report.contestant_rows import GAP_CLOSED, answered, engines_of, origin, over_all
+from tokenrank.report.fitting import Block, fitting
 from tokenrank.report.protection import protected
 
 NOTHING = "no prompt could be answered"
-COUNTED = "FLOPs counted and KV held, over the full prefill's; evaluation=ttft measures time"
-GAP = "gap closed: from the random control (0) to the oracle (1) of the same engine"
+COUNTED = "keep in percent; FLOPs counted and KV held, over the full prefill's (evaluation=ttft measures time)"
+GAP = "gap: the share closed of the gap from the random control (0) to the oracle (1) of the same engine"
 LOST = (
     "what the answer loses when it is fed through the pruned cache instead of the full one; loss and KL in nats a token"
 )
@@ -26,30 +26,37 @@ class Shown:
 
     heading: str
     metric: str
+    rank: int  # the smaller ones are shown if not all fit a line
     digits: int = 3
     statistic: str = "mean"
-    ends: bool = False  # with the interval
+    ends: int | None = None  # rank of its interval, the same: only together; None: without one
     optional: bool = False  # without a column where no contestant has it
 
-    def columns(self, tables: Tables, lines: Sequence[Line]) -> list[Column]:
+    def blocks(self, tables: Tables, lines: Sequence[Line]) -> list[Block]:
         """None, one or two."""
         value, low, high = (over_all(tables, self.metric, each, self.statistic) for each in ("value", "low", "high"))
         if self.optional and value.isna().all(axis=None):
             return []
-        found = [Column(self.heading, [number(at(value, line), self.digits) for line in lines])]
-        ends = [interval(at(low, line), at(high, line), self.digits) for line in lines]
-        return [*found, Column("[95 %]", ends)] if self.ends else found
+        mean = Column(self.heading, [number(at(value, line), self.digits) for line in lines])
+        if self.ends is None:
+            return [Block([mean], self.rank)]
+        ends = Column("[95 %]", [interval(at(low, line), at(high, line), self.digits) for line in lines])
+        if self.ends == self.rank:
+            return [Block([mean, ends], self.rank)]
+        return [Block([mean], self.rank), Block([ends], self.ends)]
 
 
 def _result(metric: str) -> tuple[Shown, Shown]:
-    return Shown(metric, metric, ends=True), Shown("gap closed", metric, 2, GAP_CLOSED, ends=True)
+    return Shown(metric, metric, 1, ends=1), Shown("gap", metric, 2, 2, GAP_CLOSED, ends=5)
 
 
-COSTS = (Shown("FLOPs", "flops_ratio"), Shown("KV", "kv_ratio"), Shown("needle kept", NEEDLE_KEPT, 2, optional=True))
-CLIPPED, KL = Shown("clipped", "loss_clipped"), Shown("KL", "kl")
-SAME, DEPARTURE = Shown("same token", "same_token"), Shown("departure", "departure", 1)
+COSTS = (
+    Shown("FLOPs", "flops_ratio", 3), Shown("KV", "kv_ratio", 3), Shown("needle kept", NEEDLE_KEPT, 4, 2, optional=True),
+)  # fmt: skip
+CLIPPED, KL = Shown("clipped", "loss_clipped", 4), Shown("KL", "kl", 3)
+SAME, DEPARTURE = Shown("same token", "same_token", 3), Shown("departure", "departure", 6, 1)
 BESIDE_ACCURACY = (*_result(LOSS), CLIPPED, KL, SAME, DEPARTURE)
-BESIDE_LOSS = (*(Shown(each.heading, each.metric, ends=True) for each in (CLIPPED, KL, SAME)), DEPARTURE)
+BESIDE_LOSS = (replace(KL, rank=1, ends=1), replace(SAME, rank=2, ends=2), CLIPPED, DEPARTURE)
 
 
 def accuracy_summary(tables: Tables) -> str:
@@ -80,14 +87,14 @@ def _table(tables: Tables, heading: Sequence[str], shown: Sequence[Shown], *, co
         return NOTHING
     lines, engines = lines_of(tables), engines_of(tables)
     found = beaten(tables, list(dict.fromkeys(each.metric for each in shown)))
-    columns = named(lines, marked(found), MARK)
-    if counts:
-        columns.append(Column("prompts", [f"{at(prompts, line):g}" for line in lines]))
+    blocks = [Block(named(lines, marked(found), MARK), 1)]
+    counted = [f"{at(prompts, line):g}" for line in lines]
+    if counts and len(set(counted)) > 1:  # else the heading says it
+        blocks.append(Block([Column("prompts", counted)], 2))
     for each in shown:
-        columns += each.columns(tables, lines)
-    body = aligned(columns, [engines[name] for name, _ in lines])
-    said = [fill(line, WIDTH, break_on_hyphens=False) for line in heading]
-    return "\n".join(filter(None, [*said, body, beaten_sentences(found)]))
+        blocks += each.blocks(tables, lines)
+    body = aligned(fitting(blocks), [engines[name] for name, _ in lines])
+    return "\n".join(filter(None, [*map(wrapped, heading), body, beaten_sentences(found)]))
 
 
 def _has(tables: Tables, metric: str) -> bool:

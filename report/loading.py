@@ -44,7 +44,7 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts
     """
     for name in SCHEMAS:
         check_table(folder.path, name)
-    if config.get("report") is not None:
+    if own_report(config) is not None:
         tables = folder.tables()
         return tables, _k(tables.metrics, config, k)
     metrics = read_rows(folder.path, "metrics", _without_layers)
@@ -53,6 +53,12 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts
     samples = read_rows(folder.path, "samples", without=() if texts else TEXTS_OF_SAMPLES)
     runs = read_rows(folder.path, "runs", without=("kept", "answer"))
     return LoadedTables(metrics, summary, samples, runs, folder.path), shown
+
+
+def own_report(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The ``report`` of a config that names a class; None where it only says whether report.html is written."""
+    node = config.get("report")
+    return None if node is None or isinstance(node, bool) else node
 
 
 def drawn_metrics(tables: Tables, config: Mapping[str, Any], asked: Sequence[str] | str | None) -> list[str]:

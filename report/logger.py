@@ -1,104 +1,65 @@
-"""Copies of a finished run folder: none, or one in Weights & Biases. The folder stays the record of the run."""
+"""Copies of a finished run folder for experiment trackers. The folder stays the record of the run."""
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
 import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 
+from tokenrank.records.copies import copied_before, note_copy
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.run_names import Names
 
-PACKAGE = Path(__file__).parents[2]  # the folder that holds the package
-
 
 class Logger(ABC):
-    """Copies a finished run folder. It changes no file that results/README.md lists and raises nothing."""
+    """Copies a finished run folder, once: again only where its tables or the logger's settings are others.
+
+    A copy that fails is a warning; neither the run's files nor its exit code depend on it. A subclass is a dataclass, whose fields
+    are its settings: values of JSON.
+    """
 
     @abstractmethod
+    def copy(self, folder: RunFolder, names: Names) -> str:
+        """Copies the folder, of which it changes nothing, and returns one line that says where the copy is.
+
+        Any exception is a warning with its message; the next command of the run tries again.
+        """
+
+    def lost(self, folder: RunFolder) -> bool:  # noqa: ARG002
+        """Whether a copy that was made is known to be gone."""
+        return False
+
     def mirror(self, folder: RunFolder, names: Names) -> None:
-        """Copies the folder."""
+        """Makes the copy unless it is there, and prints one line: on stderr if it failed."""
+        try:
+            print(self._copied_once(folder, names))
+        except Exception as error:  # whatever it is: the run is finished
+            where = f"no copy by {type(self).__name__}"
+            print(f"warning: {where}: {one_line(error)}; the run folder is complete", file=sys.stderr)
+
+    def _copied_once(self, folder: RunFolder, names: Names) -> str:
+        logger, settings = type(self).__name__, vars(self)
+        with folder.claimed(f"{logger} copy") as ours:
+            if not ours:
+                return f"{logger}: another process is making the copy"
+            before = copied_before(folder.path, logger, settings)
+            if before is not None and not self.lost(folder):
+                return f"{before} (copied before)"
+            said = self.copy(folder, names)
+            note_copy(folder.path, logger, settings, said)
+            return said
 
 
 @dataclass(frozen=True)
 class NullLogger(Logger):
     """Copies nothing."""
 
-    def mirror(self, folder: RunFolder, names: Names) -> None:
+    def copy(self, folder: RunFolder, names: Names) -> str:
         """Does nothing."""
-
-
-@dataclass(frozen=True)
-class WandB(Logger):
-    """Weights & Biases: config, tables, summary, plots, and the tables as an artifact; offline without a key or a server.
-
-    W&B runs in a process of its own with a time limit: it cannot ask, hang, or change what the run wrote and returned.
-    Its own files go to ``wandb/`` in the run folder. Any failure is reported in one line.
-    """
-
-    project: str = "tokenrank"
-    entity: str | None = None  # user or team; null: the key's own
-    texts: bool = False  # also upload prompts, references, answers and errors
-    offline: bool = False  # do not contact the server; `wandb sync` uploads later
-    init_timeout: float = 20  # seconds until a server that does not answer counts as unreachable
-    timeout: float = 300  # seconds for the whole copy
-
-    def __post_init__(self) -> None:
-        for name, seconds in (("init_timeout", self.init_timeout), ("timeout", self.timeout)):
-            if not seconds > 0:
-                raise ValueError(f"{name} is {seconds}, must be above 0 seconds")
+        return f"no copy of {names.name}, which stays in {folder.path}"
 
     def mirror(self, folder: RunFolder, names: Names) -> None:
-        """Starts ``report.mirror`` and prints its one line: on stderr, as a warning, if it failed."""
-        settings = {
-            "names": vars(names) | {"project": self.project, "entity": self.entity},
-            "texts": self.texts, "offline": self.offline, "init_timeout": self.init_timeout,
-        }  # fmt: skip
-        try:
-            print(_bounded([str(folder.path.resolve()), json.dumps(settings)], _environment(folder), self.timeout))
-        except (OSError, RuntimeError) as error:
-            print(f"warning: no copy in W&B: {error}; the run folder is complete", file=sys.stderr)
+        """Does nothing, and says nothing."""
 
 
-def _environment(folder: RunFolder) -> dict[str, str]:
-    """Our environment, with everything that W&B writes kept in the run folder and its error reports switched off."""
-    own = folder.wandb.resolve()
-    own.mkdir(exist_ok=True)
-    places = {f"WANDB_{kind}_DIR": str(own / kind.lower()) for kind in ("DATA", "CACHE", "CONFIG", "ARTIFACT")}
-    path = os.pathsep.join([str(PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return os.environ | places | {"WANDB_ERROR_REPORTING": "false", "PYTHONPATH": path}
-
-
-def _bounded(arguments: list[str], environment: dict[str, str], seconds: float) -> str:
-    """The last line that ``report.mirror`` prints.
-
-    Raises:
-        RuntimeError: it failed (its last line on stderr), or was not done in time and was ended, its helpers too.
-    """
-    command = [sys.executable, "-m", "tokenrank.report.mirror", *arguments]
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, errors="replace", start_new_session=True,
-    ) as process:  # fmt: skip
-        try:
-            out, err = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            _end_all(process)
-            raise RuntimeError(f"it was not done after {seconds:g} seconds") from None
-        except BaseException:  # Ctrl-C
-            _end_all(process)
-            raise
-    lines = (out if process.returncode == 0 else err).strip().splitlines()
-    if process.returncode != 0:
-        raise RuntimeError(lines[-1] if lines else f"it ended with code {process.returncode}")
-    return lines[-1] if lines else "W&B: done"
-
-
-def _end_all(process: subprocess.Popen[str]) -> None:
-    """Ends a process that leads its session, and what it started there."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def one_line(error: BaseException) -> str:
+    """The message of an error, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -17,6 +17,19 @@ WHY = {  # a measure lacks prompts
 LACKING = {ACCURACY: ("accuracy", "loss"), FIDELITY: ("loss",)}  # measures that are said to be over fewer prompts
 
 
+def whose_answer(config: Mapping[str, Any]) -> list[str]:
+    """One sentence where the answer is not the model's own: whose was fed to it; else none.
+
+    Args:
+        config: content of config.yaml.
+    """
+    if config.get("answers") is not None:
+        return [f"answers=FILE: the answers of {config['answers']} are fed, in place of the model's own"]
+    if config.get("answer") == "reference":
+        return ["answer=reference: the task's reference answers are fed, in place of the model's own"]
+    return []
+
+
 def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) -> list[str]:
     """One sentence a line.
 

@@ -6,13 +6,15 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from tokenrank.records.run_files import SUMMARY
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_text
+from tokenrank.report.aligned import wrapped
 from tokenrank.report.contestant_rows import ACCURACY, kind
 from tokenrank.report.drawing import SUFFIXES, Pictures, write_picture
 from tokenrank.report.evaluation_report import report_of
-from tokenrank.report.loading import drawn_metrics, load
-from tokenrank.report.notes import notes
+from tokenrank.report.loading import drawn_metrics, load, own_report
+from tokenrank.report.notes import notes, whose_answer
 from tokenrank.report.picture_index import INDEX, index_of
 from tokenrank.report.published import TASK as LONGBENCH
 from tokenrank.report.published import published_text
@@ -44,9 +46,9 @@ def draw(
         ValueError: the folder is no run folder, lacks a table, has no values at ``k``, or lacks a metric of ``metrics``.
     """
     folder.environment()  # refuses what is no run folder
-    config = _config(folder, plots)
+    config = run_config(folder, plots)
     tables, k = load(folder, config, k)
-    report = report_of(tables, config.get("report"))
+    report = report_of(tables, own_report(config))
     drawn = drawn_metrics(tables, config, metrics)
     groups = {} if report is None else report.pictures(tables, k, drawn, config.get("study"))
     failures: list[str] = []
@@ -55,14 +57,14 @@ def draw(
         try:
             pictures = pictures_of()
         except Exception as error:  # whatever it was: the other pictures are still wanted
-            failures.append(_failure(f"plots of {group} were not drawn", error))
+            failures.append(failure(f"plots of {group} were not drawn", error))
             continue
         wanted = {name: make for name, make in pictures.items() if not (lacking and _there(folder, name))}
         drawn_now |= bool(wanted)
         failures += _write_pictures(folder, wanted)
     if folder.plots.is_dir() and (drawn_now or not (folder.plots / INDEX).exists()):
         write_text(folder.plots / INDEX, index_of(folder.plots))
-    of_accuracy = config.get("report") is None and kind(tables) == ACCURACY
+    of_accuracy = own_report(config) is None and kind(tables) == ACCURACY
     if (
         of_accuracy
         and len(tables.metrics)
@@ -73,7 +75,7 @@ def draw(
         try:
             write_text(folder.published, published_text(tables))
         except Exception as error:
-            failures.append(_failure(f"{folder.published.name} was not written", error))
+            failures.append(failure(f"{folder.published.name} was not written", error))
     return failures
 
 
@@ -84,7 +86,7 @@ def _write_pictures(folder: RunFolder, pictures: Pictures) -> list[str]:
         try:
             write_picture(folder.plots / name, make)
         except Exception as error:
-            failures.append(_failure(f"plots/{name} was not drawn", error))
+            failures.append(failure(f"plots/{name} was not drawn", error))
     return failures
 
 
@@ -92,7 +94,7 @@ def _there(folder: RunFolder, picture: str) -> bool:
     return all((folder.plots / (picture + suffix)).exists() for suffix in SUFFIXES)
 
 
-def _failure(sentence: str, error: Exception) -> str:
+def failure(sentence: str, error: Exception) -> str:
     """One line; the traceback goes to the log."""
     LOG.debug("%s", sentence, exc_info=error)
     return f"{sentence}: {' '.join(str(error).split()) or type(error).__name__}"
@@ -109,19 +111,22 @@ def printed(folder: RunFolder, k: float | None = None, *, plots: Mapping[str, An
     Raises:
         ValueError: as ``draw``.
     """
-    environment, config = folder.environment(), _config(folder, plots)
+    environment, config = folder.environment(), run_config(folder, plots)
     tables, k = load(folder, config, k)
-    report = report_of(tables, config.get("report"))
+    report = report_of(tables, own_report(config))
     shown = "no prompt could be measured"
     if report is not None:
         try:
             shown = report.printed(tables, k)
         except Exception as error:  # the report may be somebody's own
-            shown = _failure("the table was not printed", error)
-    return "\n".join([shown, *notes(tables, environment, ours=config.get("report") is None)])
+            shown = failure("the table was not printed", error)
+    ours = own_report(config) is None
+    said = [wrapped(line) for line in notes(tables, environment, ours=ours)]
+    more = [f"all metrics: {SUMMARY}"] if ours and (folder.path / SUMMARY).exists() else []
+    return "\n".join([*map(wrapped, whose_answer(config)), shown, *said, *more])
 
 
-def _config(folder: RunFolder, plots: Mapping[str, Any] | None) -> dict[str, Any]:
+def run_config(folder: RunFolder, plots: Mapping[str, Any] | None) -> dict[str, Any]:
     """The run's config; a command that goes on with it may ask for other ``plots``."""
     try:
         found: Any = OmegaConf.to_container(OmegaConf.load(folder.config))

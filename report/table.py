@@ -3,16 +3,18 @@
 import pandas as pd
 
 from tokenrank.records.tables import Tables
-from tokenrank.report.ranking_rows import chance, label, over_layers, over_prompts, ranked_metrics, shared
+from tokenrank.report.aligned import Column, aligned, interval, number, wrapped
+from tokenrank.report.fitting import Block, fitting, shortened
+from tokenrank.report.ranking_rows import chance, label, over_prompts, ranked_metrics
 
-WIDTH = len(" (-0.000)")
+CHANCE = "(chance)"
 
 
 def summary(tables: Tables, k: float) -> str:
-    """One line a heuristic, best first: per metric the mean over layers and, in brackets, the worst layer.
+    """One line a heuristic, best first: per metric the mean over layers with its 95 % interval, and in brackets the worst layer.
 
-    Both are taken per prompt and averaged over the prompts. The mean of the first metric has its 95 % interval beside it,
-    where there are three prompts or more.
+    All are means over the prompts that every heuristic ranked, as summary.parquet has them. There are as many metrics as fit a line,
+    the first in any case.
 
     Args:
         tables: of the run.
@@ -22,31 +24,33 @@ def summary(tables: Tables, k: float) -> str:
     if not metrics:
         nothing = tables.metrics.empty
         return "no prompt could be ranked" if nothing else "no metric has a value at the one layer that was ranked"
-    alike = _of_shared(tables, metrics[0], "mean", k)
-    if alike.empty:
+    first = over_prompts(tables.summary, metrics[0], "mean", k).sort_values("value", ascending=False, kind="stable")
+    if first.empty:
         return "no prompt was ranked by every heuristic"
-    columns = {}
-    for metric in metrics:
-        mean, worst = (_means(tables, metric, statistic, k) for statistic in ("mean", "worst"))
-        cells = mean.map("{:.3f}".format) + worst.map("({:.3f})".format).str.rjust(WIDTH)
-        cells["(chance)"] = f"{chance(tables.metrics, metric, k):.3f}" + " " * WIDTH
-        columns[label(tables.metrics, metric, k)] = cells
-        if metric == metrics[0]:
-            ends = over_prompts(tables.summary, metric, "mean", k)[["low", "high"]].dropna().astype(float)
-            if len(ends):
-                columns["[95 %]"] = "[" + ends["low"].map("{:.3f}".format) + ", " + ends["high"].map("{:.3f}]".format)
-    first = _means(tables, metrics[0], "mean", k).sort_values(ascending=False)
-    shown = pd.DataFrame(columns).reindex([*first.index, "(chance)"]).fillna("")
-    prompts = alike["sample"].nunique()
-    heading = f"mean over layers (worst layer), average of {prompts} prompt{'s' * (prompts != 1)}"
-    return f"{heading}\n{shown.rename_axis(None).to_string()}"
+    names = [str(name) for name in first.index]
+    forms = shortened(names)
+    named = Column("heuristic", [*(forms[name] for name in names), CHANCE], left=True)
+    blocks = [Block([named], 1)]
+    for number_of, metric in enumerate(metrics):
+        *mean, worst = _columns(tables, metric, k, names)
+        blocks += [Block(mean, 2 * number_of + 1), Block([worst], 2 * number_of + 2 if number_of else 1)]
+    prompts = int(first["prompts"].max())
+    heading = (
+        f"mean over layers, its 95 % interval and (worst layer), average of {prompts} prompt{'s' * (prompts != 1)}"
+    )
+    return f"{wrapped(heading)}\n{aligned(fitting(blocks))}"
 
 
-def _means(tables: Tables, metric: str, statistic: str, k: float) -> "pd.Series[float]":
-    return _of_shared(tables, metric, statistic, k).groupby("heuristic")["value"].mean()
+def _columns(tables: Tables, metric: str, k: float, names: list[str]) -> list[Column]:
+    """Mean, interval if there is one, and worst layer of every heuristic, and the chance level of the mean."""
+    mean, worst = (over_prompts(tables.summary, metric, each, k).reindex(names) for each in ("mean", "worst"))
+    values = [*_numbers(mean["value"]), number(chance(tables.metrics, metric, k))]
+    found = [Column(label(tables.metrics, metric, k), values)]
+    ends = mean[["low", "high"]].astype(float)
+    if ends.notna().all(axis=1).any():
+        found.append(Column("[95 %]", [*(interval(low, high) for low, high in ends.to_numpy()), ""]))
+    return [*found, Column("(worst)", [*(f"({each})" for each in _numbers(worst["value"])), ""])]
 
 
-def _of_shared(tables: Tables, metric: str, statistic: str, k: float) -> pd.DataFrame:
-    """The statistic of single prompts, of those that every heuristic ranked."""
-    rows = over_layers(tables.summary, metric, statistic, k)
-    return rows[rows["sample"].isin(shared(rows))]
+def _numbers(values: "pd.Series[float]") -> list[str]:
+    return [number(float(value)) if pd.notna(value) else number(float("nan")) for value in values]

@@ -6,12 +6,14 @@ import numpy as np
 
 from tokenrank.records.schema import contestant_names, is_bound
 from tokenrank.records.tables import Tables
-from tokenrank.report.aligned import Column, aligned, interval, number
+from tokenrank.report.aligned import Column, aligned, interval, number, wrapped
 from tokenrank.report.contestant_lines import at, lines_of, named
 from tokenrank.report.contestant_rows import contestants, lengths, models, of_sample
+from tokenrank.report.fitting import Block, fitting
 from tokenrank.report.protection import protected
 
 PERCENT, GIB = 0.01, 2.0**30
+RANKS = {"TTFT s": 1, "ratio": 1, "[quartiles]": 2, "FLOPs": 3, "KV": 4, "peak GiB": 5}  # if not all columns fit a line
 OF_PROMPTS = (
     "ttft", "ttft_ratio", "flops_ratio", "kv_ratio", "choosing_share", "decode_tokens_per_second", "peak_bytes",
 )  # fmt: skip
@@ -40,10 +42,11 @@ def ttft_summary(tables: Tables) -> str:
         found = {metric: of_sample(tables, metric, str(sample)) for metric in OF_PROMPTS}
         found |= {column: of_sample(tables, "ttft_ratio", str(sample), column) for column in ("low", "high")}
         rows += [_ttft({each: at(wide, line) for each, wide in found.items()}) for line in lines]
-    columns = [Column("tokens", [f"{length:,}" for length in tokens for _ in lines]), *named(lines * len(tokens))]
-    columns += [Column(heading, [row[heading] for row in rows]) for heading in rows[0]]
-    heading = f"{models(tables)}: time to first token, median of repeats; ratio, FLOPs and KV over the full prefill's"
-    return "\n".join([heading, *protected(tables.runs), aligned(columns)])
+    first = [Column("tokens", [f"{length:,}" for length in tokens for _ in lines]), *named(lines * len(tokens))]
+    columns = {heading: Column(heading, [row[heading] for row in rows]) for heading in rows[0]}
+    blocks = [Block(first, 1), *(Block([column], RANKS.get(heading, 9)) for heading, column in columns.items())]
+    heading = f"{models(tables)}: time to first token, median of repeats; keep in percent; ratio, FLOPs and KV over the full prefill's"
+    return "\n".join([*map(wrapped, [heading, *protected(tables.runs)]), aligned(fitting(blocks))])
 
 
 def _ttft(value: Mapping[str, float]) -> dict[str, str]:

@@ -31,6 +31,8 @@ from tokenrank.planning.brought_answers import BroughtAnswer, brought_answers, c
 from tokenrank.planning.completions import Server, Unanswered, Unreachable
 from tokenrank.planning.composing import check_overrides, register
 from tokenrank.planning.making import CONFIGS, make_plan
+from tokenrank.planning.not_chosen import check_chosen
+from tokenrank.planning.path_arguments import with_paths
 from tokenrank.records.digests import ids_digest
 from tokenrank.records.messages import log, messages_to_terminal
 from tokenrank.tasks.tokens import tokens_of
@@ -59,6 +61,7 @@ def _plan(overrides: Sequence[str]) -> Plan:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIGS.resolve()), version_base="1.3"):
         config = compose("run", list(overrides))
+    check_chosen(overrides, config)
     if config.get("answers") is not None:
         raise ValueError(f"answers is {config.answers}, must be null here: the answers are asked for")
     return make_plan(config)
@@ -144,7 +147,7 @@ def command(arguments: list[str]) -> int:
     messages_to_terminal()
     try:
         server = Server(asked.url, asked.served, asked.timeout)
-        return main(asked.file.expanduser(), server, asked.overrides, compare=asked.compare)
+        return main(asked.file.expanduser(), server, with_paths(asked.overrides), compare=asked.compare)
     except Unreachable as error:
         print(f"error: {error}; the answers so far are kept, the same command goes on", file=sys.stderr)
         return 1

@@ -18,7 +18,8 @@ from tokenrank.planning.joined_settings import against_note, joined_config
 from tokenrank.planning.telling_apart import told_apart
 from tokenrank.records.messages import log, messages_to_terminal
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report.report import draw, printed
+from tokenrank.report.report import printed
+from tokenrank.report.whole import write_report
 from tokenrank.work.collecting import collect
 from tokenrank.work.joining import JOINED, begin_joined, finish_joined, join
 from tokenrank.work.surveying import Part, survey
@@ -56,7 +57,7 @@ def joined(given: Sequence[Path], target: Path) -> tuple[RunFolder, list[str]]:
 
 def _finished(folder: RunFolder) -> list[str]:
     """Tables, pictures and the printed table, from the records."""
-    failures = collect(folder, evaluation_of(folder)) + draw(folder)
+    failures = collect(folder, evaluation_of(folder)) + write_report(folder)
     print(printed(folder))
     return failures
 

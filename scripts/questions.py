@@ -13,21 +13,32 @@ from tokenrank.records.writing import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = (
-    ("README.md", "Which two commands does a fresh machine need?"),
-    ("CONTRIBUTING.md", "How many files does adding a heuristic touch?"),
-    ("docs/architecture.md", "Which folder is the only one that knows how transformers computes attention?"),
-    ("results/README.md", "In which file of a run folder are the answers?"),
-)
+    ("README.md", "Which two commands does a fresh machine need?", ["make demo"]),
+    ("CONTRIBUTING.md", "How many files does adding a heuristic touch?", ["three", "3"]),
+    (
+        "docs/architecture.md",
+        "Which folder is the only one that knows how transformers computes attention?",
+        ["capture"],
+    ),
+    ("results/README.md", "In which file of a run folder are the answers?", ["samples.parquet"]),
+)  # document, question, right answers
 
 
 def main(target: Path) -> None:
     """One prompt a document."""
     lines = []
-    for document, question in QUESTIONS:
+    for document, question, answers in QUESTIONS:
         text = (ROOT / document).read_text(encoding="utf-8")
-        prompt = f"Read this document.\n\n{text}\n\nQuestion: {question} Answer in one sentence."
-        name = document.replace("/", "_").removesuffix(".md")
-        lines.append(json.dumps({"id": name, "prompt": prompt, "max_new_tokens": 48, "chat_template": True}))
+        fields = {
+            "id": document.replace("/", "_").removesuffix(".md"),
+            "prompt": f"Read this document.\n\n{text}\n\nQuestion: {question} Answer in one sentence.",
+            "context": text,
+            "question": question,
+            "answers": answers,
+            "max_new_tokens": 48,
+            "chat_template": True,
+        }
+        lines.append(json.dumps(fields))
     write_text(target, "\n".join(lines) + "\n")
 
 

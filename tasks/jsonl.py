@@ -12,22 +12,35 @@ def read_jsonl(path: Path, required: tuple[str, ...]) -> list[dict[str, Any]]:
     """The objects of a file, blank lines left out.
 
     Raises:
-        ValueError: the file is not there or cannot be read, or as for ``parse_jsonl``.
+        ValueError: as for ``file_content`` and ``numbered_rows``.
+    """
+    return parse_jsonl(file_content(path), str(path), required)
+
+
+def file_content(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ValueError: the file is not there or cannot be read.
     """
     try:
         if not path.is_file():
             raise ValueError(f"{path} is not there, or is not a file")
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    return parse_jsonl(content, str(path), required)
 
 
 def parse_jsonl(content: bytes, name: str, required: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The objects of a file's content, blank lines left out.
+    """The objects of a file's content, blank lines left out; as for ``numbered_rows``, without the numbers."""
+    return [row for _, row in numbered_rows(content, name, required)]
+
+
+def numbered_rows(content: bytes, name: str, required: tuple[str, ...]) -> list[tuple[int, dict[str, Any]]]:
+    """(number of the line, from 1; its object) of every line of a file's content that is not blank.
 
     Args:
-        content: UTF-8.
+        content: UTF-8, with or without a byte order mark.
         name: of the file, for messages.
         required: fields that every line must have.
 
@@ -36,7 +49,7 @@ def parse_jsonl(content: bytes, name: str, required: tuple[str, ...]) -> list[di
             ``parse_json`` wants it or lacks one of the ``required`` fields.
     """
     try:
-        lines = content.decode("utf-8").split("\n")
+        lines = content.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} is not UTF-8 text: byte {error.start} cannot be read") from None
     rows = []
@@ -52,7 +65,7 @@ def parse_jsonl(content: bytes, name: str, required: tuple[str, ...]) -> list[di
         missing = [field for field in required if field not in row]
         if missing:
             raise ValueError(f"{name}, line {number}: lacks the field {missing[0]!r}")
-        rows.append(row)
+        rows.append((number, row))
     if not rows:
         raise ValueError(f"{name} holds no rows")
     return rows

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -40,8 +40,6 @@ class LongBench(Templated):
 
     Source: Bai et al. 2023, https://arxiv.org/abs/2308.14508.
     """
-
-    grades_answers: ClassVar[bool] = True
 
     subset: list[str]  # names of subsets: qasper, hotpotqa, ...
     path: str | None = None  # folder of SUBSET.jsonl, or LongBench's data.zip; None: data.zip of the hub

@@ -3,7 +3,6 @@
 import random
 from dataclasses import dataclass
 from itertools import product
-from typing import ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -27,8 +26,6 @@ class NeedleInAHaystack(Templated):
 
     Construction after Kamradt 2023, https://github.com/gkamradt/LLMTest_NeedleInAHaystack; the words are our own.
     """
-
-    grades_answers: ClassVar[bool] = True
 
     lengths: list[int]  # tokens of the whole prompt, chat template included
     depths: list[float]  # percent of the haystack before the needle, 0 to 100

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -42,8 +41,6 @@ class Ruler(Templated):
 
     Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654, and its code, https://github.com/NVIDIA/RULER.
     """
-
-    grades_answers: ClassVar[bool] = True
 
     kind: list[str]  # some of KINDS
     lengths: list[int]  # tokens of the whole prompt, chat template and opening of the answer included

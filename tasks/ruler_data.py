@@ -1,7 +1,7 @@
 """RULER's published prompts, from the hub or a file."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -27,8 +27,6 @@ class RulerData(Templated):
 
     Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654; the rows are those of the hub's data set simonjegou/ruler.
     """
-
-    grades_answers: ClassVar[bool] = True
 
     path: str | None = None  # a parquet, jsonl or csv file; None: the hub
     repository: str = "simonjegou/ruler"  # data set of the hub

@@ -4,7 +4,6 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -33,8 +32,6 @@ class Prompt:
 class Task(ABC):
     """A source of prompts. The fields of a task are its config."""
 
-    grades_answers: ClassVar[bool] = False  # whether ``grade`` may give a number
-
     @abstractmethod
     def prompts(self, tokenizer: Tokenizer, max_tokens: int) -> list[Prompt]:
         """All prompts of a run.
@@ -46,6 +43,11 @@ class Task(ABC):
         Raises:
             ValueError: the data are missing or broken; the message names file and line.
         """
+
+    @property
+    def grades_answers(self) -> bool:
+        """Whether ``grade`` may give a number: where the task has a ``grade`` of its own."""
+        return type(self).grade is not Task.grade
 
     def grade(self, prompt: Prompt, answer: str) -> float | None:  # noqa: ARG002
         """How good the answer is, in [0, 1]; None where the task defines no grade."""

@@ -43,7 +43,7 @@ def tokenrank(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs draw nothing, which is most of the time of a small one."""
-    monkeypatch.setattr("tokenrank.report.report.draw", lambda folder, **_: [])
+    monkeypatch.setattr("tokenrank.report.whole.write_report", lambda folder, **_: [])
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Parts of a run for tests: each does one thing wrong, or notes that it was called. Configs name them by ``_target_``."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -57,8 +56,6 @@ class Fails(Heuristic):
 @dataclass(frozen=True)
 class GivenPrompts(Task):
     """Prompts with these ids, all alike: so many tokens, and these reference answers."""
-
-    grades_answers: ClassVar[bool] = False
 
     ids: list[str]
     tokens: int = 60

@@ -17,7 +17,7 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import tokenrank.report.evaluation_report
-import tokenrank.report.report
+import tokenrank.report.whole
 import tokenrank.work.collecting
 import tokenrank.work.local
 import tokenrank.work.resuming
@@ -43,7 +43,7 @@ def child(arguments: Sequence[str], prepare: Prepare = lambda: None) -> int:
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    tokenrank.report.report.draw = lambda _folder, *_, **_given: []
+    tokenrank.report.whole.write_report = lambda _folder, *_, **_given: []
     sys.argv = ["run.py", *arguments]
     prepare()
     try:

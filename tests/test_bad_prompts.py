@@ -19,7 +19,10 @@ BAD_LINES = [
     ('{"id": "b", "prompt": ""}', "the prompt of id 'b' is empty"),
     ('{"id": "b", "prompt": "text"', "line 2: not valid JSON"),
     ('{"id": "b"}', "line 2: lacks the field 'prompt'"),
-    ('{"prompt": "text"}', "line 2: lacks the field 'id'"),
+    (
+        '{"id": "2", "prompt": "long enough for all"}\n{"prompt": "long enough for all"}\n{"id": 3, "prompt": "x"}',
+        "line 4: id '3' stands there twice, first in line 3",
+    ),
     ('["id", "prompt"]', "line 2: must be a JSON object"),
     ('{"id": "b", "prompt": "short"}', "and prompt b of prompts has 5"),
     ('{"id": "b", "prompt": "long enough for all", "max_new_tokens": 0}', "max_new_tokens"),
@@ -41,7 +44,8 @@ BAD_LINES = [
 def test_bad_prompts_get_one_sentence_and_leave_nothing(
     tokenrank: Command, tmp_path: Path, line: str, sentence: str
 ) -> None:
-    refused(tokenrank("model=tiny", "task=prompts", prompts_file(tmp_path, FINE, line)), sentence, tmp_path)
+    given = ("model=tiny", "task=prompts", "task.chat_template=false", prompts_file(tmp_path, FINE, line))
+    refused(tokenrank(*given), sentence, tmp_path)
 
 
 def test_a_file_in_another_encoding_or_without_prompts_is_refused(tokenrank: Command, tmp_path: Path) -> None:

@@ -145,6 +145,7 @@ def test_the_test_of_a_recipe_passes_and_fails_for_other_code(
 
     run_test()
     recipes.change(name, *RECIPES[name][1:])
-    (tmp_path / "index.jsonl").unlink(missing_ok=True)
+    for file in (tmp_path / "index.jsonl", *tmp_path.rglob("copies.json")):
+        file.unlink(missing_ok=True)
     with pytest.raises(AssertionError):
         run_test()

@@ -10,7 +10,7 @@ from tests.plans import composed
 
 HOME = Path(__file__).parent.parent
 PAGES = [HOME / "README.md", *sorted((HOME / "docs").glob("*.md"))]
-COMMAND = re.compile(r"^(?:tokenrank|python run\.py) ((?:.*\\\n)*.*)", re.MULTILINE)
+COMMAND = re.compile(r"^(?:(?:\.venv/bin/)?tokenrank|python run\.py) ((?:.*\\\n)*.*)", re.MULTILINE)
 OUTER_COMMA = re.compile(r",(?![^\[]*\])")  # between the values of a sweep, not within a list
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 

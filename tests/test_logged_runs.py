@@ -1,13 +1,15 @@
-"""logger=wandb from end to end: a run is the same with and without a copy in Weights & Biases."""
+"""logger= from end to end: a run is the same with and without a copy, and whatever becomes of the tracker."""
 
+import json
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.command import SMALL, Command
+from tests.command import SMALL, Command, refused
 
 ONE = (*SMALL, "task.depths=[0]")
 
@@ -39,6 +41,23 @@ def test_the_tables_are_the_same_with_and_without(tokenrank: Command, tmp_path: 
     assert not (tmp_path / "wandb" / "wandb").exists()  # no copy of a run that is gone
 
 
+DYING = """
+import importlib
+_import = importlib.import_module
+def import_module(name, package=None):
+    module = _import(name, package)
+    if name == "tokenrank.report.{tracker}_mirror":
+        def die(*_, **__):
+            {death}
+        setattr(module, {half_way!r}, die)
+    return module
+importlib.import_module = import_module
+"""
+HALF_WAY = {
+    "wandb": "as_table",
+    "tensorboard": "write_contestant",
+    "trackio": "contestant_logs",
+}  # when some is written
 FAKE = """
 import json, sys
 class Settings:
@@ -60,23 +79,39 @@ def test_the_copys_config_is_the_runs_without_what_hydra_needs(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fake"))
     ended = tokenrank(*ONE, "logger=wandb")
     assert ended.code == 0, ended.err
-    assert "no copy in W&B: seen enough; the run folder is complete" in ended.err
+    assert "no copy by WandB: seen enough; the run folder is complete" in ended.err
     seen = yaml.safe_load((tmp_path / "seen.json").read_text())
     written = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     assert seen == {name: value for name, value in written.items() if name not in ("defaults", "hydra")}
 
 
-def test_a_wandb_that_hangs_is_ended_and_the_run_is_not_the_worse_for_it(
-    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_pictures: None
+DEATHS = {  # what a tracker's package does in the middle of its work -> what is said of it
+    "raise RuntimeError('broken')": "broken",
+    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": "it was ended by signal 9",
+    "import time; time.sleep(600)": "it was not done after 15 seconds",
+}
+
+
+@pytest.mark.parametrize("tracker", HALF_WAY)
+def test_a_tracker_that_dies_in_the_middle_is_one_warning_and_the_run_is_whole(
+    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_pictures: None, tracker: str
 ) -> None:
-    (tmp_path / "fake").mkdir()
-    (tmp_path / "fake" / "wandb.py").write_text("import time\ntime.sleep(600)")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fake"))
-    ended = tokenrank(*ONE, "logger=wandb", "logger.timeout=1")
-    assert ended.code == 0
-    (warning,) = (line for line in ended.err.splitlines() if line.startswith("warning: "))
-    assert "no copy in W&B: it was not done after 1 seconds" in warning
-    assert (tmp_path / "run" / "metrics.parquet").is_file()
+    if find_spec(tracker) is None:
+        pytest.skip(f"{tracker} is not installed (docs/logging.md)")
+    assert tokenrank(*ONE, f"hydra.run.dir={tmp_path / 'without'}").code == 0
+    (tmp_path / "dying").mkdir()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "dying"), os.environ.get("PYTHONPATH", "")]))
+    for death, said in DEATHS.items():  # a copy that failed is tried again
+        dying = DYING.format(tracker=tracker, death=death, half_way=HALF_WAY[tracker])
+        (tmp_path / "dying" / "sitecustomize.py").write_text(dying)
+        ended = tokenrank(*ONE, f"logger={tracker}", f"logger.timeout={15 if 'sleep' in death else 120}")
+        assert ended.code == 0
+        (warning,) = (line for line in ended.err.splitlines() if line.startswith("warning: "))
+        assert warning.endswith(f": {said}; the run folder is complete")
+        assert any(file.is_file() for file in (tmp_path / "run" / tracker).rglob("*"))  # it was in the middle
+        assert not (tmp_path / "run" / "copies.json").exists()
+    for name in ("metrics.parquet", "summary.parquet"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "without" / name).read_bytes()
 
 
 def test_wandb_is_not_even_imported_unless_asked_for(
@@ -85,3 +120,20 @@ def test_wandb_is_not_even_imported_unless_asked_for(
     monkeypatch.delitem(sys.modules, "wandb", raising=False)
     assert tokenrank(*ONE).code == 0
     assert "wandb" not in sys.modules
+
+
+@pytest.mark.parametrize("tracker", ["tensorboard", "trackio"])
+def test_a_tracker_that_is_not_installed_is_said_before_the_run(
+    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker: str
+) -> None:
+    monkeypatch.setattr("tokenrank.report.trackers.find_spec", lambda _: None)
+    refused(tokenrank(*ONE, f"logger={tracker}"), f"needs a package: pip install 'tokenrank[{tracker}]'", tmp_path)
+
+
+def test_a_second_logger_gets_its_copy_and_each_gets_one(tokenrank: Command, tmp_path: Path, no_pictures: None) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed (pip install 'tokenrank[tensorboard]')")
+    for logger in ("wandb", "tensorboard", "wandb", "tensorboard"):
+        assert tokenrank(*ONE, f"logger={logger}").code == 0
+    assert len(list(tmp_path.glob("run/wandb/offline-run-*"))) == 1
+    assert len(list(tmp_path.glob("run/tensorboard/claa/events.*"))) == 1
+    assert set(json.loads((tmp_path / "run" / "copies.json").read_text())) == {"WandB", "TensorBoard"}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import SMALL, Command
+from tokenrank.records.run_folder import RunFolder
 
 ARGUMENTS = (*SMALL, "metric=[recall,mass]")
 
@@ -39,13 +40,13 @@ def test_a_finished_run_is_copied_to_a_logger_that_it_had_not(
 ) -> None:
     copies: list[Path] = []
 
-    def mirror(_self: object, folder: object, _names: object) -> None:
-        copies.append(folder.path)  # type: ignore[attr-defined]
-        folder.wandb.mkdir(exist_ok=True)  # type: ignore[attr-defined]
+    def copy(_self: object, folder: RunFolder, _names: object) -> str:
+        copies.append(folder.path)
+        return "the copy"
 
-    monkeypatch.setattr("tokenrank.report.logger.WandB.mirror", mirror)
+    monkeypatch.setattr("tokenrank.report.trackers.WandB.copy", copy)
     assert tokenrank(*ARGUMENTS).code == 0
     assert copies == []
-    for _ in range(2):
-        assert tokenrank(*ARGUMENTS, "logger=wandb").code == 0
+    said = [tokenrank(*ARGUMENTS, "logger=wandb").out.splitlines()[-1] for _ in range(2)]
     assert copies == [tmp_path / "run"]
+    assert said == ["the copy", "the copy (copied before)"]

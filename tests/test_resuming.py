@@ -80,7 +80,7 @@ def test_a_run_that_was_killed_while_it_drew_is_drawn_again(
 ) -> None:
     drawn: list[Path] = []
 
-    def draw(folder: RunFolder, *, plots: object, lacking: bool = False) -> list[str]:
+    def write_report(folder: RunFolder, *, plots: object, page: bool, lacking: bool = False) -> list[str]:
         if lacking:
             return []
         drawn.append(folder.path)
@@ -88,7 +88,7 @@ def test_a_run_that_was_killed_while_it_drew_is_drawn_again(
             raise KeyboardInterrupt
         return []
 
-    monkeypatch.setattr("tokenrank.report.report.draw", draw)
+    monkeypatch.setattr("tokenrank.report.whole.write_report", write_report)
     assert tokenrank(*SMALL).code == 130
     before = tables(tmp_path / "run")
     for count in (2, 2):  # the control: once drawn, it is not drawn again

@@ -84,7 +84,7 @@ def test_fields_that_are_not_read_are_named(tokenrank: Command, tmp_path: Path, 
     given = ("model=tiny", "task=prompts", f"task.path={tmp_path / 'prompts.jsonl'}", "metric=recall")
     ended = tokenrank(*given, "task.max_new_tokens=2")
     assert ended.code == 0, ended.err
-    assert "not read: answer (optional are answers" in ended.err
+    assert "not read: answer (optional are id, answers" in ended.err
 
 
 def test_the_paper_experiment_pins_the_authors_settings_for_whichever_are_chosen(

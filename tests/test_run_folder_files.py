@@ -23,11 +23,40 @@ def test_a_run_folder_holds_what_its_readme_says(tokenrank: Command, tmp_path: P
     run = tmp_path / "run"
     names = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
     rankings = {f"rankings/{name}.safetensors" for name in IDS}
-    records = {f"records/{name}.parquet" for name in IDS}
-    kinds = ("variance", "layers", "prompts", "heatmap")
-    drawn = (*(f"recall_at_10_{kind}" for kind in kinds), "grid_accuracy")
-    plots = {f"plots/{name}.{end}" for name in drawn for end in ("png", "pdf")} | {"plots/index.md"}
-    assert names == {"config.yaml", "environment.json", "run.log"} | TABLES | rankings | records | plots
+    records = {f"{kind}/{name}.parquet" for name in IDS for kind in ("records", "levels")}
+    drawn = [f"recall_at_10_{kind}" for kind in ("layers", "heatmap", "prompts", "variance")]
+    plots = {f"plots/{name}.{end}" for name in (*drawn, "grid_accuracy") for end in ("png", "pdf")} | {"plots/index.md"}
+    reports = {"report.html", "report.md", "report.tex", "report.csv", "summary.md"}
+    assert names == {"config.yaml", "environment.json", "run.log"} | reports | TABLES | rankings | records | plots
+
+
+def test_a_run_ends_by_naming_its_page_unless_it_is_to_have_none(
+    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokenrank.report.whole.draw", lambda folder, **_: [])
+    page = tmp_path / "run" / "report.html"
+    ended = tokenrank(*SMALL, "report=false")
+    assert (ended.code, page.exists(), "report.html" in ended.out) == (0, False, False), ended.err
+    ended = tokenrank(*SMALL)  # a finished run writes what it lacks
+    assert (ended.code, page.exists()) == (0, True), ended.err
+    assert f"all of it on one page: {page}" in ended.out
+    before = page.stat().st_mtime_ns
+    assert tokenrank(*SMALL).code == 0
+    assert page.stat().st_mtime_ns == before
+
+
+def test_a_page_that_fails_costs_nothing_else(
+    tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(folder: object, **_: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr("tokenrank.report.whole.write_page", broken)
+    ended = tokenrank(*SMALL)
+    assert ended.code == 0
+    assert "report.html was not written: no space" in ended.err
+    assert (tmp_path / "run" / "plots").is_dir()
+    assert "recall@10" in ended.out
 
 
 def test_the_metrics_table_is_in_long_form(tokenrank: Command, tmp_path: Path, no_pictures: None) -> None:
@@ -107,6 +136,7 @@ def test_overwriting_removes_the_run_that_was_there_and_nothing_else(
     ended = tokenrank(*SMALL, "task.depths=[100]", "overwrite=true")
     assert ended.code == 0, ended.err
     assert not list((tmp_path / "run" / "rankings").glob("*.safetensors"))
+    assert [file.name for file in (tmp_path / "run" / "levels").iterdir()] == ["niah_300_100_0.parquet"]
     assert [file.name for file in (tmp_path / "run" / "records").iterdir()] == ["niah_300_100_0.parquet"]
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
     assert list(pd.read_parquet(tmp_path / "run" / "samples.parquet")["id"]) == ["niah_300_100_0"]

@@ -7,7 +7,7 @@ from tokenrank.records.digests import digest
 from tokenrank.records.record import Record
 
 COMMON = ("model", "device", "versions", "answer", "oracle", "metric", "evaluation")  # key fields
-NOT_COMPARED = ("keep", "save_rankings")  # settings of the evaluation that need not agree
+NOT_COMPARED = ("keep", "save_rankings", "save_levels")  # settings of the evaluation that need not agree
 SHOWN = 60  # letters of a value in a message
 
 

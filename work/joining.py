@@ -1,16 +1,17 @@
 """Joins the records of several runs into one run folder, prompt by prompt: only one prompt's records are in memory."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tokenrank.records.record import read_record
 from tokenrank.records.run_files import MARKER
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.token_levels import TokenLevels, joined_levels
 from tokenrank.records.writing import write_json
 from tokenrank.work.contestant_values import CHANCE, Who, groups
 from tokenrank.work.merging import Contribution, merged
-from tokenrank.work.surveying import Part, Survey, listed
+from tokenrank.work.surveying import Head, Part, Survey, listed
 
 JOINED = "joined"  # the entry of environment.json that tells a joined folder
 
@@ -68,6 +69,12 @@ def join(parts: Sequence[Part], found: Survey, order: Sequence[str], folder: Run
             for head in unit.heads
         ]
         made = merged(unit.name, number, given, order)
+        levels = joined_levels(
+            (each for head in unit.heads if head.part in made.parts for each in _levels(parts[head.part], head, done)),
+            order,
+        )
+        if levels is not None:
+            folder.write_levels(unit.name, levels)
         folder.write_record(made.record)
         done.keys[unit.name] = made.record.key
         if made.record.measured.num_rows:
@@ -76,7 +83,7 @@ def join(parts: Sequence[Part], found: Survey, order: Sequence[str], folder: Run
             left_out.setdefault((part, fact), []).append(unit.name)
         for (who, part), kept in made.other_values.items():
             other.setdefault((who, part, kept), []).append(unit.name)
-    done.warnings = [
+    done.warnings += [
         f"left out: records of {parts[part].label}, whose {fact} is another one than in the first run that has the prompt: {listed(units)}"
         for (part, fact), units in left_out.items()
     ]
@@ -86,6 +93,17 @@ def join(parts: Sequence[Part], found: Survey, order: Sequence[str], folder: Run
         for (who, part, kept), units in other.items()
     ]
     return done
+
+
+def _levels(part: Part, head: Head, done: Done) -> Iterator[TokenLevels]:
+    """The levels that a run kept of a prompt, under joined names; none where their file is missing or damaged."""
+    try:
+        levels = part.folder.levels(head.unit)
+    except ValueError as error:
+        done.warnings.append(f"left out: {error}")
+        return
+    if levels is not None:
+        yield replace(levels, rankings={part.names.get(name, name): rows for name, rows in levels.rankings.items()})
 
 
 def _lacking(there: Mapping[str, set[Who]]) -> list[str]:

@@ -71,11 +71,13 @@ def do(plan: Plan, model: PreTrainedModel, unit: Unit, folder: RunFolder, advanc
     """Measures one unit and writes its record.
 
     Raises:
-        OSError: the record, its rankings or an entry of the store cannot be written.
+        OSError: the record, its rankings, levels or an entry of the store cannot be written.
     """
     record, measurement = run_unit(plan, model, unit, advance)
     if measurement.rankings is not None:
         folder.write_rankings(unit.name, measurement.rankings)
+    if measurement.levels is not None:
+        folder.write_levels(unit.name, measurement.levels)
     folder.write_record(record)
 
 

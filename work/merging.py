@@ -32,6 +32,7 @@ class Merged:
     """The record of a prompt, and what of its parts is not in it."""
 
     record: Record
+    parts: list[int] = field(default_factory=list)  # of which it is made
     left_out: dict[int, str] = field(default_factory=dict)  # part -> the fact in which its sample differs
     other_values: dict[tuple[str, int], int] = field(
         default_factory=dict
@@ -85,6 +86,7 @@ def merged(unit: str, number: int, given: Sequence[Contribution], order: Sequenc
         fields = {"joined": [each.record.key_fields for each in chosen]}
         sample = _sample(first, chosen) | {"key": digest(fields)}
         record = replace(record, key=digest(fields), key_fields=fields, sample=sample)
+    found.parts = [each.part for each in chosen]
     found.record = replace(
         record,
         unit=unit,

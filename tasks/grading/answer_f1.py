@@ -26,7 +26,7 @@ def answer_f1(prediction: str, answer: str) -> float:
     >>> answer_f1("It was the Eiffel Tower.", "Eiffel Tower, Paris")
     0.5714285714285715
     """
-    said, right = _words(prediction), _words(answer)
+    said, right = Counter(plain_words(prediction)), Counter(plain_words(answer))
     common = (said & right).total()
     if not common:
         return 0.0
@@ -34,6 +34,11 @@ def answer_f1(prediction: str, answer: str) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
-def _words(text: str) -> Counter[str]:
+def plain_words(text: str) -> list[str]:
+    """The words of a text in lower case, without ASCII punctuation and without a, an, the.
+
+    >>> plain_words("The U.S. -- a well-known case")
+    ['us', 'wellknown', 'case']
+    """
     plain = text.lower().translate(WITHOUT_PUNCTUATION)
-    return Counter(re.sub(r"\b(?:a|an|the)\b", " ", plain).split())
+    return re.sub(r"\b(?:a|an|the)\b", " ", plain).split()

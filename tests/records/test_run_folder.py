@@ -11,7 +11,7 @@ import pytest
 from tests.records.test_record import record
 from tokenrank.records import run_folder
 from tokenrank.records.files import PREFIX
-from tokenrank.records.run_files import FILES, FOLDERS, MARKER
+from tokenrank.records.run_files import FILES, FOLDERS, MARKER, OF_LOGGERS
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import METRICS, RUNS, SAMPLES, SUMMARY, table
 from tokenrank.records.tables import Tables
@@ -41,7 +41,7 @@ def test_a_run_that_replaces_another_leaves_other_files_alone(tmp_path: Path) ->
     assert folder.config.read_text() == "seed: 1\n"
 
 
-@pytest.mark.parametrize("name", [*FILES, *FOLDERS, "wandb"])
+@pytest.mark.parametrize("name", [*FILES, *FOLDERS, *OF_LOGGERS])
 def test_a_file_of_ours_by_name_alone_is_refused_and_stays(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     with pytest.raises(ValueError, match=name.replace(".", r"\.")), RunFolder(tmp_path).locked():

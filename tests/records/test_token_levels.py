@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tokenrank.records.token_levels import OUTSIDE, TokenLevels, read_token_levels, write_token_levels
+from tokenrank.records.token_levels import OUTSIDE, TokenLevels, joined_levels, read_token_levels, write_token_levels
 
 
 def levels(texts: tuple[str, ...] | None = ("<s>", "", "é", "\ud800")) -> TokenLevels:
@@ -49,3 +49,20 @@ def test_a_flipped_bit_is_found_and_no_file_is_told_apart(tmp_path: Path) -> Non
         read_token_levels(path)
     with pytest.raises(FileNotFoundError):
         read_token_levels(tmp_path / "b.parquet")
+
+
+def test_levels_of_several_runs_are_joined() -> None:
+    first, second = levels(), levels()
+    second = TokenLevels(
+        second.k,
+        second.layers,
+        second.importance,
+        second.truth,
+        {"tova": second.rankings["claa"], "h2o": second.rankings["claa"]},
+    )
+    other = TokenLevels((10.0,), first.layers, first.importance, first.truth, {"lava": first.rankings["claa"]})
+    found = joined_levels([first, second, other], ["h2o", "tova", "claa", "lava"])
+    assert found is not None
+    assert list(found.rankings) == ["h2o", "tova", "claa"]
+    np.testing.assert_array_equal(found.rankings["tova"], first.rankings["tova"])
+    assert joined_levels([], ["claa"]) is None

@@ -1,142 +1,95 @@
-"""A copy elsewhere never affects a run: whatever W&B does, the logger returns in time and leaves the files as they were."""
+"""A copy elsewhere is made once of the same tables with the same settings, and never affects a run."""
 
-import os
-import pty
-import subprocess
-import sys
-import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.command import ROOT
-from tests.report.test_mirror import NAMES, made_up
+from tests.report.mirror_examples import NAMES, made_up
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report.logger import NullLogger, WandB
+from tokenrank.records.run_names import Names
+from tokenrank.report.logger import Logger, NullLogger
 
-CALL = (
-    "import sys; from pathlib import Path; from tokenrank.records.run_folder import RunFolder;"
-    "from tokenrank.report.logger import WandB; from tests.report.test_mirror import NAMES;"
-    "WandB().mirror(RunFolder(Path(sys.argv[1])), NAMES)"
-)
+MADE: list[str] = []  # what the loggers below copied
+
+
+@dataclass(frozen=True)
+class Counting(Logger):
+    """Notes each copy; fails if it is told to."""
+
+    texts: bool = False
+    error: str | None = None
+
+    def copy(self, folder: RunFolder, names: Names) -> str:
+        """The number of copies."""
+        if self.error is not None:
+            raise KeyError(self.error)
+        MADE.append(f"{folder.path.name} {self.texts}")
+        return f"copy {len(MADE)} of {names.name}"
+
+
+class Other(Counting):
+    """Another tracker."""
 
 
 @pytest.fixture(autouse=True)
-def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No key, no settings, and a server that is not there."""
-    for name in [each for each in os.environ if each.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("NETRC", str(tmp_path / "no_netrc"))
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+def nothing_made() -> None:
+    MADE.clear()
 
 
-def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
-    """Puts a module named wandb before the real one."""
-    (folder / "fake").mkdir()
-    (folder / "fake" / "wandb.py").write_text(content)
-    monkeypatch.setenv("PYTHONPATH", str(folder / "fake"))
+def test_a_run_is_copied_once_to_each_tracker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = made_up(tmp_path / "run")
+    for logger in (Counting(), Counting(), Other(), Counting(), Other()):
+        logger.mirror(run, NAMES)
+    assert MADE == ["run False"] * 2
+    first, second = "copy 1 of claa-tiny-niah", "copy 2 of claa-tiny-niah"
+    again = " (copied before)"
+    assert capsys.readouterr().out.splitlines() == [first, first + again, second, first + again, second + again]
 
 
-def mirrored(tmp_path: Path, logger: WandB) -> None:
-    """Copies a run, whose files must stay as they are."""
-    folder = made_up(tmp_path / "run")
-    before = content(folder.path)
-    logger.mirror(folder, NAMES)
-    assert content(folder.path) == before
+def test_other_settings_or_tables_are_copied_again(tmp_path: Path) -> None:
+    run = made_up(tmp_path / "run")
+    Counting().mirror(run, NAMES)
+    Counting(texts=True).mirror(run, NAMES)
+    run.write_tables(run.tables())  # collected again: the same bytes
+    Counting(texts=True).mirror(run, NAMES)
+    assert MADE == ["run False", "run True"]
+    tables = run.tables()
+    tables.samples.loc[0, "tokens"] = 299  # a prompt that was measured again
+    run.write_tables(tables)
+    Counting(texts=True).mirror(run, NAMES)
+    assert len(MADE) == 3
 
 
-def content(folder: Path) -> dict[Path, bytes]:
-    """All files of a run but W&B's own."""
-    files = [file for file in folder.rglob("*") if file.is_file() and folder / "wandb" not in file.parents]
-    return {file: file.read_bytes() for file in files}
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        ("raise RuntimeError('broken')", "RuntimeError: broken"),
-        ("import os\nos._exit(7)", "it ended with code 7"),
-        ("import os\nprint('done', flush=True)\nos._exit(0)", None),
-    ],
-)
-def test_a_wandb_that_breaks_or_dies_is_one_line(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    content: str,
-    reason: str | None,
-) -> None:
-    fake(tmp_path, monkeypatch, content)
-    mirrored(tmp_path, WandB())
+def test_a_copy_that_failed_is_one_line_and_tried_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = made_up(tmp_path / "run")
+    Counting(error="no\nway").mirror(run, NAMES)
     out, err = capsys.readouterr()
-    warning = f"warning: no copy in W&B: {reason}; the run folder is complete\n"
-    assert (out, err) == (("", warning) if reason else ("done\n", ""))
+    assert (out, err) == ("", "warning: no copy by Counting: 'no\\nway'; the run folder is complete\n")
+    Counting().mirror(run, NAMES)
+    assert MADE == ["run False"]
 
 
-def test_a_wandb_that_hangs_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fake(tmp_path, monkeypatch, "import time\ntime.sleep(600)")
-    started = time.monotonic()
-    mirrored(tmp_path, WandB(timeout=1))
-    assert time.monotonic() - started < 30
-    assert "warning: no copy in W&B: it was not done after 1 seconds" in capsys.readouterr().err
+def test_a_damaged_note_or_folder_is_no_error_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = made_up(tmp_path / "run")
+    (run.path / "copies.json").write_text("[1")
+    Counting().mirror(run, NAMES)
+    assert MADE == ["run False"]
+    (run.path / "metrics.parquet").write_text("no table")
+    Counting().mirror(run, NAMES)
+    assert capsys.readouterr().err.startswith("warning: no copy by Counting: ")
 
 
-def test_wandb_is_imported_in_its_own_process_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake(tmp_path, monkeypatch, f"open({str(tmp_path / 'imported')!r}, 'w').close()")
-    imports = "import tokenrank.report.logger, tokenrank.report.report"
-    subprocess.run([sys.executable, "-c", imports], check=True, cwd=ROOT / "src")
-    assert not (tmp_path / "imported").exists()
-    mirrored(tmp_path, WandB())
-    assert (tmp_path / "imported").exists()  # the fake would have told
+def test_of_two_processes_one_makes_the_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = made_up(tmp_path / "run")
+    with run.claimed("Counting copy"):
+        Counting().mirror(run, NAMES)
+    assert capsys.readouterr().out == "Counting: another process is making the copy\n"
+    Counting().mirror(run, NAMES)
+    assert MADE == ["run False"]
 
 
-def test_without_a_key_nobody_is_asked(tmp_path: Path) -> None:
-    """Neither with stdin closed nor at a terminal, where wandb itself would wait for an answer for ever."""
-    ours, theirs = pty.openpty()
-    calls = []
-    for number, shell in enumerate(('exec "$@" <&-', 'exec "$@"')):
-        folder = made_up(tmp_path / str(number)).path
-        command = ["sh", "-c", shell, "sh", sys.executable, "-c", CALL, str(folder)]
-        pipe = subprocess.PIPE
-        calls.append(subprocess.Popen(command, stdin=theirs, stdout=pipe, stderr=pipe, cwd=ROOT, text=True))
-    for call in calls:
-        out, err = call.communicate(timeout=60)
-        assert out.startswith("W&B: offline, as there is no API key; `wandb sync")
-        assert (call.returncode, err) == (0, "")
-    os.close(ours)
-    os.close(theirs)
-
-
-def test_with_a_key_and_no_server_it_goes_offline_in_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    started = time.monotonic()
-    mirrored(tmp_path, WandB(init_timeout=1, timeout=40))
-    assert time.monotonic() - started < 40
-    out, err = capsys.readouterr()
-    assert out.startswith("W&B: offline, as ")
-    assert "127.0.0.1:9" in out
-    assert err == ""
-    assert len(list((tmp_path / "run").glob("wandb/*run-*/*.wandb"))) == 1  # nothing left of the attempt
-
-
-def test_a_malformed_key_is_a_reason_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", "short")
-    mirrored(tmp_path, WandB())
-    assert capsys.readouterr().out.startswith("W&B: offline, as WANDB_API_KEY invalid")
-
-
-@pytest.mark.parametrize("name", ["timeout", "init_timeout"])
-def test_bad_settings_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} is 0, must be above 0 seconds"):
-        WandB(**{name: 0})  # type: ignore[arg-type]
-
-
-def test_the_null_logger_leaves_everything_alone(tmp_path: Path) -> None:
+def test_the_null_logger_leaves_everything_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     NullLogger().mirror(RunFolder(tmp_path), NAMES)
     assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr() == ("", "")

@@ -35,10 +35,10 @@ def a_ranking() -> Tables:
             metrics += [at_layer(sample, None, None, metric, k, k / 100) for sample in ("a", "b")]
             for name in ("claa_n1", "claa_n2"):
                 summary += [of_pair(name, 0, 1, metric, k, 0.5)] * (metric == "jaccard")
+                summary += [of_prompts(name, metric, each, k, 0.45, prompts=2) for each in ("mean", "worst")]
                 for sample in ("a", "b"):
                     metrics += [at_layer(sample, name, layer, metric, k, 0.4 + layer / 10) for layer in (0, 1)]
                     summary += [of_prompt(sample, name, metric, each, k, 0.45) for each in ("mean", "worst")]
-                summary += [of_prompts(name, metric, each, k, 0.45, prompts=2) for each in ("mean", "worst")]
     samples = [
         {"id": name, "task": "niah", "tokens": 300, "depth": depth, "accuracy": 1.0, "status": "ok"}
         for name, depth in (("a", 0.0), ("b", 50.0))
@@ -226,7 +226,35 @@ def test_the_printed_table_has_its_notes_below(tmp_path: Path) -> None:
         "half a run: 12 of 60 units are done",
     ]
     assert printed(run_folder(tmp_path / "ttft", ttft_tables())).startswith("tiny: time to first token")
-    assert printed(run_folder(tmp_path / "ranking", a_ranking())).startswith("mean over layers (worst layer)")
+    assert printed(run_folder(tmp_path / "ranking", a_ranking())).startswith(
+        "mean over layers, its 95 % interval and (worst layer)"
+    )
+
+
+def test_every_line_fits_a_terminal_and_says_where_the_rest_is(tmp_path: Path) -> None:
+    environment = {"units": [f"s{number}" for number in range(60)]}
+    for number, tables in enumerate((a_ranking(), accuracy_tables(), fidelity_tables(), ttft_tables())):
+        folder = run_folder(tmp_path / str(number), tables, environment=environment)
+        lost = tables.samples.assign(status="failed", error="a reason that is said in many words " * 9)
+        for each in (tables, replace(tables, samples=lost)):
+            folder.write_tables(each)
+            assert max(map(len, printed(folder).splitlines())) <= 80
+        assert "summary.md" not in printed(folder)
+        (folder.path / "summary.md").touch()
+        assert printed(folder).splitlines()[-1] == "all metrics: summary.md"
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("answer: reference", "answer=reference: the task's reference answers are fed, in place of the model's own"),
+        ("answers: mine.jsonl", "answers=FILE: the answers of mine.jsonl are fed, in place of the model's own"),
+        ("answer: generated\nanswers: null", "tiny on longbench"),
+    ],
+)
+def test_the_heading_says_whose_answer_was_fed(tmp_path: Path, setting: str, said: str) -> None:
+    folder = run_folder(tmp_path, fidelity_tables(), f"{CONFIG}{setting}\n")
+    assert " ".join(printed(folder).split()).startswith(said)
 
 
 def test_half_a_run_is_drawn(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tokenrank.records.tables import Tables
+from tokenrank.report.aligned import WIDTH
 from tokenrank.report.table import summary
 
 # heuristic, sample -> recall of its two layers at 10 %
@@ -28,8 +29,21 @@ def made_up(intervals: bool = False) -> Tables:
             metrics += [at_layer(sample, heuristic, layer, metric, k, value) for layer, value in enumerate(values)]
             summary.append(of_prompt(sample, heuristic, metric, "mean", k, sum(values) / 2))
             summary.append(of_prompt(sample, heuristic, metric, "worst", k, min(values)))
+    for heuristic in ("middling", "best", "worst"):
+        for metric, k, factor in (("recall", 10.0, 1), ("recall", 5.0, 0), ("spearman", None, -1)):
+            for statistic, of in (("mean", lambda each: sum(each) / 2), ("worst", min)):
+                each = [
+                    of([factor * value for value in RECALL[heuristic, sample]] if factor else (0.5, 0.5))
+                    for sample in CHANCE
+                ]
+                ends = (
+                    {"low": 0.5, "high": 0.9}
+                    if intervals and (heuristic, metric, k) == ("best", "recall", 10.0)
+                    else {}
+                )
+                row = of_prompts(heuristic, metric, statistic, k, sum(each) / 2, prompts=2)
+                summary.append(row | ends)
     if intervals:
-        summary += [of_prompts("best", "recall", "mean", 10.0, 0.7, low=0.5, high=0.9)]
         summary += [of_prompts("best", "recall", "mean", 10.0, 0.1, low=0.0, high=0.2, against="worst")]
     return ranked(metrics, summary)
 
@@ -54,8 +68,8 @@ def test_the_best_by_the_first_metric_comes_first_and_chance_last() -> None:
 
 def test_the_headings_name_the_prompts_and_the_metrics_with_their_k() -> None:
     first, second, *_ = summary(made_up(), 10).splitlines()
-    assert first == "mean over layers (worst layer), average of 2 prompts"
-    assert second.split() == ["recall@10", "spearman"]
+    assert first == "mean over layers, its 95 % interval and (worst layer), average of 2 prompts"
+    assert second.split() == ["heuristic", "recall@10", "(worst)", "spearman", "(worst)"]
 
 
 def test_another_k_shows_its_own_numbers() -> None:
@@ -74,9 +88,30 @@ def test_the_chance_level_stands_below_the_means() -> None:
 
 def test_the_interval_of_the_first_metric_stands_beside_it() -> None:
     heading, *found = summary(made_up(intervals=True), 10).splitlines()[1:]
-    assert heading.split() == ["recall@10", "[95", "%]", "spearman"]
-    assert "0.700  (0.500)  [0.500, 0.900]" in found[0]
+    assert heading.split() == ["heuristic", "recall@10", "[95", "%]", "(worst)", "spearman", "(worst)"]
+    assert found[0].split()[1:5] == ["0.700", "[0.500,", "0.900]", "(0.500)"]
     assert "[" not in "".join(found[1:])
+
+
+def test_as_many_metrics_are_shown_as_fit_and_long_names_stay_apart() -> None:
+    names = [f"claa_window{number}_kernel7_heads_kv" for number in range(14)]
+    metrics = ["recall", "spearman", "average_precision", "mass"]
+    rows, over = [], []
+    for number, name in enumerate(names):
+        for metric in metrics:
+            value = 0.5 + number / 100
+            rows += [at_layer("a", name, 0, metric, None, value), at_layer("a", None, None, metric, None, 0.1)]
+            over += [of_prompt("a", name, metric, each, None, value) for each in ("mean", "worst")]
+            over += [
+                of_prompts(name, metric, each, None, value, low=value - 0.1, high=value + 0.1, prompts=20)
+                for each in ("mean", "worst")
+            ]
+    lines = summary(ranked(rows, over), 10).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert lines[1].split() == ["heuristic", "recall", "[95", "%]", "(worst)", "spearman", "[95", "%]"]
+    shown = [line.split()[0] for line in lines[2:-1]]
+    assert len(set(shown)) == 14
+    assert [line.split()[1] for line in lines[2:4]] == ["0.630", "0.620"]
 
 
 def test_where_nothing_was_ranked_it_says_so() -> None:

@@ -112,38 +112,152 @@ def test_no_more_prompts_than_there_are_lines(tmp_path: Path, byte_tokenizer: To
 @pytest.mark.parametrize("again", ["a", "b"])
 def test_ids_must_be_unique(tmp_path: Path, byte_tokenizer: Tokenizer, again: str) -> None:
     rows = [row(id="a"), row(id="b"), row(id=again)]
-    with pytest.raises(ValueError, match=f"own.jsonl: id '{again}' stands there twice"):
+    with pytest.raises(
+        ValueError,
+        match=f"own.jsonl, line 3: id '{again}' stands there twice, first in line {'ab'.index(again) + 1}; ids",
+    ):
         task(tmp_path, rows).prompts(byte_tokenizer, 1000)
 
 
 def test_a_number_and_its_digits_are_the_same_id(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
-    with pytest.raises(ValueError, match="id '7' stands there twice"):
+    with pytest.raises(ValueError, match="line 2: id '7' stands there twice, first in line 1"):
         task(tmp_path, [row(id=7), row(id="7")]).prompts(byte_tokenizer, 1000)
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "..", "a/b", "../a", "a\\b", "a\0b"])
 def test_ids_must_be_fit_for_a_file_name(tmp_path: Path, byte_tokenizer: Tokenizer, name: str) -> None:
-    with pytest.raises(ValueError, match=f"own.jsonl: id {re.escape(repr(name))} must be fit"):
+    with pytest.raises(ValueError, match=f"own.jsonl, line 2: id {re.escape(repr(name))} must be fit"):
         task(tmp_path, [row(id="good"), row(id=name)]).prompts(byte_tokenizer, 1000)
 
 
 @pytest.mark.parametrize("prompt", ["", None, 5, ["Why?"]])
 def test_a_prompt_must_be_a_text(tmp_path: Path, byte_tokenizer: Tokenizer, prompt: Any) -> None:
-    with pytest.raises(ValueError, match=r"own\.jsonl: the prompt of id 'b' is empty or not a text"):
+    with pytest.raises(ValueError, match=r"own\.jsonl, line 2: the prompt of id 'b' is empty or not a text"):
         task(tmp_path, [row(), row(id="b", prompt=prompt)]).prompts(byte_tokenizer, 1000)
 
 
-@pytest.mark.parametrize("field", ["id", "prompt"])
-def test_a_line_without_a_field_is_named(tmp_path: Path, byte_tokenizer: Tokenizer, field: str) -> None:
-    broken = row(id="b")
-    del broken[field]
-    with pytest.raises(ValueError, match=f"own.jsonl, line 2: lacks the field '{field}'"):
-        task(tmp_path, [row(), broken]).prompts(byte_tokenizer, 1000)
+def test_a_line_without_a_prompt_is_named(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+    with pytest.raises(ValueError, match=r"own\.jsonl, line 2: lacks the field 'prompt'"):
+        task(tmp_path, [row(), {"id": "b"}]).prompts(byte_tokenizer, 1000)
 
 
-def test_own_prompts_have_no_grade(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+def test_a_prompt_without_id_is_called_by_its_line_whatever_is_chosen(
+    tmp_path: Path, byte_tokenizer: Tokenizer
+) -> None:
+    """Blank lines count."""
+    file = tmp_path / "own.jsonl"
+    file.write_text("\n".join(f'{{"prompt": "{number}"}}\n' for number in range(20)))
+    everything = {prompt.id: prompt for prompt in OwnPrompts(path=str(file)).prompts(byte_tokenizer, 1000)}
+    assert list(everything) == [str(line) for line in range(1, 40, 2)]
+    chosen = OwnPrompts(path=str(file), samples=5, seed=3).prompts(byte_tokenizer, 1000)
+    assert chosen == [everything[prompt.id] for prompt in chosen]
+
+
+@pytest.mark.parametrize(("setting", "line"), [(True, None), (None, True), (False, True), (True, False), (None, None)])
+def test_a_line_comes_before_the_setting_of_the_chat_template(
+    tmp_path: Path, byte_tokenizer: Tokenizer, setting: bool | None, line: bool | None
+) -> None:
+    fields = {} if line is None else {"chat_template": line}
+    (prompt,) = task(tmp_path, [row(**fields)], chat_template=setting).prompts(byte_tokenizer, 1000)
+    rendered = setting if line is None else line
+    wanted = "<user>Why?</user><assistant>" if rendered else "Why?"
+    assert byte_tokenizer.decode(list(prompt.input_ids)) == wanted
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_setting_gives_the_very_tokens_of_apply_chat_template(tmp_path: Path, kind: str) -> None:
+    tokenizer = KINDS[kind]()
+    turns = [{"role": "user", "content": "Why is the box red?"}]
+    wanted = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
+    rows = [row(prompt="Why is the box red?", question="Why is the box red?")]
+    (prompt,) = task(tmp_path, rows, chat_template=True).prompts(tokenizer, 1000)
+    assert list(prompt.input_ids) == wanted
+    assert prompt.question is not None
+    (final,) = task(tmp_path, rows, chat_template=False).prompts(tokenizer, 1000)
+    assert final.input_ids != prompt.input_ids
+
+
+@pytest.mark.parametrize(
+    ("setting", "lines", "said"),
+    [
+        (None, [{}, {"chat_template": False}, {}], "note: 2 of 3 prompts of"),
+        (None, [{"chat_template": True}, {"chat_template": False}], ""),
+        (False, [{}, {}], ""),
+        (True, [{}, {}], ""),
+    ],
+)
+def test_a_template_that_goes_unused_is_noted_once_unless_that_was_said(
+    tmp_path: Path,
+    byte_tokenizer: Tokenizer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    setting: bool | None,
+    lines: list[dict[str, Any]],
+    said: str,
+) -> None:
+    rows = [row(id=str(number)) | line for number, line in enumerate(lines)]
+    task(tmp_path, rows, chat_template=setting).prompts(byte_tokenizer, 1000)
+    err = capsys.readouterr().err
+    assert err.startswith(said)
+    assert err.count("\n") == bool(said)
+    monkeypatch.setattr(byte_tokenizer, "chat_template", None)
+    if setting is None and not any(line.get("chat_template") for line in lines):
+        task(tmp_path, rows).prompts(byte_tokenizer, 1000)
+        assert capsys.readouterr().err == ""
+
+
+def test_without_a_score_own_prompts_have_no_grade(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
     own = task(tmp_path, [row(answers=["x"])])
     assert own.grade(own.prompts(byte_tokenizer, 1000)[0], "x") is None
+    assert not own.grades_answers
+
+
+@pytest.mark.parametrize(
+    ("score", "said", "grade"),
+    [
+        ("contains", "it is a RED box", 1.0),
+        ("contains", "it is blue", 0.0),
+        ("exact", "The red box!", 1.0),
+        ("exact", "the red box it is", 0.0),
+        ("f1", "red door", 0.5),
+        ("rouge_l", "red box", 1.0),
+        ("rouge_l", "Red box", 0.5),
+    ],
+)
+def test_a_score_grades_by_the_best_right_answer(
+    tmp_path: Path, byte_tokenizer: Tokenizer, score: str, said: str, grade: float
+) -> None:
+    """By hand: of "red box" and "black", the first is the better one; ROUGE-L tells upper case apart."""
+    own = task(tmp_path, [row(answers=["black", "red box"]), row(id="b")], score=score)
+    graded, ungraded = own.prompts(byte_tokenizer, 1000)
+    assert own.grades_answers
+    assert own.grade(graded, said) == grade
+    assert own.grade(ungraded, said) is None
+    assert graded.task == f"prompts/{score}"
+
+
+def test_a_score_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"task\.score is 'bleu', must be one of contains, f1, rouge_l, exact, or null"
+    ):
+        task(tmp_path, [row()], score="bleu")
+
+
+@pytest.mark.parametrize(
+    ("score", "answer"), [("f1", "?!"), ("exact", "the"), ("rouge_l", "."), ("contains", ""), ("contains", " \n")]
+)
+def test_a_right_answer_that_nothing_can_meet_is_refused(
+    tmp_path: Path, byte_tokenizer: Tokenizer, score: str, answer: str
+) -> None:
+    rows = [row(answers=["red"]), row(id="b", answers=["red", answer])]
+    with pytest.raises(ValueError, match=r"own\.jsonl, line 2, id 'b': no prediction can meet the answer"):
+        task(tmp_path, rows, score=score).prompts(byte_tokenizer, 1000)
+    assert len(task(tmp_path, rows).prompts(byte_tokenizer, 1000)) == 2
+
+
+def test_a_score_without_any_answers_is_refused(tmp_path: Path, byte_tokenizer: Tokenizer) -> None:
+    with pytest.raises(ValueError, match=r"task\.score is 'f1', and .*own\.jsonl has no answers to grade by"):
+        task(tmp_path, [row(), row(id="b", answers=[])], score="f1").prompts(byte_tokenizer, 1000)
 
 
 @pytest.mark.parametrize("samples", [0, -1])
@@ -159,19 +273,21 @@ def test_fewer_than_one_token_is_refused(tmp_path: Path, byte_tokenizer: Tokeniz
 
 @pytest.mark.parametrize("answers", ["42", 42, None, [42]])
 def test_answers_must_be_a_list_of_texts(tmp_path: Path, byte_tokenizer: Tokenizer, answers: Any) -> None:
-    with pytest.raises(ValueError, match=r"own\.jsonl, id 'b': the answers are"):
+    with pytest.raises(ValueError, match=r"own\.jsonl, line 2, id 'b': the answers are"):
         task(tmp_path, [row(), row(id="b", answers=answers)]).prompts(byte_tokenizer, 1000)
 
 
 @pytest.mark.parametrize(("field", "value"), [("max_new_tokens", "many"), ("chat_template", "false")])
 def test_other_fields_must_have_their_type(tmp_path: Path, byte_tokenizer: Tokenizer, field: str, value: str) -> None:
-    with pytest.raises(ValueError, match=f"own.jsonl: .*{field}.*'b'"):
+    with pytest.raises(
+        ValueError, match=f"own.jsonl, line 2: {field} of id 'b' is '{value}', must be (a whole number|true or false)"
+    ):
         task(tmp_path, [row(), row(id="b", **{field: value})]).prompts(byte_tokenizer, 1000)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\tb", "\x1b[0m", "a\u200bb"])
 def test_ids_hold_no_control_characters(tmp_path: Path, byte_tokenizer: Tokenizer, name: str) -> None:
-    with pytest.raises(ValueError, match=r"own\.jsonl: id .* no control or invisible characters"):
+    with pytest.raises(ValueError, match=r"own\.jsonl, line 2: id .* no control or invisible characters"):
         task(tmp_path, [row(), row(id=name)]).prompts(byte_tokenizer, 1000)
 
 
@@ -179,13 +295,16 @@ def test_ids_hold_no_control_characters(tmp_path: Path, byte_tokenizer: Tokenize
 def test_ids_must_differ_in_more_than_case_and_normalisation(
     tmp_path: Path, byte_tokenizer: Tokenizer, again: str
 ) -> None:
-    with pytest.raises(ValueError, match=r"own\.jsonl: ids 'größe' and .* must differ in more than case"):
+    with pytest.raises(
+        ValueError,
+        match=r"own\.jsonl, line 1 and .*own\.jsonl, line 2: ids 'größe' and .* must differ in more than case",
+    ):
         task(tmp_path, [row(id="größe"), row(id=again)]).prompts(byte_tokenizer, 1000)
 
 
 @pytest.mark.parametrize("name", [None, True, 1.5, [1], {"a": 1}])
 def test_an_id_must_be_a_text_or_a_whole_number(tmp_path: Path, byte_tokenizer: Tokenizer, name: Any) -> None:
-    with pytest.raises(ValueError, match=r"own\.jsonl: id .* must be a text or a whole number"):
+    with pytest.raises(ValueError, match=r"own\.jsonl, line 1: id .* must be a text or a whole number"):
         task(tmp_path, [row(id=name)]).prompts(byte_tokenizer, 1000)
 
 
@@ -242,7 +361,7 @@ def test_a_part_that_the_prompt_does_not_hold_once_is_refused(
 ) -> None:
     """'aaab Why?' holds 'aa' twice, if one begins inside the other. The control: parts beside each other are accepted."""
     line = row(prompt="aaab Why?", id="mine")
-    with pytest.raises(ValueError, match=f"own.jsonl, id 'mine': {reason}"):
+    with pytest.raises(ValueError, match=f"own.jsonl, line 1, id 'mine': {reason}"):
         task(tmp_path, [line | fields]).prompts(byte_tokenizer, 1000)
     (prompt,) = task(tmp_path, [line | {"context": "aaab ", "question": "Why?"}]).prompts(byte_tokenizer, 1000)
     assert (prompt.context, prompt.question) == (range(5), range(5, 9))

@@ -11,6 +11,7 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from tests.command import ROOT
+from tests.doubles import GivenPrompts
 from tokenrank.tasks.task import (
     Prompt,
     Task,
@@ -36,13 +37,19 @@ def prompt(name: str, task: str = "mine") -> Prompt:
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
-def test_a_task_says_whether_it_grades_answers(config: Path) -> None:
+def test_every_task_of_ours_but_random_tokens_has_a_grade_of_its_own(config: Path) -> None:
     kind: Any = get_class(target(config))
     assert issubclass(kind, Task)
-    own = any("grade" in vars(each) for each in kind.__mro__[: kind.__mro__.index(Task)])
-    assert kind.grades_answers == own
-    assert not Task.grades_answers
-    assert "grades_answers" not in {field.name for field in dataclasses.fields(kind)}  # it is no setting
+    assert (kind.grade is not Task.grade) == (config.stem != "random_tokens")
+
+
+def test_a_task_grades_answers_where_it_has_a_grade_of_its_own() -> None:
+    class Graded(GivenPrompts):
+        def grade(self, prompt: Prompt, answer: str) -> float:
+            return 1.0
+
+    assert Graded(["a"]).grades_answers
+    assert not GivenPrompts(["a"]).grades_answers
 
 
 @pytest.mark.parametrize(

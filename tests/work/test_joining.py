@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,6 +15,7 @@ from tokenrank.evaluation.plan import Plan
 from tokenrank.planning.comparable import evaluation_of
 from tokenrank.records.record import Record, measured_table, read_record, write_record
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.token_levels import TokenLevels
 from tokenrank.work.collecting import collect
 
 FOUR = ("task.lengths=[200,240]", "task.depths=[0,100]")
@@ -21,7 +23,7 @@ FOUR = ("task.lengths=[200,240]", "task.depths=[0,100]")
 
 @pytest.fixture(autouse=True)
 def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.collect.draw", lambda folder: [])
+    monkeypatch.setattr("scripts.collect.write_report", lambda folder: [])
 
 
 @cache
@@ -123,7 +125,8 @@ def test_a_sweep_of_heuristics_is_the_run_of_all(tmp_path: Path, evaluation: str
     for name in ("metrics", "summary"):
         of_joined, of_one = (pd.read_parquet(each / f"{name}.parquet") for each in (folder.path, one.path))
         of_joined, of_one = (each[~each["metric"].isin(timed)].reset_index(drop=True) for each in (of_joined, of_one))
-        pd.testing.assert_frame_equal(of_joined, of_one)
+        # sums of other groups of rows round otherwise
+        pd.testing.assert_frame_equal(of_joined, of_one, rtol=1e-4, atol=1e-5)
     whose = ["sample", "engine", "heuristic", "keep", "kept_tokens", "answer", "flops", "status"]
     of_joined, of_one = (pd.read_parquet(each / "runs.parquet")[whose] for each in (folder.path, one.path))
     pd.testing.assert_frame_equal(of_joined, of_one)
@@ -232,3 +235,29 @@ def test_prompts_that_lack_a_heuristic_are_named_and_compared_with_none(tmp_path
         f"3 of 4 prompts lack tova, and count for no comparison: {lacking}",
     ]
     assert set(folder.tables().summary.query("sample.isna()")["prompts"]) == {1}
+
+
+def kept_levels(folder: Path, unit: str, names: Sequence[str], value: int) -> None:
+    """Levels of these heuristics, all of one value."""
+    truth, rows = np.zeros((1, 3), np.float32), np.full((1, 3), value, np.uint8)
+    RunFolder(folder).write_levels(
+        unit, TokenLevels((10.0,), (0,), truth, truth.astype(np.uint8), dict.fromkeys(names, rows), ("a", "b", "c"))
+    )
+
+
+def test_levels_of_a_prompt_are_joined_under_joined_names(tmp_path: Path) -> None:
+    prompt = ("task.lengths=[200]", "task.depths=[0]", "metric=[recall]")
+    runs = [ran(tmp_path / f"n{n}", *prompt, "heuristic=[claa]", f"heuristic.claa.n={n}") for n in (1, 2, 3)]
+    unit = next(iter(RunFolder(runs[0]).environment()["units"]))
+    kept_levels(runs[0], unit, ["claa"], 1)
+    kept_levels(runs[1], unit, ["claa"], 0)
+    folder, _ = joined(runs, tmp_path / "joined")
+    found = folder.levels(unit)
+    assert found is not None
+    assert {name: int(rows[0, 0]) for name, rows in found.rankings.items()} == {"claa_n1": 1, "claa_n2": 0}
+    RunFolder(runs[1]).levels_file(unit).write_bytes(b"PAR1")
+    folder, missing = joined(runs, tmp_path / "damaged")
+    assert any("holds no levels that can be read" in line for line in missing)
+    found = folder.levels(unit)
+    assert found is not None
+    assert list(found.rankings) == ["claa_n1"]

@@ -15,6 +15,7 @@ from tokenrank.records.digests import ids_digest
 from tokenrank.records.messages import messages_to
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.token_levels import OUTSIDE
 from tokenrank.work.environment import layer_record
 from tokenrank.work.loop import done_since, prompt_row, stamp, work
 
@@ -119,6 +120,37 @@ def test_rankings_are_saved_beside_the_record(tmp_path: Path) -> None:
     worked(made, tmp_path / "run")
     saved = load_file(tmp_path / "run" / "rankings" / "niah_300_0_0.safetensors")
     assert saved["heuristic.claa"].shape == (4, 300)
+
+
+@pytest.mark.parametrize(("evaluation", "ks"), [("ranking", (5, 10)), ("accuracy", (20, 40)), ("fidelity", (20, 40))])
+def test_levels_of_the_tokens_are_kept_beside_the_record(tmp_path: Path, evaluation: str, ks: tuple[int, ...]) -> None:
+    settings = ("task.depths=[0]", "heuristic=[claa,oracle]" if evaluation == "ranking" else "heuristic=claa")
+    keep = () if evaluation == "ranking" else ("prefill.keep=[40,20]",)
+    made = plan(*settings, *keep, evaluation=evaluation)
+    record = worked(made, tmp_path / "run")[0]
+    levels = RunFolder(tmp_path / "run").levels(record.unit)
+    assert levels is not None
+    assert (levels.k, levels.tokens, levels.importance.shape) == (ks, 300, (1, 300))
+    assert "".join(levels.texts or ()) == record.sample["prompt"]
+    of_ranking = {name: rows.shape for name, rows in levels.rankings.items()}
+    assert of_ranking == ({"claa": (4, 300)} if evaluation == "ranking" else {})
+    if evaluation == "ranking":
+        rows = record.rows
+        values = rows[(rows["metric"] == "recall") & (rows["heuristic"] == "claa") & (rows["k"] == 10)]
+        best = [
+            (each > 0) & (each != OUTSIDE) for each in (levels.truth, levels.rankings["claa"])
+        ]  # of 10 percent, 29 tokens
+        assert values.sort_values(by="layer")["value"].to_list() == pytest.approx((best[0] & best[1]).sum(axis=1) / 29)
+
+
+def test_without_texts_levels_quote_nothing_and_without_levels_there_is_no_file(tmp_path: Path) -> None:
+    worked(plan("texts=false", "task.depths=[0]"), tmp_path / "run")
+    levels = RunFolder(tmp_path / "run").levels("niah_300_0_0")
+    assert levels is not None
+    assert levels.texts is None
+    worked(plan("save_levels=false", "task.depths=[0]"), tmp_path / "without")
+    assert RunFolder(tmp_path / "without").levels("niah_300_0_0") is None
+    assert not (tmp_path / "without" / "levels").exists()
 
 
 def test_a_record_is_there_as_soon_as_its_unit_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

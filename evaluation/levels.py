@@ -1,0 +1,83 @@
+"""Levels of a prompt's tokens in the truth and in rankings, for reports that show single tokens."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tokenrank.evaluation.scoring import Ranked
+from tokenrank.metrics.metric import tokens_kept
+from tokenrank.metrics.ranked_tokens import Ranking
+from tokenrank.oracle.oracle import Truth
+from tokenrank.records.token_levels import OUTSIDE, TokenLevels
+from tokenrank.tasks.task import Prompt
+from tokenrank.tasks.token_texts import token_texts
+
+if TYPE_CHECKING:
+    from tokenrank.evaluation.plan import Plan
+
+
+def levels_of(
+    plan: "Plan", prompt: Prompt, ranked: Ranked, scores: Mapping[str, Tensor], percents: Sequence[float], window: int
+) -> TokenLevels:
+    """``token_levels`` of one of the plan's prompts, with the tokens' texts unless ``texts`` is false."""
+    texts = token_texts(plan.tokenizer, prompt.input_ids) if plan.texts else None
+    return token_levels(ranked.truth, scores, ranked.layers, percents, window, texts)
+
+
+def token_levels(
+    truth: Truth,
+    scores: Mapping[str, Tensor],
+    layers: Sequence[int],
+    percents: Sequence[float],
+    window: int,
+    texts: Sequence[str] | None,
+) -> TokenLevels:
+    """The levels in a truth and in rankings of one prompt.
+
+    Args:
+        truth: of the prompt.
+        scores: by heuristic, each (layers, tokens); there may be none.
+        layers: numbers of the layers.
+        percents: of the ranked tokens, in any order.
+        window: tokens at the prompt's end that are not ranked.
+        texts: what each token adds to the prompt's text; None: not kept.
+
+    Raises:
+        ValueError: no token is ranked, or a percentage lies outside (0, 100].
+    """
+    k = sorted(set(percents))
+    return TokenLevels(
+        tuple(k),
+        tuple(layers),
+        truth.importance.numpy(),
+        levels(truth.importance, k, window),
+        {name: levels(rows, k, window) for name, rows in scores.items()},
+        None if texts is None else tuple(texts),
+    )
+
+
+def levels(scores: Tensor, percents: Sequence[float], window: int) -> np.ndarray[Any, Any]:
+    """How many of the percentages have each token among the best, row by row; ``OUTSIDE`` for tokens that are not ranked.
+
+    Args:
+        scores: (rows, tokens).
+        percents: of the ranked tokens.
+        window: tokens at the end that are not ranked.
+
+    Returns:
+        (rows, tokens) uint8
+
+    Raises:
+        ValueError: as for ``token_levels``.
+
+    >>> levels(torch.tensor([[0.1, 0.9, 0.5, 0.2, 7.0]]), [25, 50], window=1)
+    array([[  0,   2,   1,   0, 255]], dtype=uint8)
+    """
+    ranked = Ranking(scores[:, : scores.shape[1] - window])
+    counts = torch.tensor([tokens_kept(percent, ranked.tokens) for percent in percents])
+    found = np.full(scores.shape, OUTSIDE, np.uint8)
+    found[:, : ranked.tokens] = (ranked.places[..., None] < counts).sum(dim=-1).numpy()
+    return found

@@ -1,0 +1,210 @@
+// A prompt with its tokens, coloured by the truth, by a ranking, or by the difference between both.
+
+const MODES = [["truth", "truth"], ["ranking", "ranking"], ["difference", "difference"]];
+const VERDICTS = ["", "found", "missed", "wrong", "always"];
+const WORDS = { found: "found", missed: "missed", wrong: "wrongly kept", always: "always kept, not judged", out: "not ranked: always kept" };
+
+/** All of a prompt that is needed now: its texts, the truth, and the chosen ranking or what the chosen engine kept. */
+async function readPrompt(id, ranking) {
+  const view = DATA.views[id];
+  const content = await unpackJson(view.content);
+  const facts = DATA.prompts.find((each) => each.id === id);
+  if (!view.k) return { id, view, content, facts, tokens: 0 };
+  const base = view.k.length + 1;
+  const packedLevels = view.rankings[ranking];
+  const packedKept = view.kept[ranking];
+  return {
+    id, view, content, facts, ranking, tokens: view.tokens,
+    truth: await unpackLevels(view.truth, base, view.tokens * view.truths),
+    percentile: view.percentile && (await unpack(view.percentile)),
+    levels: packedLevels ? await unpackLevels(packedLevels, base, view.tokens * view.layers.length) : null,
+    kept: packedKept ? await unpack(packedKept) : null,
+    keptBy: Object.fromEntries(await Promise.all(Object.entries(view.kept).map(async ([name, each]) => [name, await unpack(each)]))),
+  };
+}
+
+/** What is known of each token in the chosen view: level in the truth and in the ranking, and its verdict. */
+function judge(prompt, { layer, k }) {
+  const { view, truth, levels, kept } = prompt;
+  const row = Math.max(0, view.layers.indexOf(layer));
+  const place = Math.max(0, view.k.indexOf(k));
+  const needed = view.k.length - place; // level from which on a token is among the best k percent
+  return Array.from({ length: prompt.tokens }, (_, token) => {
+    const true_ = truth[token * view.truths + (view.truths === 1 ? 0 : row)];
+    const ranked = levels ? levels[token * view.layers.length + row] : null;
+    if (kept) return { truth: true_, ranked: null, verdict: VERDICTS[kept[token]] };
+    if (token >= view.ranked) return { truth: true_, ranked, verdict: "out" };
+    if (ranked === null) return { truth: true_, ranked, verdict: "" };
+    const [important, chosen] = [true_ >= needed, ranked >= needed];
+    return { truth: true_, ranked, verdict: important && chosen ? "found" : important ? "missed" : chosen ? "wrong" : "" };
+  });
+}
+
+/** Classes of a token's colour. */
+function colourClass(prompt, { truth, ranked, verdict }, mode) {
+  const scale = (level) => (level ? `s s${Math.round((10 * level) / prompt.view.k.length)}` : "");
+  if (mode === "difference") return verdict;
+  if (mode === "truth") return verdict === "out" ? "out" : scale(truth);
+  if (prompt.kept) return verdict === "always" ? "always" : verdict === "found" || verdict === "wrong" ? "s s10" : "";
+  return verdict === "out" ? "out" : scale(ranked);
+}
+
+/** Classes that do not change: which part of the prompt a token is of. */
+function partClass(prompt, token) {
+  const within = (part) => part && token >= part[0] && token < part[0] + part[1];
+  const { needle, context, question } = prompt.facts;
+  const text = prompt.content.texts ? prompt.content.texts[token] : null;
+  return [within(needle) && "needle", within(question) && "question", context && !within(context) && !within(question) && "frame",
+    text === null && "box", text !== null && text.includes("\n") && "nl", text === "" && "empty"].filter(Boolean).join(" ");
+}
+
+function tokenSpans(prompt) {
+  return Array.from({ length: prompt.tokens }, (_, token) => {
+    const span = document.createElement("span");
+    span.textContent = prompt.content.texts ? prompt.content.texts[token] : String(token);
+    span.part_ = partClass(prompt, token);
+    return span;
+  });
+}
+
+const percentWords = (view, level) => (level ? `among the best ${view.k[view.k.length - level]} %` : `not among the best ${view.k[view.k.length - 1]} %`);
+
+/** The tooltip of a token, as a title and lines. */
+function tokenLines(prompt, token, told, { layer, k }) {
+  const { view, content } = prompt;
+  const title = content.texts ? JSON.stringify(content.texts[token]) : `token ${token}`;
+  const lines = [`position ${token} of ${prompt.tokens}`];
+  if (told.verdict === "out") return [title, [...lines, WORDS.out]];
+  if (prompt.percentile && token < view.ranked) lines.push(`truth: more important than ${Math.round((100 * prompt.percentile[token]) / 255)} % of the tokens`);
+  lines.push(`truth: level ${told.truth} of ${view.k.length}, ${percentWords(view, told.truth)}`);
+  if (told.ranked !== null) lines.push(`${prompt.ranking}, layer ${layer}: level ${told.ranked} of ${view.k.length}, ${percentWords(view, told.ranked)}`);
+  const judged = told.verdict ? WORDS[told.verdict] : "neither important nor kept";
+  if (prompt.levels || prompt.kept) lines.push(`${prompt.kept ? `${prompt.ranking} %` : `at ${k} %`}: ${judged}`);
+  return [title, lines];
+}
+
+/** The chosen view in words. */
+function statusOf(prompt, told, view) {
+  const count = (verdict) => told.filter((each) => each.verdict === verdict).length;
+  const [found, missed, wrong] = [count("found"), count("missed"), count("wrong")];
+  if (!prompt.levels && !prompt.kept) return `${prompt.id}, ${prompt.tokens} tokens: the truth.`;
+  const who = prompt.kept ? `${prompt.ranking} %` : `${view.ranking} at layer ${view.layer}, best ${view.k} %`;
+  const needle = prompt.facts.needle;
+  const seen = needle ? told.slice(needle[0], needle[0] + needle[1]).filter((each) => ["found", "wrong", "always"].includes(each.verdict)).length : 0;
+  const share = found + missed ? ` (recall ${fixed(found / (found + missed))})` : "";
+  return `${prompt.id}, ${who}: found ${found} of the ${found + missed} most important tokens${share}, missed ${missed}, wrongly kept ${wrong}.`
+    + (needle ? ` Of the needle’s ${needle[1]} tokens ${seen} are kept.` : "");
+}
+
+function legendOf(prompt, mode) {
+  const { view, facts } = prompt;
+  const key = (classes, text) => el("li", {}, el("span", { class: `key ${classes}` }, "token"), text);
+  const items = [];
+  if (mode === "difference") {
+    items.push(key("found", "found: important and kept"), key("missed", "missed: important, not kept (double underline)"), key("wrong", "wrongly kept (dashed, struck through)"));
+    if (prompt.kept) items.push(key("always", "always kept, not judged (dotted line)"));
+  } else if (mode === "ranking" && prompt.kept) items.push(key("s s10 ranking", "kept"), key("always", "always kept (dotted line)"));
+  else view.k.forEach((k, place) => items.push(key(`s s${Math.round((10 * (view.k.length - place)) / view.k.length)} ${mode}`, `best ${k} %`)));
+  if (facts.needle) items.push(key("needle", "needle: the evidence (lines above and below)"));
+  if (facts.question) items.push(key("question", "question (italic)"));
+  if (facts.context) items.push(key("frame", "outside of the context (dimmed)"));
+  if (!prompt.kept && view.ranked < prompt.tokens) items.push(key("out", "last tokens: not ranked (dotted line)"));
+  return el("ul", { class: "legend", "aria-label": "Legend" }, ...items);
+}
+
+/** What the map has a row of: layers of the chosen ranking, or contestants; where there are neither, the truth alone. */
+function mapRows(prompt, view) {
+  if (prompt.levels) return { rows: prompt.view.layers, here: view.layer, of: (layer) => [prompt, { ...view, layer }], change: (layer) => ({ layer }) };
+  const of = (ranking) => [{ ...prompt, ranking, kept: prompt.keptBy[ranking] }, { ...view, ranking }];
+  if (prompt.kept) return { rows: Object.keys(prompt.keptBy), here: view.ranking, of, change: (ranking) => ({ ranking }) };
+  return { rows: ["truth"], here: "truth", of: () => [prompt, { ...view, mode: "truth" }], change: () => ({}) };
+}
+
+/** Rows x tokens. A click chooses the row and goes to the token. */
+function layerMap(prompt, view, choose) {
+  const { rows, of, change } = mapRows(prompt, view);
+  const what = prompt.levels ? "layers" : prompt.kept ? "contestants" : "the truth";
+  const canvas = el("canvas", { role: "img", "aria-label": `${what} (down) and ${prompt.tokens} tokens (across), coloured as the text below` });
+  const frame = el("div", { class: "row" });
+  const named = prompt.levels ? [rows[0], rows[rows.length - 1]] : prompt.kept ? rows : [];
+  const sides = named.map((name) => el("span", { class: "side", "data-place": rows.indexOf(name) }, String(name)));
+  const at = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const place = (size, from, length) => Math.max(0, Math.min(size - 1, Math.floor((size * from) / length)));
+    return { row: rows[place(rows.length, event.clientY - box.top, box.height)], token: place(prompt.tokens, event.clientX - box.left, box.width) };
+  };
+  canvas.addEventListener("click", (event) => choose(change(at(event).row), at(event).token));
+  canvas.addEventListener("pointermove", (event) => {
+    const { row, token } = at(event);
+    const [shown, asked] = of(row);
+    showTip(event.clientX, event.clientY, ...tokenLines(shown, token, judge(shown, asked)[token], asked));
+  });
+  canvas.addEventListener("pointerleave", hideTip);
+  const marks = prompt.facts.needle ? el("div", { class: "part" }, needleMark(prompt), needleName(prompt)) : null;
+  const map = el("div", { class: `map ${prompt.kept ? "engines" : ""}` }, marks, el("div", { class: "area" }, canvas, frame, ...sides));
+  const made = el("figure", {}, map, el("figcaption", {}, `${what[0].toUpperCase()}${what.slice(1)} (down) × tokens (across). A click chooses a row and goes to the token.`));
+  made.redraw = (legend) => paint(prompt, view, canvas, frame, sides, legend);
+  return made;
+}
+
+function needleMark(prompt) {
+  const mark = el("i", { title: "needle" });
+  const [start, count] = prompt.facts.needle;
+  mark.style.left = `${(100 * start) / prompt.tokens}%`;
+  mark.style.width = `${(100 * count) / prompt.tokens}%`;
+  return mark;
+}
+
+function needleName(prompt) {
+  const name = el("span", {}, "needle");
+  const share = (100 * prompt.facts.needle[0]) / prompt.tokens;
+  if (share > 80) name.style.right = `${100 - share}%`;
+  else name.style.left = `${share}%`;
+  return name;
+}
+
+/** Draws the map. One column may stand for several tokens; the one that says most is drawn. */
+function paint(prompt, view, canvas, frame, sides, legend) {
+  const { rows, here, of } = mapRows(prompt, view);
+  const columns = Math.min(prompt.tokens, 1200);
+  const context = canvas.getContext("2d");
+  [canvas.width, canvas.height] = [columns, rows.length];
+  canvas.style.height = `${rows.length === 1 ? 22 : Math.max(90, rows.length * (prompt.kept ? 13 : 7))}px`;
+  const image = context.createImageData(columns, rows.length);
+  const colours = paletteOf(view.mode, legend);
+  const weight = (name) => (name.startsWith("s ") ? 10 + Number(name.slice(3)) : ["wrong", "missed", "found"].indexOf(name));
+  rows.forEach((row, down) => {
+    const [shown, asked] = of(row);
+    const best = new Array(columns).fill("");
+    judge(shown, asked).forEach((told, token) => {
+      const column = Math.floor((columns * token) / prompt.tokens);
+      const name = colourClass(shown, told, asked.mode);
+      if (best[column] === "" || weight(name) > weight(best[column])) best[column] = name;
+    });
+    best.forEach((name, column) => image.data.set(colours(name), 4 * (down * columns + column)));
+  });
+  context.putImageData(image, 0, 0);
+  frame.style.top = `${(100 * Math.max(0, rows.indexOf(here))) / rows.length}%`;
+  frame.style.height = `${100 / rows.length}%`;
+  frame.hidden = rows.length === 1;
+  for (const side of sides) side.style.top = `${(100 * (Number(side.dataset.place) + 0.5)) / rows.length}%`;
+}
+
+/** The colours of classes as the page shows them, in numbers. */
+function paletteOf(mode, legend) {
+  const known = new Map();
+  const probe = el("span", { hidden: true });
+  legend.append(probe);
+  const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  return (name) => {
+    if (!known.has(name)) {
+      probe.className = `${name} ${mode}`;
+      const style = getComputedStyle(probe);
+      pen.clearRect(0, 0, 1, 1);
+      pen.fillStyle = name === "wrong" ? style.outlineColor : name === "missed" ? style.textDecorationColor : style.backgroundColor;
+      pen.fillRect(0, 0, 1, 1);
+      known.set(name, [...pen.getImageData(0, 0, 1, 1).data]);
+    }
+    return known.get(name);
+  };
+}

@@ -1,0 +1,69 @@
+"""Writes one page with the methods of many runs, which opens from disk.
+
+    python scripts/leaderboard.py FOLDER... [--metric recall] [--k 10] [--keep 20] [--to leaderboard.html]
+
+The first run fixes the protocol: its evaluation, its settings that decide what the numbers mean, and the metric (its declared one unless --metric
+says) at a k or keep rate. Runs that deviate from it are named on the page with the reason, and left out. Exit codes: 0; 2 for bad input.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenrank.records.writing import write_text
+from tokenrank.report.leaderboard import entries_of, lacks, leaderboard, protocol_of
+from tokenrank.report.report_files import main_metrics
+from tokenrank.report.table_runs import check_kind, read_run
+
+
+def page(arguments: argparse.Namespace) -> tuple[str, list[str]]:
+    """The page, and a sentence for each run that is left out.
+
+    Raises:
+        ValueError: the first folder is no run that can fix a protocol.
+    """
+    first, *others = [Path(each).expanduser() for each in arguments.folders]
+    run = read_run(first, arguments.k)
+    check_kind(run)
+    protocol = protocol_of(run, arguments.metric or main_metrics(run)[0], run.k, arguments.keep)
+    entries, left_out = entries_of(run, protocol), list[str]()
+    for folder in others:
+        try:
+            other = read_run(folder, protocol.k)
+        except ValueError as error:
+            left_out.append(str(error))
+            continue
+        lacking = lacks(other, protocol)
+        if lacking:
+            left_out.append(f"{other.name} {lacking}")
+        else:
+            entries += entries_of(other, protocol)
+    return leaderboard(protocol, entries, left_out), left_out
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Writes the page; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="leaderboard.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="+", metavar="FOLDER")
+    parser.add_argument("--metric")
+    parser.add_argument("--k", type=float)
+    parser.add_argument("--keep", type=float)
+    parser.add_argument("--to", default="leaderboard.html")
+    given = parser.parse_args(arguments)
+    try:
+        text, left_out = page(given)
+        write_text(Path(given.to).expanduser(), text)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for line in left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    print(given.to)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command(sys.argv[1:]))

@@ -1,0 +1,77 @@
+"""Makes one table of one or several runs, for a paper.
+
+    python scripts/table.py FOLDER... [--metric recall] [--k 10] [--keep 20] [--against gemfilter] [--format md|tex|csv] [--to FILE]
+
+Each run is a block of rows: mean, worst layer and standard deviation over layers, or with evaluation=accuracy and fidelity the result
+and the gap closed at each keep rate. Without --metric it is the first run's declared metric, without --k the k that its plots show. The best
+method is bold; a dagger marks what is better than --against (without it: than all other compared methods) by the run's declared test. Runs whose
+values cannot be compared are refused. Exit codes: 0; 2 for bad input.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenrank.records.writing import write_text
+from tokenrank.report.latex import latex
+from tokenrank.report.markdown import markdown
+from tokenrank.report.report_files import csv_text, grid, main_metrics, rows_of
+from tokenrank.report.result_rows import result_rows
+from tokenrank.report.table_runs import check_kind, read_run
+
+FORMATS = ("md", "tex", "csv")
+
+
+def table(arguments: argparse.Namespace) -> str:
+    """The text of the table.
+
+    Raises:
+        ValueError: a folder is no run folder, lacks what was asked for, or cannot be compared with the first.
+    """
+    runs = [read_run(Path(each).expanduser(), arguments.k) for each in arguments.folders]
+    check_kind(runs[0])
+    metric, k = arguments.metric or main_metrics(runs[0])[0], runs[0].k
+    shown = grid(runs, metric, k, arguments.against, arguments.keep)
+    if arguments.format == "csv":
+        found = [(run, result_rows(run, arguments.against)) for run in runs]
+        return csv_text([rows_of(run, rows, metric, k, arguments.keep) for run, rows in found])
+    if arguments.format == "tex":
+        return latex([shown], Path(arguments.to).name if arguments.to else "table.tex")
+    return markdown([shown])
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line; a bad one ends the process with code 2."""
+    parser = argparse.ArgumentParser(
+        prog="table.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="+", metavar="FOLDER")
+    parser.add_argument("--metric")
+    parser.add_argument("--k", type=float)
+    parser.add_argument("--keep", type=float)
+    parser.add_argument("--against")
+    parser.add_argument("--format", choices=FORMATS)
+    parser.add_argument("--to")
+    found = parser.parse_args(arguments)
+    ending = Path(found.to).suffix.removeprefix(".") if found.to else ""
+    found.format = found.format or (ending if ending in FORMATS else "md")
+    return found
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Prints or writes the table; returns the exit code."""
+    given = parsed(arguments)
+    try:
+        text = table(given)
+        if given.to:
+            write_text(Path(given.to).expanduser(), text)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(given.to if given.to else text, end="\n" if given.to else "")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command(sys.argv[1:]))

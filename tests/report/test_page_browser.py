@@ -1,0 +1,344 @@
+"""report.html as people see it: colours, tooltips, keys, links, and numbers that are those of the tables."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.report.page_browser import Opened, chromium
+from tests.report.page_examples import (
+    CONTESTANTS,
+    HEURISTICS,
+    HOSTILE,
+    KEEP,
+    LAYERS,
+    PROMPTS,
+    TOKENS,
+    WINDOW,
+    K,
+    accuracy_run,
+    best,
+    kept_of,
+    levels_of,
+    measured,
+    ranking_run,
+    recall,
+    scores_of,
+    texts_of,
+)
+from tokenrank.report.page import write_page
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Pages of a ranking, an accuracy, and rankings without levels and without texts."""
+    made = tmp_path_factory.mktemp("pages")
+    folders = {
+        "ranking": ranking_run(made / "r"),
+        "accuracy": accuracy_run(made / "a"),
+        "no levels": ranking_run(made / "l", levels=False),
+        "no texts": ranking_run(made / "t", texts=False),
+    }
+    return {name: write_page(folder) for name, folder in folders.items()}
+
+
+@pytest.fixture
+def opened(browser: Any, pages: dict[str, Path]) -> Iterator[Open]:
+    """Opens pages; at the end none may have complained or asked for anything."""
+    all_opened: list[Opened] = []
+
+    def open_page(name: str = "ranking", *arguments: Any, **more: Any) -> Opened:
+        all_opened.append(Opened(browser, pages[name], *arguments, **more))
+        return all_opened[-1]
+
+    yield open_page
+    for each in all_opened:
+        each.close()
+
+
+def view(**parts: Any) -> str:
+    return "#" + "&".join(f"{name}={str(value).replace(' ', '+')}" for name, value in parts.items())
+
+
+def test_the_slider_colours_the_tokens_as_the_levels_say(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="b", ranking="gemfilter", layer=0, mode="ranking"))
+    expected = levels_of(scores_of(1).rankings["gemfilter"])
+    colours: dict[int, set[str]] = {}
+    slider = shown.page.locator("#layer")
+    slider.focus()
+    for row in range(len(LAYERS)):
+        for level, colour in zip(expected[row], shown.tokens("s.backgroundColor"), strict=True):
+            colours.setdefault(int(level), set()).add(colour)
+        slider.press("ArrowRight")
+        shown.drawn()
+    assert sorted(colours) == [0, 1, 2, 3, 4, 255]
+    assert all(len(each) == 1 for each in colours.values())
+    assert len(set.union(*(colours[level] for level in range(5)))) == 5
+    assert f"layer={LAYERS[-1]}" in shown.page.url
+
+
+def test_the_truth_has_a_colour_a_level_and_another_tone(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="b", mode="truth"))
+    colours = shown.tokens("s.backgroundColor")
+    pairs = set(zip(levels_of(scores_of(1).truth[None])[0].tolist(), colours, strict=True))
+    assert len({colour for level, colour in pairs if level != 255}) == len({level for level, _ in pairs} - {255}) == 5
+    shown.choose(view(prompt="b", mode="ranking", ranking="oracle", layer=0))
+    assert set(shown.tokens("s.backgroundColor")) & set(colours) == {"rgba(0, 0, 0, 0)"}
+
+
+@pytest.mark.parametrize(("layer", "k"), [(0, 10), (5, 10), (2, 40)])
+def test_the_difference_tells_found_missed_and_wrongly_kept(opened: Open, layer: int, k: int) -> None:
+    shown = opened("ranking", view(prompt="c", ranking="claa", layer=layer, mode="difference", k=k))
+    scores, row = scores_of(2), LAYERS.index(layer)
+    truth, kept = best(scores.truth, k), best(scores.rankings["claa"][row], k)
+    said = shown.tokens("[s.backgroundColor !== 'rgba(0, 0, 0, 0)', s.textDecorationLine, s.outlineStyle]")
+    for token in range(TOKENS - WINDOW):
+        expected = {
+            (True, True): [True, "none", "none"],
+            (True, False): [True, "underline", "none"],
+            (False, True): [False, "line-through", "dashed"],
+            (False, False): [False, "none", "none"],
+        }[token in truth, token in kept]
+        assert said[token] == expected, token
+    value = recall(scores, "claa", row, k)
+    status = shown.page.locator("#status").text_content()
+    assert f"found {len(truth & kept)} of the {len(truth)} most important tokens (recall {value:.3f})" in status
+    assert f"missed {len(truth - kept)}, wrongly kept {len(kept - truth)}" in status
+    assert f"Of the needle\u2019s 5 tokens {len(kept & set(range(20, 25)))} are kept" in status
+
+
+def test_the_tooltip_shows_the_values_of_a_token(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="b", ranking="gemfilter", layer=2, mode="difference", k=10))
+    scores, row, token = scores_of(1), LAYERS.index(2), 30
+    shown.page.locator("#tokens > span").nth(token).hover()
+    said = shown.page.locator("#tip").text_content()
+    ranked = scores.truth[: TOKENS - WINDOW]
+    share = round(100 * (ranked < ranked[token]).sum() / (len(ranked) - 1))
+    truth, ranking = (
+        int(levels_of(rows)[0, token]) for rows in (scores.truth[None], scores.rankings["gemfilter"][row : row + 1])
+    )
+    assert '" t30"' in said
+    assert f"position {token} of {TOKENS}" in said
+    assert f"more important than {share} % of the tokens" in said
+    assert f"truth: level {truth} of 4" in said
+    assert f"gemfilter, layer 2: level {ranking} of 4" in said
+    verdicts = {(True, True): "found", (True, False): "missed", (False, True): "wrongly kept"}
+    both = token in best(scores.truth, 10), token in best(scores.rankings["gemfilter"][row], 10)
+    assert f"at 10 %: {verdicts.get(both, 'neither')}" in said
+
+
+def test_texts_of_prompts_stay_text(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="b"))
+    well_formed = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts_of()]
+    assert shown.tokens("e.textContent.toWellFormed()") == well_formed
+    assert shown.page.evaluate("window.hacked") is None
+    assert shown.page.locator("main script, main img").count() == 0
+    assert shown.page.locator("#answer").text_content() == f"answer {HOSTILE[0]}"
+    assert "nl" in shown.tokens("e.className")[4].split()
+    assert "empty" in shown.tokens("e.className")[5].split()
+
+
+def test_inline_scripts_that_are_not_the_pages_own_do_not_run(opened: Open) -> None:
+    shown = opened()
+    shown.page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.hacked = 2'}))"
+    )
+    assert shown.page.evaluate("window.hacked") is None
+    assert shown.complaints
+    assert "Content Security Policy" in shown.complaints.pop()
+
+
+def test_a_link_restores_a_view_and_back_goes_back(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="c", ranking="gemfilter", layer=5, mode="truth", k=20))
+    page = shown.page
+    assert page.locator("[data-control=prompt]").input_value() == "c"
+    assert page.locator("[data-control=ranking]").input_value() == "gemfilter"
+    assert page.locator("#layer").get_attribute("aria-valuetext") == "layer 5"
+    assert page.locator("input[value=truth]").is_checked()
+    assert page.locator("[data-control=k]").input_value() == "20"
+    page.locator("[data-control=prompt]").select_option("b")
+    shown.drawn()
+    assert "prompt=b" in page.url
+    page.go_back()
+    shown.drawn()
+    assert page.locator("[data-control=prompt]").input_value() == "c"
+
+
+def test_the_worst_is_a_click_away(opened: Open) -> None:
+    shown = opened("ranking")
+    rows = shown.table("#worst-rows")
+    values = {
+        (name, str(layer), prompt): recall(scores_of(n), name, row, 10)
+        for name in HEURISTICS if name != "oracle"
+        for row, layer in enumerate(LAYERS)
+        for n, prompt in enumerate(PROMPTS)
+    }  # fmt: skip
+    assert [float(row[3]) for row in rows] == [round(value, 3) for value in sorted(values.values())[: len(rows)]]
+    assert all(row[3] == f"{values[row[0], row[1], row[2]]:.3f}" for row in rows)
+    shown.page.locator("#worst-rows a").first.click()
+    shown.drawn()
+    name, layer, prompt = rows[0][:3]
+    assert shown.page.locator("#status").text_content().startswith(f"{prompt}, {name} at layer {layer}, best 10 %")
+
+
+def test_a_prompt_without_hash_shows_the_best_method_at_its_worst_layer(opened: Open) -> None:
+    status = opened("ranking").page.locator("#status").text_content()
+    means = {
+        name: np.array([[recall(scores_of(n), name, row, 10) for row in range(4)] for n in range(3)]).mean(axis=0)
+        for name in ("claa", "gemfilter")
+    }
+    name = max(means, key=lambda each: float(means[each].mean()))
+    assert f"{name} at layer {LAYERS[int(means[name].argmin())]}" in status
+
+
+def test_keys_move_layers_and_tokens(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="b", ranking="claa", layer=1))
+    page = shown.page
+    page.locator(".chart").focus()
+    page.keyboard.press("ArrowRight")
+    shown.drawn()
+    assert page.locator("#layer").get_attribute("aria-valuetext") == "layer 2"
+    page.locator("#heat .here").focus()
+    page.keyboard.press("ArrowLeft")
+    shown.drawn()
+    assert page.evaluate("document.activeElement.dataset.layer") == "1"
+    page.locator("#tokens").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#tokens .current").text_content() == HOSTILE[1]
+    assert "position 1 of" in page.locator("#tip").text_content()
+    assert "position 1 of" in page.locator("#status").text_content()
+    page.keyboard.press("Escape")
+    assert page.locator("#tip").is_hidden()
+
+
+def test_the_tab_key_reaches_every_control_in_the_order_of_the_page(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="b"))
+    reached = []
+    for _ in range(60):
+        shown.page.keyboard.press("Tab")
+        reached.append(
+            shown.page.evaluate(
+                "document.activeElement.dataset.control || document.activeElement.id || document.activeElement.className.baseVal || ''"
+            )
+        )
+    wanted = ["theme", "chart", "prompt", "ranking", "layer", "by-difference", "k", "tokens"]
+    assert [name for name in reached if name in wanted][: len(wanted)] == wanted
+
+
+def test_light_dark_and_the_toggle(opened: Open) -> None:
+    light, dark = (opened("ranking", scheme=scheme).page for scheme in ("light", "dark"))
+    shade = "getComputedStyle(document.body).backgroundColor"
+    colours = [page.evaluate(shade) for page in (light, dark)]
+    assert colours[0] != colours[1]
+    light.locator("#theme").click()
+    assert light.evaluate(shade) == colours[1]
+
+
+@pytest.mark.parametrize("name", ["ranking", "accuracy"])
+def test_nothing_is_wider_than_a_narrow_screen(opened: Open, name: str) -> None:
+    assert opened(name, width=400).page.evaluate("document.documentElement.scrollWidth") == 400
+
+
+def test_numbers_of_a_ranking_are_those_of_the_tables(opened: Open) -> None:
+    shown = opened("ranking")
+    for k in K:
+        shown.choose(view(k=f"{k:g}"))
+        rows = {row[0]: row for row in shown.table("#methods")}
+        cells = shown.page.evaluate(
+            "[...document.querySelectorAll('#heat td')].map(e => [e.dataset.name, e.dataset.layer, e.dataset.value])"
+        )
+        found = {(name, int(layer)): value for name, layer, value in cells}
+        for name in HEURISTICS:
+            table = np.array([[recall(scores_of(n), name, row, k) for row in range(4)] for n in range(3)])
+            mean, worst = table.mean(), table.min(axis=1).mean()
+            ends = [f"{value:.3f} [{value - 0.0123:.3f}, {value + 0.0321:.3f}]" for value in (mean, worst)]
+            lowest = int(table.mean(axis=0).argmin())
+            assert rows[name][2:6] == [
+                *ends,
+                f"{table.std(axis=1).mean():.3f}",
+                f"layer {LAYERS[lowest]} {table.mean(axis=0)[lowest]:.3f}",
+            ]
+            assert rows[name][6] == f"see it ({table[:, lowest].min():.3f})"
+            assert [found[name, layer] for layer in LAYERS] == [f"{value:.3f}" for value in table.mean(axis=0)]
+
+
+def test_numbers_of_engines_are_those_of_the_tables(opened: Open) -> None:
+    shown = opened("accuracy", view(prompt="c"))
+    heads = shown.page.evaluate("[...document.querySelectorAll('#tradeoff thead th')].map(e => e.textContent)")
+    assert heads[3:] == ["accuracy [95\u00a0%]", "gap closed [95\u00a0%]", "loss", "FLOPs", "KV"]
+    rows = {(row[0], row[2]): row for row in shown.table("#tradeoff")}
+    answers = {(row[0], row[1]): row for row in shown.table("#engines")}
+    for name in CONTESTANTS:
+        for keep in KEEP[:1] if name == "full" else KEEP:
+            line = (name, "all" if name == "full" else f"{keep:g}")
+            means = {
+                metric: np.mean([measured(n, name, keep)[metric] for n in range(3)])
+                for metric in measured(0, name, keep)
+            }
+            accuracy = f"{means['accuracy']:.3f} [{means['accuracy'] - 0.05:.3f}, {means['accuracy'] + 0.07:.3f}]"
+            gap = "0.40 [0.10, 0.90]" if name in ("claa", "gemfilter") else "\u2013"
+            assert rows[line][3:] == [
+                accuracy,
+                gap,
+                *(f"{means[each]:.3f}" for each in ("loss", "flops_ratio", "kv_ratio")),
+            ]
+            own = measured(2, name, keep)
+            assert answers[line][2] == f"{name} {keep if name != 'full' else 10:g} says <b>"
+            assert answers[line][3:7] == [
+                f"{own[each]:.3f}" for each in ("accuracy", "loss", "flops_ratio", "kv_ratio")
+            ]
+
+
+def test_what_an_engine_kept_is_held_against_as_many_of_the_truths_best(opened: Open) -> None:
+    shown = opened("accuracy", view(prompt="b", ranking="gemfilter 20", mode="difference"))
+    kept = set(kept_of(1, "gemfilter", 20.0))
+    judged = {token for token in kept if token < TOKENS - WINDOW}
+    order = sorted(range(TOKENS - WINDOW), key=lambda token: -scores_of(1).truth[token])
+    important = set(order[: len(judged)])
+    said = shown.tokens(
+        "[s.textDecorationLine, s.outlineStyle, s.borderBottomStyle, s.backgroundColor !== 'rgba(0, 0, 0, 0)']"
+    )
+    for token in range(TOKENS):
+        expected = (
+            ["none", "none", "dotted", False] if token >= TOKENS - WINDOW
+            else ["none", "none", "none", True] if token in judged & important
+            else ["underline", "none", "none", True] if token in important
+            else ["line-through", "dashed", "none", False] if token in judged
+            else ["none", "none", "none", False]
+        )  # fmt: skip
+        assert said[token] == expected, token
+    shown.page.locator("#engines a").first.click()
+    shown.drawn()
+    assert "ranking=claa+10" in shown.page.url
+
+
+def test_a_run_without_levels_says_so_and_shows_the_rest(opened: Open) -> None:
+    shown = opened("no levels")
+    assert "kept no levels of the tokens of any prompt" in shown.page.locator(".lacks").text_content()
+    assert shown.page.locator("#methods").is_visible()
+    assert "the text" in shown.page.locator("#prompt blockquote").first.text_content()
+
+
+def test_a_run_without_texts_shows_numbered_boxes(opened: Open) -> None:
+    shown = opened("no texts", view(prompt="b", mode="truth"))
+    assert "kept no texts" in shown.page.locator(".lacks").text_content()
+    assert shown.tokens("e.textContent") == [str(token) for token in range(TOKENS)]
+    assert "kept no answer" in shown.page.locator("#answer").text_content()
+
+
+def test_in_print_the_whole_prompt_is_there(opened: Open) -> None:
+    page = opened("ranking", view(prompt="b")).page
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.getElementById('tokens')).maxHeight") == "none"
+    assert not page.locator("#theme").is_visible()
