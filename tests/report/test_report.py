@@ -39,7 +39,6 @@ def a_ranking() -> Tables:
                 for sample in ("a", "b"):
                     metrics += [at_layer(sample, name, layer, metric, k, 0.4 + layer / 10) for layer in (0, 1)]
                     summary += [of_prompt(sample, name, metric, each, k, 0.45) for each in ("mean", "worst")]
-                summary += [of_prompts(name, metric, each, k, 0.45, prompts=2) for each in ("mean", "worst")]
     samples = [
         {"id": name, "task": "niah", "tokens": 300, "depth": depth, "accuracy": 1.0, "status": "ok"}
         for name, depth in (("a", 0.0), ("b", 50.0))
