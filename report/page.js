@@ -32,7 +32,8 @@ async function adopt() {
     const key = keyOf(VIEW);
     if (!METRIC || before.metric !== VIEW.metric || before.k !== VIEW.k) METRIC = { key, ...(await unpackJson(metrics[key].packed)) };
     VIEW.ranking = METRIC.heuristics[given.ranking] ? given.ranking : Object.keys(METRIC.heuristics).find((name) => !METRIC.heuristics[name].beside) ?? Object.keys(METRIC.heuristics)[0];
-    VIEW.layer = METRIC.layers.includes(Number(given.layer)) && given.layer !== undefined ? Number(given.layer) : METRIC.layers[least(METRIC.heuristics[VIEW.ranking].mean)];
+    const layers = [...METRIC.layers, ...(DATA.views[VIEW.prompt]?.layers ?? [])]; // jaccard has no value at the first layer
+    VIEW.layer = given.layer !== undefined && layers.includes(Number(given.layer)) ? Number(given.layer) : METRIC.layers[least(METRIC.heuristics[VIEW.ranking].mean)];
   } else if (DATA.contestants) {
     VIEW.metric = measureOf();
     const kept = Object.keys(DATA.views[VIEW.prompt]?.kept ?? {});
@@ -93,6 +94,7 @@ function showContestants() {
 function showPrompt(prompt) {
   const section = byId("prompt");
   const had = section.contains(document.activeElement) ? document.activeElement.dataset.control : null;
+  const scrolled = byId("tokens")?.scrollTop ?? 0;
   const spans = prompt.view.k ? tokenSpans(prompt) : [];
   const body = spans.length ? tokensOf(prompt, spans) : el("blockquote", {}, prompt.content.prompt ?? "The run kept neither the tokens nor the text of this prompt.");
   const [status, legend] = [el("p", { class: "status", id: "status", role: "status", "aria-live": "polite" }), el("div", { id: "legend" })];
@@ -103,6 +105,7 @@ function showPrompt(prompt) {
     el("blockquote", { id: "answer" }, content.answer ?? "The run kept no answer."), ...(content.references.length ? [el("p", { class: "note" }, `Reference: ${content.references.join(" | ")}`)] : []),
     ...(DATA.contestants && content.runs.length ? [el("h3", {}, "Under each engine"), enginesTable(prompt, VIEW)] : []));
   section.hidden = false;
+  if (SHOWN && SHOWN.prompt.id === prompt.id) body.scrollTop = scrolled;
   SHOWN = { prompt, spans, update: () => recolour(prompt, spans, body, map, legend, status, controls) };
   if (had) section.querySelector(`[data-control="${had}"]`)?.focus();
 }
@@ -193,18 +196,29 @@ function start() {
   addEventListener("unhandledrejection", (event) => byId("sentences").append(el("li", {}, `This browser cannot show all of the page: ${event.reason}`)));
   byId("theme").addEventListener("click", switchTheme);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => SHOWN && SHOWN.update());
-  const toPrompt = () => { if (readView().prompt) byId("prompt").scrollIntoView(); };
-  addEventListener("popstate", () => show().then(toPrompt)); // links within the page, and the back button
+  const toPrompt = () => { if (readView().prompt) goTo(byId("prompt")); };
+  addEventListener("popstate", () => show()); // the back button, which keeps its place
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    history.pushState(null, "", link.getAttribute("href"));
+    show().then(toPrompt);
+  });
   show().then(toPrompt).then(contents);
+}
+
+/** Scrolls to a part of the page; the keyboard goes on from its heading. */
+function goTo(section) {
+  const heading = section.querySelector("h2");
+  heading.tabIndex = -1;
+  section.scrollIntoView();
+  heading.focus({ preventScroll: true });
 }
 
 /** Buttons that go to the parts of the page; links would change the view in the address. */
 function contents() {
   const sections = [...document.querySelectorAll("main > section")].filter((section) => !section.hidden);
-  byId("contents").replaceChildren(...sections.map((section) => {
-    const heading = section.querySelector("h2");
-    heading.tabIndex = -1;
-    return el("button", { type: "button", onclick: () => { section.scrollIntoView(); heading.focus({ preventScroll: true }); } }, heading.textContent);
-  }));
+  byId("contents").replaceChildren(...sections.map((section) => el("button", { type: "button", onclick: () => goTo(section) }, section.querySelector("h2").textContent)));
 }
 start();

@@ -110,7 +110,8 @@ function curveOf(box, metric, name, chosen) {
   const each = metric.heuristics[name];
   const point = (values, layer) => `${box.across(layer).toFixed(1)},${box.up(values[layer]).toFixed(1)}`;
   const along = each.mean.map((_, layer) => layer).filter((layer) => each.mean[layer] !== null);
-  const band = [...along.map((layer) => point(each.high, layer)), ...[...along].reverse().map((layer) => point(each.low, layer))];
+  const wide = along.filter((layer) => each.low[layer] !== null);
+  const band = [...wide.map((layer) => point(each.high, layer)), ...[...wide].reverse().map((layer) => point(each.low, layer))];
   const low = least(each.mean);
   const end = along[along.length - 1];
   const classes = `${each.beside ? "beside" : ""} ${name === chosen ? "chosen" : ""}`;

@@ -41,7 +41,7 @@ def contestants_page(tables: Tables) -> dict[str, Any]:
         tables: of a run of evaluation=accuracy or fidelity with a value.
     """
     lines, engines = lines_of(tables), engines_of(tables)
-    there = [name for name in SHOWN if over_all(tables, name).notna().any(axis=None)]
+    there = [name for name in SHOWN if over_all(tables, name).drop(index=FULL, errors="ignore").notna().any(axis=None)]
     ids = [str(name) for name in tables.samples["id"]]
     means = {name: _three(tables, name, lines) for name in there}
     results = [name for name in there if name in RESULTS]
@@ -72,7 +72,9 @@ def of_prompt(tables: Tables, sample: str) -> dict[str, dict[str, float | None]]
 def values_of_prompts(tables: Tables) -> dict[str, float]:
     """How good the contestants of the first measure are on each prompt, mean over all that prune; NaN: has none."""
     ids = [str(name) for name in tables.samples["id"]]
-    results = [name for name in RESULTS if name in set(tables.metrics["metric"])]
+    results = [
+        name for name in RESULTS if over_all(tables, name).drop(index=FULL, errors="ignore").notna().any(axis=None)
+    ]
     if not results:
         return dict.fromkeys(ids, float("nan"))
     wide = of_samples(tables, results[0])

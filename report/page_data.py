@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
@@ -18,6 +19,8 @@ from tokenrank.report.page_packing import embedded_json, number
 from tokenrank.report.page_prompts import views, worst_and_best
 from tokenrank.report.sentences import sentences
 
+MANY_ROWS = 5_000_000  # of metrics.parquet: beyond, the first metrics alone are read
+RESERVED = 2000  # characters for what the page says that it lacks
 ENVIRONMENT = (
     "model",
     "device",
@@ -46,6 +49,7 @@ def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[s
     environment = folder.environment()
     config = dict(config) | {"report": own_report(config)}
     tables, k = load(folder, config, None)
+    few = pq.read_metadata(folder.path / "metrics.parquet").num_rows > MANY_ROWS
     of = kind(tables) if config.get("report") is None else None
     found = {
         "title": origin(tables) if len(tables.metrics) else "no results yet",
@@ -56,17 +60,20 @@ def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[s
         "styles": {name: style.colour for name, style in styles(_names(tables)).items()},
         "facts": _facts(environment),
         "config": folder.config.read_text(encoding="utf-8"),
-        **_of_kind(tables, of, k),
+        **_of_kind(tables, of, k, few=few),
     }
     tokens = dict(zip(tables.samples["id"], tables.samples["tokens"].fillna(1).astype(float), strict=True))
     order = {name: tokens[name] for name in worst_and_best(_values(tables, of, k))}
-    shown = views(folder, order, k, room - len(embedded_json(found)), _of_prompt(tables, of))
-    return found | {"views": dict(shown.prompts), "lacks": list(shown.lacks)}
+    shown = views(folder, order, k, room - len(embedded_json(found)) - RESERVED, _of_prompt(tables, of))
+    less = [f"Of so many values the page shows {', '.join(page_ranking.FIRST)} at k = {k:g} %."] * (
+        few and of == RANKING
+    )
+    return found | {"views": dict(shown.prompts), "lacks": [*less, *shown.lacks]}
 
 
-def _of_kind(tables: Tables, of: str | None, k: float) -> dict[str, Any]:
+def _of_kind(tables: Tables, of: str | None, k: float, *, few: bool) -> dict[str, Any]:
     if of == RANKING:
-        return {"ranking": page_ranking.ranking_page(tables, k)}
+        return {"ranking": page_ranking.ranking_page(tables, k, few=few)}
     if tables.metrics.empty:
         return {}
     if of in (ACCURACY, FIDELITY):

@@ -169,8 +169,9 @@ def _always(sample: pd.Series, levels: TokenLevels, protect: Any) -> Array:
 
 def _run(run: Mapping[Any, Any]) -> dict[str, Any]:
     name = run["engine"] if pd.isna(run["heuristic"]) else run["heuristic"]
+    line = name if name == FULL else f"{name} {run['keep']:g}"
     return {
-        "name": name, "engine": _text(run["engine"]), "keep": number(run["keep"]), "answer": _text(run["answer"]),
+        "key": line, "name": name, "engine": _text(run["engine"]), "keep": number(run["keep"]), "answer": _text(run["answer"]),
         "kept_tokens": number(run["kept_tokens"]), "error": _text(run["error"]),
     }  # fmt: skip
 

@@ -26,24 +26,23 @@ FIRST = ("recall", "needle_recall", "spearman")  # in the list of metrics
 OVER_PROMPTS = ("mean", "worst", "std")
 
 
-def ranking_page(tables: Tables, k: float) -> dict[str, Any]:
+def ranking_page(tables: Tables, k: float, *, few: bool = False) -> dict[str, Any]:
     """Metrics with all of their k, each with its numbers packed.
 
     Args:
         tables: of a run of evaluation=ranking.
         k: percent that the page shows first.
+        few: whether only ``FIRST`` metrics are read, at this k: each is a pass over metrics.parquet.
     """
     ids = [str(name) for name in tables.samples["id"]]
     found = {}
-    for metric, percent in _asked(tables):
+    asked = [each for each in _asked(tables) if not few or (each[0] in FIRST and each[1] in (k, 0.0))]
+    for metric, percent in asked:
         shown = _of_metric(tables, metric, percent, ids)
-        if shown is not None:
+        if shown is not None and shown["heuristics"]:
             found[shown.pop("label")] = {"metric": metric, "k": shown.pop("k"), "packed": packed_json(shown)}
-    return {
-        "metrics": found,
-        "first": label(tables.metrics, *_first(tables, k)) if found else None,
-        "worst_rows": WORST,
-    }
+    at_k = [name for name, each in found.items() if each["k"] in (None, k)]
+    return {"metrics": found, "first": next(iter(at_k), None), "worst_rows": WORST}
 
 
 def values_of_prompts(tables: Tables, k: float) -> dict[str, float]:
@@ -88,7 +87,8 @@ def _of_metric(tables: Tables, metric: str, k: float, ids: list[str]) -> dict[st
     whose = values.index.get_level_values("heuristic")
     each = {str(name): values[whose == name].droplevel("heuristic") for name in whose.unique()}
     means = {name: rows_of.mean(axis=0) for name, rows_of in each.items()}
-    order = sorted(means, key=lambda name: (_beside(name), -float(means[name].mean())))
+    known = [name for name in means if means[name].notna().any()]
+    order = sorted(known, key=lambda name: (_beside(name), -float(means[name].mean())))
     return {
         "label": label(rows, metric, k),
         "k": number(rows["k"].iloc[0]),
@@ -109,8 +109,9 @@ def _of_heuristic(values: pd.DataFrame, means: "pd.Series[float]", places: Mappi
     numbers_of = values.to_numpy(dtype=float)  # (prompts, layers)
     low, high = np.percentile(numbers_of, [10, 90], axis=0)
     names = [places[str(name)] for name in values.index]
-    lowest = numbers_of.argmin(axis=0)
-    flat = np.argsort(numbers_of, axis=None, kind="stable")[:WORST]
+    there = np.where(np.isnan(numbers_of), np.inf, numbers_of)
+    lowest = there.argmin(axis=0)
+    flat = np.argsort(there, axis=None, kind="stable")[: min(WORST, int(np.isfinite(there).sum()))]
     rows, columns = np.unravel_index(flat, numbers_of.shape)
     layers = [int(layer) for layer in values.columns]
     return {

@@ -88,7 +88,7 @@ function enginesTable(prompt, view) {
   const columns = [["contestant", ""], ["keep %", ""], ["answer", "text"], ...names.map((name) => [measures[name].heading, ""]), ["tokens", "name"]];
   const rows = runs.map((run) => {
     const full = run.name === "full";
-    const key = full ? "full" : `${run.name} ${run.keep}`;
+    const { key } = run;
     const shown = prompt.view.kept && prompt.view.kept[key] ? el("a", { href: linkTo({ ...view, ranking: key, mode: "difference" }) }, "show kept") : "";
     const values = names.map((name) => fixed(measured && measured[key] ? measured[key][name] : null));
     return { class: key === view.ranking ? "chosen" : "", cells: [run.name, full ? "all" : String(run.keep), run.answer ?? (run.error ? `failed: ${run.error}` : "–"), ...values, shown] };

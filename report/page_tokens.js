@@ -67,7 +67,7 @@ function tokenSpans(prompt) {
   });
 }
 
-const percentWords = (view, level) => (level ? `among the best ${view.k[view.k.length - level]} %` : `not among the best ${view.k[view.k.length - 1]} %`);
+const percentWords = (view, level) => (level ? `among the best ${view.k[view.k.length - level]}\u00a0%` : `not among the best ${view.k[view.k.length - 1]} %`);
 
 /** The tooltip of a token, as a title and lines. */
 function tokenLines(prompt, token, told, { layer, k }) {

@@ -24,7 +24,7 @@ def test_a_run_folder_holds_what_its_readme_says(tokenrank: Command, tmp_path: P
     names = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
     rankings = {f"rankings/{name}.safetensors" for name in IDS}
     records = {f"{kind}/{name}.parquet" for name in IDS for kind in ("records", "levels")}
-    drawn = [f"recall_at_10_{kind}" for kind in ("layers", "heatmap", "spread", "prompts", "variance")]
+    drawn = [f"recall_at_10_{kind}" for kind in ("layers", "heatmap", "prompts", "variance")]
     plots = {f"plots/{name}.{end}" for name in (*drawn, "grid_accuracy") for end in ("png", "pdf")} | {"plots/index.md"}
     reports = {"report.html", "report.md", "report.tex", "report.csv", "summary.md"}
     assert names == {"config.yaml", "environment.json", "run.log"} | reports | TABLES | rankings | records | plots

@@ -1,6 +1,7 @@
 """report.html as people see it: colours, tooltips, keys, links, and numbers that are those of the tables."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,9 @@ def test_the_worst_is_a_click_away(opened: Open) -> None:
     shown.drawn()
     name, layer, prompt = rows[0][:3]
     assert shown.page.locator("#status").text_content().startswith(f"{prompt}, {name} at layer {layer}, best 10 %")
+    shown.page.wait_for_timeout(1000)  # it scrolls
+    assert -60 < shown.page.evaluate("document.getElementById('prompt').getBoundingClientRect().top") < 450
+    assert shown.page.evaluate("document.activeElement.textContent") == "Token by token"
 
 
 def test_a_prompt_without_hash_shows_the_best_method_at_its_worst_layer(opened: Open) -> None:
@@ -223,7 +227,7 @@ def test_keys_move_layers_and_tokens(opened: Open) -> None:
 
 
 def test_the_tab_key_reaches_every_control_in_the_order_of_the_page(opened: Open) -> None:
-    shown = opened("ranking", view(prompt="b"))
+    shown = opened("ranking")
     reached = []
     for _ in range(60):
         shown.page.keyboard.press("Tab")
@@ -342,3 +346,17 @@ def test_in_print_the_whole_prompt_is_there(opened: Open) -> None:
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.getElementById('tokens')).maxHeight") == "none"
     assert not page.locator("#theme").is_visible()
+
+
+def test_the_slider_stays_where_a_metric_has_no_value(browser: Any, tmp_path: Path) -> None:
+    """Jaccard compares a layer with the one before: the first has none, but its tokens can be looked at."""
+    folder = ranking_run(tmp_path)
+    tables = folder.tables()
+    first = (tables.metrics["layer"] == LAYERS[0]).fillna(False)
+    folder.write_tables(replace(tables, metrics=tables.metrics[~first]))
+    shown = Opened(browser, write_page(folder), view(prompt="b", ranking="claa", layer=LAYERS[1]))
+    shown.page.locator("#layer").press("ArrowLeft")
+    shown.drawn()
+    assert shown.page.locator("#layer").get_attribute("aria-valuetext") == f"layer {LAYERS[0]}"
+    assert f"claa at layer {LAYERS[0]}" in shown.page.locator("#status").text_content()
+    shown.close()
