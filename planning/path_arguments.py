@@ -11,7 +11,7 @@ from tokenrank.models.weight_files import user_path
 
 # the settings whose value is a path (or a hub id, which is left as it is)
 PATHS = (
-    "task.path", "task.templates", "answers", "store", "model.path", "heuristic.*.draft", "hydra.run.dir", "hydra.sweep.dir",
+    "task.path", "task.templates", "answers", "store", "model.path", "heuristic.*.draft", "logger.folder", "hydra.run.dir", "hydra.sweep.dir",
 )  # fmt: skip
 OPTIONS = ("--config-dir", "-cd", "--config-path", "-cp")  # of Hydra; their value is a folder
 SWEEPING = ("-m", "--multirun")
