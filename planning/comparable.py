@@ -18,6 +18,11 @@ from tokenrank.records.run_folder import RunFolder
 FOR_HYDRA = ("defaults", "hydra")  # entries of config.yaml that are no settings
 OF_CONTESTANTS = ("keep", "save_rankings", "save_levels")  # settings of an evaluation that need not agree
 SHOWN = 60  # letters of a value in a message
+# settings of an evaluation's config -> the settings that they are taken from, which one types
+TYPED = {
+    "protect": "prefill.protect", "together": "prefill.together", "keep": "prefill.keep", "window": "universe.window", "k": "k",
+    "seed": "seed", "resamples": "bootstrap.resamples", "save_rankings": "save_rankings", "save_levels": "save_levels",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,16 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def as_typed(name: str) -> str:
+    """The setting of a run that an entry of its resolved config or of a record's key is taken from.
+
+    >>> as_typed("evaluation.protect"), as_typed("evaluation.repeats"), as_typed("oracle.settings")
+    ('prefill.protect', 'evaluation.repeats', 'oracle')
+    """
+    group, _, entry = name.partition(".")
+    return TYPED.get(entry, name) if group == "evaluation" else group if entry == "settings" else name
+
+
 def _shown(value: Any) -> str:
     text = "missing" if value is ... else str(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
@@ -139,10 +154,10 @@ def _facts(source: Source) -> dict[str, Any]:
     packages = environment.get("packages") or {}
     settings = {name: value for name, value in _deciding(source).items() if name not in OF_CONTESTANTS}
     return {
-        "evaluation": {"kind": source.evaluation.kind},
+        "evaluation": source.evaluation.kind,
         **{name: config.get(name) for name in ("universe", "k", "oracle", "metric", "answer")},
         "report": None if config.get("report") in (True, False) else config.get("report"),
-        "settings": {"evaluation": settings},
+        **{as_typed(f"evaluation.{name}"): value for name, value in settings.items()},
         "model": environment.get("model"),
         "layers": environment.get("layers"),
         "generation_config": environment.get("generation_config"),

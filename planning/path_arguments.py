@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, QuotedString
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from tokenrank.models.weight_files import user_path
@@ -54,10 +54,10 @@ def _argument(argument: str, *, sweeping: bool) -> str:
 def _value(setting: str, typed: str) -> str:
     """What a path has to look like behind the ``=``."""
     parsed = _parsed(f"{setting}={typed}")
-    if parsed is not None and isinstance(parsed.value(), QuotedString | str) and typed[:1] in ("'", '"'):
-        inner = str(parsed.value().text) if isinstance(parsed.value(), QuotedString) else str(parsed.value())
-        return _quoted(_at_home(setting, inner)) if inner.startswith("~") else typed
-    if parsed is not None and parsed.value() is None:
+    value = None if parsed is None else parsed.value()
+    if isinstance(value, str) and typed[:1] in ("'", '"'):
+        return _quoted(_at_home(setting, value)) if value.startswith("~") else typed
+    if parsed is not None and value is None:
         return typed
     path = _at_home(setting, typed)
     plain = _parsed(f"{setting}={path}")

@@ -18,9 +18,10 @@ SINGLE, DOUBLE = 3.3, 6.9  # inches: the width of a picture over one and over tw
 INK, ACCENT, REFERENCE = "#222222", "#0072b2", "#d55e00"  # distinct for the colour-blind and in grey
 FAINT = "#555555"  # of captions
 PANELS_A_ROW = 4
+TIED = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"  # lines of a title are not broken in "n = 10" or "10 %"
 SUFFIXES = (".png", ".pdf")  # of the files of a picture
 DOTS = 200  # an inch, of a PNG
-LETTERS_AN_INCH = 14  # of a title, so that it is not wider than its picture; of a caption 19
+LETTERS_AN_INCH = 16  # of a title, so that it is not wider than its picture; of a caption 19
 STYLE: dict[str, Any] = {
     "text.parse_math": False,  # names may hold $, _ and \
     "font.size": 7.5, "figure.titlesize": 8, "axes.titlesize": 7.5, "axes.labelsize": 7.5, "legend.fontsize": 7,
@@ -76,7 +77,8 @@ def plain_axes(axes: Axes) -> None:
 def title(figure: Figure, *lines: str) -> None:
     """The title of a figure: what is shown, then the model, the task and the number of prompts; long lines are broken."""
     letters = int(LETTERS_AN_INCH * figure.get_figwidth())
-    figure.suptitle("\n".join(fill(line, letters) for line in lines))
+    broken = [fill(line.replace(" = ", TIED).replace(" %", "\N{NO-BREAK SPACE}%"), letters) for line in lines]
+    figure.suptitle("\n".join(broken).replace("\N{NO-BREAK SPACE}", " "))
 
 
 def caption(figure: Figure, text: str) -> None:

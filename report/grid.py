@@ -169,7 +169,7 @@ def _write_in(panel: Axes, cells: Cells, image: AxesImage, *, both: bool) -> Non
         ink: dict[str, Any] = {"color": INK if behind @ BRIGHTNESS >= LIGHT else "white", "ha": "center"}
         count = int(counts[row, column])
         if both:
-            panel.text(column, row + 0.06, f"{value:.2f}", va="bottom", fontsize=6, **ink)
+            panel.text(column, row + 0.06, f"{round(value, 2) + 0.0:.2f}", va="bottom", fontsize=6, **ink)
             panel.text(column, row + 0.1, f"n={count}", va="top", fontsize=4.5, **ink)
         else:
             panel.text(column, row, f"{count}", va="center_baseline", fontsize=4.5, **ink)

@@ -6,11 +6,11 @@ import pandas as pd
 
 from tokenrank.records.measures import LABELS, LOWER_IS_BETTER
 from tokenrank.report.comparisons import LEVEL, least_p
-from tokenrank.report.contestant_rows import RANKING, models, prompts, tasks
+from tokenrank.report.contestant_rows import RANKING
 from tokenrank.report.differences import count, declared
 from tokenrank.report.protection import protected
 from tokenrank.report.published import MODEL
-from tokenrank.report.result_rows import BASELINES, CONTROL, IN_PRINT, compared_with
+from tokenrank.report.result_rows import BASELINES, CONTROL, IN_PRINT, compared_with, measured
 from tokenrank.report.table_runs import TableRun
 
 
@@ -26,7 +26,7 @@ def caption(
         k: percent; None: the metric has none.
         against: the method that daggers compare with, if one was asked for.
     """
-    said = [_what(runs, metric, k), _marks(rows)]
+    said = [_what(runs, rows, metric, k), _marks(rows)]
     said += _tests(runs, metric, k, against)
     said += [f"{run.name if len(runs) > 1 else 'Unfinished'}: {run.unfinished}." for run in runs if run.unfinished]
     if any((each["role"] == IN_PRINT).any() for each in rows):
@@ -42,17 +42,14 @@ def named(metric: str, k: float | None) -> str:
     return metric if k is None else f"{metric}@{k:g}"
 
 
-def _what(runs: Sequence[TableRun], metric: str, k: float | None) -> str:
-    where = "; ".join(
-        dict.fromkeys(
-            f"{models(run.tables)} on {tasks(run.tables.metrics)}, {count(prompts(run.tables), 'prompt')}"
-            for run in runs
-        )
-    )
+def _what(runs: Sequence[TableRun], rows: Sequence[pd.DataFrame], metric: str, k: float | None) -> str:
+    where = "; ".join(dict.fromkeys(measured(run, each) for run, each in zip(runs, rows, strict=True)))
     if runs[0].kind == RANKING:
+        of_tokens = "" if k is None else f" (k = {k:g} % of the ranked tokens)"
         return (
-            f"{named(metric, k)}{'' if k is None else f' (k = {k:g} % of the ranked tokens)'}, {where}. Mean, worst layer and standard deviation are taken over the layers of each prompt and averaged over "
-            "prompts, with 95 % intervals over prompts."
+            f"{named(metric, k)}{of_tokens}, {where}. Mean, worst layer and standard deviation are taken over the layers of each prompt and "
+            "averaged over prompts, with 95 % intervals over prompts."
+            + (" Layers with a sliding window are left out." if any(map(_has_windowed, runs)) else "")
         )
     lower = "; lower is better" if metric in LOWER_IS_BETTER else ""
     meant = LABELS.get(metric, metric)
@@ -62,6 +59,11 @@ def _what(runs: Sequence[TableRun], metric: str, k: float | None) -> str:
         f"{measure[0].upper()}{measure[1:]}, {where}. Means over prompts with 95 % intervals; gap closed: from the random control (0) to the oracle "
         f"(1) of the same engine.{kept}"
     )
+
+
+def _has_windowed(run: TableRun) -> bool:
+    """Whether statistics over layers have a second set, over windowed layers, which tables do not show."""
+    return bool(run.tables.summary["windowed"].fillna(value=False).any())
 
 
 def _marks(rows: Sequence[pd.DataFrame]) -> str:
@@ -94,8 +96,9 @@ def _test(run: TableRun, metric: str, k: float | None, against: str | None, whos
         return f"No dagger{whose}: with {count(few, 'prompt')} no difference can be significant."
     reference = compared_with(run, against)
     than = "every other compared method" if reference is None else reference
-    at = " at the same keep rate" if own["keep"].notna().any() else ", mean over layers"
+    by_rate = bool(own["keep"].notna().any())
+    at, of = (" at the same keep rate", " of that keep rate") if by_rate else (", mean over layers", "")
     return (
         f"Dagger{whose}: better than {than}{at} (sign-flip test of the mean difference over prompts, p at most {LEVEL:g}, adjusted for the "
-        f"{count(size, 'declared pair')})."
+        f"{count(size, 'declared pair')}{of})."
     )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tokenrank.report.contestant_rows import GAP_CLOSED, RANKING, WHOLE, engines_of, in_order, keep_rates, origin
-from tokenrank.report.result_rows import BOUND, CHANCE, CONTROL, IN_PRINT, METHOD, is_end
+from tokenrank.report.contestant_rows import GAP_CLOSED, RANKING, WHOLE, engines_of, in_order, keep_rates
+from tokenrank.report.result_rows import BOUND, CHANCE, CONTROL, IN_PRINT, METHOD, is_end, measured
 from tokenrank.report.table_runs import TableRun
 
 OVER_LAYERS = {"mean": "mean", "worst": "worst layer", "std": "std over layers"}
@@ -90,7 +90,7 @@ def block(run: TableRun, rows: pd.DataFrame, wanted: Sequence[Wanted]) -> Block:
     shown += [Row(f"{name} (published)", _cells(each, wanted), IN_PRINT) for name, each in printed.items()]
     unfinished = f"; {run.unfinished}" if run.unfinished else ""
     return Block(
-        f"{origin(run.tables)}{unfinished}", [row for row in shown if any(pd.notna(c.value) for c in row.cells)]
+        f"{measured(run, rows)}{unfinished}", [row for row in shown if any(pd.notna(c.value) for c in row.cells)]
     )
 
 

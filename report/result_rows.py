@@ -8,8 +8,8 @@ import pandas as pd
 from tokenrank.records.measures import COSTS, better
 from tokenrank.records.schema import FULL, contestant_names, is_bound, is_control
 from tokenrank.report.comparisons import LEVEL
-from tokenrank.report.contestant_rows import GAP_CLOSED, RANKING, models, tasks
-from tokenrank.report.differences import declared
+from tokenrank.report.contestant_rows import GAP_CLOSED, RANKING, measured_on, models, tasks
+from tokenrank.report.differences import count, declared
 from tokenrank.report.published import PUBLISHED
 from tokenrank.report.published import TASK as LONGBENCH
 from tokenrank.report.ranking_rows import chance
@@ -52,6 +52,11 @@ def result_rows(run: TableRun, against: str | None = None) -> pd.DataFrame:
     rows = rows.assign(run=run.name, model=models(run.tables), task=tasks(run.tables.metrics))
     rows = rows.assign(best=_best(rows), dagger=_daggers(rows, summary, compared_with(run, against)))
     return rows.reindex(columns=COLUMNS).astype({"k": "Float64", "keep": "Float64", "prompts": "Int64"})
+
+
+def measured(run: TableRun, rows: pd.DataFrame) -> str:
+    """``llama3 on longbench (6 subsets), 24 prompts``: on what rows of ``result_rows`` were measured, and how many prompts their means are over."""
+    return f"{measured_on(run.tables.metrics)}, {count(int(rows['prompts'].fillna(0).max()), 'prompt')}"
 
 
 def is_end(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -119,7 +124,7 @@ def _is_better(metric: str, pairs: Sequence[Mapping[Any, Any]], name: str, other
     for row in pairs:
         sign = {(name, other): 1, (other, name): -1}.get((str(row["contestant"]), str(row["against"])), 0)
         if sign:
-            return bool(row["p"] <= LEVEL) and better(metric, sign * float(row["value"]))
+            return bool(pd.notna(row["p"]) and row["p"] <= LEVEL) and better(metric, sign * float(row["value"]))
     return False
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tokenrank.records.schema import contestant_names, is_bound
 from tokenrank.records.tables import Tables
-from tokenrank.report.aligned import Column, aligned, interval, number, wrapped
+from tokenrank.report.aligned import WIDTH, Column, aligned, interval, number, wrapped
 from tokenrank.report.contestant_lines import at, lines_of, named
 from tokenrank.report.contestant_rows import contestants, lengths, models, of_sample
 from tokenrank.report.fitting import Block, fitting
@@ -28,10 +28,14 @@ def without_bounds(tables: Tables) -> Tables:
     return Tables(metrics, summary, tables.samples, tables.runs)
 
 
-def ttft_summary(tables: Tables) -> str:
+def ttft_summary(tables: Tables, width: int = WIDTH) -> str:
     """A line a prompt length, contestant and keep rate, without the oracles.
 
     A dash is a number that the tables do not have; a line of dashes is, for example, a contestant that ran out of memory.
+
+    Args:
+        tables: of the run.
+        width: letters of a line; columns that do not fit are left out.
     """
     tables = without_bounds(tables)
     if not contestants(tables):
@@ -46,7 +50,7 @@ def ttft_summary(tables: Tables) -> str:
     columns = {heading: Column(heading, [row[heading] for row in rows]) for heading in rows[0]}
     blocks = [Block(first, 1), *(Block([column], RANKS.get(heading, 9)) for heading, column in columns.items())]
     heading = f"{models(tables)}: time to first token, median of repeats; keep in percent; ratio, FLOPs and KV over the full prefill's"
-    return "\n".join([*map(wrapped, [heading, *protected(tables.runs)]), aligned(fitting(blocks))])
+    return "\n".join([*map(wrapped, [heading, *protected(tables.runs)]), aligned(fitting(blocks, width))])
 
 
 def _ttft(value: Mapping[str, float]) -> dict[str, str]:

@@ -31,6 +31,8 @@ WHOLE = (
     "evaluation.repeats=2",
 )
 
+WIDE = 200  # letters of a line in ttft.md: room for all columns
+
 
 def main(folder: Path, overrides: list[str]) -> int:
     """Runs it and writes the table; returns run.py's exit code."""
@@ -65,7 +67,7 @@ def document(folder: RunFolder, overrides: list[str]) -> str:
         f"`python run.py {shlex.join(overrides)}`\n\n"
         f"{found['device_name']}, {found['threads']} CPU threads, torch {packages['torch']}, transformers "
         f"{packages['transformers']}, commit {commit}, {found['started'][:10]}.\n\n"
-        f"```\n{ttft_summary(tables)}\n```\n{failures}"
+        f"```\n{ttft_summary(tables, WIDE)}\n```\n{failures}"
     )
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tokenrank.records.writing import write_text
-from tokenrank.report.leaderboard import entries_of, lacks, leaderboard, protocol_of
+from tokenrank.report.leaderboard import leaderboard
+from tokenrank.report.leaderboard_rows import entries_of, lacks, protocol_of
 from tokenrank.report.report_files import main_metrics
 from tokenrank.report.table_runs import check_kind, read_run
 

@@ -42,6 +42,7 @@ def test_a_finished_run_is_copied_to_a_logger_that_it_had_not(
 
     def copy(_self: object, folder: RunFolder, _names: object) -> str:
         copies.append(folder.path)
+        (folder.path / "wandb").mkdir()
         return "the copy"
 
     monkeypatch.setattr("tokenrank.report.trackers.WandB.copy", copy)

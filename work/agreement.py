@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tokenrank.planning.comparable import as_typed
 from tokenrank.records.digests import digest
 from tokenrank.records.record import Record
 
@@ -36,7 +37,7 @@ class Agreement:
         for name, value in _facts(record, names, timed).items():
             first, before = self.known.setdefault(name, (folder, value))
             if before != value:
-                shown = name.partition(" in ")[0]
+                shown = as_typed(name.partition(" in ")[0])
                 raise ValueError(
                     f"{first} and {folder} cannot be joined: {shown} is {_shown(before)} in the first and {_shown(value)} in the second"
                 )

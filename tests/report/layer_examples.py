@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tokenrank.metrics.intervals import mean_intervals
@@ -43,8 +42,8 @@ def ranking(
                 for layer, cell in zip(layers, row, strict=True):
                     own = at_layer(sample, heuristic, layer, metric, k, float(cell))
                     metrics.append(own | {"windowed": layer in windowed})
-            own = cells[:, [layer not in windowed for layer in layers]]
-            for statistic, found in (("mean", own.mean(axis=1)), ("worst", own.min(axis=1))):
+            table = cells[:, [layer not in windowed for layer in layers]]
+            for statistic, found in (("mean", table.mean(axis=1)), ("worst", table.min(axis=1))):
                 summary += [
                     of_prompt(sample, heuristic, metric, statistic, k, float(each))
                     for sample, each in zip(samples, found, strict=True)
@@ -60,10 +59,13 @@ def ranking(
     return ranked(metrics, summary)
 
 
-def cells(tables: Tables, metric: str, k: float | None) -> pd.DataFrame:
-    """Values of metrics.parquet by (heuristic, layer) and sample, selected anew."""
+def cells(tables: Tables, metric: str, k: float | None) -> dict[str, "np.typing.NDArray[np.float64]"]:
+    """Heuristic -> values of metrics.parquet (layers, prompts), selected anew."""
     rows = tables.metrics
     rows = rows[
         (rows["metric"] == metric) & rows["layer"].notna() & (rows["k"].isna() if k is None else rows["k"] == k)
     ]
-    return rows.pivot(index=["heuristic", "layer"], columns="sample", values="value")
+    return {
+        str(name): own.pivot(index="layer", columns="sample", values="value").to_numpy(dtype=float)
+        for name, own in rows.groupby("heuristic")
+    }

@@ -64,3 +64,9 @@ def with_tests(tables: Tables, metric: str = "accuracy", p: float = 0.01) -> Tab
 
 def contestant_run(name: str = "run", protect: str = "window", p: float = 0.01) -> TableRun:
     return table_run(with_tests(accuracy_tables(protect=protect), p=p), name, evaluation={"protect": protect})
+
+
+def protocol_run(name: str, prompts: int = 20, units: int = 0, **config: Any) -> TableRun:
+    """A ranking with the settings that decide what its numbers mean."""
+    settings = {"oracle": {"attention": {"kernel": 13}}, "universe": {"window": 8}} | config
+    return TableRun(name, settings, ranking_tables({("claa", "gemfilter"): 0.01}, prompts), 10.0, units)

@@ -1,5 +1,7 @@
 """Layer curves: lines and bands are the numbers of metrics.parquet, in the order of results, on the range of the metric."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -14,7 +16,7 @@ from tokenrank.report.layer_values import layer_values
 ORDER = ["oracle", "claa", "tova", "recency", "random"]
 
 
-def curves(metric: str = "recall", k: float = 10, **more: list[int]) -> Figure:
+def curves(metric: str = "recall", k: float = 10, **more: Any) -> Figure:
     return drawn(lambda: layer_curves(layer_values(ranking(**more), metric, k)))
 
 
@@ -28,12 +30,12 @@ def legend(figure: Figure) -> list[str]:
 
 @pytest.mark.parametrize(("metric", "k"), [("recall", 10.0), ("recall", 5.0), ("spearman", None)])
 def test_every_line_is_the_mean_over_prompts_of_the_table(metric: str, k: float | None) -> None:
-    means = cells(ranking(), metric, k).mean(axis=1)
+    values = cells(ranking(), metric, k)
     (axes,) = curves(metric, k or 10).axes
     for name in HEURISTICS:
         across, up = course(named(axes, name))
         assert across == LAYERS
-        assert up == pytest.approx([means[name, layer] for layer in LAYERS])
+        assert up == pytest.approx(values[name].mean(axis=1).tolist())
     assert set(course(named(axes, "chance"))[1]) == {CHANCE[metric]}
 
 
@@ -62,7 +64,7 @@ def test_bands_are_the_interval_of_the_mean_and_the_middle_of_the_prompts() -> N
     rows = cells(ranking(), "recall", 10)
     for name in ORDER[1:]:
         for layer in LAYERS:
-            values = rows.loc[(name, layer)].to_numpy()
+            values = rows[name][layer]
             wanted = mean_intervals(values[:, None])[:, 0]
             assert band(found[name], SAID_INTERVAL, layer) == pytest.approx(wanted)
             assert band(found[name], SAID_SPREAD, layer) == pytest.approx(np.percentile(values, [10, 90]))
@@ -72,7 +74,7 @@ def test_bands_are_the_interval_of_the_mean_and_the_middle_of_the_prompts() -> N
 def test_the_interval_and_the_spread_are_told_apart_and_named() -> None:
     figure = bands()
     assert legend(figure) == ["mean over prompts", SAID_INTERVAL, SAID_SPREAD, "chance"]
-    opacity = {each.get_label(): each.get_alpha() for each in panels(figure)["claa"].collections}
+    opacity = {each.get_label(): each.get_alpha() or 0.0 for each in panels(figure)["claa"].collections}
     assert opacity[SAID_INTERVAL] > 2 * opacity[SAID_SPREAD]
 
 

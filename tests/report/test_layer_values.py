@@ -23,7 +23,7 @@ def test_means_intervals_and_percentiles_are_over_the_prompts_of_the_table(
     rows = cells(ranking(), metric, k)
     for heuristic in HEURISTICS:
         for layer in LAYERS:
-            values = rows.loc[(heuristic, layer)].to_numpy()
+            values = rows[heuristic][layer]
             tenth, ninetieth = np.percentile(values, [10, 90])
             found = [each.loc[heuristic, layer] for each in (shown.means, shown.tenth, shown.ninetieth)]
             assert found == pytest.approx([values.mean(), tenth, ninetieth])
@@ -42,8 +42,8 @@ def test_a_prompt_that_a_heuristic_lacks_is_left_out_and_the_title_says_of_how_m
     tables = ranking()
     lost = (tables.metrics["sample"] == "s4") & (tables.metrics["heuristic"] == "tova")
     shown = layer_values(replace(tables, metrics=tables.metrics[~lost]), "recall", 10)
-    means = cells(ranking(samples=SAMPLES[:4]), "recall", 10).mean(axis=1)
-    assert shown.means.loc["claa"].tolist() == pytest.approx([means["claa", layer] for layer in LAYERS])
+    wanted = cells(ranking(samples=SAMPLES[:4]), "recall", 10)["claa"].mean(axis=1)
+    assert shown.means.T["claa"].to_list() == pytest.approx(wanted.tolist())
     assert shown.heading == "tiny on niah, n = 4 of 5 prompts, k = 10 %"
 
 
@@ -52,10 +52,11 @@ def test_intervals_are_none_below_three_prompts_and_where_a_value_is_missing() -
     assert all(each.isna().all(axis=None) for each in layer_intervals(few))
     values = by_layer(ranking().metrics, "recall", 10)
     values.loc[("claa", "s1"), 2] = np.nan
-    low, high = layer_intervals(values)
-    assert low.loc["claa"].isna().tolist() == high.loc["claa"].isna().tolist() == [layer == 2 for layer in LAYERS]
-    assert low.loc["tova"].notna().all()
-    assert low.loc["claa", 1] < values.loc["claa"][1].mean() < high.loc["claa", 1]
+    low, high = (each.T for each in layer_intervals(values))
+    assert low["claa"].isna().to_list() == high["claa"].isna().to_list() == [layer == 2 for layer in LAYERS]
+    assert low["tova"].notna().all()
+    mean = cells(ranking(), "recall", 10)["claa"][1].mean()
+    assert low["claa"].to_list()[1] < mean < high["claa"].to_list()[1]
 
 
 def test_the_title_counts_one_prompt_and_a_metric_without_k() -> None:

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tests.report.layer_examples import HEURISTICS, LAYERS, SAMPLES, cells, ranking
+from tests.report.layer_examples import HEURISTICS, SAMPLES, cells, ranking
 from tests.report.pictures import course, drawn
 from tokenrank.metrics.intervals import mean_intervals
 from tokenrank.records.tables import Tables
@@ -33,7 +33,7 @@ def test_a_row_has_mean_interval_spread_layers_and_worst_layer_of_metrics_parque
     rows = cells(tables, metric, k)
     order = [text.get_text() for text in axes.get_yticklabels()]
     for place, name in enumerate(order):
-        table = rows.loc[name].to_numpy()  # (layers, prompts)
+        table = rows[name]
         means, worst = table.mean(axis=0), table.min(axis=0)
         spread, interval, mean = at_height(axes, place + UPPER)
         layers, worst_interval, lowest = at_height(axes, place + LOWER)
@@ -62,10 +62,10 @@ def test_equal_results_keep_the_order_of_the_table() -> None:
 def test_the_lowest_layer_of_a_row_is_named_unless_all_are_equal() -> None:
     tables = ranking()
     _, axes = variance(tables)
-    means = cells(tables, "recall", 10).mean(axis=1)
+    values = cells(tables, "recall", 10)
     heights = {text.get_position()[1]: text.get_text() for text in axes.texts if text.get_text().isdigit()}
     for place, name in enumerate(ORDER[::-1]):
-        lowest = int(np.argmin([means[name, layer] for layer in LAYERS]))
+        lowest = int(values[name].mean(axis=1).argmin())
         assert heights.get(place) == (None if name == "oracle" else str(lowest))
 
 
@@ -79,12 +79,12 @@ def test_statistics_over_layers_leave_windowed_layers_out_and_the_legend_says_so
     figure, axes = variance(tables)
     rows = cells(tables, "recall", 10)
     place = ORDER[::-1].index("claa")
-    full = rows.loc["claa"].loc[[0, 2, 4]].to_numpy()
+    full = rows["claa"][[0, 2, 4]]
     own, windowed, _, lowest = at_height(axes, place + LOWER)
     assert at_height(axes, place + UPPER)[2] == pytest.approx([full.mean()])
     assert lowest == pytest.approx([full.min(axis=0).mean()])
     assert sorted(own) == pytest.approx(sorted(full.mean(axis=1)))
-    assert sorted(windowed) == pytest.approx(sorted(rows.loc["claa"].loc[[1, 3]].mean(axis=1)))
+    assert sorted(windowed) == pytest.approx(sorted(rows["claa"][[1, 3]].mean(axis=1)))
     said = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "mean over full-attention layers" in said
     assert "a windowed layer, mean over prompts" in said

@@ -9,7 +9,8 @@ import pytest
 from tests.report.page_browser import chromium
 from tests.report.table_examples import contestant_run
 from tests.report.test_leaderboard import HOSTILE
-from tokenrank.report.leaderboard import entries_of, leaderboard, protocol_of
+from tokenrank.report.leaderboard import leaderboard
+from tokenrank.report.leaderboard_rows import entries_of, protocol_of
 from tokenrank.report.table_runs import TableRun
 
 

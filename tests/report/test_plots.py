@@ -35,10 +35,9 @@ def test_a_metric_has_four_pictures_with_the_same_bytes_each_time(tmp_path: Path
             write_picture(tmp_path / folder / picture, draw)
     files = sorted(file.name for file in (tmp_path / "a").iterdir())
     assert files == sorted(f"recall_at_10_{kind}.{suffix}" for kind in KINDS for suffix in ("png", "pdf"))
-    for file in files:
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
-    for picture in (tmp_path / "a").glob("*.png"):
-        assert colours(picture) > 50
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert all(colours(image) > 50 for image in (tmp_path / "a").glob("*.png"))
 
 
 def test_pictures_are_as_wide_as_one_or_two_columns_of_a_paper() -> None:
@@ -54,10 +53,10 @@ def test_another_k_is_another_picture_of_the_metrics_that_have_one() -> None:
 def test_the_heat_map_holds_the_means_of_the_table_in_the_order_of_results() -> None:
     axes = heat_map().axes[0]
     (image,) = axes.get_images()
-    means = cells(ranking(), "recall", 10).mean(axis=1)
+    values = cells(ranking(), "recall", 10)
     assert [text.get_text() for text in axes.get_yticklabels()] == ORDER
     for name, row in zip(ORDER, np.asarray(image.get_array()), strict=True):
-        assert row.tolist() == pytest.approx([means[name, layer] for layer in LAYERS])
+        assert row.tolist() == pytest.approx(values[name].mean(axis=1).tolist())
     assert image.get_clim() == (0, 1)
     assert image.colorbar is not None
     (mark,) = image.colorbar.ax.get_lines()
@@ -66,10 +65,10 @@ def test_the_heat_map_holds_the_means_of_the_table_in_the_order_of_results() -> 
 
 def test_the_dot_of_the_heat_map_is_the_lowest_layer_of_those_that_differ() -> None:
     (dots,) = heat_map().axes[0].get_lines()
-    means = cells(ranking(), "recall", 10).mean(axis=1)
+    values = cells(ranking(), "recall", 10)
     across, up = course(dots)
     assert [ORDER[int(place)] for place in up] == ORDER[1:]  # the oracle's layers are equal
-    assert across == [int(np.argmin([means[name, layer] for layer in LAYERS])) for name in ORDER[1:]]
+    assert across == [int(values[name].mean(axis=1).argmin()) for name in ORDER[1:]]
 
 
 def test_windowed_layers_have_a_w() -> None:

@@ -9,8 +9,8 @@ from tokenrank.report.ranking_rows import (
     at,
     by_layer,
     chance,
+    heading,
     label,
-    origin,
     over_layers,
     over_prompts,
     ranked_metrics,
@@ -123,6 +123,7 @@ def test_windowed_layers_are_those_that_are_marked() -> None:
     assert windowed_layers(metrics().assign(windowed=metrics()["layer"] == 7)) == [7]
 
 
-def test_the_title_names_model_and_prompts() -> None:
-    assert origin(metrics()) == "tiny, 2 prompts"
-    assert origin(metrics(ROWS[:1])) == "tiny, 1 prompt"
+def test_the_title_names_model_task_prompts_and_k() -> None:
+    assert heading(metrics(), 2, 10.0) == "tiny on niah, n = 2 prompts, k = 10 %"
+    assert heading(metrics(), 1, 2.5) == "tiny on niah, n = 1 of 2 prompts, k = 2.5 %"
+    assert heading(metrics(ROWS[:1]), 1) == "tiny on niah, n = 1 prompt"

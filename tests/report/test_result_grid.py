@@ -41,6 +41,6 @@ def test_one_keep_rate_may_be_chosen() -> None:
 def test_several_runs_are_blocks_with_titles() -> None:
     shown = grid([table_run(ranking_tables(), "a"), table_run(ranking_tables(prompts=5), "b", units=9)], "recall", 10)
     assert [block.title for block in shown.blocks] == [
-        "tiny on niah, 1 prompt",
-        "tiny on niah, 1 prompt; half a run: 5 of 9 units are done",
+        "tiny on niah, 20 prompts",
+        "tiny on niah, 5 prompts; half a run: 5 of 9 units are done",
     ]

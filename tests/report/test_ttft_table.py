@@ -53,6 +53,8 @@ def test_with_few_letters_in_names_more_columns_fit() -> None:
     first = ttft_summary(ttft_tables(("full", "claa"), lengths=[4096])).splitlines()[2]
     assert first.split("  ")[-1].strip() == "peak GiB"
     assert "choosing" not in first  # there is no room for all
+    wide = ttft_summary(ttft_tables(), 200).splitlines()[2]
+    assert wide.split("  ")[-3:] == ["choosing %", "decode tok/s", "peak GiB"]
 
 
 def test_the_heading_names_the_model_and_where_nothing_was_timed_it_says_so() -> None:

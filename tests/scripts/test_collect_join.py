@@ -122,7 +122,20 @@ def test_another_evaluation_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
     one = written(tmp_path / "one", plan(), [])
     other = written(tmp_path / "other", plan(evaluation="accuracy"), [])
     said = refusal(one, other, to=tmp_path / "new", capsys=capsys)
-    assert said.endswith("evaluation.kind is ranking in the first and accuracy in the second")
+    assert said.endswith("evaluation is ranking in the first and accuracy in the second")
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [("prefill.protect=frame", "prefill.protect is window in the first and frame in the second"),
+     ("prefill.together=false", "prefill.together is True in the first and False in the second")],
+)  # fmt: skip
+def test_settings_are_called_as_one_types_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str, sentence: str
+) -> None:
+    one = written(tmp_path / "one", plan("prefill.keep=[80]", evaluation="fidelity"), [])
+    other = written(tmp_path / "other", plan(setting, "prefill.keep=[80]", evaluation="fidelity"), [])
+    assert refusal(one, other, to=tmp_path / "new", capsys=capsys).endswith(f"cannot be joined: {sentence}")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+../../scripts/table.py
