@@ -31,11 +31,11 @@ function worstLayers(section, metric, label, view) {
     const rows = named.flatMap(([name, each]) => each.worst.map(([value, prompt, layer]) => ({ value, prompt, layer, name })));
     return rows.sort((a, b) => a.value - b.value).slice(0, DATA.ranking.worst_rows).map(({ value, prompt, layer, name }) => {
       const id = DATA.prompts[prompt].id;
-      return { cells: [name, String(layer), id, fixed(value), promptLink({ ...view, ranking: name, layer, mode: "difference" }, id, "show tokens")] };
+      return { cells: [name, String(layer), promptLink({ ...view, ranking: name, layer, mode: "difference" }, id, id), fixed(value)] };
     });
   };
-  const columns = [["method", ""], ["layer", ""], ["prompt", "name"], [label, ""], ["", "name"]];
-  worstSection(section, `The lowest ${label} of any prompt, method and layer; bounds and controls only if chosen.`, columns, rowsOf, Object.keys(metric.heuristics));
+  const columns = [["method", ""], ["layer", ""], ["prompt", "name"], [label, ""]];
+  worstSection(section, `The lowest ${label} of any prompt, method and layer; bounds and controls only if chosen. A prompt’s name goes to its tokens.`, columns, rowsOf, Object.keys(metric.heuristics));
 }
 
 /** evaluation=accuracy and fidelity: prompt x contestant x keep rate. */
@@ -46,12 +46,12 @@ function worstPrompts(section, measure, view) {
     const rows = worst[measure].filter(([, line]) => (chosen ? lines[line].name === chosen : !lines[line].beside && lines[line].keep !== null));
     return rows.sort((a, b) => sign * (a[0] - b[0])).map(([value, line, prompt]) => {
       const id = DATA.prompts[prompt].id;
-      return { cells: [lines[line].name, rate(lines[line]), id, fixed(value), promptLink({ ...view, ranking: lines[line].key, mode: "difference" }, id, "show tokens")] };
+      return { cells: [lines[line].name, rate(lines[line]), promptLink({ ...view, ranking: lines[line].key, mode: "difference" }, id, id), fixed(value)] };
     });
   };
-  const columns = [["contestant", ""], ["keep %", ""], ["prompt", "name"], [measures[measure].heading, ""], ["", "name"]];
+  const columns = [["contestant", ""], ["keep %", ""], ["prompt", "name"], [measures[measure].heading, ""]];
   const names = [...new Set(lines.filter((line) => line.keep !== null).map((line) => line.name))];
-  worstSection(section, `The worst ${measures[measure].label} of any prompt, contestant and keep rate; bounds and controls only if chosen.`, columns, rowsOf, names);
+  worstSection(section, `The worst ${measures[measure].label} of any prompt, contestant and keep rate; bounds and controls only if chosen. A prompt’s name goes to its tokens.`, columns, rowsOf, names);
 }
 
 const rate = (line) => (line.keep === null ? "all" : String(line.keep));
