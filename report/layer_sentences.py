@@ -18,7 +18,7 @@ def worst_layers(tables: Tables, metric: str, k: float) -> pd.DataFrame:
         k: percent; of metrics that have a k.
 
     Returns:
-        Index heuristics, in the order of the table; columns ``layer`` (number in the model), ``value`` (the mean over prompts there),
+        Index heuristics that have a value, in the order of the table; columns ``layer`` (number in the model), ``value`` (the mean over prompts there),
         ``mean`` (over the same layers) and ``drop`` (mean - value). Windowed layers count only where the model has no others.
 
     Raises:
@@ -29,7 +29,7 @@ def worst_layers(tables: Tables, metric: str, k: float) -> pd.DataFrame:
     windowed = [layer for layer in windowed_layers(rows) if layer in values]
     if len(windowed) < values.shape[1]:
         values = values.drop(columns=windowed)
-    means = values.groupby(level="heuristic", sort=False).mean().dropna(axis="columns", how="all")
+    means = values.groupby(level="heuristic", sort=False).mean().dropna(axis="columns", how="all").dropna(how="all")
     found = pd.DataFrame({"layer": means.idxmin(axis=1), "value": means.min(axis=1), "mean": means.mean(axis=1)})
     return found.assign(layer=found["layer"].astype(int), drop=found["mean"] - found["value"])
 

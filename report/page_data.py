@@ -50,12 +50,12 @@ def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[s
     config = dict(config) | {"report": own_report(config)}
     tables, k = load(folder, config, None)
     few = pq.read_metadata(folder.path / "metrics.parquet").num_rows > MANY_ROWS
-    of = kind(tables) if config.get("report") is None else None
+    of = kind(tables) if own_report(config) is None else None
     found = {
         "title": origin(tables) if len(tables.metrics) else "no results yet",
         "kind": of,
         "k": k,
-        "summary": _summary(tables, config, environment, ours=config.get("report") is None),
+        "summary": _summary(tables, config, environment, ours=own_report(config) is None),
         "prompts": [_prompt(row) for row in tables.samples.to_dict("records")],
         "styles": {name: style.colour for name, style in styles(_names(tables)).items()},
         "facts": _facts(environment),
