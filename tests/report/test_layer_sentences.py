@@ -50,6 +50,14 @@ def test_rankings_that_are_equal_at_all_layers_have_no_worst_one() -> None:
     assert worst_layer_sentences(ranked(flat), "recall", 10) == []
 
 
+def test_a_ranking_without_a_value_has_no_worst_layer() -> None:
+    nothing = [at_layer(sample, "tova", layer, "recall", 10, float("nan")) for sample in "ab" for layer in range(3)]
+    found = worst_layers(ranked([*rows(), *nothing]), "recall", 10)
+    assert {"claa", "gemfilter"} <= set(found.index)
+    assert "tova" not in found.index
+    assert found.loc["claa", "layer"] == 1
+
+
 def test_levels_are_said_best_first_with_chance() -> None:
     summary = [
         of_prompts("claa", "recall", "mean", 10, 0.4, low=0.3, high=0.5),
