@@ -22,7 +22,7 @@ def test_what_is_missing_is_drawn_and_the_rest_stays(tokenrank: Command, tmp_pat
     after = pictures(tmp_path / "run")
     assert after.keys() == before.keys()
     changed = {name for name in before if after[name] != before[name]}
-    assert changed == {"recall_at_10_layers.pdf", "recall_at_10_layers.png"}
+    assert changed == {"recall_at_10_layers.pdf", "recall_at_10_layers.png", "index.md"}
 
 
 def test_a_finished_run_shows_the_k_and_the_metrics_that_the_command_asks_for(
