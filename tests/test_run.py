@@ -17,12 +17,16 @@ def test_it_says_what_it_does_what_came_of_it_and_where_that_is(tokenrank: Comma
     assert said[0] == "starting"
     assert said[1] == "reading the tokenizer and the config of tiny"
     assert "loading tiny" in said
-    assert said[-1] == "drawing the pictures"
+    assert said[-3:] == ["drawing the pictures", "writing the tables", "writing report.html"]
     printed = ended.out.splitlines()
     assert "recall@10" in ended.out
     assert "claa" in ended.out
-    assert printed[-2] == "2 prompts ranked, 0 failed"
-    assert printed[-1] == f"tables and plots in {tmp_path / 'run'}"
+    assert printed[-4:] == [
+        "2 prompts ranked, 0 failed",
+        "all metrics: summary.md",
+        f"tables and plots in {tmp_path / 'run'}",
+        f"all of it on one page: {tmp_path / 'run' / 'report.html'}",
+    ]
 
 
 @pytest.mark.parametrize("evaluation", ["accuracy", "fidelity", "ttft"])
@@ -31,7 +35,10 @@ def test_the_other_evaluations_end_in_the_same_way(tokenrank: Command, tmp_path:
     given = timed if evaluation == "ttft" else SMALL[1:]
     ended = tokenrank("model=tiny", f"evaluation={evaluation}", "heuristic=claa", "prefill.keep=[20]", *given)
     assert ended.code == 0, ended.err
-    assert ended.out.splitlines()[-1] == f"tables and plots in {tmp_path / 'run'}"
+    assert ended.out.splitlines()[-2:] == [
+        f"tables and plots in {tmp_path / 'run'}",
+        f"all of it on one page: {tmp_path / 'run' / 'report.html'}",
+    ]
     runs = pd.read_parquet(tmp_path / "run" / "runs.parquet")
     assert set(runs["engine"]) == {"full", "layerwise@claa"}
 
