@@ -72,7 +72,7 @@ def tradeoff(tables: Tables, cost: str, measure: str = ACCURACY) -> Figure:
     """
     called = {name: fill("full prefill" if name == FULL else name, LETTERS) for name in contestants(tables)}
     written = sum(1 + name.count("\n") for name in called.values())
-    figure = Figure(figsize=(DOUBLE, max(HEIGHT, 0.6 + LINE * written)), layout="constrained")
+    figure = Figure(figsize=(DOUBLE, max(HEIGHT, 0.9 + LINE * written)), layout="constrained")
     axes = figure.subplots()
     points, lower = _points(tables, cost, measure), measure in LOWER_IS_BETTER
     results = pd.Series({name: each["value"].mean() for name, each in points.items()}, dtype=float)
