@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import SCHEMAS, Tables, check_table, read_rows, row_groups
@@ -53,6 +55,23 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts
     samples = read_rows(folder.path, "samples", without=() if texts else TEXTS_OF_SAMPLES)
     runs = read_rows(folder.path, "runs", without=("kept", "answer"))
     return LoadedTables(metrics, summary, samples, runs, folder.path), shown
+
+
+def run_config(folder: RunFolder, plots: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Content of a run's config.yaml.
+
+    Args:
+        folder: of the run.
+        plots: in place of that part, as a command that goes on with the run may ask for others.
+
+    Raises:
+        ValueError: the file cannot be read.
+    """
+    try:
+        found: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
+    except (OSError, YAMLError) as error:
+        raise ValueError(f"{folder.config} cannot be read: {' '.join(str(error).split())}") from error
+    return dict(found) | ({} if plots is None else {"plots": plots})
 
 
 def own_report(config: Mapping[str, Any]) -> Mapping[str, Any] | None:

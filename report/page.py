@@ -5,10 +5,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_text
+from tokenrank.report.loading import run_config
 from tokenrank.report.page_data import page_data
 from tokenrank.report.page_packing import digest, embedded_json
 
@@ -30,11 +29,7 @@ def write_page(folder: RunFolder, *, plots: Mapping[str, Any] | None = None) -> 
         ValueError: the folder is no run folder, lacks a table, or holds a file that was damaged.
     """
     folder.environment()  # refuses what is no run folder
-    try:
-        config: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
-    except OSError as error:
-        raise ValueError(f"{folder.config} cannot be read: {error}") from error
-    config = dict(config) | ({} if plots is None else {"plots": plots})
+    config = run_config(folder, plots)
     frame = page_text("")
     write_text(folder.page, page_text(embedded_json(page_data(folder, config, LIMIT - len(frame.encode())))))
     return folder.page

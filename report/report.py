@@ -4,8 +4,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from tokenrank.records.run_files import SUMMARY
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_text
@@ -13,7 +11,7 @@ from tokenrank.report.aligned import wrapped
 from tokenrank.report.contestant_rows import ACCURACY, kind
 from tokenrank.report.drawing import SUFFIXES, Pictures, write_picture
 from tokenrank.report.evaluation_report import report_of
-from tokenrank.report.loading import drawn_metrics, load, own_report
+from tokenrank.report.loading import drawn_metrics, load, own_report, run_config
 from tokenrank.report.notes import notes, whose_answer
 from tokenrank.report.picture_index import INDEX, index_of
 from tokenrank.report.published import TASK as LONGBENCH
@@ -124,12 +122,3 @@ def printed(folder: RunFolder, k: float | None = None, *, plots: Mapping[str, An
     said = [wrapped(line) for line in notes(tables, environment, ours=ours)]
     more = [f"all metrics: {SUMMARY}"] if ours and (folder.path / SUMMARY).exists() else []
     return "\n".join([*map(wrapped, whose_answer(config)), shown, *said, *more])
-
-
-def run_config(folder: RunFolder, plots: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The run's config; a command that goes on with it may ask for other ``plots``."""
-    try:
-        found: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
-    except OSError as error:
-        raise ValueError(f"{folder.config} cannot be read: {error}") from error
-    return dict(found) | ({} if plots is None else {"plots": plots})

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from omegaconf import OmegaConf
 
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.run_names import Names
 from tokenrank.records.schema import TEXTS, contestant_names
 from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import RANKING, kind
-from tokenrank.report.loading import layer_means, load
+from tokenrank.report.loading import layer_means, load, run_config
 from tokenrank.report.ranking_rows import at, chance, label, over_layers, ranked_metrics
 
 FILES = ("metrics.parquet", "summary.parquet")  # they hold no texts
@@ -62,7 +61,7 @@ def run_copy(folder: RunFolder, names: Names, *, texts: bool) -> RunCopy:
     Raises:
         ValueError: as ``load``.
     """
-    content: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
+    content = run_config(folder)
     tables, k = load(folder, content, None, texts=texts)
     layers = layer_means(folder)
     ranking = kind(tables) == RANKING

@@ -6,12 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, kind
-from tokenrank.report.loading import load, own_report
+from tokenrank.report.loading import load, own_report, run_config
 
 OF_RANKING = ("oracle", "universe")  # settings that decide every value of evaluation=ranking, beside the metric's own
 OF_ANSWERS = ("protect",)  # settings of the evaluation that decide every value of accuracy and fidelity
@@ -52,10 +50,7 @@ def read_run(path: Path, k: float | None = None) -> TableRun:
     """
     folder = RunFolder(path)
     environment = folder.environment()
-    try:
-        config: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
-    except OSError as error:
-        raise ValueError(f"{folder.config} cannot be read: {error}") from error
+    config = run_config(folder)
     try:
         tables, shown = load(folder, config, k)
     except ValueError as error:

@@ -6,9 +6,9 @@ from typing import Any
 
 from tokenrank.records.run_files import REPORTS, SUMMARY
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report.loading import load
+from tokenrank.report.loading import load, run_config
 from tokenrank.report.page import write_page
-from tokenrank.report.report import draw, failure, run_config
+from tokenrank.report.report import draw, failure
 from tokenrank.report.report_files import write_tables_of_report
 
 LOG = logging.getLogger("tokenrank")
