@@ -20,10 +20,10 @@ function choose(change, { focus = "", keep = false } = {}) {
 /** The view in the address, with what the run first shows for all that it does not name. */
 async function adopt() {
   const given = readView();
-  const ids = Object.keys(DATA.views);
+  const ids = DATA.order;
   const before = { ...VIEW };
   VIEW.k = Number(given.k ?? DATA.k);
-  VIEW.prompt = DATA.views[given.prompt] ? given.prompt : ids[0];
+  VIEW.prompt = ids.includes(given.prompt) ? given.prompt : ids[0];
   VIEW.mode = MODES.some(([mode]) => mode === given.mode) ? given.mode : "difference";
   VIEW.metric = given.metric;
   if (DATA.ranking && DATA.ranking.first) {
@@ -111,7 +111,7 @@ function showPrompt(prompt) {
 }
 
 function promptControls(prompt) {
-  const ids = Object.keys(DATA.views);
+  const ids = DATA.order;
   const named = (element, name) => { (element.querySelector("select, input") ?? element).dataset.control = name; return element; };
   const parts = [named(select("prompt", ids.map((id) => [id, id]), VIEW.prompt, (id) => choose({ prompt: id })), "prompt")];
   const update = [];

@@ -68,7 +68,8 @@ def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[s
     less = [f"Of so many values the page shows {', '.join(page_ranking.FIRST)} at k = {k:g} %."] * (
         few and of == RANKING
     )
-    return found | {"views": dict(shown.prompts), "lacks": [*less, *shown.lacks]}
+    order_shown = list(shown.prompts)  # an object of JavaScript would put ids that are numbers first
+    return found | {"order": order_shown, "views": dict(shown.prompts), "lacks": [*less, *shown.lacks]}
 
 
 def _of_kind(tables: Tables, of: str | None, k: float, *, few: bool) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def _sized(
     sample: pd.Series, runs: pd.DataFrame, levels: TokenLevels | None, dropped: Collection[float], measured: Any
 ) -> tuple[Any, int]:
     view = _view(sample, runs, levels, dropped, measured)
-    return view, len(embedded_json(view)) + len(embedded_json(sample["id"])) + 2
+    return view, len(embedded_json(view)) + 2 * len(embedded_json(sample["id"])) + 3
 
 
 def _view(

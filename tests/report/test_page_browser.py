@@ -360,3 +360,23 @@ def test_the_slider_stays_where_a_metric_has_no_value(browser: Any, tmp_path: Pa
     assert shown.page.locator("#layer").get_attribute("aria-valuetext") == f"layer {LAYERS[0]}"
     assert f"claa at layer {LAYERS[0]}" in shown.page.locator("#status").text_content()
     shown.close()
+
+
+def test_prompts_whose_ids_are_numbers_stand_worst_first(browser: Any, tmp_path: Path) -> None:
+    folder = ranking_run(tmp_path / "run")
+    names = dict(zip(PROMPTS, ("3", "1", "2"), strict=True))
+    tables = folder.tables()
+    renamed = {
+        name: rows.assign(**{column: rows[column].astype("object").replace(names)})
+        for name, rows, column in (("metrics", tables.metrics, "sample"), ("summary", tables.summary, "sample"), ("samples", tables.samples, "id"))
+    }  # fmt: skip
+    folder.write_tables(replace(tables, **renamed))
+    for old, new in names.items():
+        folder.levels_file(old).rename(folder.levels_file(new))
+    values = {new: np.mean([recall(scores_of(n), name, row, 10.0) for name in HEURISTICS[:2] for row in range(len(LAYERS))]) for n, new in enumerate(names.values())}  # fmt: skip
+    worst, middle, best_one = sorted(values, key=lambda name: values[name])
+    shown = Opened(browser, write_page(folder))
+    options = shown.page.evaluate("[...document.querySelectorAll('[data-control=prompt] option, select[data-control=prompt] option')].map(e => e.value)")  # fmt: skip
+    assert options == [worst, best_one, middle] != sorted(options)
+    assert shown.page.evaluate("VIEW.prompt") == worst
+    shown.close()
