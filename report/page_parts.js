@@ -66,8 +66,8 @@ async function unpackLevels(text, base, count) {
 /** A number with so many decimals; exact halves go to the even digit, as in the printed tables. */
 function fixed(value, digits = 3) {
   if (value === null || value === undefined) return "–";
-  const scaled = value * 10 ** digits;
-  if (Math.abs(scaled % 1) === 0.5) return ((2 * Math.round(scaled / 2)) / 10 ** digits).toFixed(digits);
+  const halves = value * 2 ** (digits + 1); // odd for exact halves alone: 0.5375 is none, as no binary number is 0.5375
+  if (Math.abs(halves % 2) === 1) return ((2 * Math.round((value * 10 ** digits) / 2)) / 10 ** digits).toFixed(digits);
   return value.toFixed(digits);
 }
 

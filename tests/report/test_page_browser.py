@@ -362,6 +362,12 @@ def test_the_slider_stays_where_a_metric_has_no_value(browser: Any, tmp_path: Pa
     shown.close()
 
 
+def test_numbers_are_rounded_as_in_the_printed_tables(opened: Open) -> None:
+    values = [part / whole for whole in (7, 8, 16, 40, 80, 200) for part in range(-whole, whole + 1)]
+    said = opened().page.evaluate("values => values.map(value => [fixed(value), fixed(value, 2)])", values)
+    assert said == [[f"{value:.3f}", f"{value:.2f}"] for value in values]
+
+
 def test_prompts_whose_ids_are_numbers_stand_worst_first(browser: Any, tmp_path: Path) -> None:
     folder = ranking_run(tmp_path / "run")
     names = dict(zip(PROMPTS, ("3", "1", "2"), strict=True))
