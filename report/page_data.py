@@ -64,7 +64,9 @@ def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[s
     }
     tokens = dict(zip(tables.samples["id"], tables.samples["tokens"].fillna(1).astype(float), strict=True))
     order = {name: tokens[name] for name in worst_and_best(_values(tables, of, k))}
-    shown = views(folder, order, k, room - len(embedded_json(found)) - RESERVED, _of_prompt(tables, of))
+    window = int((config.get("prefill") or {}).get("window") or 0)  # engines may have longer ones of their own
+    left = room - len(embedded_json(found)) - RESERVED
+    shown = views(folder, order, k, left, _of_prompt(tables, of), window)
     less = [f"Of so many values the page shows {', '.join(page_ranking.FIRST)} at k = {k:g} %."] * (
         few and of == RANKING
     )

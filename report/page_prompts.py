@@ -44,7 +44,12 @@ def worst_and_best(values: Mapping[str, float]) -> list[str]:
 
 
 def views(
-    folder: RunFolder, order: Mapping[str, float], k: float, room: int, measured: Callable[[str], Any] | None = None
+    folder: RunFolder,
+    order: Mapping[str, float],
+    k: float,
+    room: int,
+    measured: Callable[[str], Any] | None = None,
+    window: int = 0,
 ) -> Views:
     """What the page shows of single prompts; levels are read one prompt at a time.
 
@@ -54,6 +59,7 @@ def views(
         k: percent; where not all percentages fit, those far from this one are left out.
         room: characters that the prompts may take.
         measured: what was measured of the contestants on a prompt; None: there are none.
+        window: last tokens of a prompt that every contestant keeps.
 
     Raises:
         ValueError: a file of levels cannot be read.
@@ -66,12 +72,12 @@ def views(
         if levels is None:
             missing.append(name)
         values = None if measured is None else measured(name)
-        view, size = _sized(sample, runs, levels, dropped, values)
+        view, size = _sized(sample, runs, levels, dropped, values, window)
         if not found:
             share = order[name] / sum(order.values())
             while levels is not None and size > room * share and len(set(levels.k) - dropped) > 1:
                 dropped.add(max(set(levels.k) - dropped, key=lambda each: (abs(math.log(each / k)), each)))
-                view, size = _sized(sample, runs, levels, dropped, values)
+                view, size = _sized(sample, runs, levels, dropped, values, window)
         room -= size
         if room < 0:
             break
@@ -110,14 +116,24 @@ def _among(column: str, names: Sequence[str], rows: pa.Table) -> pa.Table:
 
 
 def _sized(
-    sample: pd.Series, runs: pd.DataFrame, levels: TokenLevels | None, dropped: Collection[float], measured: Any
+    sample: pd.Series,
+    runs: pd.DataFrame,
+    levels: TokenLevels | None,
+    dropped: Collection[float],
+    measured: Any,
+    window: int,
 ) -> tuple[Any, int]:
-    view = _view(sample, runs, levels, dropped, measured)
+    view = _view(sample, runs, levels, dropped, measured, window)
     return view, len(embedded_json(view)) + 2 * len(embedded_json(sample["id"])) + 3
 
 
 def _view(
-    sample: pd.Series, runs: pd.DataFrame, levels: TokenLevels | None, dropped: Collection[float], measured: Any
+    sample: pd.Series,
+    runs: pd.DataFrame,
+    levels: TokenLevels | None,
+    dropped: Collection[float],
+    measured: Any,
+    window: int,
 ) -> dict[str, Any]:
     """One prompt: small things as they are, texts and tokens packed."""
     texts = None if levels is None or levels.texts is None else list(levels.texts)
@@ -141,24 +157,24 @@ def _view(
         "truth": packed_levels(levels.truth, places, len(levels.k)),
         "percentile": None if percent is None else packed(percent.tobytes()),
         "rankings": {name: packed_levels(rows, places, len(levels.k)) for name, rows in levels.rankings.items()},
-        "kept": _kept(sample, runs, levels),
+        "kept": _kept(sample, runs, levels, window),
     }
     return shown
 
 
-def _kept(sample: pd.Series, runs: pd.DataFrame, levels: TokenLevels) -> dict[str, str]:
+def _kept(sample: pd.Series, runs: pd.DataFrame, levels: TokenLevels, window: int) -> dict[str, str]:
     """``claa 20`` -> packed verdicts of the tokens that this contestant kept at this keep rate."""
     found = {}
     for name, run in zip(contestant_names(runs), runs.to_dict("records"), strict=True):
         if run["engine"] != FULL and run["kept"] is not None:
-            stay = _always(sample, levels, run["protect"])
+            stay = _always(sample, levels, run["protect"], window)
             found[f"{name} {run['keep']:g}"] = packed(verdicts(levels, run["kept"], stay).tobytes())
     return found
 
 
-def _always(sample: pd.Series, levels: TokenLevels, protect: Any) -> Array:
-    """Which tokens every contestant keeps: those that are not ranked, and with a protected frame all but the context."""
-    stay = levels.truth[0] == OUTSIDE
+def _always(sample: pd.Series, levels: TokenLevels, protect: Any, window: int) -> Array:
+    """Which tokens every contestant keeps: the last ones, and with a protected frame all but the context."""
+    stay = (levels.truth[0] == OUTSIDE) | (np.arange(levels.tokens) >= levels.tokens - window)
     if protect == FRAME and not pd.isna(sample["context_start"]):
         context = np.zeros(levels.tokens, bool)
         start = int(sample["context_start"])

@@ -8,17 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tests.report.contestant_examples import accuracy_tables, fidelity_tables
-from tests.report.page_examples import ranking_run
+from tests.report.page_examples import PROMPTS, TOKENS, WINDOW, accuracy_run, kept_of, ranking_run
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tests.report.run_folders import CONFIG, run_folder
 from tests.report.test_page import data_of
 from tokenrank.records.schema import SAMPLES, table
+from tokenrank.records.token_levels import OUTSIDE
 from tokenrank.report.loading import load
 from tokenrank.report.page import write_page
+from tokenrank.report.page_levels import ALWAYS
 from tokenrank.report.page_prompts import worst_and_best
 from tokenrank.report.page_ranking import ranking_page
 
@@ -95,3 +98,19 @@ def test_a_failed_prompt_says_why(tmp_path: Path) -> None:
     data = data_of(write_page(run_folder(tmp_path, replace(tables, samples=samples))))
     assert data["prompts"][-1]["error"] == "out of memory"
     assert list(data["views"])[-1] == "s9"
+
+
+def test_the_window_that_engines_always_keep_is_not_judged(tmp_path: Path) -> None:
+    """As evaluation=accuracy writes levels: all tokens have one, those of the window too."""
+    folder = accuracy_run(tmp_path)
+    folder.config.write_text(f"{CONFIG}prefill:\n  window: {WINDOW}\n")
+    for name in PROMPTS:
+        found = folder.levels(name)
+        assert found is not None
+        folder.write_levels(
+            name, replace(found, truth=np.where(found.truth == OUTSIDE, 4, found.truth).astype(np.uint8))
+        )
+    kept = data_of(write_page(folder))["views"][PROMPTS[1]]["kept"]["claa 20"]
+    verdicts = zlib.decompress(base64.b64decode(kept))
+    assert len(verdicts) == TOKENS
+    assert [token for token, verdict in enumerate(verdicts) if verdict == ALWAYS] == kept_of(1, "claa", 20.0)[-WINDOW:]
