@@ -22,7 +22,7 @@ def write_report(
     Args:
         folder: with config.yaml, environment.json and the four tables.
         plots: in place of that part of the config.
-        page: whether report.html is written.
+        page: whether report.html is written; where it is not, one of earlier tables is removed.
         lacking: only what is not there is drawn and written.
 
     Returns:
@@ -40,7 +40,9 @@ def write_report(
             write_tables_of_report(folder, tables, config, k)
         except Exception as error:  # whatever it was: the run is whole without them
             failures.append(failure(f"{', '.join(REPORTS)} were not written", error))
-    if page and not (lacking and folder.page.exists()):
+    if not (page or lacking):
+        folder.page.unlink(missing_ok=True)  # of fewer prompts
+    elif page and not (lacking and folder.page.exists()):
         LOG.info("writing %s", folder.page.name)
         try:
             write_page(folder, plots=plots)
