@@ -101,7 +101,8 @@ def _in_order(run: TableRun, own: Mapping[str, pd.DataFrame]) -> list[tuple[str,
         return [(name, engines[name]) for name in in_order(own, engines)]
     means = {name: float(rows.loc[rows["statistic"] == "mean", "value"].max()) for name, rows in own.items()}
     roles = {name: str(rows["role"].iloc[0]) for name, rows in own.items()}
-    return [(name, roles[name]) for name in sorted(own, key=lambda name: (PLACES[roles[name]], -means[name]))]
+    order = sorted(own, key=lambda name: (PLACES[roles[name]], pd.isna(means[name]), -means[name]))
+    return [(name, roles[name]) for name in order]
 
 
 def _cells(rows: pd.DataFrame, wanted: Sequence[Wanted]) -> list[Cell]:

@@ -1,6 +1,7 @@
 """Rows in order, columns by evaluation, and what has no cell."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,16 @@ def test_rankings_stand_best_first_between_bound_and_controls() -> None:
     assert (claa.cells[0].low, claa.cells[0].high) == (0.45, 0.55)
     assert [cell.best for cell in claa.cells] == [True, True, False]
     assert math.isnan(block.rows[-1].cells[1].value)  # chance has no worst layer
+
+
+def test_a_ranking_without_a_mean_stands_behind_those_that_have_one() -> None:
+    tables = ranking_tables()
+    summary = tables.summary.copy()
+    mean = summary["sample"].isna() & (summary["metric"] == "recall") & (summary["statistic"] == "mean")
+    summary.loc[mean & (summary["heuristic"] == "gemfilter"), "value"] = math.nan
+    summary.loc[mean & (summary["heuristic"] == "tova"), "value"] = 0.9
+    [block] = grid([table_run(replace(tables, summary=summary))], "recall", 10).blocks
+    assert [row.name for row in block.rows][:4] == ["oracle", "tova", "claa", "gemfilter"]
 
 
 def test_contestants_have_two_columns_a_keep_rate_and_the_full_prefill_stands_at_each() -> None:
