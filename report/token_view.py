@@ -11,6 +11,7 @@ from tokenrank.records.record import Record, read_header
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import FULL
 from tokenrank.records.token_levels import OUTSIDE, TokenLevels
+from tokenrank.report.page_levels import best_first
 
 OTHER, FOUND, MISSED, WRONG = range(4)  # what became of a token
 SHOWN = 12  # names in a message
@@ -55,7 +56,7 @@ def view(folder: RunFolder, sample: str, name: str, number: str, k: float | None
     levels = folder.levels(sample)
     if levels is None:
         raise ValueError(
-            f"{folder.path} has no levels/{sample}.parquet: save_levels=false, evaluation=ttft or a joined run keep none"
+            f"{folder.path} has no levels/{sample}.parquet: save_levels=false, evaluation=ttft and runs of earlier versions keep none"
         )
     if levels.texts is None:
         raise ValueError(f"{folder.path} keeps no texts (texts=false), so its prompts cannot be shown")
@@ -114,10 +115,9 @@ def _of_contestant(record: Record, levels: TokenLevels, name: str, number: str) 
         raise ValueError(
             f"the truth of {record.unit} differs by layer (oracle.attention.layers=each): kept tokens have no layer to be compared at"
         )
-    known = [f"{each:g}" for each in levels.k]
-    truth = _at_least(levels.truth[0], len(known) - known.index(number))
-    kept = np.zeros(levels.tokens, dtype=bool)
+    kept, truth = np.zeros(levels.tokens, dtype=bool), np.zeros(levels.tokens, dtype=bool)
     kept[np.asarray(run["kept"], dtype=int)] = True
+    truth[best_first(levels.importance[0])[: int(kept.sum())]] = True  # levels of a joined run lack the rates of others
     heading = f"{record.unit}: {name} at keep rate {number} %, {int(kept.sum())} of {levels.tokens} tokens kept"
     answers = [(f"{name} at {number} %", run["answer"])] if run.get("answer_tokens") is not None else []
     return _view(record, levels, heading, kept, truth, answers)

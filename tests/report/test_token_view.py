@@ -87,6 +87,11 @@ def test_of_an_engine_by_hand(tmp_path: Path) -> None:
     assert view(run, "s", "claa", "40").answers == [("answer", "yes")]  # evaluation=fidelity
 
 
+def test_a_keep_rate_that_the_levels_of_a_joined_run_lack_is_shown_too(tmp_path: Path) -> None:
+    run = folder(tmp_path, replace(OF_ENGINES, k=(20.0,), truth=levels((1, 0, 0, 0, 0, 0))), runs=RUNS)
+    assert view(run, "s", "claa", "40").kinds.tolist() == [FOUND, MISSED, WRONG, OTHER, OTHER, OTHER]
+
+
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
