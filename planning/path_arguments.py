@@ -17,6 +17,7 @@ OPTIONS = ("--config-dir", "-cd", "--config-path", "-cp")  # of Hydra; their val
 SWEEPING = ("-m", "--multirun")
 _SETTINGS = "|".join(re.escape(each).replace(r"\*", r"\w+") for each in PATHS)
 _PATH = re.compile(rf"(\+{{0,2}}(?:{_SETTINGS}))=(.+)", re.DOTALL)
+OUTSIDE = re.compile(r",(?![^{}]*\})")  # a comma that is not within ${...}
 _OPTION = re.compile(rf"({'|'.join(OPTIONS)})=(~.*)", re.DOTALL)
 
 
@@ -43,7 +44,7 @@ def _argument(argument: str, *, sweeping: bool) -> str:
     if not path:
         return argument
     setting, value = path.groups()
-    parts = value.split(",") if sweeping and not re.search("['\"(\\[{]", value.replace("${", "")) else [value]
+    parts = OUTSIDE.split(value) if sweeping and not re.search("['\"(\\[{]", value.replace("${", "")) else [value]
     parsed = _parsed(argument)
     if len(parts) == 1 and sweeping and parsed is not None and parsed.is_sweep_override():
         return argument  # quoted paths, or choice(...)

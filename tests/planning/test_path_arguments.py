@@ -55,6 +55,10 @@ def test_with_m_commas_separate_paths_that_are_not_in_quotes(monkeypatch: pytest
     ]  # fmt: skip
 
 
+def test_a_comma_within_a_reference_separates_no_paths() -> None:
+    assert with_paths(["-m", "model.path=${oc.select:a,b},c=d"]) == ["-m", "model.path=${oc.select:a,b},'c=d'"]
+
+
 def test_a_home_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match=r"hydra.run.dir is '~nobody_at_all/x', and the home directory is not known"):
         with_paths(["hydra.run.dir=~nobody_at_all/x"])
