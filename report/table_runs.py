@@ -95,7 +95,7 @@ def check_alike(runs: Sequence[TableRun], metrics: Sequence[str]) -> None:
 def settings_of(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
     """Full name of each setting that runs in one table must agree in -> its value."""
     config = run.config
-    settings: dict[str, Any] = {"answer": config.get("answer")}
+    settings: dict[str, Any] = {"answer": config.get("answer") if config.get("answers") is None else "brought"}
     if run.kind == RANKING:
         settings |= {name: config.get(name) for name in OF_RANKING}
         settings |= {f"metric.{name}": (config.get("metric") or {}).get(name) for name in metrics}

@@ -31,6 +31,7 @@ def test_another_model_task_or_seed_may_stand_beside() -> None:
         ({"oracle": {"attention": {"kernel": 1}}}, "oracle.attention.kernel is 13 in a and 1 in b"),
         ({"universe": {"window": 0}}, "universe.window is 8 in a and 0 in b"),
         ({"answer": "reference"}, "answer is generated in a and reference in b"),
+        ({"answers": "mine.jsonl"}, "answer is generated in a and brought in b"),
         ({"metric": {"recall": {"at_k": False}}}, "metric.recall.at_k is True in a and False in b"),
     ],
 )
