@@ -44,8 +44,9 @@ class LayerValues:
 
     @property
     def lowest(self) -> "pd.Series[int]":
-        """Of each heuristic the number of the first of the layers whose mean over prompts is smallest."""
-        return self.means.T.idxmin()
+        """The number of the first of the layers whose mean over prompts is smallest, of each heuristic whose layers differ."""
+        varied = self.means[self.means.max(axis=1) > self.means.min(axis=1)]  # not those without a value
+        return varied.T.idxmin()
 
     @property
     def range(self) -> tuple[float, float]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from tokenrank.records.tables import Tables
@@ -53,10 +52,8 @@ def heat_map(shown: LayerValues) -> Figure:
     axes.set_yticks(range(len(names)), names)
     axes.set_xticks(*layer_ticks(layers, shown.windowed, LAYERS_NAMED))
     axes.set_xlabel("layer (w: windowed)" if shown.windowed else "layer")
-    varied = [name for name in names if np.ptp(shown.means.loc[name].dropna()) > 0]
-    places = [layers.index(shown.lowest[name]) for name in varied]
     axes.plot(
-        places, [names.index(name) for name in varied], linestyle="none", marker="o", markersize=3,
+        [layers.index(layer) for layer in shown.lowest], [names.index(name) for name in shown.lowest.index], linestyle="none", marker="o", markersize=3,
         markerfacecolor="white", markeredgecolor=INK, markeredgewidth=0.6,
     )  # fmt: skip
     title(figure, f"{shown.name} at each layer", shown.heading)

@@ -1,5 +1,7 @@
 """The layer-variance plot: markers, bars and ticks are the numbers of the tables, worst layers are named, rows are sorted."""
 
+import math
+
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
@@ -7,10 +9,12 @@ from matplotlib.figure import Figure
 
 from tests.report.layer_examples import HEURISTICS, SAMPLES, cells, ranking
 from tests.report.pictures import course, drawn
+from tests.report.ranking_examples import at_layer, of_prompts, ranked
 from tokenrank.metrics.intervals import mean_intervals
 from tokenrank.records.tables import Tables
 from tokenrank.report.layer_values import layer_values
 from tokenrank.report.layer_variance import LOWER, UPPER, layer_variance
+from tokenrank.report.plots import layer_pictures
 
 ORDER = ["oracle", "claa", "tova", "recency", "random"]
 
@@ -96,3 +100,19 @@ def test_where_no_interval_is_known_none_is_named() -> None:
         figure, _ = variance(ranking(samples=samples))
         said = [text.get_text() for text in figure.legends[0].get_texts()]
         assert ("95 % interval of the mean" in said) == known
+
+
+def test_a_heuristic_without_a_value_has_no_lowest_layer() -> None:
+    values = {"claa": [0.5, 0.25], "flat": [math.nan, math.nan], "same": [0.5, 0.5]}
+    metrics = [
+        at_layer("a", name, layer, "spearman", None, each)
+        for name, own in values.items()
+        for layer, each in enumerate(own)
+    ]
+    metrics += [at_layer("a", None, None, "spearman", None, 0.0)]
+    summary = [of_prompts("claa", "spearman", statistic, None, 0.4) for statistic in ("mean", "worst")]
+    tables = ranked(metrics, summary, [{"id": "a", "task": "niah", "status": "ok"}])
+    pictures = layer_pictures(tables, "spearman", 10)
+    assert layer_values(tables, "spearman", 10).lowest.to_dict() == {"claa": 1}
+    for each in ("variance", "heatmap"):
+        pictures[f"spearman_{each}"]()
