@@ -44,14 +44,14 @@ sweep: install
 # kvpress in a folder of its own, installed by the line of docs/kvpress.md, and its scorers against kvpress's own.
 kvpress: install
 	$(PY) -m $$(grep -m 1 '^pip install --no-deps kvpress' docs/kvpress.md) --quiet --upgrade --target $(VENV)/kvpress
-	PYTHONPATH=$(VENV)/kvpress $(PY) -c 'import kvpress'
-	PYTHONPATH=$(VENV)/kvpress $(PY) -m pytest tests/heuristics/test_kvpress.py
+	PYTHONPATH=$(CURDIR)/$(VENV)/kvpress $(PY) -c 'import kvpress'
+	PYTHONPATH=$(CURDIR)/$(VENV)/kvpress $(PY) -m pytest tests/heuristics/test_kvpress.py
 
 # trackio in a folder of its own, installed by the line of docs/logging.md, and the copies for it read back.
 trackio: install
 	$(PY) -m $$(grep -m 1 '^pip install --no-deps trackio' docs/logging.md) --quiet --upgrade --target $(VENV)/trackio
-	PYTHONPATH=$(VENV)/trackio $(PY) -c 'import trackio'
-	PYTHONPATH=$(VENV)/trackio $(PY) -m pytest tests/report/test_trackio_mirror.py tests/report/test_mirror.py tests/test_logged_runs.py
+	PYTHONPATH=$(CURDIR)/$(VENV)/trackio $(PY) -c 'import trackio'
+	PYTHONPATH=$(CURDIR)/$(VENV)/trackio $(PY) -m pytest tests/report/test_trackio_mirror.py tests/report/test_mirror.py tests/test_logged_runs.py
 
 # The wheel in a fresh environment and an unrelated folder; INTERPRETERS="python3.12 python3.13" tries others.
 wheel: install
