@@ -63,6 +63,8 @@ async function show(focus = "") {
 function showRanking(before, focus) {
   const { metrics } = DATA.ranking;
   const label = METRIC.key;
+  byId("about-what").hidden = label === DATA.declared;
+  byId("about-what").textContent = `These sentences stay about the metrics that they name, first ${DATA.declared}, which was declared before the run; ${label}, chosen below, is in the curves and tables.`;
   const section = byId("overview");
   if (before.metric !== VIEW.metric || before.k !== VIEW.k || section.hidden) {
     const names = [...new Set(Object.values(metrics).map((each) => each.metric))];
@@ -75,7 +77,7 @@ function showRanking(before, focus) {
     section.hidden = false;
     worstLayers(byId("worst"), METRIC, label, VIEW);
   } else if (section.figure.firstChild.across) drawCurves(section.figure.firstChild, METRIC, VIEW);
-  const linkOf = (ranking, layer, prompt, text) => promptLink({ ...VIEW, ranking, layer, mode: "difference" }, DATA.prompts[prompt].id, text);
+  const linkOf = (ranking, layer, prompt, ...texts) => promptLink({ ...VIEW, ranking, layer, mode: "difference" }, DATA.prompts[prompt].id, ...texts);
   section.methods.replaceChildren(methodsTable(METRIC, label, VIEW, linkOf));
   section.heat.replaceChildren(heatMap(METRIC, label, VIEW, (ranking, layer, back) => choose({ ranking, layer }, { keep: true, focus: back })));
   if (focus === "heat") section.heat.querySelector(".here").focus();
@@ -189,6 +191,7 @@ function start() {
   document.title = `${DATA.title} – tokenrank`;
   byId("title").textContent = DATA.title;
   byId("kind").textContent = ["tokenrank", DATA.kind && `evaluation=${DATA.kind}`].filter(Boolean).join(" · ");
+  byId("intro").append(...DATA.intro.map((sentence) => el("p", {}, sentence)));
   byId("sentences").append(...DATA.summary.map((sentence) => el("li", {}, sentence)));
   if (DATA.lacks.length) byId("summary").append(el("ul", { class: "lacks" }, ...DATA.lacks.map((sentence) => el("li", {}, sentence))));
   if (DATA.tables) otherTables(byId("tables"));

@@ -3,8 +3,8 @@
 const SHORT = 12; // rows that are shown first
 
 /** A link to a view of a prompt; without the prompt's tokens in the page, its text alone. */
-function promptLink(view, id, text) {
-  return DATA.views[id] ? el("a", { href: linkTo({ ...view, prompt: id }) }, text) : `${text} – not in this page`;
+function promptLink(view, id, text, spoken = null) {
+  return DATA.views[id] ? el("a", { href: linkTo({ ...view, prompt: id }), "aria-label": spoken }, text) : `${text} – not in this page`;
 }
 
 /** Rows, a filter by method, and a button that shows the rest of them. */

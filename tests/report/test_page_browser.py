@@ -138,6 +138,25 @@ def test_the_tooltip_shows_the_values_of_a_token(opened: Open) -> None:
     assert f"at 10 %: {verdicts.get(both, 'neither')}" in said
 
 
+def test_the_sentences_say_what_they_are_about_when_another_metric_is_chosen(opened: Open) -> None:
+    shown = opened("ranking")
+    assert "importance" in shown.page.locator("#intro").text_content()
+    assert shown.page.locator("#about-what").is_hidden()
+    shown.choose(view(k=20))
+    assert "first recall@10" in shown.page.locator("#about-what").text_content()
+    assert "recall@20, chosen below" in shown.page.locator("#about-what").text_content()
+
+
+def test_a_method_that_is_the_same_at_all_layers_has_no_worst_one(opened: Open) -> None:
+    shown = opened("ranking")
+    rows = {row[0]: row for row in shown.table("#methods")}
+    assert rows["oracle"][5] == "same at all layers"
+    assert rows["claa"][5].startswith("layer ")
+    names = [each.get_attribute("aria-label") for each in shown.page.locator("#methods a").all()]
+    assert len(set(names)) == len(HEURISTICS)
+    assert "of each method alone" in shown.page.locator("#methods caption").text_content()
+
+
 def test_texts_of_prompts_stay_text(opened: Open) -> None:
     shown = opened("ranking", view(prompt="b"))
     well_formed = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts_of()]
@@ -268,11 +287,9 @@ def test_numbers_of_a_ranking_are_those_of_the_tables(opened: Open) -> None:
             mean, worst = table.mean(), table.min(axis=1).mean()
             ends = [f"{value:.3f} [{value - 0.0123:.3f}, {value + 0.0321:.3f}]" for value in (mean, worst)]
             lowest = int(table.mean(axis=0).argmin())
-            assert rows[name][2:6] == [
-                *ends,
-                f"{table.std(axis=1).mean():.3f}",
-                f"layer {LAYERS[lowest]} {table.mean(axis=0)[lowest]:.3f}",
-            ]
+            flat = len({f"{value:.3f}" for value in table.mean(axis=0)}) == 1
+            where = "same at all layers" if flat else f"layer {LAYERS[lowest]} {table.mean(axis=0)[lowest]:.3f}"
+            assert rows[name][2:6] == [*ends, f"{table.std(axis=1).mean():.3f}", where]
             assert rows[name][6] == f"see it ({table[:, lowest].min():.3f})"
             assert [found[name, layer] for layer in LAYERS] == [f"{value:.3f}" for value in table.mean(axis=0)]
 
