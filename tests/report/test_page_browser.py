@@ -129,10 +129,11 @@ def test_the_tooltip_shows_the_values_of_a_token(opened: Open) -> None:
         int(levels_of(rows)[0, token]) for rows in (scores.truth[None], scores.rankings["gemfilter"][row : row + 1])
     )
     assert '" t30"' in said
-    assert f"position {token} of {TOKENS}" in said
+    assert f"token {token + 1} of {TOKENS}" in said
     assert f"more important than {share} % of the tokens" in said
-    assert f"truth: level {truth} of 4" in said
-    assert f"gemfilter, layer 2: level {ranking} of 4" in said
+    words = ["not among the best 40", *(f"among the best {each}\u00a0" for each in (40, 20, 10, 5))]
+    assert f"truth: {words[truth]}" in said
+    assert f"gemfilter, layer 2: {words[ranking]}" in said
     verdicts = {(True, True): "found", (True, False): "missed", (False, True): "wrongly kept"}
     both = token in best(scores.truth, 10), token in best(scores.rankings["gemfilter"][row], 10)
     assert f"at 10 %: {verdicts.get(both, 'neither')}" in said
@@ -155,6 +156,41 @@ def test_a_method_that_is_the_same_at_all_layers_has_no_worst_one(opened: Open) 
     names = [each.get_attribute("aria-label") for each in shown.page.locator("#methods a").all()]
     assert len(set(names)) == len(HEURISTICS)
     assert "of each method alone" in shown.page.locator("#methods caption").text_content()
+
+
+def test_missed_passages_are_listed_and_keys_go_to_them(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="c", ranking="claa", layer=0, mode="difference", k=20))
+    missed = sorted(best(scores_of(2).truth, 20) - best(scores_of(2).rankings["claa"][0], 20))
+    starts = [token for token in missed if token - 1 not in missed]
+    page = shown.page
+    assert page.locator("#missed-list li").count() == len(starts)
+    page.locator("#tokens").focus()
+    current = "[...document.querySelectorAll('#tokens > span')].findIndex(e => e.classList.contains('current'))"
+    found = [(page.keyboard.press("n"), page.evaluate(current))[1] for _ in starts]
+    assert found == starts
+    page.keyboard.press("p")
+    assert page.evaluate(current) == starts[-2]
+    for key, token in (("End", TOKENS - 1), ("PageUp", TOKENS - 51), ("Home", 0)):
+        page.keyboard.press(key)
+        assert page.evaluate(current) == token
+    page.locator("#missed-before").click()
+    assert page.evaluate(current) == starts[-1]
+    assert page.evaluate("document.activeElement.id") == "tokens"
+    outside = [token for token in missed if not 10 <= token < 56]
+    styles = shown.tokens("s.textDecorationStyle")
+    assert {token for token in missed if styles[token] == "wavy"} == set(outside)
+
+
+def test_a_link_to_what_the_page_lacks_says_so(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="nobody", ranking="claa", layer=77, k=33))
+    said = shown.page.locator("#unknown").text_content()
+    assert "prompt nobody" in said
+    assert "layer 77" in said
+    assert "k 33" in said
+    shown.choose(view(prompt="b", ranking="claa", layer=1))
+    assert shown.page.locator("#unknown").is_hidden()
+    shown.page.wait_for_timeout(1000)  # it scrolls
+    assert -60 < shown.page.evaluate("document.getElementById('prompt').getBoundingClientRect().top") < 450
 
 
 def test_texts_of_prompts_stay_text(opened: Open) -> None:
@@ -196,6 +232,10 @@ def test_a_link_restores_a_view_and_back_goes_back(opened: Open) -> None:
 
 def test_the_worst_is_a_click_away(opened: Open) -> None:
     shown = opened("ranking")
+    assert sorted(row[0] for row in shown.table("#worst-rows")) == ["claa", "gemfilter"]
+    shown.page.locator("#worst > button").click()
+    shown.drawn()
+    assert "rows=all" in shown.page.url
     rows = shown.table("#worst-rows")
     values = {
         (name, str(layer), prompt): recall(scores_of(n), name, row, 10)
@@ -239,8 +279,8 @@ def test_keys_move_layers_and_tokens(opened: Open) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     assert page.locator("#tokens .current").text_content() == HOSTILE[1]
-    assert "position 1 of" in page.locator("#tip").text_content()
-    assert "position 1 of" in page.locator("#status").text_content()
+    assert "token 2 of" in page.locator("#tip").text_content()
+    assert "token 2 of" in page.locator("#status").text_content()
     page.keyboard.press("Escape")
     assert page.locator("#tip").is_hidden()
 
@@ -265,6 +305,9 @@ def test_light_dark_and_the_toggle(opened: Open) -> None:
     colours = [page.evaluate(shade) for page in (light, dark)]
     assert colours[0] != colours[1]
     light.locator("#theme").click()
+    assert light.evaluate(shade) == colours[1]
+    light.reload()
+    light.wait_for_timeout(500)
     assert light.evaluate(shade) == colours[1]
 
 
