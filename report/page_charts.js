@@ -193,7 +193,7 @@ function heatMap(metric, label, view, choose) {
 function heatCell(value, axis, { here, worst, name, layer }) {
   const share = value === null ? 0 : (value - Math.max(0, axis.low)) / (axis.high - Math.max(0, axis.low));
   const text = value === null ? "–" : fixed(value, 2).replace(/^(-?)0\./, "$1.").replace("1.00", "1.0");
-  const cell = el("td", { class: `${here ? "here" : ""} ${worst ? "worst" : ""} ${share > 0.75 ? "strong" : ""} ${share > 0.82 ? "strongest" : ""}`, role: "gridcell", "aria-selected": String(here),
+  const cell = el("td", { class: `${here ? "here" : ""} ${worst ? "worst" : ""} ${share > 0.75 ? "strong" : ""} ${share > 0.92 ? "strongest" : ""}`, role: "gridcell", "aria-selected": String(here),
     tabindex: here ? 0 : -1, "data-name": name, "data-layer": layer, "data-value": fixed(value) }, text);
   cell.style.setProperty("--v", `${Math.round(100 * Math.max(0, Math.min(1, share)))}%`);
   return cell;

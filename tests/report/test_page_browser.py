@@ -181,6 +181,45 @@ def test_missed_passages_are_listed_and_keys_go_to_them(opened: Open) -> None:
     assert {token for token in missed if styles[token] == "wavy"} == set(outside)
 
 
+def test_a_tap_shows_the_values_of_a_token(opened: Open) -> None:
+    page = opened("ranking", view(prompt="b")).page
+    page.locator("#tokens > span").nth(30).dispatch_event("click")
+    assert "token 31 of" in page.locator("#tip").text_content()
+
+
+def test_names_of_methods_stay_when_a_table_scrolls(opened: Open) -> None:
+    page = opened("ranking", width=400).page
+    name = "document.querySelector('#methods tbody th').getBoundingClientRect().left"
+    before = page.evaluate(name)
+    page.evaluate("document.querySelector('#methods').parentElement.scrollLeft = 200")
+    assert page.evaluate("document.querySelector('#methods').parentElement.scrollLeft") > 100
+    assert page.evaluate(name) == before
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_digits_of_the_heat_map_can_be_read(opened: Open, scheme: str) -> None:
+    """Contrast as WCAG counts it, at least 4.5 at every share of the colour."""
+    page = opened("ranking", scheme=scheme).page
+    found = page.evaluate("""() => {
+      const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+      const light = (colour) => {
+        pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+      };
+      const place = document.querySelector("#heat tbody tr");
+      return Array.from({ length: 101 }, (_, share) => {
+        const cell = heatCell(share / 100, { low: 0, high: 1 }, { name: "x", layer: 0 });
+        place.append(cell);
+        const style = getComputedStyle(cell);
+        const [a, b] = [light(style.color), light(style.backgroundColor)].sort();
+        cell.remove();
+        return Math.max(a / b, b / a);
+      });
+    }""")
+    assert min(found) >= 4.5
+
+
 def test_a_link_to_what_the_page_lacks_says_so(opened: Open) -> None:
     shown = opened("ranking", view(prompt="nobody", ranking="claa", layer=77, k=33))
     said = shown.page.locator("#unknown").text_content()
