@@ -70,13 +70,29 @@ def difference_sentences(summary: pd.DataFrame) -> list[str]:
     return [f"{TESTED}{apart}.", *said, *([NO_EQUALITY] if any(MISSES in each for each in said) else [])]
 
 
+def compared_sentence(summary: pd.DataFrame) -> list[str]:
+    """Between how many methods the declared pairs are, and which contestants are in none of them; empty where all are in some.
+
+    Args:
+        summary: as in summary.parquet.
+    """
+    rows, own = declared(summary), summary[summary["against"].isna()]
+    methods = {str(name) for name in [*rows["contestant"], *rows["against"]]}
+    others = [name for name in dict.fromkeys(map(str, contestant_names(own).dropna())) if name not in methods]
+    if not methods or not others:
+        return []
+    pairs = {frozenset(pair) for pair in rows[["contestant", "against"]].itertuples(index=False)}
+    whole = ", each with each" if len(pairs) == len(methods) * (len(methods) - 1) // 2 else ""
+    return [f"Compared were {count(len(methods), 'method')}{whole}; not compared: {listed(sorted(others))}."]
+
+
 def _of_family(rows: pd.DataFrame) -> Iterator[str]:
     prompts, pairs = int(rows["prompts"].max()), count(len(rows), "pair")
     begin = f"Declared comparison, {measured_in(rows)} ({pairs}, {count(prompts, 'prompt')})"
     if least_p(prompts) > LEVEL:
         needed = next(number for number in range(prompts, 100) if least_p(number) <= LEVEL)
         yield (
-            f"{begin}: so few prompts can show no difference, however large. "
+            f"{begin}: no difference can be significant. "
             f"The smallest possible p is {least_p(prompts):.2g}; {needed} prompts are needed."
         )
         return

@@ -13,7 +13,7 @@ const measureOf = () => (DATA.contestants.results.includes(VIEW.metric) ? VIEW.m
 /** Chooses another view; a link to it goes into the address. */
 function choose(change, { focus = "", keep = false } = {}) {
   const link = linkTo({ ...VIEW, ...change });
-  history[keep ? "replaceState" : "pushState"](null, "", link);
+  history[keep ? "replaceState" : "pushState"]("own", "", link);
   return show(focus);
 }
 
@@ -24,6 +24,10 @@ async function adopt() {
   const before = { ...VIEW };
   VIEW.k = Number(given.k ?? DATA.k);
   VIEW.prompt = ids.includes(given.prompt) ? given.prompt : ids[0];
+  const percents = [...Object.values(DATA.ranking?.metrics ?? {}).map((each) => each.k), ...(DATA.views[VIEW.prompt]?.k ?? [])];
+  if (!percents.includes(VIEW.k)) VIEW.k = DATA.k;
+  VIEW.rows = given.rows === "all" ? "all" : undefined;
+  VIEW.theme = ["light", "dark"].includes(given.theme) ? given.theme : undefined;
   VIEW.mode = MODES.some(([mode]) => mode === given.mode) ? given.mode : "difference";
   VIEW.metric = given.metric;
   if (DATA.ranking && DATA.ranking.first) {
@@ -39,7 +43,16 @@ async function adopt() {
     const kept = Object.keys(DATA.views[VIEW.prompt]?.kept ?? {});
     VIEW.ranking = kept.includes(given.ranking) ? given.ranking : kept[0];
   }
+  sayUnknown(given);
   return before;
+}
+
+/** Says which parts of a link this page does not have; what is shown in their place stands in the controls. */
+function sayUnknown(given) {
+  const unknown = ["metric", "prompt", "ranking", "layer", "k"].filter((name) => given[name] !== undefined && VIEW[name] !== undefined && String(VIEW[name]) !== given[name]);
+  const said = unknown.map((name) => `${name} ${given[name]} (shown is ${VIEW[name]})`);
+  byId("unknown").textContent = said.length ? `This page does not have what the link asks for: ${said.join(", ")}.` : "";
+  byId("unknown").hidden = !said.length;
 }
 
 let turn = 0;
@@ -49,8 +62,11 @@ async function show(focus = "") {
   const mine = turn;
   const before = await adopt();
   if (mine !== turn) return;
+  if (VIEW.theme) document.documentElement.dataset.theme = VIEW.theme;
+  else delete document.documentElement.dataset.theme;
   if (METRIC) showRanking(before, focus);
   else if (DATA.contestants && before.metric !== VIEW.metric) showContestants();
+  byId("worst").fill?.();
   if (VIEW.prompt === undefined) return;
   if (!SHOWN || before.prompt !== VIEW.prompt || before.ranking !== VIEW.ranking) {
     const prompt = await readPrompt(VIEW.prompt, VIEW.ranking);
@@ -63,6 +79,8 @@ async function show(focus = "") {
 function showRanking(before, focus) {
   const { metrics } = DATA.ranking;
   const label = METRIC.key;
+  byId("about-what").hidden = label === DATA.declared;
+  byId("about-what").textContent = `These sentences stay about the metrics that they name, first ${DATA.declared}, which was declared before the run; ${label}, chosen below, is in the curves and tables.`;
   const section = byId("overview");
   if (before.metric !== VIEW.metric || before.k !== VIEW.k || section.hidden) {
     const names = [...new Set(Object.values(metrics).map((each) => each.metric))];
@@ -75,7 +93,7 @@ function showRanking(before, focus) {
     section.hidden = false;
     worstLayers(byId("worst"), METRIC, label, VIEW);
   } else if (section.figure.firstChild.across) drawCurves(section.figure.firstChild, METRIC, VIEW);
-  const linkOf = (ranking, layer, prompt, text) => promptLink({ ...VIEW, ranking, layer, mode: "difference" }, DATA.prompts[prompt].id, text);
+  const linkOf = (ranking, layer, prompt, ...texts) => promptLink({ ...VIEW, ranking, layer, mode: "difference" }, DATA.prompts[prompt].id, ...texts);
   section.methods.replaceChildren(methodsTable(METRIC, label, VIEW, linkOf));
   section.heat.replaceChildren(heatMap(METRIC, label, VIEW, (ranking, layer, back) => choose({ ranking, layer }, { keep: true, focus: back })));
   if (focus === "heat") section.heat.querySelector(".here").focus();
@@ -98,20 +116,21 @@ function showPrompt(prompt) {
   const spans = prompt.view.k ? tokenSpans(prompt) : [];
   const body = spans.length ? tokensOf(prompt, spans) : el("blockquote", {}, prompt.content.prompt ?? "The run kept neither the tokens nor the text of this prompt.");
   const [status, legend] = [el("p", { class: "status", id: "status", role: "status", "aria-live": "polite" }), el("div", { id: "legend" })];
+  const missed = el("div", { id: "missed" });
   const map = prompt.view.k ? layerMap(prompt, VIEW, (change, token) => choose(change, { keep: true }).then(() => SHOWN.spans[token].scrollIntoView({ block: "center" }))) : null;
   const controls = promptControls(prompt);
   const { content } = prompt;
-  section.replaceChildren(el("h2", {}, "Token by token"), controls.element, ...(prompt.facts.error ? [el("p", { class: "lacks" }, `This prompt failed, wholly or in part: ${prompt.facts.error}`)] : []), status, map ?? "", legend, el("h3", {}, "Prompt"), body, el("h3", {}, "Answer of the full prefill"),
+  section.replaceChildren(el("h2", {}, "Token by token"), controls.element, ...(prompt.facts.error ? [el("p", { class: "lacks" }, `This prompt failed, wholly or in part: ${prompt.facts.error}`)] : []), status, missed, map ?? "", legend, el("h3", {}, "Prompt"), body, el("h3", {}, "Answer of the full prefill"),
     el("blockquote", { id: "answer" }, content.answer ?? "The run kept no answer."), ...(content.references.length ? [el("p", { class: "note" }, `Reference: ${content.references.join(" | ")}`)] : []),
     ...(DATA.contestants && content.runs.length ? [el("h3", {}, "Under each engine"), enginesTable(prompt, VIEW)] : []));
   section.hidden = false;
   if (SHOWN && SHOWN.prompt.id === prompt.id) body.scrollTop = scrolled;
-  SHOWN = { prompt, spans, update: () => recolour(prompt, spans, body, map, legend, status, controls) };
+  SHOWN = { prompt, spans, update: () => recolour(prompt, spans, body, map, legend, status, missed, controls) };
   if (had) section.querySelector(`[data-control="${had}"]`)?.focus();
 }
 
 function promptControls(prompt) {
-  const ids = DATA.order;
+  const ids = [...DATA.order].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   const named = (element, name) => { (element.querySelector("select, input") ?? element).dataset.control = name; return element; };
   const parts = [named(select("prompt", ids.map((id) => [id, id]), VIEW.prompt, (id) => choose({ prompt: id })), "prompt")];
   const update = [];
@@ -137,32 +156,38 @@ function promptControls(prompt) {
 
 /** The prompt's tokens: one span each, and one listener for all of them. */
 function tokensOf(prompt, spans) {
-  const body = el("div", { class: "tokens", id: "tokens", tabindex: 0, role: "group", "aria-label": "Tokens of the prompt; left and right arrow go from token to token" }, ...spans);
+  const body = el("div", { class: "tokens", id: "tokens", tabindex: 0, role: "group", "aria-label": "Tokens of the prompt; left and right arrow go from token to token, n and p to the next and the previous missed passage" }, ...spans);
   const places = new Map(spans.map((span, place) => [span, place]));
   let current = -1;
   const tell = (token, x, y) => showTip(x, y, ...tokenLines(prompt, token, judge(prompt, VIEW)[token], VIEW));
   body.addEventListener("pointermove", (event) => (places.has(event.target) ? tell(places.get(event.target), event.clientX, event.clientY) : hideTip()));
-  body.addEventListener("pointerleave", hideTip);
+  body.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") hideTip(); });
   body.addEventListener("blur", hideTip);
-  body.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (event.key === "Escape") hideTip();
-    if (!step) return;
-    event.preventDefault();
+  body.goTo = (token) => {
     spans[current]?.classList.remove("current");
-    current = Math.max(0, Math.min(spans.length - 1, current + step));
+    current = token;
+    body.focus({ preventScroll: true });
     spans[current].classList.add("current");
-    spans[current].scrollIntoView({ block: "nearest" });
+    spans[current].scrollIntoView({ block: "nearest", behavior: "instant" });
     const box = spans[current].getBoundingClientRect();
     tell(current, box.left, box.bottom - 12);
     const [title, lines] = tokenLines(prompt, current, judge(prompt, VIEW)[current], VIEW);
     byId("status").textContent = [title, ...lines].join("; ");
+  };
+  body.move = (step) => body.goTo(nextMissed(judge(prompt, VIEW), current, step));
+  body.addEventListener("click", (event) => { if (places.has(event.target)) tell(places.get(event.target), event.clientX, event.clientY); }); // a tap
+  body.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") hideTip();
+    const next = event.ctrlKey || event.metaKey || event.altKey ? undefined : tokenAfter(event.key, current, spans.length, judge(prompt, VIEW));
+    if (next === undefined) return;
+    event.preventDefault();
+    body.goTo(next);
   });
   return body;
 }
 
 /** Colours of the tokens, the map, the legend and the sentence for the chosen view. */
-function recolour(prompt, spans, body, map, legend, status, controls) {
+function recolour(prompt, spans, body, map, legend, status, missed, controls) {
   controls.update();
   if (!prompt.view.k) return;
   if (!prompt.view.k.includes(VIEW.k)) VIEW.k = prompt.view.k[0];
@@ -175,20 +200,23 @@ function recolour(prompt, spans, body, map, legend, status, controls) {
   });
   legend.replaceChildren(legendOf(prompt, mode));
   status.textContent = statusOf(prompt, told, VIEW);
+  const open = missed.querySelector("details")?.open;
+  missed.replaceChildren(...missedList(prompt, told, body.goTo, body.move));
+  if (open && missed.querySelector("details")) missed.querySelector("details").open = true;
   map.redraw(legend);
 }
 
 function switchTheme() {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-  if (SHOWN) SHOWN.update();
+  choose({ theme: dark ? "light" : "dark" }, { keep: true });
 }
 
 function start() {
   document.title = `${DATA.title} – tokenrank`;
   byId("title").textContent = DATA.title;
   byId("kind").textContent = ["tokenrank", DATA.kind && `evaluation=${DATA.kind}`].filter(Boolean).join(" · ");
+  byId("intro").append(...DATA.intro.map((sentence) => el("p", {}, sentence)));
   byId("sentences").append(...DATA.summary.map((sentence) => el("li", {}, sentence)));
   if (DATA.lacks.length) byId("summary").append(el("ul", { class: "lacks" }, ...DATA.lacks.map((sentence) => el("li", {}, sentence))));
   if (DATA.tables) otherTables(byId("tables"));
@@ -197,12 +225,13 @@ function start() {
   byId("theme").addEventListener("click", switchTheme);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => SHOWN && SHOWN.update());
   const toPrompt = () => { if (readView().prompt) goTo(byId("prompt")); };
-  addEventListener("popstate", () => show()); // the back button, which keeps its place
+  history.replaceState("own", "");
+  addEventListener("popstate", (event) => show().then(() => event.state === null && toPrompt())); // the back button keeps its place; a pasted link has no state
   document.addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#"]');
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    history.pushState(null, "", link.getAttribute("href"));
+    history.pushState("own", "", link.getAttribute("href"));
     show().then(toPrompt);
   });
   show().then(toPrompt).then(contents);

@@ -12,7 +12,7 @@ from tokenrank.report.page_data import page_data
 from tokenrank.report.page_packing import digest, embedded_json
 
 LIMIT = 3_000_000  # bytes of the page; prompts are left out beyond, except where the overview alone is larger
-SCRIPTS = ("page_parts.js", "page_charts.js", "page_tokens.js", "page_tables.js", "page.js")
+SCRIPTS = ("page_parts.js", "page_charts.js", "page_tokens.js", "page_missed.js", "page_tables.js", "page.js")
 
 
 def write_page(folder: RunFolder, *, plots: Mapping[str, Any] | None = None) -> Path:

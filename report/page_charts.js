@@ -146,17 +146,19 @@ function methodsTable(metric, label, view, linkOf) {
   const rows = Object.entries(metric.heuristics).map(([name, each]) => {
     const low = least(each.mean);
     const [prompt, value] = each.lowest[low];
-    const worst = [`layer ${metric.layers[low]}`, el("span", { class: "interval" }, ` ${fixed(each.mean[low])}`)];
+    const flat = each.mean.every((mean) => fixed(mean) === fixed(each.mean[low]));
+    const worst = flat ? ["same at all layers"] : [`layer ${metric.layers[low]}`, el("span", { class: "interval" }, ` ${fixed(each.mean[low])}`)];
     const mark = el("span", { class: "swatch", colour: colourOf(name) });
     const over = each.over;
     return {
       class: `${each.beside ? "beside" : ""} ${name === view.ranking ? "chosen" : ""}`,
       cells: [[mark, name], el("span", { colour: colourOf(name) }, over.mean ? forest(over.mean, axis) : ""), over.mean ? withInterval(over.mean) : "–",
-        over.worst ? withInterval(over.worst) : "–", over.std ? fixed(over.std[0]) : "–", worst, linkOf(name, metric.layers[low], prompt, `see it (${fixed(value)})`)],
+        over.worst ? withInterval(over.worst) : "–", over.std ? fixed(over.std[0]) : "–", worst, linkOf(name, metric.layers[low], prompt, `see it (${fixed(value)})`, `see ${name} at layer ${metric.layers[low]} on its worst prompt there (${fixed(value)})`)],
     };
   });
   const columns = [["method", ""], ["", ""], ["mean over layers [95 %]", ""], ["each prompt’s worst layer [95 %]", ""], ["sd over layers", ""], ["lowest on average", ""], ["worst prompt there", ""]];
-  return table(`${label}: methods, best first; means over prompts as in summary.parquet. Bounds and controls are last.`, columns, rows, { id: "methods" });
+  return table(`${label}: methods, best first; means over prompts as in summary.parquet. Bounds and controls are last. Intervals are over prompts, of each method alone `
+    + "(docs/statistics.md): whether two overlap or not is no test of a difference; the tests are in the sentences above.", columns, rows, { id: "methods" });
 }
 
 /** Heuristic x layer. The chosen cell is in the tab order, and arrow keys move from it. */
@@ -167,7 +169,7 @@ function heatMap(metric, label, view, choose) {
     const each = metric.heuristics[name];
     const low = least(each.mean);
     return el("tr", {}, el("th", { scope: "row" }, name), ...each.mean.map((value, layer) => heatCell(value, axis, {
-      here: name === view.ranking && metric.layers[layer] === view.layer, worst: layer === low && !each.beside, name, layer: metric.layers[layer],
+      here: name === view.ranking && metric.layers[layer] === view.layer, worst: layer === low && !each.beside && !each.mean.every((mean) => fixed(mean) === fixed(each.mean[low])), name, layer: metric.layers[layer],
     })));
   });
   const head = el("tr", {}, el("th", { scope: "col", class: "name" }, "layer"), ...metric.layers.map((layer) => el("th", { scope: "col" }, String(layer))));
@@ -191,7 +193,7 @@ function heatMap(metric, label, view, choose) {
 function heatCell(value, axis, { here, worst, name, layer }) {
   const share = value === null ? 0 : (value - Math.max(0, axis.low)) / (axis.high - Math.max(0, axis.low));
   const text = value === null ? "–" : fixed(value, 2).replace(/^(-?)0\./, "$1.").replace("1.00", "1.0");
-  const cell = el("td", { class: `${here ? "here" : ""} ${worst ? "worst" : ""} ${share > 0.72 ? "strong" : ""} ${share > 0.82 ? "strongest" : ""}`, role: "gridcell", "aria-selected": String(here),
+  const cell = el("td", { class: `${here ? "here" : ""} ${worst ? "worst" : ""} ${share > 0.75 ? "strong" : ""} ${share > 0.92 ? "strongest" : ""}`, role: "gridcell", "aria-selected": String(here),
     tabindex: here ? 0 : -1, "data-name": name, "data-layer": layer, "data-value": fixed(value) }, text);
   cell.style.setProperty("--v", `${Math.round(100 * Math.max(0, Math.min(1, share)))}%`);
   return cell;

@@ -15,9 +15,11 @@ from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, 
 from tokenrank.report.contestant_style import styles
 from tokenrank.report.loading import load, own_report
 from tokenrank.report.notes import notes
+from tokenrank.report.page_intro import intro
 from tokenrank.report.page_packing import embedded_json, number
 from tokenrank.report.page_prompts import views, worst_and_best
-from tokenrank.report.sentences import sentences
+from tokenrank.report.ranking_rows import label
+from tokenrank.report.sentences import declared_measure, sentences
 
 MANY_ROWS = 5_000_000  # of metrics.parquet: beyond, the first metrics alone are read
 RESERVED = 2000  # characters for what the page says that it lacks
@@ -55,6 +57,8 @@ def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[s
         "title": origin(tables) if len(tables.metrics) else "no results yet",
         "kind": of,
         "k": k,
+        "intro": intro(tables, config, of),
+        "declared": _declared(tables, config, of),
         "summary": _summary(tables, config, environment, ours=own_report(config) is None),
         "prompts": [_prompt(row) for row in tables.samples.to_dict("records")],
         "styles": {name: style.colour for name, style in styles(_names(tables)).items()},
@@ -105,6 +109,11 @@ def _summary(tables: Tables, config: Mapping[str, Any], environment: Mapping[str
     """What the tests found, in sentences, then what means are over and what failed; the terminal's sentence on tests is among the first."""
     said = set(comparisons(tables.summary))
     return [*sentences(tables, config), *(line for line in notes(tables, environment, ours=ours) if line not in said)]
+
+
+def _declared(tables: Tables, config: Mapping[str, Any], of: str | None) -> str | None:
+    """Label of the metric that the sentences on a ranking are about."""
+    return label(tables.metrics, *declared_measure(tables, config)) if of == RANKING and len(tables.metrics) else None
 
 
 def _prompt(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ function table(caption, columns, rows, attributes = {}) {
 }
 
 // The view: what is chosen, in the address after the #, so that each view has a link.
-const NAMES = ["metric", "prompt", "ranking", "layer", "mode", "k"];
+const NAMES = ["metric", "prompt", "ranking", "layer", "mode", "k", "rows", "theme"];
 function readView() {
   const given = new URLSearchParams(location.hash.slice(1));
   return Object.fromEntries(NAMES.filter((name) => given.has(name)).map((name) => [name, given.get(name)]));

@@ -3,39 +3,41 @@
 const SHORT = 12; // rows that are shown first
 
 /** A link to a view of a prompt; without the prompt's tokens in the page, its text alone. */
-function promptLink(view, id, text) {
-  return DATA.views[id] ? el("a", { href: linkTo({ ...view, prompt: id }) }, text) : `${text} – not in this page`;
+function promptLink(view, id, text, spoken = null) {
+  return DATA.views[id] ? el("a", { href: linkTo({ ...view, prompt: id }), "aria-label": spoken }, text) : `${text} – not in this page`;
 }
 
 /** Rows, a filter by method, and a button that shows the rest of them. */
 function worstSection(section, caption, columns, rowsOf, names) {
-  let [chosen, all] = ["", false];
+  let chosen = "";
   const place = el("div");
-  const more = el("button", { type: "button", onclick: () => { all = !all; fill(); } });
+  const more = el("button", { type: "button", onclick: () => choose({ rows: VIEW.rows === "all" ? undefined : "all" }, { keep: true }) });
   const fill = () => {
-    const rows = rowsOf(chosen);
+    const all = VIEW.rows === "all";
+    const rows = rowsOf(chosen, all);
     place.replaceChildren(table(caption, columns, all ? rows : rows.slice(0, SHORT), { id: "worst-rows" }));
-    more.textContent = all ? `show ${SHORT}` : `show all ${rows.length}`;
-    more.hidden = rows.length <= SHORT;
+    more.textContent = all ? "show fewer" : "show the full list";
+    more.hidden = rowsOf(chosen, true).length <= Math.min(SHORT, rows.length) && !all;
   };
   const filter = select("method", [["", "all methods"], ...names.map((name) => [name, name])], chosen, (name) => { chosen = name; fill(); });
   section.replaceChildren(el("h2", {}, "Worst first"), el("div", { class: "controls" }, filter), place, more);
   section.hidden = false;
+  section.fill = fill;
   fill();
 }
 
 /** evaluation=ranking: prompt x heuristic x layer. */
 function worstLayers(section, metric, label, view) {
-  const rowsOf = (chosen) => {
+  const rowsOf = (chosen, all) => {
     const named = Object.entries(metric.heuristics).filter(([name, each]) => (chosen ? name === chosen : !each.beside));
-    const rows = named.flatMap(([name, each]) => each.worst.map(([value, prompt, layer]) => ({ value, prompt, layer, name })));
+    const rows = named.flatMap(([name, each]) => (all || chosen ? each.worst : each.worst.slice(0, 1)).map(([value, prompt, layer]) => ({ value, prompt, layer, name })));
     return rows.sort((a, b) => a.value - b.value).slice(0, DATA.ranking.worst_rows).map(({ value, prompt, layer, name }) => {
       const id = DATA.prompts[prompt].id;
-      return { cells: [name, String(layer), promptLink({ ...view, ranking: name, layer, mode: "difference" }, id, id), fixed(value)] };
+      return { cells: [name, String(layer), promptLink({ ...VIEW, ranking: name, layer, mode: "difference" }, id, id), fixed(value)] };
     });
   };
   const columns = [["method", ""], ["layer", ""], ["prompt", "name"], [label, ""]];
-  worstSection(section, `The lowest ${label} of any prompt, method and layer; bounds and controls only if chosen. A prompt’s name goes to its tokens.`, columns, rowsOf, Object.keys(metric.heuristics));
+  worstSection(section, `The lowest ${label} of any prompt, method and layer; at first one row a method; bounds and controls only if chosen. A prompt’s name goes to its tokens.`, columns, rowsOf, Object.keys(metric.heuristics));
 }
 
 /** evaluation=accuracy and fidelity: prompt x contestant x keep rate. */

@@ -73,11 +73,11 @@ const percentWords = (view, level) => (level ? `among the best ${view.k[view.k.l
 function tokenLines(prompt, token, told, { layer, k }) {
   const { view, content } = prompt;
   const title = content.texts ? JSON.stringify(content.texts[token]) : `token ${token}`;
-  const lines = [`position ${token} of ${prompt.tokens}`];
+  const lines = [`token ${token + 1} of ${prompt.tokens}`];
   if (told.verdict === "out") return [title, [...lines, WORDS.out]];
-  if (prompt.percentile && token < view.ranked) lines.push(`truth: more important than ${Math.round((100 * prompt.percentile[token]) / 255)} % of the tokens`);
-  lines.push(`truth: level ${told.truth} of ${view.k.length}, ${percentWords(view, told.truth)}`);
-  if (told.ranked !== null) lines.push(`${prompt.ranking}, layer ${layer}: level ${told.ranked} of ${view.k.length}, ${percentWords(view, told.ranked)}`);
+  if (prompt.percentile && token < view.ranked) lines.push(`truth: more important than ${prompt.percentile[token] === 255 ? "nearly all" : `${Math.round((100 * prompt.percentile[token]) / 255)} %`} of the tokens`);
+  lines.push(`truth: ${percentWords(view, told.truth)}`);
+  if (told.ranked !== null) lines.push(`${prompt.ranking}, layer ${layer}: ${percentWords(view, told.ranked)}`);
   const judged = told.verdict ? WORDS[told.verdict] : "neither important nor kept";
   if (prompt.levels || prompt.kept) lines.push(`${prompt.kept ? `${prompt.ranking} %` : `at ${k} %`}: ${judged}`);
   return [title, lines];
@@ -107,7 +107,8 @@ function legendOf(prompt, mode) {
   else view.k.forEach((k, place) => items.push(key(`s s${Math.round((10 * (view.k.length - place)) / view.k.length)} ${mode}`, `best ${k} %`)));
   if (facts.needle) items.push(key("needle", "needle: the evidence (lines above and below)"));
   if (facts.question) items.push(key("question", "question (italic)"));
-  if (facts.context) items.push(key("frame", "outside of the context (dimmed)"));
+  if (facts.context) items.push(key("frame", `outside of the context, as the chat template (dimmed)${prompt.kept ? "" : "; these tokens count too"}`));
+  if (facts.context && mode === "difference") items.push(key("missed frame", "missed outside of the context (wavy underline)"));
   if (!prompt.kept && view.ranked < prompt.tokens) items.push(key("out", "last tokens: not ranked (dotted line)"));
   return el("ul", { class: "legend", "aria-label": "Legend" }, ...items);
 }

@@ -8,13 +8,15 @@ import pandas as pd
 from tokenrank.records.measures import LABELS
 from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, keep_rates, kind, origin
-from tokenrank.report.differences import declared, difference_sentences
+from tokenrank.report.differences import compared_sentence, declared, difference_sentences
 from tokenrank.report.gap_sentences import MEANT, bound_sentence, cost_sentence, result_sentences
-from tokenrank.report.layer_sentences import exploratory_worst, level_sentence, worst_layer_sentences
+from tokenrank.report.layer_sentences import exploratory_worst, level_sentences, worst_layer_sentences
 from tokenrank.report.loading import own_report
 from tokenrank.report.ranking_rows import ranked_metrics
 
 USUAL_K = 10.0
+NEEDLE = "needle_recall"
+CHOSEN = "These layers were chosen by their result, so their distance from the mean is exploratory."
 
 
 def sentences(tables: Tables, config: Mapping[str, Any]) -> list[str]:
@@ -34,7 +36,7 @@ def sentences(tables: Tables, config: Mapping[str, Any]) -> list[str]:
     said = [_prompts(tables)]
     of = None if own_report(config) is not None else kind(tables)
     metric, k = declared_measure(tables, config)
-    compared = difference_sentences(tables.summary) or _nothing_compared(of)
+    compared = [*difference_sentences(tables.summary), *compared_sentence(tables.summary)] or _nothing_compared(of)
     if of == RANKING:
         return said + _of_ranking(tables, metric, k, compared)
     if of in (ACCURACY, FIDELITY):
@@ -76,8 +78,12 @@ def _nothing_compared(of: str | None) -> list[str]:
 def _of_ranking(tables: Tables, metric: str, k: float, compared: list[str]) -> list[str]:
     if metric not in ranked_metrics(tables):
         return compared
-    said = [level_sentence(tables, metric, k), *compared, *worst_layer_sentences(tables, metric, k)]
-    return [*said, *filter(None, [exploratory_worst(tables.summary, metric, k)])]
+    said = [*level_sentences(tables, metric, k), *compared]
+    layers = worst_layer_sentences(tables, metric, k)
+    if NEEDLE in ranked_metrics(tables) and metric != NEEDLE:
+        layers += [*level_sentences(tables, NEEDLE, k), *worst_layer_sentences(tables, NEEDLE, k)]
+    chosen = [CHOSEN] if any("deepest fall" in each for each in layers) else []
+    return [*said, *layers, *chosen, *filter(None, [exploratory_worst(tables.summary, metric, k)])]
 
 
 def _of_contestants(tables: Tables, metric: str, compared: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.report.ranking_examples import Row, of_prompts, ranked
 from tokenrank.metrics.comparisons import compare_means
-from tokenrank.report.differences import declared, detectable, difference_sentences
+from tokenrank.report.differences import compared_sentence, declared, detectable, difference_sentences
 
 
 def compared(first: str, second: str, value: float, p: float, **more: object) -> Row:
@@ -51,9 +51,7 @@ def test_many_defeats_are_summed_up_and_many_open_pairs_counted() -> None:
 
 def test_five_prompts_can_show_nothing_and_six_can() -> None:
     few = of(compared("claa", "tova", 0.9, 0.0625, prompts=5, low=None, high=None))
-    assert few[1].endswith(
-        "so few prompts can show no difference, however large. The smallest possible p is 0.062; 6 prompts are needed."
-    )
+    assert few[1].endswith("no difference can be significant. The smallest possible p is 0.062; 6 prompts are needed.")
     assert len(few) == 2
     assert "claa is better than tova" in of(compared("claa", "tova", 0.9, 0.03125, prompts=6))[1]
 
@@ -62,6 +60,21 @@ def test_exploratory_rows_are_left_out() -> None:
     summary = ranked(summary=[compared("claa", "tova", 0.9, 0.001, exploratory=True)]).summary
     assert declared(summary).empty
     assert difference_sentences(summary) == []
+
+
+def test_who_was_compared_and_who_was_not_is_counted() -> None:
+    means = [of_prompts(name, "recall", "mean", 10, 0.5) for name in ("claa", "tova", "snapkv", "sinks", "oracle")]
+    pairs = [
+        compared("claa", "tova", 0.1, 0.1),
+        compared("claa", "snapkv", 0.1, 0.1),
+        compared("tova", "snapkv", 0.1, 0.1),
+    ]
+    every = compared_sentence(ranked(summary=[*means, *pairs]).summary)
+    assert every == ["Compared were 3 methods, each with each; not compared: oracle and sinks."]
+    some = compared_sentence(ranked(summary=[*means, *pairs[:2]]).summary)
+    assert some == ["Compared were 3 methods; not compared: oracle and sinks."]
+    assert compared_sentence(ranked(summary=[*means[:3], *pairs]).summary) == []
+    assert compared_sentence(ranked(summary=means).summary) == []
 
 
 def test_an_end_near_zero_is_not_rounded_to_it() -> None:

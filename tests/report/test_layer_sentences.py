@@ -3,7 +3,7 @@
 import pytest
 
 from tests.report.ranking_examples import Row, at_layer, of_prompts, ranked
-from tokenrank.report.layer_sentences import exploratory_worst, level_sentence, worst_layer_sentences, worst_layers
+from tokenrank.report.layer_sentences import exploratory_worst, level_sentences, worst_layer_sentences, worst_layers
 
 VALUES = {"claa": ((0.5, 0.4, 0.6), (0.7, 0.2, 0.6)), "gemfilter": ((0.1, 0.6, 0.8), (0.3, 0.4, 0.8))}
 
@@ -40,8 +40,11 @@ def test_the_deepest_fall_comes_first_and_controls_are_left_out() -> None:
         said[0]
         == "The deepest fall in recall@10 is that of gemfilter at layer 0, 0.200 (0.300 below its mean over layers)."
     )
-    assert said[1] == "The worst layers of the others: claa at layer 1, 0.300 (0.200 below its mean over layers)."
-    assert "exploratory" in said[2]
+    assert (
+        said[1]
+        == "The worst layers of the others in recall@10: claa at layer 1, 0.300 (0.200 below its mean over layers)."
+    )
+    assert len(said) == 2
     assert not any("random" in each for each in said)
 
 
@@ -64,10 +67,45 @@ def test_levels_are_said_best_first_with_chance() -> None:
         of_prompts("tova", "recall", "mean", 10, 0.6, low=None, high=None),
         of_prompts("oracle", "recall", "mean", 10, 1.0),
     ]
-    assert level_sentence(ranked(rows(), summary), "recall", 10) == (
-        "recall@10, mean over layers and prompts (95 % interval): tova 0.600, claa 0.400 [0.300, 0.500]; "
+    assert level_sentences(ranked(rows(), summary), "recall", 10) == [
+        "recall@10, mean over layers and prompts (95 % interval of each one alone): tova 0.600, claa 0.400 [0.300, 0.500]; "
         "a random ranking reaches 0.100 in expectation."
+    ]
+
+
+def test_methods_below_a_control_are_named_beside_the_lowest_such_control() -> None:
+    values = {"claa": 0.6, "sinks": 0.5, "tova": 0.4, "asl": 0.3, "random": 0.1, "keynorm": 0.05, "oracle": 1.0}
+    summary = [of_prompts(name, "recall", "mean", 10, value) for name, value in values.items()]
+    level, below = level_sentences(ranked(rows(), summary), "recall", 10)
+    assert "claa 0.600, tova 0.400, asl 0.300, keynorm 0.050; controls: sinks 0.500, random 0.100; a random" in level
+    assert below == (
+        "Methods below a control in the mean of recall@10: tova and asl below sinks (0.500); keynorm below random (0.100). "
+        "These differences were not tested."
     )
+
+
+def test_of_many_methods_the_first_are_in_words() -> None:
+    names = [f"m{number}" for number in range(7)]
+    summary = [of_prompts(name, "recall", "mean", 10, 0.9 - place / 10) for place, name in enumerate(names)]
+    [level] = level_sentences(ranked(rows(), summary), "recall", 10)
+    assert "m0 0.900, m1 0.800, m2 0.700, m3 0.600, 3 more in the table; a random" in level
+    layers = [at_layer("a", name, layer, "recall", 10, 0.9 - layer / 10) for name in names for layer in range(3)]
+    assert worst_layer_sentences(ranked(layers), "recall", 10)[1].endswith("; 2 more in the table.")
+
+
+def test_a_near_tie_for_the_worst_layer_is_named_and_flat_methods_have_none() -> None:
+    values = {"claa": (0.6, 0.3, 0.31), "tova": (0.5, 0.2, 0.35), "speculative": (0.4, 0.4, 0.4)}
+    layers = [
+        at_layer("a", name, layer, "recall", 10, value) for name in values for layer, value in enumerate(values[name])
+    ]
+    found = worst_layers(ranked(layers), "recall", 10)
+    assert found.loc["claa", "near"] == 2
+    assert found.loc["claa", "near_value"] == pytest.approx(0.31)
+    assert found[["near", "near_value"]].loc[["tova"]].isna().all(axis=None)
+    said = worst_layer_sentences(ranked(layers), "recall", 10)
+    assert said[0].endswith("tova at layer 1, 0.200 (0.150 below its mean over layers).")
+    assert said[1].endswith("claa at layer 1, 0.300 (layer 2 has 0.310; 0.103 below its mean over layers).")
+    assert said[2] == "recall@10 is the same at all layers for speculative."
 
 
 def test_worst_layers_of_prompts_are_compared_as_exploratory() -> None:

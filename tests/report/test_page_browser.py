@@ -129,13 +129,107 @@ def test_the_tooltip_shows_the_values_of_a_token(opened: Open) -> None:
         int(levels_of(rows)[0, token]) for rows in (scores.truth[None], scores.rankings["gemfilter"][row : row + 1])
     )
     assert '" t30"' in said
-    assert f"position {token} of {TOKENS}" in said
+    assert f"token {token + 1} of {TOKENS}" in said
     assert f"more important than {share} % of the tokens" in said
-    assert f"truth: level {truth} of 4" in said
-    assert f"gemfilter, layer 2: level {ranking} of 4" in said
+    words = ["not among the best 40", *(f"among the best {each}\u00a0" for each in (40, 20, 10, 5))]
+    assert f"truth: {words[truth]}" in said
+    assert f"gemfilter, layer 2: {words[ranking]}" in said
     verdicts = {(True, True): "found", (True, False): "missed", (False, True): "wrongly kept"}
     both = token in best(scores.truth, 10), token in best(scores.rankings["gemfilter"][row], 10)
     assert f"at 10 %: {verdicts.get(both, 'neither')}" in said
+
+
+def test_the_sentences_say_what_they_are_about_when_another_metric_is_chosen(opened: Open) -> None:
+    shown = opened("ranking")
+    assert "importance" in shown.page.locator("#intro").text_content()
+    assert shown.page.locator("#about-what").is_hidden()
+    shown.choose(view(k=20))
+    assert "first recall@10" in shown.page.locator("#about-what").text_content()
+    assert "recall@20, chosen below" in shown.page.locator("#about-what").text_content()
+
+
+def test_a_method_that_is_the_same_at_all_layers_has_no_worst_one(opened: Open) -> None:
+    shown = opened("ranking")
+    rows = {row[0]: row for row in shown.table("#methods")}
+    assert rows["oracle"][5] == "same at all layers"
+    assert rows["claa"][5].startswith("layer ")
+    names = [each.get_attribute("aria-label") for each in shown.page.locator("#methods a").all()]
+    assert len(set(names)) == len(HEURISTICS)
+    assert "of each method alone" in shown.page.locator("#methods caption").text_content()
+
+
+def test_missed_passages_are_listed_and_keys_go_to_them(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="c", ranking="claa", layer=0, mode="difference", k=20))
+    missed = sorted(best(scores_of(2).truth, 20) - best(scores_of(2).rankings["claa"][0], 20))
+    starts = [token for token in missed if token - 1 not in missed]
+    page = shown.page
+    assert page.locator("#missed-list li").count() == len(starts)
+    page.locator("#tokens").focus()
+    current = "[...document.querySelectorAll('#tokens > span')].findIndex(e => e.classList.contains('current'))"
+    found = [(page.keyboard.press("n"), page.evaluate(current))[1] for _ in starts]
+    assert found == starts
+    page.keyboard.press("p")
+    assert page.evaluate(current) == starts[-2]
+    for key, token in (("End", TOKENS - 1), ("PageUp", TOKENS - 51), ("Home", 0)):
+        page.keyboard.press(key)
+        assert page.evaluate(current) == token
+    page.locator("#missed-before").click()
+    assert page.evaluate(current) == starts[-1]
+    assert page.evaluate("document.activeElement.id") == "tokens"
+    outside = [token for token in missed if not 10 <= token < 56]
+    styles = shown.tokens("s.textDecorationStyle")
+    assert {token for token in missed if styles[token] == "wavy"} == set(outside)
+
+
+def test_a_tap_shows_the_values_of_a_token(opened: Open) -> None:
+    page = opened("ranking", view(prompt="b")).page
+    page.locator("#tokens > span").nth(30).dispatch_event("click")
+    assert "token 31 of" in page.locator("#tip").text_content()
+
+
+def test_names_of_methods_stay_when_a_table_scrolls(opened: Open) -> None:
+    page = opened("ranking", width=400).page
+    name = "document.querySelector('#methods tbody th').getBoundingClientRect().left"
+    before = page.evaluate(name)
+    page.evaluate("document.querySelector('#methods').parentElement.scrollLeft = 200")
+    assert page.evaluate("document.querySelector('#methods').parentElement.scrollLeft") > 100
+    assert page.evaluate(name) == before
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_digits_of_the_heat_map_can_be_read(opened: Open, scheme: str) -> None:
+    """Contrast as WCAG counts it, at least 4.5 at every share of the colour."""
+    page = opened("ranking", scheme=scheme).page
+    found = page.evaluate("""() => {
+      const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+      const light = (colour) => {
+        pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+      };
+      const place = document.querySelector("#heat tbody tr");
+      return Array.from({ length: 101 }, (_, share) => {
+        const cell = heatCell(share / 100, { low: 0, high: 1 }, { name: "x", layer: 0 });
+        place.append(cell);
+        const style = getComputedStyle(cell);
+        const [a, b] = [light(style.color), light(style.backgroundColor)].sort();
+        cell.remove();
+        return Math.max(a / b, b / a);
+      });
+    }""")
+    assert min(found) >= 4.5
+
+
+def test_a_link_to_what_the_page_lacks_says_so(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="nobody", ranking="claa", layer=77, k=33))
+    said = shown.page.locator("#unknown").text_content()
+    assert "prompt nobody" in said
+    assert "layer 77" in said
+    assert "k 33" in said
+    shown.choose(view(prompt="b", ranking="claa", layer=1))
+    assert shown.page.locator("#unknown").is_hidden()
+    shown.page.wait_for_timeout(1000)  # it scrolls
+    assert -60 < shown.page.evaluate("document.getElementById('prompt').getBoundingClientRect().top") < 450
 
 
 def test_texts_of_prompts_stay_text(opened: Open) -> None:
@@ -177,6 +271,10 @@ def test_a_link_restores_a_view_and_back_goes_back(opened: Open) -> None:
 
 def test_the_worst_is_a_click_away(opened: Open) -> None:
     shown = opened("ranking")
+    assert sorted(row[0] for row in shown.table("#worst-rows")) == ["claa", "gemfilter"]
+    shown.page.locator("#worst > button").click()
+    shown.drawn()
+    assert "rows=all" in shown.page.url
     rows = shown.table("#worst-rows")
     values = {
         (name, str(layer), prompt): recall(scores_of(n), name, row, 10)
@@ -220,8 +318,8 @@ def test_keys_move_layers_and_tokens(opened: Open) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     assert page.locator("#tokens .current").text_content() == HOSTILE[1]
-    assert "position 1 of" in page.locator("#tip").text_content()
-    assert "position 1 of" in page.locator("#status").text_content()
+    assert "token 2 of" in page.locator("#tip").text_content()
+    assert "token 2 of" in page.locator("#status").text_content()
     page.keyboard.press("Escape")
     assert page.locator("#tip").is_hidden()
 
@@ -247,6 +345,9 @@ def test_light_dark_and_the_toggle(opened: Open) -> None:
     assert colours[0] != colours[1]
     light.locator("#theme").click()
     assert light.evaluate(shade) == colours[1]
+    light.reload()
+    light.wait_for_timeout(500)
+    assert light.evaluate(shade) == colours[1]
 
 
 @pytest.mark.parametrize("name", ["ranking", "accuracy"])
@@ -268,11 +369,9 @@ def test_numbers_of_a_ranking_are_those_of_the_tables(opened: Open) -> None:
             mean, worst = table.mean(), table.min(axis=1).mean()
             ends = [f"{value:.3f} [{value - 0.0123:.3f}, {value + 0.0321:.3f}]" for value in (mean, worst)]
             lowest = int(table.mean(axis=0).argmin())
-            assert rows[name][2:6] == [
-                *ends,
-                f"{table.std(axis=1).mean():.3f}",
-                f"layer {LAYERS[lowest]} {table.mean(axis=0)[lowest]:.3f}",
-            ]
+            flat = len({f"{value:.3f}" for value in table.mean(axis=0)}) == 1
+            where = "same at all layers" if flat else f"layer {LAYERS[lowest]} {table.mean(axis=0)[lowest]:.3f}"
+            assert rows[name][2:6] == [*ends, f"{table.std(axis=1).mean():.3f}", where]
             assert rows[name][6] == f"see it ({table[:, lowest].min():.3f})"
             assert [found[name, layer] for layer in LAYERS] == [f"{value:.3f}" for value in table.mean(axis=0)]
 
@@ -368,7 +467,7 @@ def test_numbers_are_rounded_as_in_the_printed_tables(opened: Open) -> None:
     assert said == [[f"{value:.3f}", f"{value:.2f}"] for value in values]
 
 
-def test_prompts_whose_ids_are_numbers_stand_worst_first(browser: Any, tmp_path: Path) -> None:
+def test_of_prompts_whose_ids_are_numbers_the_worst_is_shown_first(browser: Any, tmp_path: Path) -> None:
     folder = ranking_run(tmp_path / "run")
     names = dict(zip(PROMPTS, ("3", "1", "2"), strict=True))
     tables = folder.tables()
@@ -383,6 +482,6 @@ def test_prompts_whose_ids_are_numbers_stand_worst_first(browser: Any, tmp_path:
     worst, middle, best_one = sorted(values, key=lambda name: values[name])
     shown = Opened(browser, write_page(folder))
     options = shown.page.evaluate("[...document.querySelectorAll('[data-control=prompt] option, select[data-control=prompt] option')].map(e => e.value)")  # fmt: skip
-    assert options == [worst, best_one, middle] != sorted(options)
+    assert options == sorted([worst, best_one, middle])  # the menu; the worst is shown first
     assert shown.page.evaluate("VIEW.prompt") == worst
     shown.close()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.report.contestant_examples import accuracy_tables, as_tables, fidelity_tables
-from tests.report.ranking_examples import of_prompt, of_prompts, ranked
+from tests.report.ranking_examples import Row, of_prompt, of_prompts, ranked
 from tests.report.test_layer_sentences import rows
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
@@ -30,8 +30,24 @@ def test_a_ranking_begins_with_prompts_levels_and_the_declared_comparison() -> N
     said = sentences(ranking(**DECLARED), {})
     assert said[0] == "Measured: tiny on niah, 2 prompts."
     assert said[1].startswith("recall@10, mean over layers and prompts")
-    assert said[3].startswith("Declared comparison, recall@10, mean over layers (1 pair, 2 prompts): so few prompts")
+    assert said[3].startswith(
+        "Declared comparison, recall@10, mean over layers (1 pair, 2 prompts): no difference can be"
+    )
     assert any("deepest fall in recall@10 is that of gemfilter at layer 0" in each for each in said)
+
+
+def test_a_run_with_needles_says_their_recall_and_worst_layers_too() -> None:
+    needle = [{**row, "metric": "needle_recall"} for row in rows()]
+    means = [of_prompts(name, "needle_recall", "mean", 10, 0.5, prompts=2) for name in ("claa", "gemfilter")]
+    more = ranking(**DECLARED)
+    before: list[Row] = [{str(name): value for name, value in row.items()} for row in more.summary.to_dict("records")]
+    summary = [*before, *means, of_prompt("a", "claa", "needle_recall", "mean", 10, 0.5)]
+    samples = [{"id": each, "task": "niah", "status": "ok"} for each in "ab"]
+    said = sentences(ranked([*rows(), *needle], summary, samples), {})
+    assert any(each.startswith("needle_recall@10, mean over layers and prompts") for each in said)
+    assert any(each.startswith("The deepest fall in needle_recall@10 is that of gemfilter at layer 0") for each in said)
+    assert sum("chosen by their result" in each for each in said) == 1
+    assert not any("needle" in each for each in sentences(more, {}))
 
 
 def test_a_run_without_a_comparison_says_so() -> None:

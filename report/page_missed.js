@@ -1,0 +1,41 @@
+// The missed passages of a prompt as text, with buttons and keys that go from one to the next.
+
+/** Runs of missed tokens as [first, number]. */
+function missedRuns(told) {
+  const runs = [];
+  told.forEach(({ verdict }, token) => {
+    if (verdict !== "missed") return;
+    const last = runs[runs.length - 1];
+    if (last && last[0] + last[1] === token) last[1] += 1;
+    else runs.push([token, 1]);
+  });
+  return runs;
+}
+
+/** The first token of the next missed passage after a token, or (step -1) of the one before it; the list goes round. */
+function nextMissed(told, current, step) {
+  const starts = missedRuns(told).map(([first]) => first);
+  if (step > 0) return starts.find((first) => first > current) ?? starts[0];
+  return starts.findLast((first) => first < current) ?? starts[starts.length - 1];
+}
+
+/** Buttons and the passages; go(token) moves there, move(step) to the next or the one before. */
+function missedList(prompt, told, go, move) {
+  const runs = missedRuns(told);
+  if (!runs.length || (!prompt.levels && !prompt.kept)) return [];
+  const { texts } = prompt.content;
+  const outside = (token) => prompt.facts.context && partClass(prompt, token).split(" ").includes("frame");
+  const said = ([first, count]) => (texts ? JSON.stringify(texts.slice(first, first + count).join("")) : `tokens ${first + 1} to ${first + count}`);
+  const items = runs.map((run) => el("li", {}, el("button", { type: "button", onclick: () => go(run[0]) }, said(run)), outside(run[0]) ? " outside of the context" : ""));
+  return [el("div", { class: "controls" }, el("button", { type: "button", id: "missed-before", onclick: () => move(-1) }, "previous missed (p)"), el("button", { type: "button", id: "missed-next", onclick: () => move(1) }, "next missed (n)")),
+    el("details", {}, el("summary", {}, `Missed passages: ${runs.length}`), el("ol", { id: "missed-list" }, ...items))];
+}
+
+/** Where a key moves to among the tokens; undefined: nowhere. */
+function tokenAfter(key, current, tokens, told) {
+  const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -50, PageDown: 50 }[key];
+  if (step) return Math.max(0, Math.min(tokens - 1, current + step));
+  if (key === "Home" || key === "End") return key === "Home" ? 0 : tokens - 1;
+  if (key === "n" || key === "p") return nextMissed(told, current, key === "n" ? 1 : -1);
+  return undefined;
+}
