@@ -13,6 +13,7 @@ from tokenrank.planning.building import build
 from tokenrank.planning.folder_names import OPERATIONAL
 from tokenrank.planning.keys import OF_METRICS, VERSIONS
 from tokenrank.records.digests import digest
+from tokenrank.records.flat_settings import flat
 from tokenrank.records.run_folder import RunFolder
 
 FOR_HYDRA = ("defaults", "hydra")  # entries of config.yaml that are no settings
@@ -118,19 +119,6 @@ def difference(first: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str,
         if one.get(name, ...) != another.get(name, ...):
             return name, _shown(one.get(name, ...)), _shown(another.get(name, ...))
     return None
-
-
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings by their full name; lists stay values.
-
-    >>> flat({"a": {"b": 1, "c": [2]}, "d": {}})
-    {'a.b': 1, 'a.c': [2], 'd': {}}
-    """
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        inner = isinstance(value, Mapping) and value
-        found |= flat(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
-    return found
 
 
 def as_typed(name: str) -> str:

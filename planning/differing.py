@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tokenrank.planning.comparable import flat
 from tokenrank.planning.composing import short_hash
 from tokenrank.records.digests import digest
+from tokenrank.records.flat_settings import flat
 
 Settings = dict[str, Any]
 SHORT = re.compile(r"[A-Za-z0-9.+-]{1,16}")  # values that stand in a name as they are

@@ -72,13 +72,13 @@ def views(
         if levels is None:
             missing.append(name)
         values = None if measured is None else measured(name)
-        view, size = _sized(sample, runs, levels, dropped, values, window)
+        view = _view(sample, runs, levels, dropped, values, window)
         if not found:
             share = order[name] / sum(order.values())
-            while levels is not None and size > room * share and len(set(levels.k) - dropped) > 1:
+            while levels is not None and _size(sample, view) > room * share and len(set(levels.k) - dropped) > 1:
                 dropped.add(max(set(levels.k) - dropped, key=lambda each: (abs(math.log(each / k)), each)))
-                view, size = _sized(sample, runs, levels, dropped, values, window)
-        room -= size
+                view = _view(sample, runs, levels, dropped, values, window)
+        room -= _size(sample, view)
         if room < 0:
             break
         found[name] = view
@@ -115,16 +115,9 @@ def _among(column: str, names: Sequence[str], rows: pa.Table) -> pa.Table:
     return rows.filter(pc.is_in(rows[column].cast(pa.string()), pa.array(names, pa.string())))
 
 
-def _sized(
-    sample: pd.Series,
-    runs: pd.DataFrame,
-    levels: TokenLevels | None,
-    dropped: Collection[float],
-    measured: Any,
-    window: int,
-) -> tuple[Any, int]:
-    view = _view(sample, runs, levels, dropped, measured, window)
-    return view, len(embedded_json(view)) + 2 * len(embedded_json(sample["id"])) + 3
+def _size(sample: pd.Series, view: Mapping[str, Any]) -> int:
+    """Characters that a prompt takes on the page."""
+    return len(embedded_json(view)) + 2 * len(embedded_json(sample["id"])) + 3
 
 
 def _view(

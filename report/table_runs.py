@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tokenrank.records.flat_settings import flat
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
 from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, kind
@@ -101,15 +102,7 @@ def settings_of(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
         settings |= {f"metric.{name}": (config.get("metric") or {}).get(name) for name in metrics}
     else:
         settings |= {f"evaluation.{name}": (config.get("evaluation") or {}).get(name) for name in OF_ANSWERS}
-    return {"evaluation": run.kind, **_flat(settings)}
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        inner = isinstance(value, Mapping) and value
-        found |= _flat(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
-    return found
+    return {"evaluation": run.kind, **flat(settings)}
 
 
 def _short(value: Any) -> str:

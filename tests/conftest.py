@@ -1,6 +1,7 @@
 """What several test files share: the tiny random model and its tokenizer, built once, and the command."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -44,6 +45,15 @@ def tokenrank(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs draw nothing, which is most of the time of a small one."""
     monkeypatch.setattr("tokenrank.report.whole.write_report", lambda folder, **_: [])
+
+
+@pytest.fixture
+def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """W&B has no key, no settings, and a server that is not there."""
+    for name in [each for each in os.environ if each.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NETRC", str(tmp_path / "no_netrc"))
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tokenrank.planning.comparable import as_typed
+from tokenrank.planning.comparable import OF_CONTESTANTS, as_typed
 from tokenrank.records.digests import digest
 from tokenrank.records.record import Record
 
 COMMON = ("model", "device", "versions", "answer", "oracle", "metric", "evaluation")  # key fields
-NOT_COMPARED = ("keep", "save_rankings", "save_levels")  # settings of the evaluation that need not agree
 SHOWN = 60  # letters of a value in a message
 
 
@@ -49,7 +48,7 @@ def _facts(record: Record, names: Mapping[str, str], timed: bool) -> dict[str, A
     for name in COMMON:
         value = fields[name]
         inner = (
-            {each: own for each, own in value.items() if each not in NOT_COMPARED} if name == "evaluation" else value
+            {each: own for each, own in value.items() if each not in OF_CONTESTANTS} if name == "evaluation" else value
         )
         facts |= {f"{name}.{each}": own for each, own in inner.items()} if isinstance(inner, Mapping) else {name: inner}
     source = dict(fields["source"])

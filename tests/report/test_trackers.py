@@ -22,12 +22,8 @@ CALL = (
 
 
 @pytest.fixture(autouse=True)
-def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No key, no settings, and a server that is not there."""
-    for name in [each for each in os.environ if each.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("NETRC", str(tmp_path / "no_netrc"))
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+def nobody(no_account: None) -> None:
+    """In every test."""
 
 
 def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:

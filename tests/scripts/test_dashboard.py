@@ -1,7 +1,6 @@
 """scripts/dashboard.py: the workspace holds what a run has, and is saved by one who is logged in, else written."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,8 @@ from tokenrank.report import workspace
 
 
 @pytest.fixture(autouse=True)
-def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No key, no settings, and a server that is not there."""
-    for name in [each for each in os.environ if each.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("NETRC", str(tmp_path / "no_netrc"))
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+def nobody(no_account: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In every test."""
     monkeypatch.chdir(tmp_path)
 
 
