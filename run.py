@@ -35,7 +35,7 @@ from tokenrank.records.run_folder import FolderRefused, RunFolder
 
 if TYPE_CHECKING:  # imported where they are used: the first import of transformers takes seconds
     from tokenrank.evaluation.plan import Plan, Unit
-    from tokenrank.report.logger import Logger
+    from tokenrank.report.loggers.logger import Logger
     from tokenrank.work.executor import Executor
     from tokenrank.work.resuming import Progress
 
@@ -102,7 +102,7 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
     from tokenrank.planning.building import build
     from tokenrank.planning.making import make_plan
     from tokenrank.report.evaluation_report import EvaluationReport
-    from tokenrank.report.logger import Logger
+    from tokenrank.report.loggers.logger import Logger
     from tokenrank.work.executor import Executor
 
     try:

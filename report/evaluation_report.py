@@ -9,19 +9,19 @@ from typing import Any
 from hydra.utils import get_object
 
 from tokenrank.records.tables import Tables
-from tokenrank.report.contestant_grid import contestant_grids
-from tokenrank.report.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind
-from tokenrank.report.contestant_tables import accuracy_summary, fidelity_summary
-from tokenrank.report.drawing import Pictures
-from tokenrank.report.grid import ranking_grids
-from tokenrank.report.latency import latency_pictures
-from tokenrank.report.layer_pairs import layer_pair_pictures
-from tokenrank.report.plots import layer_pictures
-from tokenrank.report.study import study_pictures
-from tokenrank.report.table import summary
-from tokenrank.report.task_means import contestants_by_task, ranking_by_task
-from tokenrank.report.tradeoff import tradeoff_pictures
-from tokenrank.report.ttft_table import ttft_summary
+from tokenrank.report.pictures.contestant_grid import contestant_grids
+from tokenrank.report.pictures.drawing import Pictures
+from tokenrank.report.pictures.grid import ranking_grids
+from tokenrank.report.pictures.latency import latency_pictures
+from tokenrank.report.pictures.layer_pairs import layer_pair_pictures
+from tokenrank.report.pictures.plots import layer_pictures
+from tokenrank.report.pictures.study import study_pictures
+from tokenrank.report.pictures.tradeoff import tradeoff_pictures
+from tokenrank.report.printed.contestant_tables import accuracy_summary, fidelity_summary
+from tokenrank.report.printed.table import summary
+from tokenrank.report.printed.task_means import contestants_by_task, ranking_by_task
+from tokenrank.report.printed.ttft_table import ttft_summary
+from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind
 
 Groups = dict[str, Callable[[], Pictures]]  # a name for messages -> makes the pictures
 

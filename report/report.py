@@ -7,15 +7,15 @@ from typing import Any
 from tokenrank.records.run_files import SUMMARY
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_text
-from tokenrank.report.aligned import wrapped
-from tokenrank.report.contestant_rows import ACCURACY, kind
-from tokenrank.report.drawing import SUFFIXES, Pictures, write_picture
 from tokenrank.report.evaluation_report import report_of
-from tokenrank.report.loading import drawn_metrics, load, own_report, run_config
-from tokenrank.report.notes import notes, whose_answer
-from tokenrank.report.picture_index import INDEX, index_of
-from tokenrank.report.published import TASK as LONGBENCH
-from tokenrank.report.published import published_text
+from tokenrank.report.pictures.drawing import SUFFIXES, Pictures, write_picture
+from tokenrank.report.pictures.picture_index import INDEX, index_of
+from tokenrank.report.rows.aligned import wrapped
+from tokenrank.report.rows.contestant_rows import ACCURACY, kind
+from tokenrank.report.rows.loading import drawn_metrics, load, own_report, run_config
+from tokenrank.report.rows.published import TASK as LONGBENCH
+from tokenrank.report.rows.published import published_text
+from tokenrank.report.sentences.notes import notes, whose_answer
 
 LOG = logging.getLogger("tokenrank")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from tokenrank.records.run_files import REPORTS, SUMMARY
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report.loading import load, run_config
-from tokenrank.report.page import write_page
+from tokenrank.report.page.page import write_page
 from tokenrank.report.report import draw, failure
-from tokenrank.report.report_files import write_tables_of_report
+from tokenrank.report.rows.loading import load, run_config
+from tokenrank.report.tables.report_files import write_tables_of_report
 
 LOG = logging.getLogger("tokenrank")
 

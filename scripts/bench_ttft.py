@@ -17,7 +17,7 @@ from pathlib import Path
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import contestant_names
 from tokenrank.records.writing import write_text
-from tokenrank.report.ttft_table import ttft_summary
+from tokenrank.report.printed.ttft_table import ttft_summary
 
 ROOT = Path(__file__).resolve().parent.parent
 WHOLE = (

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report.bounded import run_module
+from tokenrank.report.loggers.bounded import run_module
 
 SECONDS = 120.0  # for all of it
 
@@ -34,7 +34,7 @@ def main(run: Path | None, project: str, entity: str | None, to: Path | None) ->
             raise ValueError("a workspace needs a package: pip install 'tokenrank[workspaces]'")
         if run is not None:
             RunFolder(run).environment()  # refuses what is no run folder
-        print(run_module("tokenrank.report.workspace", [json.dumps(settings)], os.environ, SECONDS))
+        print(run_module("tokenrank.report.loggers.workspace", [json.dumps(settings)], os.environ, SECONDS))
     except (OSError, RuntimeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

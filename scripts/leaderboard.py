@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tokenrank.records.writing import write_text
-from tokenrank.report.leaderboard import leaderboard
-from tokenrank.report.leaderboard_rows import entries_of, lacks, protocol_of
-from tokenrank.report.report_files import main_metrics
-from tokenrank.report.table_runs import check_kind, read_run
+from tokenrank.report.tables.leaderboard import leaderboard
+from tokenrank.report.tables.leaderboard_rows import entries_of, lacks, protocol_of
+from tokenrank.report.tables.report_files import main_metrics
+from tokenrank.report.tables.table_runs import check_kind, read_run
 
 
 def page(arguments: argparse.Namespace) -> tuple[str, list[str]]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report.page import write_page
+from tokenrank.report.page.page import write_page
 
 
 def command(arguments: list[str]) -> int:

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report.token_text import shown, visible
-from tokenrank.report.token_view import view
+from tokenrank.report.page.token_text import shown, visible
+from tokenrank.report.page.token_view import view
 
 NARROWEST = 20
 

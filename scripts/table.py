@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tokenrank.records.writing import write_text
-from tokenrank.report.latex import latex
-from tokenrank.report.markdown import markdown
-from tokenrank.report.report_files import csv_text, grid, main_metrics, rows_of
-from tokenrank.report.result_rows import result_rows
-from tokenrank.report.table_runs import check_kind, read_run
+from tokenrank.report.tables.latex import latex
+from tokenrank.report.tables.markdown import markdown
+from tokenrank.report.tables.report_files import csv_text, grid, main_metrics, rows_of
+from tokenrank.report.tables.result_rows import result_rows
+from tokenrank.report.tables.table_runs import check_kind, read_run
 
 FORMATS = ("md", "tex", "csv")
 

@@ -139,7 +139,7 @@ def test_an_unexpected_error_is_one_sentence_code_1_and_a_traceback_in_the_log(
 
 
 def test_a_picture_that_fails_is_a_warning(tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tokenrank.report.plots.heat_map", None)
+    monkeypatch.setattr("tokenrank.report.pictures.plots.heat_map", None)
     ended = tokenrank(*SMALL)
     assert ended.code == 0
     assert "plots/recall_at_10_heatmap was not drawn" in ended.err

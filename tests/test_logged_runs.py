@@ -42,7 +42,7 @@ import importlib
 _import = importlib.import_module
 def import_module(name, package=None):
     module = _import(name, package)
-    if name == "tokenrank.report.{tracker}_mirror":
+    if name == "tokenrank.report.loggers.{tracker}_mirror":
         def die(*_, **__):
             {death}
         setattr(module, {half_way!r}, die)
@@ -122,7 +122,7 @@ def test_wandb_is_not_even_imported_unless_asked_for(
 def test_a_tracker_that_is_not_installed_is_said_before_the_run(
     tokenrank: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker: str
 ) -> None:
-    monkeypatch.setattr("tokenrank.report.trackers.find_spec", lambda _: None)
+    monkeypatch.setattr("tokenrank.report.loggers.trackers.find_spec", lambda _: None)
     refused(tokenrank(*ONE, f"logger={tracker}"), f"needs a package: pip install 'tokenrank[{tracker}]'", tmp_path)
 
 

@@ -45,7 +45,7 @@ def test_a_finished_run_is_copied_to_a_logger_that_it_had_not(
         (folder.path / "wandb").mkdir()
         return "the copy"
 
-    monkeypatch.setattr("tokenrank.report.trackers.WandB.copy", copy)
+    monkeypatch.setattr("tokenrank.report.loggers.trackers.WandB.copy", copy)
     assert tokenrank(*ARGUMENTS).code == 0
     assert copies == []
     said = [tokenrank(*ARGUMENTS, "logger=wandb").out.splitlines()[-1] for _ in range(2)]

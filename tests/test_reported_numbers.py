@@ -13,8 +13,8 @@ import pytest
 
 from tests.command import Command
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report.report_files import write_tables_of_report
-from tokenrank.report.table_runs import read_run
+from tokenrank.report.tables.report_files import write_tables_of_report
+from tokenrank.report.tables.table_runs import read_run
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 Numbers = dict[tuple[str, str, str, str, str], float]  # method, metric, k, keep, statistic; "" where there is none

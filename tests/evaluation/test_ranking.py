@@ -19,7 +19,7 @@ from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.models.tiny import Tiny
 from tokenrank.records.schema import METRICS, SUMMARY, table
 from tokenrank.records.tables import Tables
-from tokenrank.report.notes import notes
+from tokenrank.report.sentences.notes import notes
 from tokenrank.work.collecting import collected
 
 MODEL = Tiny(name="tiny").model()

@@ -1,6 +1,6 @@
 """A table with all kinds of cells and letters."""
 
-from tokenrank.report.result_grid import Block, Cell, Grid, Row
+from tokenrank.report.tables.result_grid import Block, Cell, Grid, Row
 
 GRID = Grid(
     "recall@10",

@@ -14,7 +14,7 @@ from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.run_names import Names
 from tokenrank.records.schema import RUNS, table
 from tokenrank.records.token_levels import TokenLevels
-from tokenrank.report.drawing import write_picture
+from tokenrank.report.pictures.drawing import write_picture
 
 NAMES = Names(group="a_sweep", job_type="ranking", name="claa-tiny-niah", id="0badcafe")
 OURS = "an answer that is nobody's business"

@@ -7,7 +7,7 @@ import pandas as pd
 from tests.report.contestant_examples import accuracy_tables
 from tests.report.ranking_examples import Row, at_layer, of_prompt, of_prompts, ranked
 from tokenrank.records.tables import Tables
-from tokenrank.report.table_runs import TableRun
+from tokenrank.report.tables.table_runs import TableRun
 
 MEANS = {"claa": 0.5, "gemfilter": 0.3, "tova": 0.5, "recency": 0.6, "random": 0.1, "oracle": 1.0}
 

@@ -11,7 +11,7 @@ from tests.report.ranking_examples import at_layer, of_pair, of_prompt, of_promp
 from tests.report.run_folders import CONFIG, run_folder
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
-from tokenrank.report.picture_index import INDEX, OTHER, sentence
+from tokenrank.report.pictures.picture_index import INDEX, OTHER, sentence
 from tokenrank.report.report import draw, printed
 
 FEW = ("full", "claa", "oracle@claa", "random@claa")
@@ -175,7 +175,7 @@ def test_a_picture_that_fails_is_one_line_and_the_others_are_drawn(
     def fails(*arguments: object) -> None:
         raise ValueError("no such\nlayer")
 
-    monkeypatch.setattr("tokenrank.report.plots.heat_map", fails)
+    monkeypatch.setattr("tokenrank.report.pictures.plots.heat_map", fails)
     monkeypatch.setattr("tokenrank.report.evaluation_report.ranking_grids", fails)
     said = draw(run_folder(tmp_path, a_ranking()), metrics="all")
     assert said == [

@@ -87,7 +87,7 @@ def test_a_run_without_records_is_collected_too(run: Path, capsys: pytest.Captur
 def test_a_picture_that_fails_is_a_warning_and_code_1(
     run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tokenrank.report.plots.heat_map", None)
+    monkeypatch.setattr("tokenrank.report.pictures.plots.heat_map", None)
     assert command([str(run)]) == 1
     out, err = capsys.readouterr()
     assert "warning: plots/recall_at_10_heatmap was not drawn: " in err

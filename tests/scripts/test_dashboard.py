@@ -16,7 +16,7 @@ from tests.report.contestant_examples import as_tables, value_row, whose
 from tests.report.mirror_examples import OURS, made_up
 from tests.report.run_folders import run_folder
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report import workspace
+from tokenrank.report.loggers import workspace
 
 
 @pytest.fixture(autouse=True)

@@ -39,7 +39,7 @@ def test_a_picture_that_fails_is_a_warning_and_code_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_folder(tmp_path, a_ranking())
-    monkeypatch.setattr("tokenrank.report.plots.heat_map", None)
+    monkeypatch.setattr("tokenrank.report.pictures.plots.heat_map", None)
     assert command([str(tmp_path)]) == 1
     out, err = capsys.readouterr()
     assert err.startswith("warning: plots/recall_at_10_heatmap was not drawn: ")

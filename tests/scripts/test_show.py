@@ -12,7 +12,7 @@ from tests.plans import plan
 from tokenrank.models.tiny import Tiny
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report.token_view import FOUND, MISSED, WRONG, view
+from tokenrank.report.page.token_view import FOUND, MISSED, WRONG, view
 from tokenrank.work.loading import load_model
 from tokenrank.work.loop import run_unit
 

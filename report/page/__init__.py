@@ -1,0 +1,1 @@
+"""report.html, and a prompt's tokens in the terminal."""

@@ -1,0 +1,151 @@
+"""All that report.html holds of a run, as a JSON value."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.tables import Tables
+from tokenrank.report.page import contestants as page_contestants
+from tokenrank.report.page import ranking as page_ranking
+from tokenrank.report.page.intro import intro
+from tokenrank.report.page.packing import embedded_json, number
+from tokenrank.report.page.prompts import views, worst_and_best
+from tokenrank.report.pictures.contestant_style import styles
+from tokenrank.report.rows.comparisons import comparisons
+from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind, origin
+from tokenrank.report.rows.loading import load, own_report
+from tokenrank.report.rows.ranking_rows import label
+from tokenrank.report.sentences.notes import notes
+from tokenrank.report.sentences.sentences import declared_measure, sentences
+
+MANY_ROWS = 5_000_000  # of metrics.parquet: beyond, the first metrics alone are read
+RESERVED = 2000  # characters for what the page says that it lacks
+ENVIRONMENT = (
+    "model",
+    "device",
+    "device_name",
+    "threads",
+    "seed",
+    "python",
+    "platform",
+    "git_commit",
+    "started",
+    "packages",
+)
+
+
+def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[str, Any]:
+    """What the page shows.
+
+    Args:
+        folder: with config.yaml, environment.json and the four tables.
+        config: content of config.yaml.
+        room: characters that the data may take; prompts are left out beyond.
+
+    Raises:
+        ValueError: a table is missing or damaged, or a file of levels is.
+    """
+    environment = folder.environment()
+    config = dict(config) | {"report": own_report(config)}
+    tables, k = load(folder, config, None)
+    few = pq.read_metadata(folder.path / "metrics.parquet").num_rows > MANY_ROWS
+    of = kind(tables) if own_report(config) is None else None
+    found = {
+        "title": origin(tables) if len(tables.metrics) else "no results yet",
+        "kind": of,
+        "k": k,
+        "intro": intro(tables, config, of),
+        "declared": _declared(tables, config, of),
+        "summary": _summary(tables, config, environment, ours=own_report(config) is None),
+        "prompts": [_prompt(row) for row in tables.samples.to_dict("records")],
+        "styles": {name: style.colour for name, style in styles(_names(tables)).items()},
+        "facts": _facts(environment),
+        "config": folder.config.read_text(encoding="utf-8"),
+        **_of_kind(tables, of, k, few=few),
+    }
+    tokens = dict(zip(tables.samples["id"], tables.samples["tokens"].fillna(1).astype(float), strict=True))
+    order = {name: tokens[name] for name in worst_and_best(_values(tables, of, k))}
+    window = int((config.get("prefill") or {}).get("window") or 0)  # engines may have longer ones of their own
+    left = room - len(embedded_json(found)) - RESERVED
+    shown = views(folder, order, k, left, _of_prompt(tables, of), window)
+    less = [f"Of so many values the page shows {', '.join(page_ranking.FIRST)} at k = {k:g} %."] * (
+        few and of == RANKING
+    )
+    order_shown = list(shown.prompts)  # an object of JavaScript would put ids that are numbers first
+    return found | {"order": order_shown, "views": dict(shown.prompts), "lacks": [*less, *shown.lacks]}
+
+
+def _of_kind(tables: Tables, of: str | None, k: float, *, few: bool) -> dict[str, Any]:
+    if of == RANKING:
+        return {"ranking": page_ranking.ranking_page(tables, k, few=few)}
+    if tables.metrics.empty:
+        return {}
+    if of in (ACCURACY, FIDELITY):
+        return {"contestants": page_contestants.contestants_page(tables)}
+    return {
+        "tables": [page_contestants.ttft_table(tables) if of == TTFT else page_contestants.other_table(tables.summary)]
+    }
+
+
+def _values(tables: Tables, of: str | None, k: float) -> dict[str, float]:
+    """How well each prompt went, for the order in which prompts are shown."""
+    if of == RANKING:
+        return page_ranking.values_of_prompts(tables, k)
+    if of in (ACCURACY, FIDELITY) and len(tables.metrics):
+        return page_contestants.values_of_prompts(tables)
+    return dict.fromkeys((str(name) for name in tables.samples["id"]), float("nan"))
+
+
+def _of_prompt(tables: Tables, of: str | None) -> Callable[[str], Any] | None:
+    if of not in (ACCURACY, FIDELITY) or tables.metrics.empty:
+        return None
+    return lambda sample: page_contestants.of_prompt(tables, sample)
+
+
+def _summary(tables: Tables, config: Mapping[str, Any], environment: Mapping[str, Any], *, ours: bool) -> list[str]:
+    """What the tests found, in sentences, then what means are over and what failed; the terminal's sentence on tests is among the first."""
+    said = set(comparisons(tables.summary))
+    return [*sentences(tables, config), *(line for line in notes(tables, environment, ours=ours) if line not in said)]
+
+
+def _declared(tables: Tables, config: Mapping[str, Any], of: str | None) -> str | None:
+    """Label of the metric that the sentences on a ranking are about."""
+    return label(tables.metrics, *declared_measure(tables, config)) if of == RANKING and len(tables.metrics) else None
+
+
+def _prompt(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """One row of samples.parquet without its texts; ``needle`` and its like are [first token, number of tokens]."""
+    places = {name: _place(row, name) for name in ("needle", "context", "question")}
+    found = {"id": row["id"], "task": row["task"], "tokens": number(_there(row["tokens"]))}
+    more = {"depth": number(_there(row["depth"])), "accuracy": number(_there(row["accuracy"]))}
+    failed = {"error": str(row["error"])} if row["status"] != "ok" and not pd.isna(row["error"]) else {}
+    return found | {name: value for name, value in (more | places).items() if value is not None} | failed
+
+
+def _place(row: Mapping[Any, Any], name: str) -> list[int] | None:
+    start, tokens = row[f"{name}_start"], row[f"{name}_tokens"]
+    return None if pd.isna(start) or pd.isna(tokens) else [int(start), int(tokens)]
+
+
+def _there(value: Any) -> Any:
+    return None if pd.isna(value) else value
+
+
+def _names(tables: Tables) -> list[str]:
+    both = pd.concat([tables.metrics[["heuristic", "engine"]], tables.summary[["heuristic", "engine"]]])
+    return [str(name) for name in both["heuristic"].fillna(both["engine"]).dropna().unique()]
+
+
+def _facts(environment: Mapping[str, Any]) -> list[list[str]]:
+    """Name and value of what environment.json says of the run, the commands first."""
+    commands = [" ".join(each.get("command") or []) for each in environment.get("commands", [])]
+    facts = [["command", each] for each in dict.fromkeys(commands) if each]
+    return facts + [[name, _said(environment[name])] for name in ENVIRONMENT if environment.get(name) is not None]
+
+
+def _said(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)

@@ -1,0 +1,62 @@
+"""What report.html says on top: what its numbers measure, and whether the order of the methods is established."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokenrank.records.measures import LABELS
+from tokenrank.records.tables import Tables
+from tokenrank.report.rows.comparisons import LEVEL, least_p
+from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING
+from tokenrank.report.rows.differences import count, declared
+from tokenrank.report.rows.ranking_rows import label
+from tokenrank.report.sentences.sentences import declared_measure
+
+ATTENTION = (
+    "A token's importance is the attention that the answer pays back to it, known once there is an answer: "
+    "the oracle's ranking, on this page the truth. Methods rank the tokens before."
+)
+OTHER = "A token's importance is what the run's oracle gives it, on this page the truth; methods rank the tokens without it."
+RECALL = "{name} is the share of the {k} % most important tokens that a method also has among its best {k} %; k is in percent."
+ELSE = "{name} says how well a method's ranking of the tokens agrees with the truth, at each layer; k is in percent."
+KEPT = "An engine keeps a share of the prompt's tokens, the keep rate, and drops the others. The measure that was declared: {name}."
+
+
+def intro(tables: Tables, config: Mapping[str, Any], of: str | None) -> list[str]:
+    """Three sentences or fewer; none where nothing was measured or the evaluation is somebody's own.
+
+    Args:
+        tables: of the run.
+        config: content of its config.yaml.
+        of: which evaluation, as ``kind`` says.
+    """
+    if tables.metrics.empty or of not in (RANKING, ACCURACY, FIDELITY):
+        return []
+    metric, k = declared_measure(tables, config)
+    named = label(tables.metrics, metric, k)
+    measured = {"recall": RECALL}.get(metric, ELSE) if of == RANKING else KEPT
+    oracles = [str(each.get("_target_")) for each in (config.get("oracle") or {}).values() if isinstance(each, Mapping)]
+    truth = ATTENTION if all(each.endswith("AttentionOracle") for each in oracles) else OTHER
+    return [
+        truth,
+        measured.format(name=named if of == RANKING else LABELS.get(metric, metric), k=f"{k:g}"),
+        *_order(tables),
+    ]
+
+
+def _order(tables: Tables) -> list[str]:
+    """Whether the declared comparison tells methods apart."""
+    rows = declared(tables.summary)
+    if rows.empty:
+        return ["The order of the methods is not established: no two of them were compared."]
+    prompts = int(rows["prompts"].max())
+    if least_p(prompts) > LEVEL:
+        needed = next(number for number in range(prompts, 100) if least_p(number) <= LEVEL)
+        return [
+            f"The order of the methods is not established. With {count(prompts, 'prompt')} no difference can be significant: "
+            f"the smallest possible p is {least_p(prompts):.2g}, {needed} prompts are needed."
+        ]
+    told = int((rows["p"] <= LEVEL).sum())
+    return [
+        f"The order of the methods is established for {told} of {count(len(rows), 'compared pair')} (adjusted p <= {LEVEL:g}); "
+        "intervals of single methods, whether they overlap or not, are no such test."
+    ]

@@ -1,0 +1,94 @@
+"""Levels of a prompt's tokens as report.html holds them: some per byte, deflated, token after token with all of its layers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tokenrank.records.token_levels import OUTSIDE, TokenLevels
+from tokenrank.report.page.packing import packed
+
+NOTHING, FOUND, MISSED, WRONG, ALWAYS = range(5)  # verdict on a token that an engine kept, or did not
+
+Array = np.ndarray[Any, Any]
+
+
+def packed_levels(levels: Array, shown: Sequence[int], of: int) -> str:
+    """Levels, (rows, tokens), of the percentages that are shown; tokens that are not ranked have level 0.
+
+    Args:
+        levels: uint8, from 0 to ``of``, or ``OUTSIDE``.
+        shown: places of the percentages among those that the levels are made of.
+        of: how many percentages these are.
+    """
+    fewer = np.zeros(256, np.uint8)  # level -> level among the percentages that are shown
+    for level in range(of + 1):
+        fewer[level] = sum(level >= of - place for place in shown)
+    return packed(_digits(fewer[levels.T].ravel(), len(shown) + 1))
+
+
+def cells_a_byte(base: int) -> int:
+    """How many digits of this base fit into a byte.
+
+    >>> cells_a_byte(5), cells_a_byte(2)
+    (3, 8)
+    """
+    count = 1
+    while base ** (count + 1) <= 256:
+        count += 1
+    return count
+
+
+def _digits(cells: Array, base: int) -> bytes:
+    """Cells as digits of bytes, the first cell the highest digit; zeros fill up the last byte."""
+    count = cells_a_byte(base)
+    filled = np.pad(cells, (0, -len(cells) % count)).reshape(-1, count)
+    found = np.zeros(len(filled), np.uint8)
+    for digit in filled.T:
+        found = found * np.uint8(base) + digit
+    return found.tobytes()
+
+
+def ranked_tokens(levels: TokenLevels) -> int:
+    """How many tokens are ranked; the last ones are not."""
+    return int((levels.truth[0] != OUTSIDE).sum())
+
+
+def percentiles(levels: TokenLevels) -> Array | None:
+    """Of each ranked token which share of the others is less important, from 0 to 255; None where layers have truths of their own."""
+    if len(levels.importance) != 1:
+        return None
+    ranked = ranked_tokens(levels)
+    places = np.empty(ranked, np.int64)
+    places[best_first(levels.importance[0, :ranked])] = np.arange(ranked)
+    found = np.zeros(levels.tokens, np.uint8)
+    found[:ranked] = np.round(255 * (1 - places / max(1, ranked - 1)))
+    return found
+
+
+def best_first(importance: Array) -> Array:
+    """Places of values, the largest first; of equal values the earlier one."""
+    return np.argsort(-importance, kind="stable")
+
+
+def verdicts(levels: TokenLevels, kept: Sequence[int], stay: Array) -> Array:
+    """Of each token whether an engine found it, missed it or kept it wrongly: against as many of the truth's best tokens.
+
+    Args:
+        levels: of the prompt. Truths of several layers are averaged.
+        kept: positions of the tokens that the engine kept.
+        stay: (tokens,) bool, those that always stay, which are not judged.
+
+    Returns:
+        (tokens,) uint8: ``NOTHING``, ``FOUND``, ``MISSED``, ``WRONG`` or ``ALWAYS``.
+    """
+    chosen = np.zeros(levels.tokens, bool)
+    chosen[list(kept)] = True
+    judged = ~stay
+    places = np.flatnonzero(judged)
+    best = np.zeros(levels.tokens, bool)
+    best[places[best_first(levels.importance.mean(axis=0)[places])][: int((chosen & judged).sum())]] = True
+    found = np.full(levels.tokens, NOTHING, np.uint8)
+    found[judged & chosen & best], found[judged & ~chosen & best] = FOUND, MISSED
+    found[judged & chosen & ~best], found[stay & chosen] = WRONG, ALWAYS
+    return found

@@ -1,0 +1,49 @@
+"""report.html: one page with all of a run, which works from disk without network."""
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.writing import write_text
+from tokenrank.report.page.data import page_data
+from tokenrank.report.page.packing import digest, embedded_json
+from tokenrank.report.rows.loading import run_config
+
+LIMIT = 3_000_000  # bytes of the page; prompts are left out beyond, except where the overview alone is larger
+SCRIPTS = ("parts.js", "charts.js", "tokens.js", "missed.js", "tables.js", "page.js")
+
+
+def write_page(folder: RunFolder, *, plots: Mapping[str, Any] | None = None) -> Path:
+    """Writes report.html of a finished or unfinished run, whole or not at all.
+
+    Args:
+        folder: with config.yaml, environment.json and the four tables; levels of tokens are shown where it has them.
+        plots: in place of that part of the config.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: the folder is no run folder, lacks a table, or holds a file that was damaged.
+    """
+    folder.environment()  # refuses what is no run folder
+    config = run_config(folder, plots)
+    frame = page_text("")
+    write_text(folder.page, page_text(embedded_json(page_data(folder, config, LIMIT - len(frame.encode())))))
+    return folder.page
+
+
+def page_text(data: str) -> str:
+    """The page around its data, which is JSON as ``embedded_json`` writes it. Its own script and style alone may run."""
+    style, script = _file("page.css"), "\n".join(_file(name) for name in SCRIPTS)
+    policy = f"default-src 'none'; style-src {digest(style)}; script-src {digest(script)}; base-uri 'none'; form-action 'none'"
+    parts = {"POLICY": policy, "STYLE": style, "DATA": data, "SCRIPT": script}
+    first, *others = _file("page.html").split("{{")
+    pieces = [each.partition("}}") for each in others]
+    return first + "".join(parts[name] + rest for name, _, rest in pieces)
+
+
+def _file(name: str) -> str:
+    return resources.files("tokenrank.report.page").joinpath(name).read_text(encoding="utf-8")

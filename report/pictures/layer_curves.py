@@ -1,0 +1,140 @@
+"""The agreement of all rankings with the oracle at each layer: all heuristics on one axis, and a panel a heuristic."""
+
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from tokenrank.report.pictures.contestant_style import GREY, is_grey, styles
+from tokenrank.report.pictures.drawing import ACCENT, DOUBLE, PANELS_A_ROW, SINGLE, legend_below, plain_axes, title
+from tokenrank.report.pictures.layer_values import LayerValues
+from tokenrank.report.pictures.score_range import widened
+
+FEW = 4  # heuristics, bounds and controls apart, up to which lines on one axis have their intervals
+TITLED = 22  # letters of a line of a panel's title
+MARKS = 7  # markers along a line, about
+CHANCE: dict[str, Any] = {"color": "#a0a0a0", "linewidth": 0.9, "zorder": 1}
+INTERVAL, SPREAD = 0.45, 0.16  # opacity of the bands
+WINDOWED = "#eeeeee"
+SAID_INTERVAL, SAID_SPREAD = "95 % interval of the mean", "10 % to 90 % of the prompts"
+
+
+def layer_curves(shown: LayerValues) -> Figure:
+    """All heuristics on one axis, at the width of one column: means over prompts, in the legend by their mean over layers.
+
+    Lines of up to four methods have the 95 % interval of the mean as a band.
+    """
+    figure = Figure(figsize=(SINGLE, 2.35), layout="constrained")
+    axes = figure.subplots()
+    lines = draw_curves(axes, shown)
+    title(figure, f"{shown.name} at each layer", shown.heading)
+    handles: list[Artist] = [lines[name] for name in shown.heuristics]
+    names = list(shown.heuristics)
+    handles.append(Line2D([], [], **CHANCE))
+    names.append("chance")
+    if _banded(shown):
+        handles.append(Patch(color=GREY, alpha=INTERVAL, linewidth=0))
+        names.append(SAID_INTERVAL)
+    if shown.windowed:
+        handles.append(Patch(color=WINDOWED))
+        names.append("windowed layer")
+    legend_below(figure, handles, names, "mean over prompts; order: mean over layers")
+    return figure
+
+
+def draw_curves(axes: Axes, shown: LayerValues) -> dict[str, Line2D]:
+    """Draws the means of all heuristics over the layers; returns the line of each."""
+    layers = shown.means.columns.to_numpy(dtype=float)
+    looks = styles(shown.heuristics)
+    lines: dict[str, Line2D] = {}
+    banded = _banded(shown)
+    every = max(1, len(layers) // MARKS)
+    _ground(axes, shown)
+    for number, name in reversed(list(enumerate(shown.heuristics))):  # the best are drawn last, on top
+        drawn: Any = looks[name].drawn()
+        marked = (number % every, every)  # markers of neighbouring lines are not above each other
+        (lines[name],) = axes.plot(
+            layers, shown.means.loc[name], label=name, markevery=marked, zorder=3, clip_on=False, **drawn
+        )
+        if name in banded:
+            ends = shown.low.loc[name], shown.high.loc[name]
+            axes.fill_between(layers, *ends, color=looks[name].colour, alpha=INTERVAL / 2, linewidth=0, zorder=2)
+    axes.set_ylabel(shown.label)
+    return lines
+
+
+def _banded(shown: LayerValues) -> list[str]:
+    methods = [name for name in shown.heuristics if not is_grey(name) and name != "oracle"]
+    there = shown.low.notna().any(axis=None)
+    return methods if there and len(methods) <= FEW else []
+
+
+def _ground(axes: Axes, shown: LayerValues) -> None:
+    """Limits, layer numbers, the chance level, and a shade behind windowed layers."""
+    layers = shown.means.columns.to_numpy(dtype=float)
+    axes.set_ylim(*widened(*shown.range))
+    axes.set_xlim(layers.min() - 0.5, layers.max() + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.set_xlabel("layer")
+    axes.axhline(shown.by_chance, label="chance", **CHANCE)
+    for layer in sorted(shown.windowed):
+        axes.axvspan(layer - 0.5, layer + 0.5, color=WINDOWED, linewidth=0, zorder=0)
+    plain_axes(axes)
+
+
+def prompt_bands(shown: LayerValues) -> Figure:
+    """A panel a heuristic: the mean over prompts, its 95 % interval, and the 10th to 90th percentile of the prompts."""
+    names = shown.heuristics
+    columns = min(PANELS_A_ROW, len(names))
+    rows = -(-len(names) // columns)
+    width = DOUBLE if columns > 2 else SINGLE
+    figure = Figure(figsize=(width, 0.75 + 1.15 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    looks = styles(names)
+    for panel, name in zip(grid.flat, names, strict=False):
+        _bands(panel, shown, name, looks[name].colour)
+    for unused in grid.flat[len(names) :]:
+        unused.set_visible(False)
+    for panel in grid.flat:
+        panel.set_xlabel("")
+    for lowest in grid.flat[max(0, len(names) - columns) : len(names)]:
+        lowest.tick_params(labelbottom=True)
+        lowest.set_xlabel("layer")
+    figure.supylabel(shown.label, fontsize=7.5)
+    title(figure, f"{shown.name} at each layer, prompt by prompt", shown.heading)
+    handles: list[Artist] = [Line2D([], [], color=ACCENT, linewidth=1.2)]
+    said = ["mean over prompts"]
+    for opacity, what, there in (
+        (INTERVAL, SAID_INTERVAL, shown.low.notna().any(axis=None)),
+        (SPREAD, SAID_SPREAD, True),
+    ):
+        if there:
+            handles.append(Patch(color=ACCENT, alpha=opacity, linewidth=0))
+            said.append(what)
+    handles.append(Line2D([], [], **CHANCE))
+    said.append("chance")
+    if shown.windowed:
+        handles.append(Patch(color=WINDOWED))
+        said.append("windowed layer")
+    legend_below(figure, handles, said)
+    return figure
+
+
+def _bands(panel: Axes, shown: LayerValues, name: str, colour: str) -> None:
+    layers = np.asarray(shown.means.columns, dtype=float)
+    _ground(panel, shown)
+    ends = ((shown.tenth, shown.ninetieth, SPREAD, SAID_SPREAD), (shown.low, shown.high, INTERVAL, SAID_INTERVAL))
+    for low, high, opacity, what in ends:
+        panel.fill_between(
+            layers, low.loc[name], high.loc[name], color=colour, alpha=opacity, linewidth=0, label=what, zorder=2
+        )
+    panel.plot(
+        layers, shown.means.loc[name], color=colour, linewidth=1.2, label="mean over prompts", zorder=3, clip_on=False
+    )
+    panel.set_title(fill(name, TITLED))

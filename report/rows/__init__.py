@@ -1,0 +1,1 @@
+"""What the tables of a run hold, as rows: values, differences, bounds and intervals."""

@@ -1,0 +1,71 @@
+"""Sentences on the declared comparisons: which differences are significant, and whether there are enough prompts for any."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from tokenrank.records.measures import better
+from tokenrank.records.schema import contestant_names
+from tokenrank.report.rows.ranking_rows import label
+
+LEVEL = 0.05
+SHOWN = 3  # differences that are spelt out; more are counted
+
+
+def least_p(prompts: int) -> float:
+    """The smallest p that the sign-flip test of so many prompts can give (docs/statistics.md).
+
+    >>> [least_p(prompts) for prompts in (5, 6)]
+    [0.0625, 0.03125]
+    """
+    return min(1.0, 2.0 ** (1 - prompts))
+
+
+def comparisons(summary: pd.DataFrame) -> list[str]:
+    """One sentence for each metric and keep rate of the declared family; none where nothing was compared.
+
+    Args:
+        summary: as in summary.parquet.
+    """
+    declared = summary[summary["against"].notna() & (summary["exploratory"] == False).fillna(False)]  # noqa: E712
+    return list(_sentences(declared))
+
+
+def _sentences(declared: pd.DataFrame) -> Iterator[str]:
+    few = 0
+    for _, rows in declared.groupby(["metric", "keep"], sort=False, dropna=False):
+        prompts = int(rows["prompts"].max())
+        if least_p(prompts) > LEVEL:
+            few = prompts
+            continue
+        keep = rows["keep"].iloc[0]
+        at = "" if pd.isna(keep) else f" at {keep:g} %"
+        yield f"{_measure(rows)}{at}: {_found(rows)} ({_count(len(rows), 'comparison')}, {_count(prompts, 'prompt')}, adjusted p)"
+    if few:
+        least = next(number for number in range(few, 100) if least_p(number) <= LEVEL)
+        yield (
+            f"{_count(few, 'prompt')} are too few for any difference to be significant: p is at least {least_p(few):.2g}; "
+            f"{least} are needed"
+        ).replace("1 prompt are", "1 prompt is")
+
+
+def _measure(rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    named = label(rows, first["metric"], first["k"])
+    return f"{named}, mean over layers" if pd.isna(first["engine"]) else named
+
+
+def _found(rows: pd.DataFrame) -> str:
+    significant = rows[rows["p"] <= LEVEL].sort_values("p", kind="stable")
+    if significant.empty:
+        return "no difference is significant"
+    said = []
+    for name, (_, row) in zip(contestant_names(significant), significant.head(SHOWN).iterrows(), strict=False):
+        first, second = (name, row["against"]) if better(row["metric"], row["value"]) else (row["against"], name)
+        said.append(f"{first} better than {second} by {abs(row['value']):.3f} (p {row['p']:.2g})")
+    more = len(significant) - len(said)
+    return ", ".join([*said, *([f"{more} more in summary.parquet"] if more else [])])
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -1,0 +1,183 @@
+"""Sentences of a results section on the declared comparisons: what was found, what was not, and what could not have been."""
+
+from collections.abc import Iterator
+from statistics import NormalDist
+
+import pandas as pd
+
+from tokenrank.records.measures import better
+from tokenrank.records.schema import contestant_names
+from tokenrank.report.rows.aligned import interval
+from tokenrank.report.rows.comparisons import LEVEL, least_p
+from tokenrank.report.rows.ranking_rows import label
+
+SPELT = 3  # comparisons of one winner that are given each with its interval; more are summed up
+ROUNDS_TO_ZERO = 0.0005  # an end below it would read as 0.000
+PAIRS = 8  # pairs without an established difference that are named; more are counted
+NORMAL, POWER = NormalDist(), 0.8
+
+
+TESTED = "Differences are tested by flipping the signs of whole prompts; p and 95 % intervals are adjusted for all pairs of a family"
+MISSES = f"with power {POWER} (about), smaller ones less often"
+NO_EQUALITY = "A difference that is not established is no evidence of equality."
+
+
+def declared(summary: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the comparisons that the run was made for, with the names of both: columns ``contestant`` and ``against``.
+
+    Args:
+        summary: as in summary.parquet.
+    """
+    rows = summary[summary["against"].notna() & (summary["exploratory"] == False).fillna(False)]  # noqa: E712
+    return rows.assign(contestant=contestant_names(rows))
+
+
+def detectable(family: pd.DataFrame) -> "pd.Series[float]":
+    """The true difference of each pair that the family's test finds with power 0.8, about: (c + 0.84) / c half-widths of its interval.
+
+    With normal means, standard error s and critical value c the interval is 2 c s wide, and a true difference of (c + 0.84) s is
+    found in 80 % of the experiments. The intervals in summary.parquet are simultaneous: c is that of the largest of all pairs. It is not in
+    the table, so Bonferroni's is taken, the normal quantile of 1 - 0.05 / (2 pairs): 1.96 for one pair (1.43
+    half-widths), 2.64 for 6 (1.32), 3.26 for 45 (1.26). The factor hardly depends on it. Assumed are an interval that is about symmetric, and
+    that another sample has the same spread.
+
+    Args:
+        family: all comparisons of one family, as in summary.parquet.
+
+    Returns:
+        In units of the metric, at least 0; NaN where a row has no interval.
+    """
+    half: pd.Series[float] = (family["high"].astype(float) - family["low"].astype(float)) / 2
+    critical = NORMAL.inv_cdf(1 - LEVEL / (2 * max(len(family), 1)))
+    return half * (critical + NORMAL.inv_cdf(POWER)) / critical
+
+
+def difference_sentences(summary: pd.DataFrame) -> list[str]:
+    """For each keep rate of the declared family who is better than whom, which differences are not established, and what n allows.
+
+    Args:
+        summary: as in summary.parquet.
+
+    Returns:
+        None where nothing was compared.
+    """
+    rows = declared(summary)
+    families = [family for _, family in rows.groupby(["metric", "keep"], sort=False, dropna=False)]
+    if not families:
+        return []
+    apart = "; each keep rate is a family of its own" if len(families) > 1 else ""
+    said = [sentence for family in families for sentence in _of_family(family)]
+    return [f"{TESTED}{apart}.", *said, *([NO_EQUALITY] if any(MISSES in each for each in said) else [])]
+
+
+def compared_sentence(summary: pd.DataFrame) -> list[str]:
+    """Between how many methods the declared pairs are, and which contestants are in none of them; empty where all are in some.
+
+    Args:
+        summary: as in summary.parquet.
+    """
+    rows, own = declared(summary), summary[summary["against"].isna()]
+    methods = {str(name) for name in [*rows["contestant"], *rows["against"]]}
+    others = [name for name in dict.fromkeys(map(str, contestant_names(own).dropna())) if name not in methods]
+    if not methods or not others:
+        return []
+    pairs = {frozenset(pair) for pair in rows[["contestant", "against"]].itertuples(index=False)}
+    whole = ", each with each" if len(pairs) == len(methods) * (len(methods) - 1) // 2 else ""
+    return [f"Compared were {count(len(methods), 'method')}{whole}; not compared: {listed(sorted(others))}."]
+
+
+def _of_family(rows: pd.DataFrame) -> Iterator[str]:
+    prompts, pairs = int(rows["prompts"].max()), count(len(rows), "pair")
+    begin = f"Declared comparison, {measured_in(rows)} ({pairs}, {count(prompts, 'prompt')})"
+    if least_p(prompts) > LEVEL:
+        needed = next(number for number in range(prompts, 100) if least_p(number) <= LEVEL)
+        yield (
+            f"{begin}: no difference can be significant. "
+            f"The smallest possible p is {least_p(prompts):.2g}; {needed} prompts are needed."
+        )
+        return
+    won = _established(rows[rows["p"] <= LEVEL])
+    yield (
+        f"{begin}: "
+        + ("; ".join(won) if won else f"no difference is established, the smallest p is {float(rows['p'].min()):.2g}")
+        + "."
+    )
+    yield from _open(rows[~(rows["p"] <= LEVEL)], some=bool(won))
+    yield from _could_be_seen(rows, prompts)
+
+
+def measured_in(rows: pd.DataFrame) -> str:
+    """``recall@10, mean over layers`` or ``loss at keep rate 10 %``: what the rows of one family compare."""
+    first = rows.iloc[0]
+    if pd.notna(first["keep"]):
+        return f"{first['metric']} at keep rate {first['keep']:g} %"
+    named = label(rows, first["metric"], first["k"])
+    return f"{named}, mean over layers" if pd.isna(first["engine"]) else named
+
+
+def _established(found: pd.DataFrame) -> list[str]:
+    """For each contestant that is better than another one: than which, and by how much."""
+    won: dict[str, list[dict[str, str]]] = {}
+    for row in found.sort_values("p", kind="stable").to_dict("records"):
+        first, second = row["contestant"], row["against"]
+        winner, loser = (first, second) if better(row["metric"], row["value"]) else (second, first)
+        won.setdefault(winner, []).append(row | {"loser": loser})
+    return [
+        f"{winner} is better than {_by_how_much(rows)}"
+        for winner, rows in sorted(won.items(), key=lambda item: -len(item[1]))
+    ]
+
+
+def _by_how_much(rows: list[dict[str, str]]) -> str:
+    sizes = [abs(float(row["value"])) for row in rows]
+    if len(rows) > SPELT:
+        largest = max(float(row["p"]) for row in rows)
+        losers = listed([row["loser"] for row in rows])
+        return (
+            f"{losers}, by {min(sizes):.3f} to {max(sizes):.3f} (each p <= {largest:.2g}; intervals in summary.parquet)"
+        )
+    each = [
+        f"{row['loser']} by {size:.3f} {_interval_of_size(row)} (p = {float(row['p']):.2g})"
+        for row, size in zip(rows, sizes, strict=True)
+    ]
+    return ", and than ".join(filter(None, [", than ".join(each[:-1]), each[-1]]))
+
+
+def _interval_of_size(row: dict[str, str]) -> str:
+    """The interval with the sign turned so that the difference is above 0."""
+    low, high = float(row["low"]), float(row["high"])
+    ends = (low, high) if float(row["value"]) > 0 else (-high, -low)
+    return interval(*ends, digits=4 if abs(ends[0]) < ROUNDS_TO_ZERO else 3)
+
+
+def _open(rows: pd.DataFrame, *, some: bool) -> Iterator[str]:
+    if not some or rows.empty:
+        return
+    if len(rows) <= PAIRS:
+        pairs = [f"{a} and {b}" for a, b in rows[["contestant", "against"]].itertuples(index=False)]
+        yield f"Not established is a difference between {'; '.join(pairs)}."
+    else:
+        yield f"No difference is established in the other {len(rows)} pairs."
+
+
+def _could_be_seen(rows: pd.DataFrame, prompts: int) -> Iterator[str]:
+    sizes = detectable(rows).dropna()
+    if sizes.empty:
+        return
+    least, most = f"{sizes.min():.3f}", f"{sizes.max():.3f}"
+    span = f"about {least}" if least == most else f"{least} to {most}, depending on the pair,"
+    yield f"With {count(prompts, 'prompt')} a true difference of {span} is found {MISSES}."
+
+
+def listed(parts: list[str]) -> str:
+    """The parts with commas and ``and``.
+
+    >>> listed(["a", "b", "c"]), listed(["a"])
+    ('a, b and c', 'a')
+    """
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def count(number: int, what: str) -> str:
+    """``1 prompt`` or ``2 prompts``."""
+    return f"{number} {what}{'s' * (number != 1)}"

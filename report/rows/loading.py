@@ -1,0 +1,153 @@
+"""Reads of a run folder's tables what pictures and printed tables need, since all rows of a large run do not fit into memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from omegaconf import OmegaConf
+from yaml import YAMLError
+
+from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.tables import SCHEMAS, Tables, check_table, read_rows, row_groups
+from tokenrank.report.rows.ranking_rows import ranked_metrics
+
+STATISTICS = ("mean", "worst", "median")  # of single prompts; the others are for readers of summary.parquet
+TEXTS_OF_SAMPLES = ("prompt", "references", "answer")
+DRAWN = ("recall", "spearman")  # the metrics that are drawn unless others are asked for
+
+
+@dataclass(frozen=True)
+class LoadedTables(Tables):
+    """Tables of a run folder: of evaluation=ranking without the values at layers, which are read for a metric at a time."""
+
+    folder: Path
+
+    def of_metric(self, metric: str, k: float) -> pd.DataFrame:
+        """Rows of metrics.parquet of one metric, at ``k`` percent if it has a k; read from the file."""
+        return read_rows(self.folder, "metrics", partial(_of_metric, metric, k))
+
+
+def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts: bool = False) -> tuple[Tables, float]:
+    """The tables of a run and the k that is shown; kept tokens and answers of ``runs`` are not read.
+
+    Args:
+        folder: with the four tables.
+        config: content of its config.yaml; where it names a ``report``, all rows are read.
+        k: percent; None: ``plots.k`` of the config.
+        texts: whether prompts, references and answers of ``samples`` are read.
+
+    Raises:
+        ValueError: a table is missing or is not what was written, or the run has no such k.
+    """
+    for name in SCHEMAS:
+        check_table(folder.path, name)
+    if own_report(config) is not None:
+        tables = folder.tables()
+        return tables, _k(tables.metrics, config, k)
+    metrics = read_rows(folder.path, "metrics", _without_layers)
+    shown = _k(metrics, config, k)
+    summary = read_rows(folder.path, "summary", partial(_shown, shown))
+    samples = read_rows(folder.path, "samples", without=() if texts else TEXTS_OF_SAMPLES)
+    runs = read_rows(folder.path, "runs", without=("kept", "answer"))
+    return LoadedTables(metrics, summary, samples, runs, folder.path), shown
+
+
+def run_config(folder: RunFolder, plots: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Content of a run's config.yaml.
+
+    Args:
+        folder: of the run.
+        plots: in place of that part, as a command that goes on with the run may ask for others.
+
+    Raises:
+        ValueError: the file cannot be read.
+    """
+    try:
+        found: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
+    except (OSError, YAMLError) as error:
+        raise ValueError(f"{folder.config} cannot be read: {' '.join(str(error).split())}") from error
+    return dict(found) | ({} if plots is None else {"plots": plots})
+
+
+def own_report(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The ``report`` of a config that names a class; None where it only says whether report.html is written."""
+    node = config.get("report")
+    return None if node is None or isinstance(node, bool) else node
+
+
+def drawn_metrics(tables: Tables, config: Mapping[str, Any], asked: Sequence[str] | str | None) -> list[str]:
+    """The metrics whose values at layers are drawn.
+
+    Args:
+        tables: of a run of evaluation=ranking.
+        config: content of its config.yaml.
+        asked: names, ``all``, or None: ``plots.metrics`` of the config; where that is null too, recall and spearman, or else the
+            run's first.
+
+    Raises:
+        ValueError: the run has no metric of a name that was asked for here, or none to choose from: its evaluation is not ranking.
+    """
+    names = ranked_metrics(tables)
+    wanted = config["plots"].get("metrics") if asked is None else asked
+    if wanted is None:
+        return [name for name in names if name in DRAWN] or names[:1]
+    listed = [wanted] if isinstance(wanted, str) else list(wanted)
+    if listed == ["all"]:
+        return names
+    strange = [name for name in listed if name not in names]
+    if asked is not None and not names:
+        raise ValueError(
+            f"metrics are {', '.join(listed)}, must not be given for this run: only those of evaluation=ranking are chosen"
+        )
+    if strange and asked is not None:
+        raise ValueError(f"metric {strange[0]!r} was not measured, must be all or of this run's: {', '.join(names)}")
+    return [name for name in names if name in listed]
+
+
+def layer_means(folder: RunFolder) -> pd.DataFrame:
+    """Means over prompts of the values at each layer: columns metric, heuristic, k, layer and value."""
+    by, parts = ["metric", "heuristic", "k", "layer"], []
+    for rows in row_groups(folder.path, "metrics", [*by, "value"]):
+        ranked = rows.filter(pc.and_(rows["layer"].is_valid(), rows["heuristic"].is_valid()))
+        sums = ranked.group_by(by, use_threads=False).aggregate([("value", "sum"), ("value", "count")])
+        parts.append(sums.cast(pa.schema([(name, _plain(sums.schema.field(name).type)) for name in sums.column_names])))
+    if not parts:
+        return pd.DataFrame(columns=[*by, "value"])
+    whole = pa.concat_tables(parts).group_by(by, use_threads=False)
+    found: pd.DataFrame = whole.aggregate([("value_sum", "sum"), ("value_count", "sum")]).to_pandas()
+    return found.assign(value=found["value_sum_sum"] / found["value_count_sum"])[[*by, "value"]]
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_dictionary(kind) else kind
+
+
+def _k(metrics: pd.DataFrame, config: Mapping[str, Any], asked: float | None) -> float:
+    k = float(config["plots"]["k"] if asked is None else asked)
+    known = sorted(float(each) for each in metrics["k"].dropna().unique())
+    if known and k not in known:
+        raise ValueError(f"k is {k:g}, must be one of this run's: {', '.join(f'{each:g}' for each in known)}")
+    return k
+
+
+def _without_layers(rows: pa.Table) -> pa.Table:
+    return rows.filter(rows["layer"].is_null())
+
+
+def _of_metric(metric: str, k: float, rows: pa.Table) -> pa.Table:
+    return rows.filter(pc.and_(pc.equal(rows["metric"].cast(pa.string()), metric), _at(rows, k)))
+
+
+def _shown(k: float, rows: pa.Table) -> pa.Table:
+    """All rows over prompts; of single prompts only what is shown at ``k``."""
+    statistic = pc.is_in(rows["statistic"].cast(pa.string()), pa.array(STATISTICS))
+    return rows.filter(pc.or_(rows["sample"].is_null(), pc.and_(statistic, _at(rows, k))))
+
+
+def _at(rows: pa.Table, k: float) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(rows["k"], k), True)

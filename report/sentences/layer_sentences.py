@@ -1,0 +1,134 @@
+"""Sentences on the level and on the worst layer of each ranking."""
+
+import numpy as np
+import pandas as pd
+
+from tokenrank.records.schema import is_bound
+from tokenrank.records.tables import Tables
+from tokenrank.report.pictures.contestant_style import is_grey
+from tokenrank.report.rows.aligned import interval
+from tokenrank.report.rows.differences import listed
+from tokenrank.report.rows.ranking_rows import by_layer, chance, label, over_prompts, windowed_layers
+
+SPELT = 4  # methods that are named with their numbers; the table has the others
+FLAT = 0.0005  # a fall below it would read as 0.000
+NEAR = 0.1  # of the drop: so near to the worst layer, another one is named too
+
+
+def worst_layers(tables: Tables, metric: str, k: float) -> pd.DataFrame:
+    """The layer at which each ranking is worst: the lowest of its means over prompts at each layer.
+
+    Args:
+        tables: of a run of evaluation=ranking.
+        metric: its name.
+        k: percent; of metrics that have a k.
+
+    Returns:
+        Index heuristics that have a value, in the order of the table; columns ``layer`` (number in the model), ``value`` (the mean over prompts there),
+        ``mean`` (over the same layers), ``drop`` (mean - value), and ``near`` and ``near_value``, the second lowest layer where it is less than
+        a tenth of the drop above the worst, else NaN. Windowed layers count only where the model has no others.
+
+    Raises:
+        ValueError: no prompt was ranked by every heuristic.
+    """
+    rows = tables.of_metric(metric, k)
+    values = by_layer(rows, metric, k)
+    windowed = [layer for layer in windowed_layers(rows) if layer in values]
+    if len(windowed) < values.shape[1]:
+        values = values.drop(columns=windowed)
+    means = values.groupby(level="heuristic", sort=False).mean().dropna(axis="columns", how="all").dropna(how="all")
+    found = pd.DataFrame({"layer": means.idxmin(axis=1), "value": means.min(axis=1), "mean": means.mean(axis=1)})
+    second = means.apply(lambda row: row.drop(row.idxmin()).min(), axis=1)
+    where = means.apply(lambda row: row.drop(row.idxmin()).fillna(np.inf).idxmin() if len(row) > 1 else np.nan, axis=1)
+    tie = second - found["value"] <= NEAR * (found["mean"] - found["value"])
+    near = pd.DataFrame({"near": where.where(tie).astype(float), "near_value": second.where(tie)})
+    return found.assign(layer=found["layer"].astype(int), drop=found["mean"] - found["value"]).join(near)
+
+
+def level_sentences(tables: Tables, metric: str, k: float) -> list[str]:
+    """Means over layers with their intervals, the best methods first, then the controls; and which methods are below a control."""
+    means = over_prompts(tables.summary, metric, "mean", k)
+    means = means.assign(value=means["value"].astype(float)).sort_values("value", ascending=False, kind="stable")
+    each = {
+        str(name): f"{name} {row['value']:.3f}"
+        + ("" if pd.isna(row["low"]) else f" {interval(row['low'], row['high'])}")
+        for name, row in means.iterrows()
+        if not is_bound(str(name))
+    }
+    own, beside = [each[name] for name in each if not is_grey(name)], [each[name] for name in each if is_grey(name)]
+    named = label(tables.metrics, metric, k)
+    said = [*([_first_of(own, ", ")] if own else []), *([f"controls: {', '.join(beside)}"] if beside else [])]
+    said.append(f"a random ranking reaches {chance(tables.metrics, metric, k):.3f} in expectation")
+    begin = f"{named}, mean over layers and prompts (95 % interval of each one alone): "
+    below = _below_controls(means.loc[list(each), "value"], named)
+    return [f"{begin}{'; '.join(said)}.", *([below] if below else [])]
+
+
+def _first_of(parts: list[str], between: str) -> str:
+    more = len(parts) - SPELT
+    if more <= 1:  # a line for one more is as long as that one
+        return between.join(parts)
+    return f"{between.join(parts[:SPELT])}{between}{more} more in the table"
+
+
+def _below_controls(means: "pd.Series[float]", named: str) -> str:
+    """Methods with a lower mean than a control, each beside the lowest such control; empty if there is none."""
+    controls = [str(name) for name in means.index if is_grey(str(name))]
+    groups: dict[str, list[str]] = {}
+    for name, value in means.items():
+        above = [each for each in controls if means[each] > value]
+        if above and not is_grey(str(name)):
+            groups.setdefault(above[-1], []).append(str(name))
+    if not groups:
+        return ""
+    each = [f"{listed(groups[name])} below {name} ({means[name]:.3f})" for name in controls if name in groups]
+    return f"Methods below a control in the mean of {named}: {'; '.join(each)}. These differences were not tested."
+
+
+def worst_layer_sentences(tables: Tables, metric: str, k: float) -> list[str]:
+    """The method that falls deepest, the worst layers of the next ones, and methods without one; bounds and controls are left out."""
+    found = worst_layers(tables, metric, k)
+    own = [str(name) for name in found.index if not (is_bound(str(name)) or is_grey(str(name)))]
+    found = found.loc[own].sort_values("drop", ascending=False, kind="stable")
+    flat = [str(name) for name in found.index[found["drop"] < FLAT]]
+    found = found[found["drop"] >= FLAT]
+    named = label(tables.metrics, metric, k)
+    same = [f"{named} is the same at all layers for {listed(flat)}."] if flat and not found.empty else []
+    if found.empty:
+        return []
+    each = [f"{name} at {_worst(row)}" for name, row in found.iterrows()]
+    said = [f"The deepest fall in {named} is that of {each[0]}."]
+    if each[1:]:
+        said.append(f"The worst layers of the others in {named}: {_first_of(each[1:], '; ')}.")
+    return [*said, *same]
+
+
+def _worst(row: "pd.Series[float]") -> str:
+    near = "" if pd.isna(row["near"]) else f"layer {row['near']:.0f} has {row['near_value']:.3f}; "
+    return f"layer {row['layer']:.0f}, {row['value']:.3f} ({near}{row['drop']:.3f} below its mean over layers)"
+
+
+def exploratory_worst(summary: pd.DataFrame, metric: str, k: float) -> str:
+    """Which methods differ in the worst layer of each prompt: a family of its own that was not declared; empty if it was not compared."""
+    rows = summary[
+        summary["against"].notna()
+        & summary["task"].isna()
+        & (summary["statistic"] == "worst")
+        & (summary["metric"] == metric)
+        & (summary["k"].isna() | (summary["k"] == k))
+        & ~summary["windowed"].fillna(False).astype(bool)
+    ]
+    if rows["low"].isna().all():  # too few prompts for any interval
+        return ""
+    found = rows[rows["p"] <= 0.05].sort_values("p", kind="stable")
+    pairs = [
+        f"{a} above {b} by {abs(value):.3f} (p = {p:.2g})"
+        for first, second, value, p in found[["heuristic", "against", "value", "p"]].itertuples(index=False)
+        for a, b in [(first, second) if value > 0 else (second, first)]
+    ]
+    named = label(rows, metric, k)
+    shown, more = pairs[:4], len(pairs) - 4
+    said = (
+        listed(shown) + (f", and {more} more pairs" if more > 0 else "") if pairs else "no pair differs with p <= 0.05"
+    )
+    return f"Exploratory, in {named} of each prompt's worst layer ({len(rows)} pairs): {said}."

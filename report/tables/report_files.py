@@ -1,0 +1,165 @@
+"""report.md, report.tex, report.csv and summary.md: the tables of a run, written into its folder, and tables of several runs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from tokenrank.records.measures import RESULTS
+from tokenrank.records.run_files import REPORTS, SUMMARY
+from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.tables import Tables
+from tokenrank.records.writing import write_text
+from tokenrank.report.evaluation_report import report_of
+from tokenrank.report.printed.task_means import contestants_by_task, ranking_by_task
+from tokenrank.report.rows.comparisons import comparisons
+from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, WHOLE
+from tokenrank.report.rows.loading import own_report
+from tokenrank.report.sentences.notes import notes
+from tokenrank.report.sentences.sentences import declared_measure, sentences
+from tokenrank.report.tables.latex import latex
+from tokenrank.report.tables.markdown import escaped, markdown
+from tokenrank.report.tables.result_captions import caption, named
+from tokenrank.report.tables.result_grid import Grid, block, columns_of
+from tokenrank.report.tables.result_rows import result_rows
+from tokenrank.report.tables.table_runs import TableRun, check_alike, check_kind
+
+BESIDE = {
+    RANKING: ("spearman",),
+    ACCURACY: ("accuracy", "loss"),
+    FIDELITY: ("loss", "kl"),
+}  # beside the declared metric
+
+
+def write_tables_of_report(folder: RunFolder, tables: Tables, config: Mapping[str, Any], k: float) -> list[str]:
+    """Writes report.md, report.tex and report.csv, and summary.md with all metrics; those that there are to write.
+
+    Args:
+        folder: of the run.
+        tables: of the run.
+        config: content of its config.yaml.
+        k: percent; which k is shown of the metrics that have one. report.csv has all.
+
+    Returns:
+        Names of the files. Of evaluation=ttft, an evaluation of somebody's own and a run without a value summary.md alone.
+    """
+    environment = folder.environment()
+    run = TableRun(folder.path.name, config, tables, k, len(environment.get("units", [])))
+    written = {SUMMARY: summary_text(run, environment)}
+    if run.kind in BESIDE:
+        rows = [result_rows(run)]
+        grids = [grid([run], metric, k, found=rows) for metric in main_metrics(run)]
+        title = f"Results of {folder.path.name}"
+        written |= {
+            "report.md": markdown(grids, title),
+            "report.tex": latex(grids),
+            "report.csv": csv_text(rows),
+        }
+    for name, text in written.items():
+        write_text(folder.path / name, text)
+    return [name for name in REPORTS if name in written]
+
+
+def main_metrics(run: TableRun) -> list[str]:
+    """The declared metric, and one or two that are read beside it."""
+    found = set(metrics_of(run))
+    wanted = [declared_measure(run.tables, run.config)[0], *BESIDE.get(run.kind or "", ())]
+    return [name for name in dict.fromkeys(wanted) if name in found] or list(metrics_of(run))[:1]
+
+
+def metrics_of(run: TableRun) -> list[str]:
+    """The metrics that tables can show: all of a ranking; of contestants results, and then costs."""
+    rows = run.tables.summary
+    own = rows[
+        rows["sample"].isna() & rows["against"].isna() & rows["other_layer"].isna() & (rows["statistic"] == "mean")
+    ]
+    names = list(dict.fromkeys(own["metric"].astype(str)))
+    return names if run.kind == RANKING else sorted(names, key=lambda name: name not in RESULTS)
+
+
+def grid(
+    runs: Sequence[TableRun],
+    metric: str,
+    k: float | None,
+    against: str | None = None,
+    keep: float | None = None,
+    found: Sequence[pd.DataFrame] | None = None,
+) -> Grid:
+    """A table of one metric, with a block of rows a run.
+
+    Args:
+        runs: at least one.
+        metric: that all of them have.
+        k: percent, of metrics that have a k.
+        against: the method that daggers compare with; None: see ``result_rows``.
+        keep: percent, the one keep rate that is shown; None: all.
+        found: of each run its ``result_rows``, where they are known.
+
+    Raises:
+        ValueError: a run holds another evaluation or lacks the metric, the k, the keep rate or the method, or runs cannot be compared.
+    """
+    for run in runs:
+        check_kind(run)
+    check_alike(runs, [metric])
+    for run in runs:
+        if metric not in metrics_of(run):
+            raise ValueError(f"metric is {metric!r}, must be one of those of {run.name}: {', '.join(metrics_of(run))}")
+    every = [result_rows(run, against) for run in runs] if found is None else found
+    shown = [rows_of(run, rows, metric, k, keep) for run, rows in zip(runs, every, strict=True)]
+    has_k = any(rows["k"].notna().any() for rows in shown)
+    own_k = k if has_k else None
+    columns = columns_of(runs, metric, keep)
+    blocks = [block(run, rows, list(columns)) for run, rows in zip(runs, shown, strict=True)]
+    return Grid(named(metric, own_k), caption(runs, shown, metric, own_k, against), list(columns.values()), blocks)
+
+
+def rows_of(run: TableRun, rows: pd.DataFrame, metric: str, k: float | None, keep: float | None = None) -> pd.DataFrame:
+    """The rows of ``result_rows`` of one metric, at one k if it has a k, and at one keep rate if one is asked for.
+
+    Raises:
+        ValueError: the run has no such k or keep rate.
+    """
+    rows = rows[rows["metric"] == metric]
+    known = sorted({float(each) for each in rows["k"].dropna()})
+    if known and k not in known:
+        raise ValueError(f"k is {k:g}, must be one of those of {run.name}: {', '.join(f'{each:g}' for each in known)}")
+    rates = sorted({float(each) for each in rows["keep"].dropna()})
+    if keep is not None and keep not in rates:
+        allowed = (
+            f"one of those of {run.name}: {', '.join(f'{each:g}' for each in rates)}"
+            if rates
+            else f"left out: {run.name} has no keep rates"
+        )
+        raise ValueError(f"keep is {keep:g}, must be {allowed}")
+    at_keep = rows["keep"].isin([keep, WHOLE]) if keep is not None else True
+    return rows[(rows["k"].isna() | (rows["k"] == k)) & at_keep]
+
+
+def csv_text(rows: Sequence[pd.DataFrame]) -> str:
+    """The rows with a heading line; numbers in full, empty where there is none."""
+    return str(pd.concat(rows, ignore_index=True).to_csv(index=False, lineterminator="\n"))
+
+
+def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:
+    """summary.md: the results in sentences, a table of every metric, means by task, and what failed or is not done."""
+    own = own_report(run.config)
+    said = "\n".join(f"- {escaped(each)}" for each in sentences(run.tables, run.config))
+    parts = [f"# Summary of {escaped(run.name)}", said]
+    if run.kind in BESIDE:
+        rows = [result_rows(run)]
+        parts.append(markdown([grid([run], metric, run.k, found=rows) for metric in metrics_of(run)]).strip())
+        by_task = (
+            [ranking_by_task(run.tables, run.k)]
+            if run.kind == RANKING
+            else [contestants_by_task(run.tables, each) for each in (ACCURACY, "loss")]
+        )
+        parts += [f"```\n{each}\n```" for each in by_task if each]
+    else:
+        report = report_of(run.tables, own)
+        parts += [f"```\n{report.printed(run.tables, run.k)}\n```"] if report is not None else []
+    found, tested = (
+        notes(run.tables, environment, ours=own is None),
+        comparisons(run.tables.summary),
+    )  # the sentences have these
+    below = "\n".join(f"- {escaped(each)}" for each in found if each and each not in tested)
+    return "\n\n".join([*parts, "## Notes", below]) + "\n"

@@ -1,0 +1,110 @@
+"""Runs that one table shows: read from their folders, and held against each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tokenrank.records.flat_settings import flat
+from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.tables import Tables
+from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, kind
+from tokenrank.report.rows.loading import load, own_report, run_config
+
+OF_RANKING = ("oracle", "universe")  # settings that decide every value of evaluation=ranking, beside the metric's own
+OF_ANSWERS = ("protect",)  # settings of the evaluation that decide every value of accuracy and fidelity
+SHOWN = 60  # letters of a value in a message
+
+
+@dataclass(frozen=True)
+class TableRun:
+    """A run with what tables show of it."""
+
+    name: str  # its folder, for messages
+    config: Mapping[str, Any]
+    tables: Tables
+    k: float  # percent; shown where none is asked for
+    units: int = 0  # of the whole run; 0: not known
+
+    @cached_property
+    def kind(self) -> str | None:
+        """The evaluation, if it is one of ours."""
+        return None if own_report(self.config) is not None else kind(self.tables)
+
+    @property
+    def unfinished(self) -> str:
+        """``half a run: 2 of 5 units are done``; empty for a finished one."""
+        done = len(self.tables.samples)
+        return f"half a run: {done} of {self.units} units are done" if done < self.units else ""
+
+
+def read_run(path: Path, k: float | None = None) -> TableRun:
+    """A run folder's tables and settings.
+
+    Args:
+        path: of a finished or unfinished run that was collected.
+        k: percent, one of the run's; None: ``plots.k`` of its config.
+
+    Raises:
+        ValueError: it is no run folder of this version, lacks a table, has no such k, or holds nothing that a table shows; names the folder.
+    """
+    folder = RunFolder(path)
+    environment = folder.environment()
+    config = run_config(folder)
+    try:
+        tables, shown = load(folder, config, k)
+    except ValueError as error:
+        raise ValueError(f"{error}" if str(path) in str(error) else f"{path}: {error}") from error
+    return TableRun(str(path), config, tables, shown, len(environment.get("units", [])))
+
+
+def check_kind(run: TableRun) -> None:
+    """Raises ValueError for a run of another evaluation than ranking, accuracy and fidelity, and for one without a value."""
+    if run.kind not in (RANKING, ACCURACY, FIDELITY):
+        found = (
+            "no prompt that was measured" if run.tables.metrics.empty else f"evaluation={run.kind or 'one of its own'}"
+        )
+        raise ValueError(f"{run.name} holds {found}; tables are made of evaluation=ranking, accuracy and fidelity")
+
+
+def deviation(first: TableRun, other: TableRun, metrics: Sequence[str]) -> str:
+    """The first setting in which two runs differ so that their values cannot stand in one table, with both values; empty: none.
+
+    The model, the task and the number of prompts may differ.
+
+    Args:
+        first: against which the other is held.
+        other: another run.
+        metrics: that are shown.
+    """
+    one, another = settings_of(first, metrics), settings_of(other, metrics)
+    for name in [*one, *another]:
+        if one.get(name) != another.get(name):
+            return f"{name} is {_short(one.get(name))} in {first.name} and {_short(another.get(name))} in {other.name}"
+    return ""
+
+
+def check_alike(runs: Sequence[TableRun], metrics: Sequence[str]) -> None:
+    """Raises ValueError, naming both folders and both values, where two runs differ in what their values depend on."""
+    for other in runs[1:]:
+        found = deviation(runs[0], other, metrics)
+        if found:
+            raise ValueError(f"runs cannot stand in one table: {found}")
+
+
+def settings_of(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
+    """Full name of each setting that runs in one table must agree in -> its value."""
+    config = run.config
+    settings: dict[str, Any] = {"answer": config.get("answer") if config.get("answers") is None else "brought"}
+    if run.kind == RANKING:
+        settings |= {name: config.get(name) for name in OF_RANKING}
+        settings |= {f"metric.{name}": (config.get("metric") or {}).get(name) for name in metrics}
+    else:
+        settings |= {f"evaluation.{name}": (config.get("evaluation") or {}).get(name) for name in OF_ANSWERS}
+    return {"evaluation": run.kind, **flat(settings)}
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -1,0 +1,45 @@
+"""What the page says on top, of made-up runs with few and with enough prompts."""
+
+from tests.report.contestant_examples import accuracy_tables, as_tables
+from tests.report.ranking_examples import of_prompt, of_prompts, ranked
+from tests.report.sentences.test_layer_sentences import rows
+from tokenrank.records.tables import Tables
+from tokenrank.report.page.intro import intro
+
+CONFIG = {"oracle": {"attention": {"_target_": "tokenrank.oracle.answer_attention.AttentionOracle"}}}
+
+
+def compared(prompts: int, *p: float) -> Tables:
+    pairs = [
+        of_prompts("claa", "recall", "mean", 10, 0.1, against=f"m{place}", p=each, prompts=prompts, exploratory=False)
+        for place, each in enumerate(p)
+    ]
+    return ranked(rows(), [of_prompt("a", "claa", "recall", "mean", 10, 0.5), *pairs])
+
+
+def test_importance_and_recall_are_defined_and_five_prompts_establish_nothing() -> None:
+    truth, measure, order = intro(compared(5, 0.0625), CONFIG, "ranking")
+    assert "importance is the attention that the answer pays back to it" in truth
+    assert measure.startswith("recall@10 is the share of the 10 % most important tokens")
+    assert order == (
+        "The order of the methods is not established. With 5 prompts no difference can be significant: "
+        "the smallest possible p is 0.062, 6 prompts are needed."
+    )
+
+
+def test_of_enough_prompts_the_established_pairs_are_counted() -> None:
+    assert "is established for 2 of 3 compared pairs" in intro(compared(6, 0.01, 0.05, 0.3), CONFIG, "ranking")[2]
+    assert intro(ranked(rows(), [of_prompt("a", "claa", "recall", "mean", 10, 0.5)]), CONFIG, "ranking")[2].endswith(
+        "no two of them were compared."
+    )
+
+
+def test_another_oracle_is_not_called_attention() -> None:
+    other = {"oracle": {"mine": {"_target_": "somebody.Oracle"}}}
+    assert "what the run's oracle gives it" in intro(compared(6, 0.01), other, "ranking")[0]
+
+
+def test_engines_have_a_keep_rate_and_nothing_measured_has_no_words() -> None:
+    assert "keep rate" in intro(accuracy_tables(), CONFIG, "accuracy")[1]
+    assert intro(as_tables(), CONFIG, "accuracy") == []
+    assert intro(accuracy_tables(), CONFIG, None) == []

@@ -1,0 +1,34 @@
+"""Scales: the range that a metric can have, cropped only where nothing lies, and said."""
+
+import pytest
+
+from tokenrank.report.pictures.score_range import cropped, score_range, widened
+
+
+@pytest.mark.parametrize(
+    ("metric", "shown", "expected"),
+    [
+        ("recall", [0.4, 0.5], (0, 1)),
+        ("accuracy", [], (0, 1)),
+        ("spearman", [0.2, 0.5], (0, 1)),
+        ("spearman", [-0.01, 0.5], (-0.2, 1)),
+        ("spearman", [-0.2, float("nan")], (-0.2, 1)),
+        ("kendall", [-0.95], (-1, 1)),
+        ("own", [3.0, 7.0], (3, 7)),
+        ("own", [3.0, 3.0], (2.5, 3.5)),
+        ("own", [], (0, 1)),
+    ],
+)
+def test_the_range_is_that_of_the_metric(metric: str, shown: list[float], expected: tuple[float, float]) -> None:
+    assert score_range(metric, shown) == expected
+
+
+def test_what_is_not_shown_of_a_range_is_said() -> None:
+    assert [cropped(metric, low) for metric, low in (("spearman", -0.2), ("spearman", -1.0), ("recall", 0.0))] == [
+        " (-1 to 1, cropped)", "", "",
+    ]  # fmt: skip
+
+
+def test_an_axis_is_a_little_wider_than_the_range() -> None:
+    assert widened(0, 1) == pytest.approx((-0.03, 1.03))
+    assert widened(-1, 1) == pytest.approx((-1.06, 1.06))

@@ -1,0 +1,109 @@
+"""Sentences on declared comparisons: directions, intervals, open pairs, and the power of the test by simulation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.report.ranking_examples import Row, of_prompts, ranked
+from tokenrank.metrics.comparisons import compare_means
+from tokenrank.report.rows.differences import compared_sentence, declared, detectable, difference_sentences
+
+
+def compared(first: str, second: str, value: float, p: float, **more: object) -> Row:
+    """A declared comparison with an interval of +- 0.05."""
+    ends = {"low": value - 0.05, "high": value + 0.05, "prompts": 20, "exploratory": False}
+    return of_prompts(first, "recall", "mean", 10, value, against=second, p=p, **(ends | more))
+
+
+def of(*rows: Row) -> list[str]:
+    return difference_sentences(ranked(summary=rows).summary)
+
+
+def test_a_difference_is_said_from_the_better_one_with_its_interval_turned() -> None:
+    said = of(compared("claa", "gemfilter", -0.2, 0.01), compared("claa", "tova", 0.01, 0.8))
+    assert said[1] == (
+        "Declared comparison, recall@10, mean over layers (2 pairs, 20 prompts): "
+        "gemfilter is better than claa by 0.200 [0.150, 0.250] (p = 0.01)."
+    )
+    assert said[2] == "Not established is a difference between claa and tova."
+
+
+def test_of_a_loss_less_is_better() -> None:
+    row = compared("claa", "tova", -0.2, 0.01) | {"metric": "loss", "k": None, "keep": 20.0, "engine": "layerwise"}
+    [_, found, *_] = of(row)
+    assert "loss at keep rate 20 % (1 pair, 20 prompts): claa is better than tova by 0.200 [0.150, 0.250]" in found
+
+
+def test_without_an_established_difference_the_smallest_p_is_said() -> None:
+    said = of(compared("claa", "tova", 0.01, 0.8), compared("claa", "gemfilter", 0.04, 0.11))
+    assert said[1].endswith("no difference is established, the smallest p is 0.11.")
+    assert said[-1] == "A difference that is not established is no evidence of equality."
+    assert not any("Not established" in each for each in said)
+
+
+def test_many_defeats_are_summed_up_and_many_open_pairs_counted() -> None:
+    losers = [compared("claa", f"m{number}", 0.1 + number / 100, 0.001) for number in range(5)]
+    ties = [compared("m0", f"n{number}", 0.0, 1.0) for number in range(9)]
+    said = of(*losers, *ties)
+    assert "claa is better than m0, m1, m2, m3 and m4, by 0.100 to 0.140 (each p <= 0.001;" in said[1]
+    assert said[2] == "No difference is established in the other 9 pairs."
+
+
+def test_five_prompts_can_show_nothing_and_six_can() -> None:
+    few = of(compared("claa", "tova", 0.9, 0.0625, prompts=5, low=None, high=None))
+    assert few[1].endswith("no difference can be significant. The smallest possible p is 0.062; 6 prompts are needed.")
+    assert len(few) == 2
+    assert "claa is better than tova" in of(compared("claa", "tova", 0.9, 0.03125, prompts=6))[1]
+
+
+def test_exploratory_rows_are_left_out() -> None:
+    summary = ranked(summary=[compared("claa", "tova", 0.9, 0.001, exploratory=True)]).summary
+    assert declared(summary).empty
+    assert difference_sentences(summary) == []
+
+
+def test_who_was_compared_and_who_was_not_is_counted() -> None:
+    means = [of_prompts(name, "recall", "mean", 10, 0.5) for name in ("claa", "tova", "snapkv", "sinks", "oracle")]
+    pairs = [
+        compared("claa", "tova", 0.1, 0.1),
+        compared("claa", "snapkv", 0.1, 0.1),
+        compared("tova", "snapkv", 0.1, 0.1),
+    ]
+    every = compared_sentence(ranked(summary=[*means, *pairs]).summary)
+    assert every == ["Compared were 3 methods, each with each; not compared: oracle and sinks."]
+    some = compared_sentence(ranked(summary=[*means, *pairs[:2]]).summary)
+    assert some == ["Compared were 3 methods; not compared: oracle and sinks."]
+    assert compared_sentence(ranked(summary=[*means[:3], *pairs]).summary) == []
+    assert compared_sentence(ranked(summary=means).summary) == []
+
+
+def test_an_end_near_zero_is_not_rounded_to_it() -> None:
+    [_, found, *_] = of(compared("claa", "tova", 0.0502, 0.049))
+    assert "[0.0002, 0.1002]" in found
+
+
+def test_what_could_be_seen_is_the_span_over_the_pairs() -> None:
+    said = of(compared("claa", "tova", 0.0, 1.0), compared("claa", "gemfilter", 0.0, 1.0, low=-0.14, high=0.14))
+    assert "With 20 prompts a true difference of 0.069 to 0.193, depending on the pair, is found" in said[2]
+    alone = of(compared("claa", "tova", 0.0, 1.0))
+    assert "a true difference of about 0.071 is found with power 0.8" in alone[2]
+
+
+@pytest.mark.parametrize("methods", [2, 5])
+def test_the_detectable_difference_is_found_in_about_four_of_five_experiments(methods: int) -> None:
+    draw = np.random.default_rng(3)
+    pairs = [(a, b) for a in range(methods) for b in range(a)]
+    first, second = np.array(pairs).T
+
+    def experiment(shift: float) -> tuple[float, bool]:
+        values = draw.normal(size=(24, methods))
+        values[:, 0] += shift
+        found = compare_means(values[:, first] - values[:, second], seed=1, resamples=300)
+        size = detectable(pd.DataFrame({"low": found.low, "high": found.high})).mean()
+        return float(size), bool(found.p[0] <= 0.05)  # of methods 1 and 0
+
+    typical = float(np.mean([experiment(0.0)[0] for _ in range(30)]))
+    power = np.mean([experiment(typical)[1] for _ in range(200)])
+    half = np.mean([experiment(typical / 2)[1] for _ in range(60)])
+    assert 0.74 < power < 0.92  # two standard errors of 200 experiments are 0.06
+    assert half < 0.5

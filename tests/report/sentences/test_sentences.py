@@ -1,0 +1,94 @@
+"""The sentences of whole runs, made up: what comes first, and that every evaluation has some."""
+
+from typing import Any
+
+import pytest
+
+from tests.report.contestant_examples import accuracy_tables, as_tables, fidelity_tables
+from tests.report.ranking_examples import Row, of_prompt, of_prompts, ranked
+from tests.report.sentences.test_layer_sentences import rows
+from tests.report.ttft_examples import ttft_tables
+from tokenrank.records.tables import Tables
+from tokenrank.report.sentences.sentences import declared_measure, sentences
+
+
+def ranking(**compared: object) -> Tables:
+    summary = [
+        of_prompt("a", "claa", "recall", "mean", 10, 0.5),
+        of_prompts("claa", "recall", "mean", 10, 0.5, prompts=2),
+        of_prompts("gemfilter", "recall", "mean", 10, 0.4, prompts=2),
+        *([of_prompts("claa", "recall", "mean", 10, 0.1, against="gemfilter", **compared)] if compared else []),
+    ]
+    samples = [{"id": each, "task": "niah", "status": "ok"} for each in "ab"]
+    return ranked(rows(), summary, samples)
+
+
+DECLARED = {"exploratory": False, "p": 0.5, "prompts": 2}
+
+
+def test_a_ranking_begins_with_prompts_levels_and_the_declared_comparison() -> None:
+    said = sentences(ranking(**DECLARED), {})
+    assert said[0] == "Measured: tiny on niah, 2 prompts."
+    assert said[1].startswith("recall@10, mean over layers and prompts")
+    assert said[3].startswith(
+        "Declared comparison, recall@10, mean over layers (1 pair, 2 prompts): no difference can be"
+    )
+    assert any("deepest fall in recall@10 is that of gemfilter at layer 0" in each for each in said)
+
+
+def test_a_run_with_needles_says_their_recall_and_worst_layers_too() -> None:
+    needle = [{**row, "metric": "needle_recall"} for row in rows()]
+    means = [of_prompts(name, "needle_recall", "mean", 10, 0.5, prompts=2) for name in ("claa", "gemfilter")]
+    more = ranking(**DECLARED)
+    before: list[Row] = [{str(name): value for name, value in row.items()} for row in more.summary.to_dict("records")]
+    summary = [*before, *means, of_prompt("a", "claa", "needle_recall", "mean", 10, 0.5)]
+    samples = [{"id": each, "task": "niah", "status": "ok"} for each in "ab"]
+    said = sentences(ranked([*rows(), *needle], summary, samples), {})
+    assert any(each.startswith("needle_recall@10, mean over layers and prompts") for each in said)
+    assert any(each.startswith("The deepest fall in needle_recall@10 is that of gemfilter at layer 0") for each in said)
+    assert sum("chosen by their result" in each for each in said) == 1
+    assert not any("needle" in each for each in sentences(more, {}))
+
+
+def test_a_run_without_a_comparison_says_so() -> None:
+    assert any(each.startswith("No two methods were compared") for each in sentences(ranking(), {}))
+    assert not any(each.startswith("No two methods") for each in sentences(ranking(**DECLARED), {}))
+
+
+def test_the_declared_measure_is_that_of_the_comparison_else_of_the_settings() -> None:
+    assert declared_measure(ranking(**DECLARED), {"evaluation": {"compare": {"metric": "mass", "k": 5}}}) == (
+        "recall",
+        10,
+    )
+    assert declared_measure(ranking(), {"evaluation": {"compare": {"metric": "mass", "k": 5}}}) == ("mass", 5)
+    assert declared_measure(ranking(), {"plots": {"k": 20}}) == ("recall", 20)
+    assert declared_measure(fidelity_tables(), {})[0] == "loss"
+
+
+def test_contestants_have_gaps_bounds_and_costs() -> None:
+    said = sentences(accuracy_tables(), {})
+    assert said[0] == "Measured: tiny on longbench (qasper, hotpotqa), 12 prompts."
+    assert any(each.startswith("Gap closed: ") for each in said)
+    assert any(each.startswith("accuracy at keep rate 10 %") for each in said)
+    assert any(each.startswith("loss at keep rate 40 %") for each in said)
+    assert said[-1].startswith("Counted costs")
+    assert any(each.startswith("Declared measure: loss, loss of log-prob") for each in sentences(fidelity_tables(), {}))
+
+
+@pytest.mark.parametrize(
+    ("tables", "config", "said"),
+    [
+        (as_tables(), {}, ["No prompt could be measured."]),
+        (
+            accuracy_tables(("full", "claa")),
+            {"report": "somebody.Report"},
+            ["Measured: tiny on longbench (qasper, hotpotqa), 12 prompts."],
+        ),
+    ],
+)
+def test_an_empty_run_and_one_with_a_report_of_its_own(tables: Tables, config: dict[str, Any], said: list[str]) -> None:
+    assert sentences(tables, config)[: len(said)] == said
+
+
+def test_times_are_compared_by_no_test() -> None:
+    assert "compares them by no test" in sentences(ttft_tables(), {})[-1]

@@ -1,0 +1,64 @@
+"""The files that a report writes into a run folder."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.report.contestant_examples import as_tables
+from tests.report.run_folders import run_folder
+from tests.report.table_examples import contestant_run, ranking_tables, table_run
+from tests.report.ttft_examples import ttft_tables
+from tokenrank.records.tables import Tables
+from tokenrank.report.tables.report_files import grid, main_metrics, metrics_of, summary_text, write_tables_of_report
+
+
+def test_a_ranking_has_four_files(tmp_path: Path) -> None:
+    tables = ranking_tables({("claa", "gemfilter"): 0.01}, prompts=6)
+    folder = run_folder(tmp_path, tables, environment={"units": list("abcdefgh")})
+    assert write_tables_of_report(folder, tables, {}, 10.0) == ["report.md", "report.tex", "report.csv", "summary.md"]
+    report, summary = ((tmp_path / name).read_text() for name in ("report.md", "summary.md"))
+    assert report.index("## recall@10") < report.index("## spearman")
+    assert "**0.500**\u2020 [0.450, 0.550]" in report
+    assert "Unfinished: half a run: 6 of 8 units are done." in report
+    assert (
+        "- Declared comparison, recall@10, mean over layers (1 pair, 6 prompts): claa is better than gemfilter"
+        in summary
+    )
+    assert "- half a run: 6 of 8 units are done" in summary
+    assert "claa better than gemfilter by" not in summary  # the sentence of the terminal would say it twice
+    assert (
+        (tmp_path / "report.csv")
+        .read_text()
+        .startswith("run,model,task,method,role,engine,metric,k,keep,statistic,value,")
+    )
+
+
+def test_summary_has_a_table_of_every_metric() -> None:
+    run = contestant_run()
+    text = summary_text(run, {})
+    assert main_metrics(run) == ["accuracy", "loss"]
+    for metric in metrics_of(run):
+        assert f"## {metric}\n".replace("_", "\\_") in text
+
+
+@pytest.mark.parametrize("tables", [ttft_tables(), as_tables()])
+def test_times_and_empty_runs_have_a_summary_alone(tmp_path: Path, tables: Tables) -> None:
+    folder = run_folder(tmp_path, tables)
+    assert write_tables_of_report(folder, tables, {}, 10.0) == ["summary.md"]
+    text = (tmp_path / "summary.md").read_text()
+    assert "# Summary of " in text
+    assert ("No prompt could be measured." in text) == tables.metrics.empty
+
+
+def test_what_a_run_lacks_is_named() -> None:
+    run = table_run(ranking_tables(), "a")
+    with pytest.raises(ValueError, match="metric is 'mass', must be one of those of a: recall, spearman"):
+        grid([run], "mass", 10)
+    with pytest.raises(ValueError, match="k is 7, must be one of those of a: 5, 10"):
+        grid([run], "recall", 7)
+    with pytest.raises(ValueError, match="keep is 30, must be one of those of run: 10, 20, 40"):
+        grid([contestant_run()], "loss", None, keep=30)
+    with pytest.raises(ValueError, match="keep is 30, must be left out: a has no keep rates"):
+        grid([run], "recall", 10, keep=30)
+    with pytest.raises(ValueError, match="evaluation is ranking in a and accuracy in run"):
+        grid([run, contestant_run()], "recall", 10)

@@ -1,0 +1,88 @@
+"""Which runs may stand in one table."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.report.run_folders import run_folder
+from tests.report.table_examples import contestant_run, ranking_tables, table_run
+from tests.report.ttft_examples import ttft_tables
+from tokenrank.report.tables.table_runs import TableRun, check_alike, check_kind, read_run
+
+RANKED = {
+    "oracle": {"attention": {"kernel": 13}}, "universe": {"window": 8}, "answer": "generated",
+    "metric": {"recall": {"at_k": True}, "rbo": {"p": 0.99}}, "model": {"name": "tiny"}, "seed": 0,
+}  # fmt: skip
+
+
+def of(name: str, **changed: object) -> TableRun:
+    settings: dict[str, Any] = RANKED | changed
+    return table_run(ranking_tables(), name, **settings)
+
+
+def test_another_model_task_or_seed_may_stand_beside() -> None:
+    check_alike([of("a"), of("b", model={"name": "llama3"}, task={"samples": 3}, seed=7)], ["recall"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"oracle": {"attention": {"kernel": 1}}}, "oracle.attention.kernel is 13 in a and 1 in b"),
+        ({"universe": {"window": 0}}, "universe.window is 8 in a and 0 in b"),
+        ({"answer": "reference"}, "answer is generated in a and reference in b"),
+        ({"answers": "mine.jsonl"}, "answer is generated in a and brought in b"),
+        ({"metric": {"recall": {"at_k": False}}}, "metric.recall.at_k is True in a and False in b"),
+    ],
+)
+def test_what_decides_the_values_must_agree(changed: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=f"^runs cannot stand in one table: {said}$"):
+        check_alike([of("a"), of("b", **changed)], ["recall"])
+
+
+def test_a_metric_that_is_not_shown_may_differ() -> None:
+    changed = {"recall": {"at_k": True}, "rbo": {"p": 0.5}}
+    check_alike([of("a"), of("b", metric=changed)], ["recall"])
+    with pytest.raises(ValueError, match=r"metric\.rbo\.p is 0\.99 in a and 0\.5 in b"):
+        check_alike([of("a"), of("b", metric=changed)], ["rbo"])
+
+
+def test_evaluations_and_protection_must_agree() -> None:
+    with pytest.raises(ValueError, match="evaluation is ranking in a and accuracy in b"):
+        check_alike([of("a"), contestant_run("b")], ["recall"])
+    check_alike([contestant_run("a"), contestant_run("b")], ["accuracy"])
+    with pytest.raises(ValueError, match=r"evaluation\.protect is window in a and frame in b"):
+        check_alike([contestant_run("a"), contestant_run("b", protect="frame")], ["accuracy"])
+
+
+def test_times_and_empty_runs_have_no_such_table() -> None:
+    check_kind(of("a"))
+    with pytest.raises(
+        ValueError, match="a holds evaluation=ttft; tables are made of evaluation=ranking, accuracy and fidelity"
+    ):
+        check_kind(table_run(ttft_tables(), "a"))
+    empty = ranking_tables()
+    with pytest.raises(ValueError, match="holds no prompt that was measured"):
+        check_kind(table_run(type(empty)(empty.metrics.head(0), empty.summary.head(0), empty.samples, empty.runs), "a"))
+    with pytest.raises(ValueError, match="one of its own"):
+        check_kind(of("a", report={"_target_": "somebody.Report"}))
+
+
+def test_a_half_finished_run_is_read_and_says_so(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, ranking_tables(prompts=2), environment={"units": ["a", "b", "c"]})
+    assert read_run(folder.path).unfinished == "half a run: 2 of 3 units are done"
+    assert of("a").unfinished == ""
+
+
+def test_what_is_no_run_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"is no run folder: it has no environment\.json"):
+        read_run(tmp_path)
+    folder = run_folder(tmp_path, ranking_tables())
+    with pytest.raises(ValueError, match=r"^.*: k is 7, must be one of this run's: 5, 10$"):
+        read_run(folder.path, 7)
+    (tmp_path / "summary.parquet").unlink()
+    with pytest.raises(ValueError, match=r"has no summary\.parquet: collect its records first"):
+        read_run(folder.path)
+    (tmp_path / "environment.json").write_text('{"format": "tokenrank run folder 2"}')
+    with pytest.raises(ValueError, match="was not written by this version"):
+        read_run(folder.path)
