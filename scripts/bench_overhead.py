@@ -93,7 +93,7 @@ def compare(plan: Plan, model: PreTrainedModel, prompt: Prompt, repeats: int) ->
         return list(map(int, output[0, ids.shape[1] :]))
 
     def ranked() -> list[int]:
-        result = rank(model, prompt, timed, plan.oracle)
+        result = rank(model, prompt, timed, plan.oracles)
         started = time.perf_counter()
         list(measured_rows(result, prompt, plan.metrics, PERCENTS, WINDOW, plan.layers.windowed))
         metric_seconds.append(time.perf_counter() - started)
