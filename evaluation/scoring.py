@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.capture.answer_passes import AnswerPasses
 from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
@@ -15,8 +17,9 @@ from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import Reading, read
 from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, Truth
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, OracleNeeds, Truth
 from tokenrank.tasks.task import Prompt
+from tokenrank.tasks.token_texts import token_texts
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def rank(
     answer: Answer | None = None,
     known: Known | None = None,
     shared: SharedPrefill | None = None,
+    tokenizer: Tokenizer | None = None,
 ) -> Ranked:
     """Reads the prompt once and answers it once; heuristics score each layer as it passes, then the oracle gives the truth.
 
@@ -66,6 +70,7 @@ def rank(
         answer: given to the model in place of a generated one.
         known: what need not be computed. It must be of the same prompt, answer, heuristics and oracle.
         shared: takes what the prefill of the prompt leaves for others; the prompt is then read whatever is known.
+        tokenizer: of the model, for an oracle that reads the tokens' texts.
 
     Raises:
         ValueError: scores of the wrong shape or that are not finite; the message names heuristic, layer and prompt.
@@ -77,12 +82,13 @@ def rank(
         return Ranked(_answer(prompt, answer, given), given, known.truth, layers, known.scores, {})
     layerwise = LayerScores(missing)
     needs = Needs.together(each.needs for each in missing.values())
-    reading = _read(model, prompt, layerwise, needs, answer, given, shared, prompt_only=known.truth is not None)
+    wanted = OracleNeeds(layers=False) if known.truth is not None else oracle.needs
+    reading = _read(model, prompt, layerwise, needs, answer, given, shared, wanted)
     ahead_ids = given or tuple(reading.ahead_ids.tolist())
     found, truth = _answer(prompt, answer, ahead_ids), known.truth
     started = time.perf_counter()
     if truth is None:
-        truth = oracle.truth(AnsweredPrompt(model, torch.tensor(prompt.input_ids), found, reading.answer_layers))
+        truth = oracle.truth(_answered(model, prompt, found, reading, wanted, tokenizer))
         check_finite(truth.importance, "the oracle", layers, prompt.id)
     seconds = {"prefill": reading.prefill_seconds, "oracle": reading.answer_seconds + time.perf_counter() - started}
     if reading.decode_seconds is not None:
@@ -105,11 +111,11 @@ def _read(
     answer: Answer | None,
     given: tuple[int, ...] | None,
     shared: SharedPrefill | None,
-    prompt_only: bool,
+    wanted: OracleNeeds,
 ) -> Reading:
-    """The reading; with ``prompt_only`` the answer is not fed, unless a heuristic ranks by it."""
+    """The reading; a given answer is not fed, unless the oracle or a heuristic reads its layers."""
     limit = prompt.max_new_tokens if answer is None else len(answer.token_ids)
-    if prompt_only and given is not None and not needs.answer:
+    if not wanted.layers and given is not None and not needs.answer:
         given, limit = given[:1], 1  # predicted by the prompt, and not fed
     return read(
         model,
@@ -120,7 +126,28 @@ def _read(
         needs=needs,
         decoding=Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids),
         shared=shared,
+        keep_cache=wanted.passes,
     )
+
+
+def _answered(
+    model: PreTrainedModel,
+    prompt: Prompt,
+    answer: Answer,
+    reading: Reading,
+    wanted: OracleNeeds,
+    tokenizer: Tokenizer | None,
+) -> AnsweredPrompt:
+    """What the oracle asked for; raises ValueError if it reads texts and there is no tokenizer."""
+    ids, passes, texts = torch.tensor(prompt.input_ids), None, None
+    if wanted.passes and reading.cache is not None:
+        passes = AnswerPasses(model, ids, torch.tensor(answer.token_ids), reading.cache)
+    if wanted.texts:
+        if tokenizer is None:
+            raise ValueError("the oracle reads the texts of tokens, for which the model's tokenizer is needed")
+        texts = tuple(token_texts(tokenizer, prompt.input_ids))
+    layers = reading.answer_layers if wanted.layers else []
+    return AnsweredPrompt(model, ids, answer, layers, passes, texts, prompt.context)
 
 
 class LayerScores:

@@ -51,7 +51,7 @@ def stored_rank(
     found = None if given else plan.store.get(ANSWERS, plan.parts.answer(prompt, limit))
     ahead_ids = None if found is None else tuple(found["token_ids"].tolist())
     known = _known(plan, prompt, heuristics, given, ahead_ids) if given or ahead_ids else Known()
-    ranked = rank(model, prompt, heuristics, plan.oracle, given, known, shared)
+    ranked = rank(model, prompt, heuristics, plan.oracle, given, known, shared, plan.tokenizer)
     if given is None and ahead_ids is None:
         plan.store.put(ANSWERS, plan.parts.answer(prompt, limit), {"token_ids": torch.tensor(ranked.ahead_ids)})
     if known.truth is None:

@@ -109,7 +109,8 @@ def rank(
         check_length(prompt, window + 1, f"window={window}")
     rows: list[dict[str, Any]] = []
     for prompt, given in zip(asked, fed, strict=True):
-        ranked = rank_prompt(model, prompt, rankers, oracle or AttentionOracle(), given).with_bound(list(heuristics))
+        ranked = rank_prompt(model, prompt, rankers, oracle or AttentionOracle(), given, tokenizer=tokenizer)
+        ranked = ranked.with_bound(list(heuristics))
         whose = {"model": name_of(model), "task": prompt.task, "sample": prompt.id}
         rows += [whose | row for row in measured_rows(ranked, prompt, formulas, list(k), window, layers.windowed)]
     measured = table(rows, MEASURED)
