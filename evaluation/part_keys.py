@@ -35,7 +35,9 @@ class PartKeys:
 
     def truth(self, name: str, prompt: Prompt, answer: Answer) -> Fields:
         """Of the importance that an oracle gives the prompt's tokens for an answer, wherever that came from."""
-        return self._of(prompt) | {"answer_ids": ids_digest(answer.token_ids), "oracle": dict(self.oracles[name])}
+        context = None if prompt.context is None else [prompt.context.start, prompt.context.stop]
+        own = {"answer_ids": ids_digest(answer.token_ids), "context": context, "oracle": dict(self.oracles[name])}
+        return self._of(prompt) | own
 
     def ranking(self, name: str, prompt: Prompt, ahead_ids: Sequence[int] | None) -> Fields:
         """Of a heuristic's scores.

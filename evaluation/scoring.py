@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.capture.answer_passes import AnswerPasses
 from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
@@ -15,9 +17,10 @@ from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import Reading, read
 from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, Truth
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, OracleNeeds, Truth
 from tokenrank.records.schema import truth_name
 from tokenrank.tasks.task import Prompt
+from tokenrank.tasks.token_texts import token_texts
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Ranked:
     layers: tuple[int, ...]  # numbers of the attention layers, in order
     scores: Mapping[str, Tensor]  # per heuristic (layers, tokens), float32, higher = keep
     seconds: Mapping[str, float]  # of prefill (the heuristics included), decode and oracle; of those that were done
+    passes: AnswerPasses | None = None  # over the answer on the prompt's cache, where these were asked for
 
     @property
     def truth(self) -> Truth:
@@ -66,6 +70,9 @@ def rank(
     answer: Answer | None = None,
     known: Known | None = None,
     shared: SharedPrefill | None = None,
+    tokenizer: Tokenizer | None = None,
+    *,
+    passes: bool = False,
 ) -> Ranked:
     """Reads the prompt once and answers it once; heuristics score each layer as it passes, then every oracle gives its truth.
 
@@ -79,6 +86,8 @@ def rank(
         answer: given to the model in place of a generated one.
         known: what need not be computed. It must be of the same prompt, answer, heuristics and oracles.
         shared: takes what the prefill of the prompt leaves for others; the prompt is then read whatever is known.
+        tokenizer: of the model, for an oracle that reads the tokens' texts.
+        passes: keep what further passes over the answer need; the prompt is then read whatever is known.
 
     Raises:
         ValueError: scores of the wrong shape or that are not finite; the message names heuristic, layer and prompt.
@@ -87,15 +96,18 @@ def rank(
     missing = {name: each for name, each in heuristics.items() if name not in known.scores}
     given, layers = known.ahead_ids if answer is None else answer.token_ids, model_layers(model).attention
     unknown = {name: each for name, each in oracles.items() if name not in known.truths}
-    if given is not None and not unknown and not missing and shared is None:
+    if given is not None and not unknown and not missing and shared is None and not passes:
         return Ranked(_answer(prompt, answer, given), given, known.truths, layers, known.scores, {})
     layerwise = LayerScores(missing)
     needs = Needs.together(each.needs for each in missing.values())
-    reading = _read(model, prompt, layerwise, needs, answer, given, shared, prompt_only=not unknown)
+    wanted = OracleNeeds.together(
+        [each.needs for each in unknown.values()] + [OracleNeeds(layers=False, passes=passes)]
+    )
+    reading = _read(model, prompt, layerwise, needs, answer, given, shared, wanted)
     ahead_ids = given or tuple(reading.ahead_ids.tolist())
     found = _answer(prompt, answer, ahead_ids)
     started = time.perf_counter()
-    answered = AnsweredPrompt(model, torch.tensor(prompt.input_ids), found, reading.answer_layers)
+    answered = _answered(model, prompt, found, reading, wanted, tokenizer)
     truths = {name: known.truths.get(name) or each.truth(answered) for name, each in oracles.items()}
     for name in unknown:
         check_finite(truths[name].importance, f"oracle {name}", layers, prompt.id)
@@ -105,7 +117,8 @@ def rank(
     scores = {name: layerwise.scores(name, reading.ahead_layers) for name in missing}
     for name, rows in scores.items():
         check_finite(rows, f"heuristic {name}", layers, prompt.id)
-    return Ranked(found, ahead_ids, truths, layers, {**known.scores, **scores}, seconds)
+    scores = {**known.scores, **scores}
+    return Ranked(found, ahead_ids, truths, layers, scores, seconds, answered.passes if passes else None)
 
 
 def _answer(prompt: Prompt, answer: Answer | None, ahead_ids: tuple[int, ...]) -> Answer:
@@ -120,11 +133,11 @@ def _read(
     answer: Answer | None,
     given: tuple[int, ...] | None,
     shared: SharedPrefill | None,
-    prompt_only: bool,
+    wanted: OracleNeeds,
 ) -> Reading:
-    """The reading; with ``prompt_only`` the answer is not fed, unless a heuristic ranks by it."""
+    """The reading; a given answer is not fed, unless the oracle or a heuristic reads its layers."""
     limit = prompt.max_new_tokens if answer is None else len(answer.token_ids)
-    if prompt_only and given is not None and not needs.answer:
+    if not wanted.layers and given is not None and not needs.answer:
         given, limit = given[:1], 1  # predicted by the prompt, and not fed
     return read(
         model,
@@ -135,7 +148,28 @@ def _read(
         needs=needs,
         decoding=Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids),
         shared=shared,
+        keep_cache=wanted.passes,
     )
+
+
+def _answered(
+    model: PreTrainedModel,
+    prompt: Prompt,
+    answer: Answer,
+    reading: Reading,
+    wanted: OracleNeeds,
+    tokenizer: Tokenizer | None,
+) -> AnsweredPrompt:
+    """What the oracle asked for; raises ValueError if it reads texts and there is no tokenizer."""
+    ids, passes, texts = torch.tensor(prompt.input_ids), None, None
+    if wanted.passes and reading.cache is not None:
+        passes = AnswerPasses(model, ids, torch.tensor(answer.token_ids), reading.cache)
+    if wanted.texts:
+        if tokenizer is None:
+            raise ValueError("the oracle reads the texts of tokens, for which the model's tokenizer is needed")
+        texts = tuple(token_texts(tokenizer, prompt.input_ids))
+    layers = reading.answer_layers if wanted.layers else []
+    return AnsweredPrompt(model, ids, answer, layers, passes, texts, prompt.context)
 
 
 class LayerScores:

@@ -31,8 +31,10 @@ def stored_rank(
     prompt: Prompt,
     heuristics: Mapping[str, Heuristic],
     shared: SharedPrefill | None = None,
+    *,
+    passes: bool = False,
 ) -> Ranked:
-    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something, or for ``shared``.
+    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something, or for ``shared`` or ``passes``.
 
     Args:
         plan: says which store.
@@ -40,6 +42,7 @@ def stored_rank(
         prompt: of the plan.
         heuristics: some of the plan's, by name; there may be none.
         shared: as for ``rank``.
+        passes: as for ``rank``.
 
     Raises:
         ValueError: as ``rank``.
@@ -51,7 +54,7 @@ def stored_rank(
     found = None if given else plan.store.get(ANSWERS, plan.parts.answer(prompt, limit))
     ahead_ids = None if found is None else tuple(found["token_ids"].tolist())
     known = _known(plan, prompt, heuristics, given, ahead_ids) if given or ahead_ids else Known()
-    ranked = rank(model, prompt, heuristics, plan.oracles, given, known, shared)
+    ranked = rank(model, prompt, heuristics, plan.oracles, given, known, shared, plan.tokenizer, passes=passes)
     if given is None and ahead_ids is None:
         plan.store.put(ANSWERS, plan.parts.answer(prompt, limit), {"token_ids": torch.tensor(ranked.ahead_ids)})
     for name in plan.oracles.keys() - known.truths.keys():

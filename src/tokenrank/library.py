@@ -110,7 +110,7 @@ def rank(
     oracles = named_oracles(oracle)
     rows: list[dict[str, Any]] = []
     for prompt, given in zip(asked, fed, strict=True):
-        ranked = rank_prompt(model, prompt, rankers, oracles, given).with_bound(list(heuristics))
+        ranked = rank_prompt(model, prompt, rankers, oracles, given, tokenizer=tokenizer).with_bound(list(heuristics))
         whose = {"model": name_of(model), "task": prompt.task, "sample": prompt.id}
         rows += [whose | row for row in measured_rows(ranked, prompt, formulas, list(k), window, layers.windowed)]
     measured = table(rows, MEASURED)
