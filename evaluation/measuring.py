@@ -39,22 +39,22 @@ class MetricFailures:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is measured of a prompt's rankings, and against what, over its universe: its tokens without the last ``window``."""
+    """What is measured of a prompt's rankings, and against what, over its universe."""
 
     target: Target
     layers: tuple[int, ...]  # numbers of the layers
     metrics: Mapping[str, Metric]  # by name
     percents: Sequence[float]  # of the universe, for the metrics that take a k
-    window: int
+    universe: range  # positions of the tokens that are ranked
 
     @classmethod
     def of(
-        cls, ranked: Ranked, prompt: Prompt, metrics: Mapping[str, Metric], percents: Sequence[float], window: int
+        cls, ranked: Ranked, prompt: Prompt, metrics: Mapping[str, Metric], percents: Sequence[float], universe: range
     ) -> Self:
-        """For one prompt: its truth, and its needle if it has one."""
-        universe = slice(len(prompt.input_ids) - window)
-        target = Target(Ranking(ranked.truth.importance[:, universe]), prompt.needle)
-        return cls(target, ranked.layers, metrics, percents, window)
+        """For one prompt: its truth, and its needle if it has one, which lies in the universe."""
+        truth = Ranking(ranked.truth.importance[:, universe.start : universe.stop])
+        needle = prompt.needle and range(prompt.needle.start - universe.start, prompt.needle.stop - universe.start)
+        return cls(Target(truth, needle), ranked.layers, metrics, percents, universe)
 
     def each(self) -> Iterator[tuple[Row, Metric, int | None]]:
         """(name of the metric and k in percent, metric, k in tokens) of every metric that applies, at every k."""
@@ -80,7 +80,9 @@ class Asked:
             scores: (layers, tokens) of the whole prompt.
             failures: takes what a metric raises; its values are then missing, and the other metrics go on. None: it is raised.
         """
-        ranking = Ranking(scores[:, : scores.shape[1] - self.window])  # its order and ranks are large: one at a time
+        ranking = Ranking(
+            scores[:, self.universe.start : self.universe.stop]
+        )  # its order and ranks are large: one at a time
         return [
             row
             for named, metric, k in self.each()
@@ -93,7 +95,7 @@ def measured_rows(
     prompt: Prompt,
     metrics: Mapping[str, Metric],
     percents: Sequence[float],
-    window: int,
+    universe: range,
     windowed: Collection[int] = (),
 ) -> Iterator[Row]:
     """All rows of one prompt: the chance levels (no heuristic), then each heuristic's values at each layer and between layers.
@@ -103,10 +105,10 @@ def measured_rows(
         prompt: what was ranked.
         metrics: by name.
         percents: of the universe, for the metrics that take a k.
-        window: tokens at the prompt's end that do not count.
+        universe: positions of the prompt's tokens that are ranked; its needle is among them.
         windowed: numbers of the layers with a sliding window.
     """
-    asked = Asked.of(ranked, prompt, metrics, percents, window)
+    asked = Asked.of(ranked, prompt, metrics, percents, universe)
     yield from named_rows(None, asked.chance(), windowed)
     for name, scores in ranked.scores.items():
         yield from named_rows(name, asked.of_ranking(name, scores), windowed)

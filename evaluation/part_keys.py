@@ -50,11 +50,14 @@ class PartKeys:
         ahead = None if ahead_ids is None else ids_digest(ahead_ids)
         return self._of(prompt) | {"ahead_ids": ahead, "heuristic": dict(self.heuristics[name])}
 
-    def values(self, ranking: Fields, truth: Fields, prompt: Prompt, percents: Sequence[float], window: int) -> Fields:
+    def values(
+        self, ranking: Fields, truth: Fields, prompt: Prompt, percents: Sequence[float], universe: range
+    ) -> Fields:
         """Of the values of all metrics for one ranking, which may be the truth itself."""
         needle = None if prompt.needle is None else [prompt.needle.start, prompt.needle.stop]
         own = {"ranking": digest(ranking), "truth": digest(truth), "needle": needle}
-        return self._of(prompt) | own | {"k": list(percents), "window": window, "metrics": dict(self.metrics)}
+        ranked = {"universe": [universe.start, universe.stop]}
+        return self._of(prompt) | own | ranked | {"k": list(percents), "metrics": dict(self.metrics)}
 
     def _of(self, prompt: Prompt) -> Fields:
         return dict(self.model) | {"input_ids": _of_prompt(prompt.input_ids)}

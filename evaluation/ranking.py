@@ -19,6 +19,8 @@ from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.stored import stored_rank, stored_rows
 from tokenrank.evaluation.summary_rows import Comparing
+from tokenrank.evaluation.universe import PROMPT, Universe
+from tokenrank.tasks.task import Prompt
 
 if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan, Unit
@@ -32,7 +34,8 @@ class RankingAgreement(Evaluation):
     """Every metric of every chosen heuristic at every layer."""
 
     k: list[float]  # percent of the universe, for the metrics that take a k
-    window: int = 8  # tokens at the prompt's end that are not ranked: the universe is all the others
+    universe: str = PROMPT  # what is ranked: the prompt, or its context alone
+    window: int = 8  # last tokens of the prompt that are not ranked
     save_rankings: bool = False  # write the scores themselves
     save_levels: bool = True  # write the levels of the tokens in every ranking
     seed: int = 0  # of random sign flips
@@ -44,35 +47,30 @@ class RankingAgreement(Evaluation):
 
     def __post_init__(self) -> None:
         check_percentages("k", self.k)
-        check_whole("universe.window", self.window, 0)
+        Universe(self.universe, self.window)  # raises for a setting out of range
         check_whole("seed", self.seed, 0)
         check_whole("bootstrap.resamples", self.resamples, 1)
 
+    def places(self, prompt: Prompt) -> range:
+        """Positions of the prompt's ranked tokens; ValueError as ``Universe.places``."""
+        return Universe(self.universe, self.window).places(prompt)
+
     def check(self, plan: "Plan") -> None:
-        """Raises ValueError for a prompt that is not longer than the window, or whose needle the window cuts."""
+        """Raises ValueError for a comparison of what the run does not have, or a prompt that has no such universe."""
         Family(**self.compare).check(plan.rankings, list(plan.metrics), self.k)
         for prompt in plan.prompts:
-            tokens = len(prompt.input_ids)
-            if tokens <= self.window:
-                raise ValueError(
-                    f"universe.window={self.window} is not below the {tokens} tokens of prompt {prompt.id} of {prompt.task}: "
-                    "set universe.window lower, or leave the prompt out"
-                )
-            if prompt.needle is not None and prompt.needle.stop > tokens - self.window:
-                raise ValueError(
-                    f"universe.window={self.window} reaches into the needle of prompt {prompt.id} of {prompt.task}"
-                )
+            self.places(prompt)
 
     def measure(self, plan: "Plan", model: PreTrainedModel, unit: "Unit", advance: Advance) -> Measurement:
         """Ranks the prompt with every heuristic, and measures each ranking against the truth.
 
         A metric that fails is named in the sample's error, and the values of the others are kept.
         """
-        prompt = unit.prompt
+        prompt, places = unit.prompt, self.places(unit.prompt)
         ranked = stored_rank(plan, model, prompt, plan.heuristics).with_bound(plan.rankings)
         started = time.perf_counter()
         failures = MetricFailures()
-        rows = stored_rows(plan, prompt, ranked, self.k, self.window, failures)
+        rows = stored_rows(plan, prompt, ranked, self.k, places, failures)
         metrics_seconds = time.perf_counter() - started
         advance(len(prompt.input_ids))
         answer = str(plan.tokenizer.decode(list(ranked.answer.token_ids), skip_special_tokens=True))
@@ -88,7 +86,7 @@ class RankingAgreement(Evaluation):
             sample,
             rows,
             rankings=as_tensors(unit, ranked, plan.texts) if self.save_rankings else None,
-            levels=levels_of(plan, prompt, ranked, own, self.k, self.window) if self.save_levels else None,
+            levels=levels_of(plan, prompt, ranked, own, self.k, places) if self.save_levels else None,
         )
 
     def summary(self) -> LayerSummary:

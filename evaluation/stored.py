@@ -94,7 +94,7 @@ def ranking_fields(plan: "Plan", prompt: Prompt, name: str, ahead_ids: Sequence[
 
 
 def stored_rows(
-    plan: "Plan", prompt: Prompt, ranked: Ranked, percents: Sequence[float], window: int, failures: MetricFailures
+    plan: "Plan", prompt: Prompt, ranked: Ranked, percents: Sequence[float], universe: range, failures: MetricFailures
 ) -> list[Row]:
     """``measured_rows`` of one of the plan's prompts; a ranking whose values are stored is not measured again.
 
@@ -103,10 +103,10 @@ def stored_rows(
         prompt: of the plan.
         ranked: the prompt's scores, in the order of the rows.
         percents: of the universe, for the metrics that take a k.
-        window: tokens at the prompt's end that do not count.
+        universe: positions of the prompt's tokens that are ranked.
         failures: takes what a metric raises; then nothing of that ranking is stored.
     """
-    asked, windowed = Asked.of(ranked, prompt, plan.metrics, percents, window), plan.layers.windowed
+    asked, windowed = Asked.of(ranked, prompt, plan.metrics, percents, universe), plan.layers.windowed
     rows = list(named_rows(None, asked.chance(failures), windowed))
     truth = plan.parts.truth(next(iter(ranked.truths)), prompt, ranked.answer)
     order = list(plan.metrics)
@@ -114,7 +114,7 @@ def stored_rows(
     for name, scores in ranked.scores.items():
         bound = name not in plan.heuristics
         of_ranking = truth if bound else ranking_fields(plan, prompt, name, ranked.ahead_ids)
-        fields = plan.parts.values(of_ranking, truth, prompt, percents, window)
+        fields = plan.parts.values(of_ranking, truth, prompt, percents, universe)
         found = plan.store.get(VALUES, fields)
         if found is None:
             before = len(failures.whose)

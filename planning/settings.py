@@ -9,16 +9,10 @@ from omegaconf import DictConfig, OmegaConf
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE
 from tokenrank.evaluation.setting_checks import check_percentages
+from tokenrank.evaluation.universe import Universe
 from tokenrank.planning.building import check_settings
 
 GROUPS = ("model", "task", "heuristic", "oracle", "metric", "prefill", "evaluation", "logger", "executor")
-
-
-@dataclass(frozen=True)
-class Universe:
-    """Which tokens are ranked."""
-
-    window: int
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
 from tokenrank.evaluation.scoring import rank as rank_prompt
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
+from tokenrank.evaluation.universe import Universe
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.library_inputs import (
     answers_of,
@@ -112,7 +113,12 @@ def rank(
     for prompt, given in zip(asked, fed, strict=True):
         ranked = rank_prompt(model, prompt, rankers, oracles, given, tokenizer=tokenizer).with_bound(list(heuristics))
         whose = {"model": name_of(model), "task": prompt.task, "sample": prompt.id}
-        rows += [whose | row for row in measured_rows(ranked, prompt, formulas, list(k), window, layers.windowed)]
+        rows += [
+            whose | row
+            for row in measured_rows(
+                ranked, prompt, formulas, list(k), Universe(window=window).places(prompt), layers.windowed
+            )
+        ]
     measured = table(rows, MEASURED)
     return measured.loc[measured["other_layer"].isna(), list(METRICS)].reset_index(drop=True)
 

@@ -49,7 +49,7 @@ def measure(
     failures: MetricFailures | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The chance levels, then the rows of each ranking; all tokens are the universe."""
-    asked = Asked(target, tuple(layers), metrics, percents, window=0)
+    asked = Asked(target, tuple(layers), metrics, percents, range(TOKENS))
     yield from asked.chance(failures)
     for name, each in scores.items():
         yield from ({"heuristic": name} | row for row in asked.of_ranking(name, each, failures))
@@ -146,20 +146,39 @@ def ranked(scores: dict[str, Tensor]) -> Ranked:
 def test_the_last_tokens_do_not_count() -> None:
     scores = torch.arange(TOKENS, dtype=torch.float32).expand(3, -1).clone()
     scores[:, -8:] = -1  # wrong only where it does not count
-    rows = list(measured_rows(ranked({"a": scores}), PROMPT, {"recall": METRICS["recall"]}, [25], window=8))
+    rows = list(measured_rows(ranked({"a": scores}), PROMPT, {"recall": METRICS["recall"]}, [25], range(TOKENS - 8)))
     assert [row["value"] for row in rows if "heuristic" in row] == [1, 1, 1]
     assert [row["value"] for row in rows if "heuristic" not in row] == [8 / 32]  # a quarter of the universe of 32
-    all_count = list(measured_rows(ranked({"a": scores}), PROMPT, {"recall": METRICS["recall"]}, [20], window=0))
+    all_count = list(measured_rows(ranked({"a": scores}), PROMPT, {"recall": METRICS["recall"]}, [20], range(TOKENS)))
     assert [row["value"] for row in all_count if "heuristic" in row] == [0, 0, 0]
 
 
+def test_only_the_tokens_of_the_universe_count() -> None:
+    """Tokens 10 to 29: right among them, wrong everywhere else."""
+    scores = -torch.arange(TOKENS, dtype=torch.float32).expand(3, -1).clone()
+    scores[:, 10:30] = torch.arange(20.0)
+    prompt = Prompt("one", "mine", tuple(range(TOKENS)), 1, needle=range(28, 32))
+    chosen = {name: METRICS[name] for name in ("recall", "needle_recall", "spearman")}
+    rows = list(
+        measured_rows(ranked({"a": scores}), replace(prompt, needle=range(28, 30)), chosen, [10], range(10, 30))
+    )
+    values = {(row["metric"], "heuristic" in row): row["value"] for row in rows}
+    assert values["recall", True] == values["needle_recall", True] == 1  # the best two of 20 are tokens 28 and 29
+    assert values["spearman", True] == pytest.approx(1)
+    assert values["recall", False] == values["needle_recall", False] == 2 / 20
+    whole = measured_rows(ranked({"a": scores}), prompt, {"recall": METRICS["recall"]}, [10], range(TOKENS))
+    assert [row["value"] for row in whole if "heuristic" in row] == [0, 0, 0]
+
+
 def test_the_needle_is_the_prompts() -> None:
-    rows = measured_rows(ranked(SCORES), PROMPT, METRICS, [10], window=8)
+    rows = measured_rows(ranked(SCORES), PROMPT, METRICS, [10], range(TOKENS - 8))
     assert "needle_recall" in {row["metric"] for row in rows}
 
 
 def test_rows_say_whether_their_layer_is_windowed() -> None:
-    rows = list(measured_rows(ranked(SCORES), PROMPT, METRICS | {"jaccard": jaccard()}, [10], 8, windowed={5}))
+    rows = list(
+        measured_rows(ranked(SCORES), PROMPT, METRICS | {"jaccard": jaccard()}, [10], range(TOKENS - 8), windowed={5})
+    )
     assert all(row["windowed"] is (None if "layer" not in row else row["layer"] == 5) for row in rows)
     assert {row["windowed"] for row in rows} == {None, True, False}
 

@@ -85,7 +85,7 @@ def test_what_is_right_comes_back_with_its_types() -> None:
         True,
     )
     assert (found.universe, found.bootstrap, found.plots, found.study) == (
-        {"window": 8},
+        {"of": "prompt", "window": 8},
         {"resamples": 200},
         {"k": 10, "metrics": None},
         None,
