@@ -13,12 +13,12 @@ from tokenrank.capture.cache import can_go_back, reserved_cache
 from tokenrank.capture.feeding import check_one_prompt, check_positions, input_device, last_of_rows
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.rope_lengths import in_passes
-from tokenrank.capture.rules import AttentionRules, layer_number
+from tokenrank.capture.rules import AttentionRules
 
 ROWS = 512  # rows of one forward pass, at most, if it is not a single pass over the answer
 LOGITS_BYTES = 2**27  # of the float32 logits of one forward pass, at most, likewise
 
-Attended = Callable[[int, Tensor, Tensor, Tensor, AttentionRules, Tensor], Tensor]  # see AnswerPasses.attended
+Attended = Callable[[Tensor, Tensor, Tensor, AttentionRules, Tensor], Tensor]  # see AnswerPasses.attended
 
 
 class AnswerPasses:
@@ -96,7 +96,7 @@ class AnswerPasses:
         """One pass that sees the whole prompt, whose attention is computed by ``attend``; gradients are recorded where they are enabled.
 
         Args:
-            attend: called at each attention layer with its number, query (1, heads, rows, dim), key and value (1, kv_heads, keys, dim),
+            attend: called at each attention layer, in order, with query (1, heads, rows, dim), key and value (1, kv_heads, keys, dim),
                 the rules of the call, and which keys each row sees, (rows, keys) bool. Keys are the prompt's, its last token being
                 the first row, then the rows'. Returns (1, rows, heads, value dim).
 
@@ -106,10 +106,10 @@ class AnswerPasses:
         rows = self._answer_rows(torch.ones(1, self.tokens, dtype=torch.bool))
 
         def attended(
-            _own: OwnFunction, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: AttentionRules
+            _own: OwnFunction, _module: nn.Module, query: Tensor, key: Tensor, value: Tensor, rules: AttentionRules
         ) -> Tensor:
             seen = rows.seen(rules.sliding_window, query.device)
-            return attend(layer_number(module), query, key, value, rules, seen)
+            return attend(query, key, value, rules, seen)
 
         return self._fed(rows, 1, attend=attended)[0]
 

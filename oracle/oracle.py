@@ -67,6 +67,17 @@ class AnsweredPrompt:
     texts: tuple[str, ...] | None = None  # what each token adds to the prompt's text, where the oracle needs it
     context: range | None = None  # places of the text that the question is about; None: the prompt has no such part
 
+    @property
+    def answer_ids(self) -> Tensor:
+        """(T,) int64, of the answer."""
+        return torch.tensor(self.answer.token_ids, dtype=torch.int64)
+
+    def needed_passes(self) -> AnswerPasses:
+        """The passes; raises ValueError where there are none."""
+        if self.passes is None:
+            raise ValueError("the oracle needs passes over the answer (AnsweredPrompt.passes), got None")
+        return self.passes
+
 
 class Oracle(ABC):
     """Computes the importance of prompt tokens from an answer. Subclasses are frozen dataclasses; their fields are their config."""

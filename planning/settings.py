@@ -51,6 +51,7 @@ class RunSettings:
     answer: str
     answers: str | None
     universe: dict[str, Any]
+    chunk: int | str
     bootstrap: dict[str, Any]
     compare: dict[str, Any]
     plots: dict[str, Any]

@@ -14,6 +14,7 @@ from tokenrank.capture.answer_rows import AnswerRows
 from tokenrank.capture.cache import layer_copy
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.reading import read
+from tokenrank.capture.rope_lengths import in_passes
 from tokenrank.models.architectures import tiny_of
 
 GIVEN = [7, 3, 60, 21, 5, 33]
@@ -63,7 +64,7 @@ def test_with_everything_visible_the_answer_is_read_as_generate_reads_it(archite
 def test_a_wrong_position_says_something_else(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     passes = passes_of(model_of(architecture))
     wanted = found(passes, visible())
-    plain = answer_passes.in_passes
+    plain = in_passes
     monkeypatch.setattr(answer_passes, "in_passes", lambda *given: [(ids, start + 1) for ids, start in plain(*given)])
     shifted = found(passes, visible())
     assert all(not torch.allclose(one, other, atol=1e-3) for one, other in zip(shifted, wanted, strict=True))
@@ -118,9 +119,10 @@ def test_nothing_of_the_cache_is_changed(architecture: str) -> None:
     before = [(each.keys.clone(), each.values.clone()) for each in held]
     passes = AnswerPasses(model, prompt(), torch.tensor(GIVEN), reading.cache)
     first = found(passes, visible())
-    for layer, (keys, values) in zip(reading.cache.layers, before, strict=True):
-        assert torch.equal(layer.keys, keys)  # type: ignore[union-attr]
-        assert torch.equal(layer.values, values)  # type: ignore[union-attr]
+    layers: Any = reading.cache.layers
+    for layer, (keys, values) in zip(layers, before, strict=True):
+        assert torch.equal(layer.keys, keys)
+        assert torch.equal(layer.values, values)
     assert torch.equal(found(passes, visible()), first)
 
 
