@@ -65,7 +65,8 @@ class RunSettings:
     save_rankings: bool
     save_levels: bool
     texts: bool
-    report: dict[str, Any] | bool | None
+    report: bool
+    report_class: dict[str, Any] | None
     study: dict[str, Any] | None
 
     @property
