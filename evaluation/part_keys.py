@@ -19,7 +19,7 @@ class PartKeys:
 
     model: Mapping[str, Any]  # identity of the weights and dtype, kind of device, versions of the packages that compute
     answer_source: str  # digest of the source files that decode an answer
-    oracle: Mapping[str, Any]  # settings, and the digest of its source files
+    oracles: Mapping[str, Mapping[str, Any]]  # by name: settings, and the digest of source files
     heuristics: Mapping[str, Mapping[str, Any]]  # by name: settings, identity of other models, digest of source files
     metrics: Mapping[str, Any]  # settings of all metrics, and the digest of their source files
 
@@ -33,9 +33,11 @@ class PartKeys:
         }
         return self._of(prompt) | own | {"source": self.answer_source}
 
-    def truth(self, prompt: Prompt, answer: Answer) -> Fields:
-        """Of the importance of the prompt's tokens to an answer, wherever it came from."""
-        return self._of(prompt) | {"answer_ids": ids_digest(answer.token_ids), "oracle": dict(self.oracle)}
+    def truth(self, name: str, prompt: Prompt, answer: Answer) -> Fields:
+        """Of the importance that an oracle gives the prompt's tokens for an answer, wherever that came from."""
+        context = None if prompt.context is None else [prompt.context.start, prompt.context.stop]
+        own = {"answer_ids": ids_digest(answer.token_ids), "context": context, "oracle": dict(self.oracles[name])}
+        return self._of(prompt) | own
 
     def ranking(self, name: str, prompt: Prompt, ahead_ids: Sequence[int] | None) -> Fields:
         """Of a heuristic's scores.

@@ -31,8 +31,10 @@ def stored_rank(
     prompt: Prompt,
     heuristics: Mapping[str, Heuristic],
     shared: SharedPrefill | None = None,
+    *,
+    passes: bool = False,
 ) -> Ranked:
-    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something, or for ``shared``.
+    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something, or for ``shared`` or ``passes``.
 
     Args:
         plan: says which store.
@@ -40,6 +42,7 @@ def stored_rank(
         prompt: of the plan.
         heuristics: some of the plan's, by name; there may be none.
         shared: as for ``rank``.
+        passes: as for ``rank``.
 
     Raises:
         ValueError: as ``rank``.
@@ -51,11 +54,12 @@ def stored_rank(
     found = None if given else plan.store.get(ANSWERS, plan.parts.answer(prompt, limit))
     ahead_ids = None if found is None else tuple(found["token_ids"].tolist())
     known = _known(plan, prompt, heuristics, given, ahead_ids) if given or ahead_ids else Known()
-    ranked = rank(model, prompt, heuristics, plan.oracle, given, known, shared)
+    ranked = rank(model, prompt, heuristics, plan.oracles, given, known, shared, plan.tokenizer, passes=passes)
     if given is None and ahead_ids is None:
         plan.store.put(ANSWERS, plan.parts.answer(prompt, limit), {"token_ids": torch.tensor(ranked.ahead_ids)})
-    if known.truth is None:
-        plan.store.put(TRUTHS, plan.parts.truth(prompt, ranked.answer), {"importance": ranked.truth.importance})
+    for name in plan.oracles.keys() - known.truths.keys():
+        fields = plan.parts.truth(name, prompt, ranked.answer)
+        plan.store.put(TRUTHS, fields, {"importance": ranked.truths[name].importance})
     if plan.store_rankings:
         for name in heuristics.keys() - known.scores.keys():
             plan.store.put(
@@ -74,11 +78,11 @@ def _known(
     """What the store has of a prompt whose answer is known."""
     followed = given.token_ids if given else ahead_ids or ()
     answer = given or Answer(followed[: prompt.max_new_tokens], "generated")
-    truth = plan.store.get(TRUTHS, plan.parts.truth(prompt, answer))
+    truths = {name: plan.store.get(TRUTHS, plan.parts.truth(name, prompt, answer)) for name in plan.oracles}
     scores = {name: plan.store.get(RANKINGS, ranking_fields(plan, prompt, name, followed)) for name in heuristics}
     return Known(
         ahead_ids,
-        None if truth is None else Truth(truth["importance"]),
+        {name: Truth(found["importance"]) for name, found in truths.items() if found is not None},
         {name: found["scores"] for name, found in scores.items() if found is not None},
     )
 
@@ -104,7 +108,7 @@ def stored_rows(
     """
     asked, windowed = Asked.of(ranked, prompt, plan.metrics, percents, universe), plan.layers.windowed
     rows = list(named_rows(None, asked.chance(failures), windowed))
-    truth = plan.parts.truth(prompt, ranked.answer)
+    truth = plan.parts.truth(next(iter(ranked.truths)), prompt, ranked.answer)
     order = list(plan.metrics)
     names = sorted(order)  # by which entries number the metrics: the order decides no key
     for name, scores in ranked.scores.items():

@@ -144,7 +144,7 @@ def _facts(source: Source) -> dict[str, Any]:
     return {
         "evaluation": source.evaluation.kind,
         **{name: config.get(name) for name in ("universe", "k", "oracle", "metric", "answer")},
-        "report": None if config.get("report") in (True, False) else config.get("report"),
+        "report_class": config.get("report_class"),
         **{as_typed(f"evaluation.{name}"): value for name, value in settings.items()},
         "model": environment.get("model"),
         "layers": environment.get("layers"),

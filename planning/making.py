@@ -50,7 +50,11 @@ def make_plan(config: DictConfig) -> Plan:
     chosen = build_all(config, "heuristic", (Heuristic, Bound))
     heuristics: dict[str, Heuristic] = {name: each for name, each in chosen.items() if type(each) is not Bound}
     metrics: dict[str, Metric] = build_all(config, "metric", Metric)
-    oracle = _only_oracle(config)
+    oracles: dict[str, Oracle] = build_all(config, "oracle", Oracle)
+    if evaluation.runs_engines and len(oracles) > 1:
+        raise ValueError(
+            f"oracle chooses {', '.join(oracles)}, must be one with evaluation={evaluation.kind}, whose bounds it drives"
+        )
     source: Pretrained = build(config.model, "model", Pretrained)
     task: Task = build(config.task, "task", Task)
     if evaluation.runs_engines:
@@ -81,7 +85,7 @@ def make_plan(config: DictConfig) -> Plan:
         layers=layers,
         task=task,
         heuristics=heuristics,
-        oracle=oracle,
+        oracles=oracles,
         answer=settings.origin,
         given=given,
         metrics=metrics,
@@ -156,13 +160,6 @@ def length_note(skeleton: PreTrainedModel, prompts: Sequence[Prompt]) -> str | N
         f"note: the answers to {len(long)} of {len(prompts)} prompts can go beyond {restarts_after(skeleton)} tokens, where the model's "
         "rope factors change: such a prompt fails if its answer does so"
     )
-
-
-def _only_oracle(config: DictConfig) -> Oracle:
-    oracles: dict[str, Oracle] = build_all(config, "oracle", Oracle)
-    if len(oracles) > 1:
-        raise ValueError(f"oracle chooses {', '.join(oracles)}, must be one")
-    return next(iter(oracles.values()))
 
 
 def _check_prompt(prompt: Prompt, heuristics: Mapping[str, Heuristic], settings: RunSettings) -> None:

@@ -51,6 +51,7 @@ class RunSettings:
     answer: str
     answers: str | None
     universe: dict[str, Any]
+    chunk: int | str
     bootstrap: dict[str, Any]
     compare: dict[str, Any]
     plots: dict[str, Any]
@@ -64,7 +65,8 @@ class RunSettings:
     save_rankings: bool
     save_levels: bool
     texts: bool
-    report: dict[str, Any] | bool | None
+    report: bool
+    report_class: dict[str, Any] | None
     study: dict[str, Any] | None
 
     @property

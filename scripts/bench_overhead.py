@@ -94,7 +94,7 @@ def compare(plan: Plan, model: PreTrainedModel, prompt: Prompt, repeats: int) ->
         return list(map(int, output[0, ids.shape[1] :]))
 
     def ranked() -> list[int]:
-        result = rank(model, prompt, timed, plan.oracle)
+        result = rank(model, prompt, timed, plan.oracles)
         started = time.perf_counter()
         places = Universe(window=WINDOW).places(prompt)
         list(measured_rows(result, prompt, plan.metrics, PERCENTS, places, plan.layers.windowed))

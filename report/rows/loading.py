@@ -37,7 +37,7 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts
 
     Args:
         folder: with the four tables.
-        config: content of its config.yaml; where it names a ``report``, all rows are read.
+        config: content of its config.yaml; where it names a ``report_class``, all rows are read.
         k: percent; None: ``plots.k`` of the config.
         texts: whether prompts, references and answers of ``samples`` are read.
 
@@ -57,12 +57,8 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts
     return LoadedTables(metrics, summary, samples, runs, folder.path), shown
 
 
-def run_config(folder: RunFolder, plots: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def run_config(folder: RunFolder) -> dict[str, Any]:
     """Content of a run's config.yaml.
-
-    Args:
-        folder: of the run.
-        plots: in place of that part, as a command that goes on with the run may ask for others.
 
     Raises:
         ValueError: the file cannot be read.
@@ -71,13 +67,13 @@ def run_config(folder: RunFolder, plots: Mapping[str, Any] | None = None) -> dic
         found: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
     except (OSError, YAMLError) as error:
         raise ValueError(f"{folder.config} cannot be read: {' '.join(str(error).split())}") from error
-    return dict(found) | ({} if plots is None else {"plots": plots})
+    return dict(found)
 
 
 def own_report(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The ``report`` of a config that names a class; None where it only says whether report.html is written."""
-    node = config.get("report")
-    return None if node is None or isinstance(node, bool) else node
+    """The ``report_class`` of a config, for evaluations that are none of ours; None: the report follows from the tables."""
+    found: Mapping[str, Any] | None = config.get("report_class")
+    return found
 
 
 def drawn_metrics(tables: Tables, config: Mapping[str, Any], asked: Sequence[str] | str | None) -> list[str]:

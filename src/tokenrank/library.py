@@ -26,12 +26,12 @@ from tokenrank.library_inputs import (
     layers_of,
     metric_named,
     name_of,
+    named_oracles,
     prepare,
     prompts_of,
     several,
 )
 from tokenrank.metrics.metric import tokens_kept
-from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.bound import Bound
 from tokenrank.oracle.oracle import Oracle
 from tokenrank.planning.building import naming
@@ -56,7 +56,7 @@ def rank(
     tokenizer: Tokenizer,
     prompts: str | Prompt | Sequence[str | Prompt],
     heuristics: Mapping[str, Heuristic | Bound],
-    oracle: Oracle | None = None,
+    oracle: Oracle | Mapping[str, Oracle] | None = None,
     *,
     answers: str | Sequence[str] | None = None,
     chat_template: bool = False,
@@ -76,7 +76,7 @@ def rank(
         tokenizer: the model's.
         prompts: one or several: texts, or prompts of a task.
         heuristics: by name, as in ``{"claa": CLAA(), "mine": Mine()}``; a ``Bound()`` is the oracle's own ranking.
-        oracle: gives the truth; None: ``AttentionOracle()``.
+        oracle: gives the truth, or several by name, the first of which is that of a ``Bound()``; None: ``AttentionOracle()``.
         answers: texts, one per prompt, used instead of answers that the model generates.
         chat_template: texts are messages of a user, to which the model's chat template is applied; otherwise they are final.
         template: arguments of the chat template, as ``{"enable_thinking": False}``.
@@ -108,9 +108,10 @@ def rank(
             prepare(heuristic, model, tokenizer, layers, asked, GENERATED if answers is None else REFERENCE)
     for prompt in asked:
         check_length(prompt, window + 1, f"window={window}")
+    oracles = named_oracles(oracle)
     rows: list[dict[str, Any]] = []
     for prompt, given in zip(asked, fed, strict=True):
-        ranked = rank_prompt(model, prompt, rankers, oracle or AttentionOracle(), given).with_bound(list(heuristics))
+        ranked = rank_prompt(model, prompt, rankers, oracles, given, tokenizer=tokenizer).with_bound(list(heuristics))
         whose = {"model": name_of(model), "task": prompt.task, "sample": prompt.id}
         rows += [
             whose | row

@@ -140,7 +140,7 @@ PROMPT = Prompt("p", "test", tuple(range(TOKENS)), 4, needle=range(4, 9))
 
 def ranked(scores: dict[str, Tensor]) -> Ranked:
     truth = torch.arange(TOKENS, dtype=torch.float32)[None]  # the last tokens matter most
-    return Ranked(Answer((1,), "generated"), (1,), Truth(truth), tuple(LAYERS), scores, {})
+    return Ranked(Answer((1,), "generated"), (1,), {"attention": Truth(truth)}, tuple(LAYERS), scores, {})
 
 
 def test_the_last_tokens_do_not_count() -> None:
