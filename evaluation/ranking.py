@@ -89,6 +89,7 @@ class RankingAgreement(Evaluation):
             "accuracy": plan.task.grade(prompt, answer) if ranked.answer.origin != "reference" else None,
             **{f"{part}_seconds": ranked.seconds.get(part) for part in ("prefill", "decode", "oracle")},
             "metrics_seconds": metrics_seconds,
+            "universe": self.universe,
         } | ({"error": failures.text()} if failures.text() else {})
         own = {name: scores for name, scores in ranked.scores.items() if name in plan.heuristics}  # no bound
         return Measurement(

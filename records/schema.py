@@ -40,6 +40,7 @@ SUMMARY: Columns = _WHOSE | {
 SAMPLES: Columns = {
     "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64", "needle_tokens": "Int64",
     "depth": "Float64", "context_start": "Int64", "context_tokens": "Int64", "question_start": "Int64", "question_tokens": "Int64",
+    "universe": "str",
     "input_ids_sha256": "str", "prompt": "str", "references": "object", "answer_tokens": "Int64",
     "answer": "str", "accuracy": "Float64", "prefill_seconds": "Float64", "decode_seconds": "Float64",
     "oracle_seconds": "Float64", "metrics_seconds": "Float64", "seconds": "Float64", "host": "str", "device": "str",
