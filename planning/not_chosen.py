@@ -20,11 +20,13 @@ TRIED = 50  # combinations of a sweep in which the refused one is looked for
 # kind of evaluation -> settings and groups that change nothing of its runs
 UNUSED: Mapping[str, Sequence[str]] = {
     "ranking": ("prefill",),
-    "accuracy": ("k", "universe", "metric", "plots"),
-    "fidelity": ("k", "universe", "metric", "plots"),
+    "accuracy": ("k", "universe", "metric", "plots", "masks", "loss_layers"),
+    "fidelity": ("k", "universe", "metric", "plots", "masks", "loss_layers"),
     "ttft": (
         "k",
         "universe",
+        "masks",
+        "loss_layers",
         "metric",
         "oracle",
         "compare",
