@@ -102,7 +102,9 @@ class PrunedAnswers(Evaluation):
         )
         entries = contest.run(plan.contestants[1:], self.keep, lambda: advance(len(prompt.input_ids)))
         rows = [full_row, *(self._row(plan, prompt, each) for each in entries)]
-        levels = levels_of(plan, prompt, ranked, {}, self.keep, window=0) if self.save_levels else None
+        levels = (
+            levels_of(plan, prompt, ranked, {}, self.keep, range(len(prompt.input_ids))) if self.save_levels else None
+        )
         return replace(self._measurement(full_row, rows, ranked.seconds), levels=levels)
 
     def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002

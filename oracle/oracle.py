@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -43,6 +44,15 @@ class OracleNeeds:
     passes: bool = False  # the answer on the prompt's cache; models with a state of all tokens together have none
     texts: bool = False  # of each token
 
+    @staticmethod
+    def together(all_needs: "Sequence[OracleNeeds]") -> "OracleNeeds":
+        """What serves all of them.
+
+        >>> OracleNeeds.together([OracleNeeds(), OracleNeeds(layers=False, texts=True)])
+        OracleNeeds(layers=True, passes=False, texts=True)
+        """
+        return OracleNeeds(*(any(getattr(each, name) for each in all_needs) for name in ("layers", "passes", "texts")))
+
 
 @dataclass(frozen=True)
 class AnsweredPrompt:
@@ -72,6 +82,8 @@ class AnsweredPrompt:
 
 class Oracle(ABC):
     """Computes the importance of prompt tokens from an answer. Subclasses are frozen dataclasses; their fields are their config."""
+
+    signed: ClassVar[bool] = False  # whether importance may be below 0
 
     @property
     def needs(self) -> OracleNeeds:

@@ -157,7 +157,7 @@ def _chosen(config: DictConfig, group: str) -> str:
     node, choices = config.get(group), config.hydra.runtime.choices
     if not (CONFIGS / group).is_dir():
         return ""
-    if not OmegaConf.is_dict(node) or "_target_" in node or group == "prefill":
+    if not OmegaConf.is_dict(node) or "_target_" in node or group in ("prefill", "universe"):
         return str(choices.get(group))
     names = _with_target(node)
     return names[0] if len(names) == 1 else f"[{','.join(names)}]"

@@ -9,16 +9,10 @@ from omegaconf import DictConfig, OmegaConf
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE
 from tokenrank.evaluation.setting_checks import check_percentages
+from tokenrank.evaluation.universe import Universe
 from tokenrank.planning.building import check_settings
 
 GROUPS = ("model", "task", "heuristic", "oracle", "metric", "prefill", "evaluation", "logger", "executor")
-
-
-@dataclass(frozen=True)
-class Universe:
-    """Which tokens are ranked."""
-
-    window: int
 
 
 @dataclass(frozen=True)
@@ -30,9 +24,10 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Plots:
-    """Which k plots and the printed table show, and which metrics are drawn."""
+    """Which k and truth plots and the printed table show, and which metrics are drawn."""
 
     k: float
+    truth: str | None
     metrics: str | list[str] | None
 
 
@@ -71,7 +66,8 @@ class RunSettings:
     save_rankings: bool
     save_levels: bool
     texts: bool
-    report: dict[str, Any] | bool | None
+    report: bool
+    report_class: dict[str, Any] | None
     study: dict[str, Any] | None
 
     @property
@@ -114,6 +110,9 @@ def run_settings(config: DictConfig) -> RunSettings:
     check_percentages("k", settings.k)
     if settings.plots["k"] not in settings.k:
         raise ValueError(f"plots.k is {settings.plots['k']}, must be one of k={settings.k}")
+    truths, shown = [str(name) for name in config.oracle or ()], settings.plots["truth"]
+    if truths and shown not in (None, *truths):
+        raise ValueError(f"plots.truth is {shown!r}, must be null or of oracle=: {', '.join(truths)}")
     _check_drawn(settings.plots["metrics"], [str(name) for name in config.metric])
     return settings
 

@@ -14,6 +14,7 @@ GROUPS = (
     "model",
     "evaluation",
     "metric",
+    "universe",
     "experiment",
     "logger",
     "executor",

@@ -19,6 +19,7 @@ from tokenrank.planning.telling_apart import told_apart
 from tokenrank.records.messages import log, messages_to_terminal
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.report.report import printed
+from tokenrank.report.rows.loaded_run import load_run
 from tokenrank.report.whole import write_report
 from tokenrank.work.collecting import collect
 from tokenrank.work.joining import JOINED, begin_joined, finish_joined, join
@@ -57,8 +58,10 @@ def joined(given: Sequence[Path], target: Path) -> tuple[RunFolder, list[str]]:
 
 def _finished(folder: RunFolder) -> list[str]:
     """Tables, pictures and the printed table, from the records."""
-    failures = collect(folder, evaluation_of(folder)) + write_report(folder)
-    print(printed(folder))
+    failures = collect(folder, evaluation_of(folder))
+    run = load_run(folder)
+    failures += write_report(run)
+    print(printed(run))
     return failures
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.report.report import draw, printed
+from tokenrank.report.rows.loaded_run import load_run
 
 
 def main(folder: Path, k: float | None, metrics: list[str] | None = None) -> int:
     """Adds the pictures to the folder; returns the exit code: 0, 1 if a picture failed, 2 for bad input."""
-    run = RunFolder(folder)
     try:
-        failures = draw(run, k, metrics)
-        print(printed(run, k))
+        run = load_run(RunFolder(folder), k)
+        failures = draw(run, metrics)
+        print(printed(run))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.report.page.page import write_page
+from tokenrank.report.rows.loaded_run import load_run
 
 
 def command(arguments: list[str]) -> int:
@@ -16,7 +17,7 @@ def command(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        print(write_page(RunFolder(Path(arguments[0]))))
+        print(write_page(load_run(RunFolder(Path(arguments[0])))))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
 from tokenrank.report.page import contestants as page_contestants
 from tokenrank.report.page import ranking as page_ranking
@@ -17,7 +16,7 @@ from tokenrank.report.page.prompts import views, worst_and_best
 from tokenrank.report.pictures.contestant_style import styles
 from tokenrank.report.rows.comparisons import comparisons
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind, origin
-from tokenrank.report.rows.loading import load, own_report
+from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.ranking_rows import label
 from tokenrank.report.sentences.notes import notes
 from tokenrank.report.sentences.sentences import declared_measure, sentences
@@ -38,29 +37,26 @@ ENVIRONMENT = (
 )
 
 
-def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[str, Any]:
+def page_data(run: LoadedRun, room: int) -> dict[str, Any]:
     """What the page shows.
 
     Args:
-        folder: with config.yaml, environment.json and the four tables.
-        config: content of config.yaml.
+        run: a finished or unfinished run.
         room: characters that the data may take; prompts are left out beyond.
 
     Raises:
-        ValueError: a table is missing or damaged, or a file of levels is.
+        ValueError: a file of levels is damaged.
     """
-    environment = folder.environment()
-    config = dict(config) | {"report": own_report(config)}
-    tables, k = load(folder, config, None)
+    folder, environment, config, tables, k = run.folder, run.environment, run.config, run.tables, run.k
     few = pq.read_metadata(folder.path / "metrics.parquet").num_rows > MANY_ROWS
-    of = kind(tables) if own_report(config) is None else None
+    of = kind(tables) if run.own_report is None else None
     found = {
         "title": origin(tables) if len(tables.metrics) else "no results yet",
         "kind": of,
         "k": k,
         "intro": intro(tables, config, of),
         "declared": _declared(tables, config, of),
-        "summary": _summary(tables, config, environment, ours=own_report(config) is None),
+        "summary": _summary(tables, config, environment, ours=run.own_report is None),
         "prompts": [_prompt(row) for row in tables.samples.to_dict("records")],
         "styles": {name: style.colour for name, style in styles(_names(tables)).items()},
         "facts": _facts(environment),

@@ -9,6 +9,7 @@ from tokenrank.report.rows.comparisons import LEVEL, least_p
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING
 from tokenrank.report.rows.differences import count, declared
 from tokenrank.report.rows.ranking_rows import label
+from tokenrank.report.rows.universe import universe
 from tokenrank.report.sentences.sentences import declared_measure
 
 ATTENTION = (
@@ -22,7 +23,7 @@ KEPT = "An engine keeps a share of the prompt's tokens, the keep rate, and drops
 
 
 def intro(tables: Tables, config: Mapping[str, Any], of: str | None) -> list[str]:
-    """Three sentences or fewer; none where nothing was measured or the evaluation is somebody's own.
+    """Four sentences or fewer; none where nothing was measured or the evaluation is somebody's own.
 
     Args:
         tables: of the run.
@@ -39,6 +40,7 @@ def intro(tables: Tables, config: Mapping[str, Any], of: str | None) -> list[str
     return [
         truth,
         measured.format(name=named if of == RANKING else LABELS.get(metric, metric), k=f"{k:g}"),
+        *(f"{line}." for line in universe(tables.samples)),
         *_order(tables),
     ]
 

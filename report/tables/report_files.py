@@ -7,13 +7,12 @@ import pandas as pd
 
 from tokenrank.records.measures import RESULTS
 from tokenrank.records.run_files import REPORTS, SUMMARY
-from tokenrank.records.run_folder import RunFolder
-from tokenrank.records.tables import Tables
 from tokenrank.records.writing import write_text
 from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.printed.task_means import contestants_by_task, ranking_by_task
 from tokenrank.report.rows.comparisons import comparisons
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, WHOLE
+from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.loading import own_report
 from tokenrank.report.sentences.notes import notes
 from tokenrank.report.sentences.sentences import declared_measure, sentences
@@ -22,7 +21,7 @@ from tokenrank.report.tables.markdown import escaped, markdown
 from tokenrank.report.tables.result_captions import caption, named
 from tokenrank.report.tables.result_grid import Grid, block, columns_of
 from tokenrank.report.tables.result_rows import result_rows
-from tokenrank.report.tables.table_runs import TableRun, check_alike, check_kind
+from tokenrank.report.tables.table_runs import TableRun, check_alike, check_kind, table_run
 
 BESIDE = {
     RANKING: ("spearman",),
@@ -31,32 +30,29 @@ BESIDE = {
 }  # beside the declared metric
 
 
-def write_tables_of_report(folder: RunFolder, tables: Tables, config: Mapping[str, Any], k: float) -> list[str]:
+def write_tables_of_report(loaded: LoadedRun) -> list[str]:
     """Writes report.md, report.tex and report.csv, and summary.md with all metrics; those that there are to write.
 
     Args:
-        folder: of the run.
-        tables: of the run.
-        config: content of its config.yaml.
-        k: percent; which k is shown of the metrics that have one. report.csv has all.
+        loaded: the run, whose k is shown of the metrics that have one. report.csv has all.
 
     Returns:
         Names of the files. Of evaluation=ttft, an evaluation of somebody's own and a run without a value summary.md alone.
     """
-    environment = folder.environment()
-    run = TableRun(folder.path.name, config, tables, k, len(environment.get("units", [])))
-    written = {SUMMARY: summary_text(run, environment)}
+    folder = loaded.folder.path
+    run = table_run(loaded, folder.name)
+    written = {SUMMARY: summary_text(run, loaded.environment)}
     if run.kind in BESIDE:
         rows = [result_rows(run)]
-        grids = [grid([run], metric, k, found=rows) for metric in main_metrics(run)]
-        title = f"Results of {folder.path.name}"
+        grids = [grid([run], metric, run.k, found=rows) for metric in main_metrics(run)]
+        title = f"Results of {folder.name}"
         written |= {
             "report.md": markdown(grids, title),
             "report.tex": latex(grids),
             "report.csv": csv_text(rows),
         }
     for name, text in written.items():
-        write_text(folder.path / name, text)
+        write_text(folder / name, text)
     return [name for name in REPORTS if name in written]
 
 

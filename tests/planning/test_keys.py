@@ -71,6 +71,7 @@ def test_the_same_inputs_give_the_same_key() -> None:
         ("metric.recall.chance._target_", "tokenrank.metrics.metric.no_association"),
         ("k", [10]),
         ("universe.window", 4),
+        ("universe.of", "context"),
         ("save_rankings", True),
     ],
 )

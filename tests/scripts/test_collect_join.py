@@ -27,7 +27,7 @@ Contents = dict[str, bytes]
 
 @pytest.fixture
 def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.collect.write_report", lambda folder: [])
+    monkeypatch.setattr("scripts.collect.write_report", lambda run: [])
 
 
 @cache
@@ -292,7 +292,7 @@ def second(folder, record):
         os.kill(os.getpid(), signal.SIGKILL)
     write(folder, record)
 RunFolder.write_record = second
-collect.write_report = lambda folder: []
+collect.write_report = lambda run: []
 collect.command(sys.argv[1:])
 """
 

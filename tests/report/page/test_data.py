@@ -14,13 +14,12 @@ import pytest
 
 from tests.report.contestant_examples import accuracy_tables, fidelity_tables
 from tests.report.page.test_page import data_of
-from tests.report.page_examples import PROMPTS, TOKENS, WINDOW, accuracy_run, kept_of, ranking_run
+from tests.report.page_examples import PROMPTS, TOKENS, WINDOW, accuracy_run, kept_of, ranking_run, write_page
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tests.report.run_folders import CONFIG, run_folder
 from tokenrank.records.schema import SAMPLES, table
 from tokenrank.records.token_levels import OUTSIDE
 from tokenrank.report.page.levels import ALWAYS
-from tokenrank.report.page.page import write_page
 from tokenrank.report.page.prompts import worst_and_best
 from tokenrank.report.page.ranking import ranking_page
 from tokenrank.report.rows.loading import load

@@ -28,8 +28,8 @@ from tests.report.page_examples import (
     recall,
     scores_of,
     texts_of,
+    write_page,
 )
-from tokenrank.report.page.page import write_page
 
 Open = Callable[..., Opened]
 

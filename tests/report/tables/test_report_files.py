@@ -9,13 +9,14 @@ from tests.report.run_folders import run_folder
 from tests.report.table_examples import contestant_run, ranking_tables, table_run
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
+from tokenrank.report.rows.loaded_run import load_run
 from tokenrank.report.tables.report_files import grid, main_metrics, metrics_of, summary_text, write_tables_of_report
 
 
 def test_a_ranking_has_four_files(tmp_path: Path) -> None:
     tables = ranking_tables({("claa", "gemfilter"): 0.01}, prompts=6)
     folder = run_folder(tmp_path, tables, environment={"units": list("abcdefgh")})
-    assert write_tables_of_report(folder, tables, {}, 10.0) == ["report.md", "report.tex", "report.csv", "summary.md"]
+    assert write_tables_of_report(load_run(folder)) == ["report.md", "report.tex", "report.csv", "summary.md"]
     report, summary = ((tmp_path / name).read_text() for name in ("report.md", "summary.md"))
     assert report.index("## recall@10") < report.index("## spearman")
     assert "**0.500**\u2020 [0.450, 0.550]" in report
@@ -44,7 +45,7 @@ def test_summary_has_a_table_of_every_metric() -> None:
 @pytest.mark.parametrize("tables", [ttft_tables(), as_tables()])
 def test_times_and_empty_runs_have_a_summary_alone(tmp_path: Path, tables: Tables) -> None:
     folder = run_folder(tmp_path, tables)
-    assert write_tables_of_report(folder, tables, {}, 10.0) == ["summary.md"]
+    assert write_tables_of_report(load_run(folder)) == ["summary.md"]
     text = (tmp_path / "summary.md").read_text()
     assert "# Summary of " in text
     assert ("No prompt could be measured." in text) == tables.metrics.empty

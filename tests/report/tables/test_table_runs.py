@@ -65,7 +65,7 @@ def test_times_and_empty_runs_have_no_such_table() -> None:
     with pytest.raises(ValueError, match="holds no prompt that was measured"):
         check_kind(table_run(type(empty)(empty.metrics.head(0), empty.summary.head(0), empty.samples, empty.runs), "a"))
     with pytest.raises(ValueError, match="one of its own"):
-        check_kind(of("a", report={"_target_": "somebody.Report"}))
+        check_kind(of("a", report_class={"_target_": "somebody.Report"}))
 
 
 def test_a_half_finished_run_is_read_and_says_so(tmp_path: Path) -> None:
