@@ -99,7 +99,11 @@ def _value(setting: str, typed: str) -> str:
     value = None if parsed is None else parsed.value()
     if isinstance(value, str) and typed[:1] in ("'", '"'):
         return _quoted(_at_home(setting, value)) if value.startswith("~") else typed
-    meant = value is None or isinstance(value, list | dict) or (isinstance(value, bool) and not setting.startswith("hydra."))
+    meant = (
+        value is None
+        or isinstance(value, list | dict)
+        or (isinstance(value, bool) and not setting.startswith("hydra."))
+    )
     if parsed is not None and meant:
         return typed
     path = _at_home(setting, typed)

@@ -38,6 +38,7 @@ class Prefill:
     window: int
     select_layer: int | None
     protect: str
+    budget: str
     together: bool
     engine: dict[str, Any]
 
