@@ -12,7 +12,7 @@ from torch import Tensor
 from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.failures import reason
 from tokenrank.evaluation.scoring import Ranked
-from tokenrank.metrics.metric import Metric, Target, tokens_kept
+from tokenrank.metrics.metric import TRUTH, Metric, Target, tokens_kept
 from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.tasks.task import Prompt
 
@@ -46,15 +46,33 @@ class Asked:
     metrics: Mapping[str, Metric]  # by name
     percents: Sequence[float]  # of the universe, for the metrics that take a k
     universe: range  # positions of the tokens that are ranked
+    truth: str  # name of the truth that the target holds
 
     @classmethod
-    def of(
-        cls, ranked: Ranked, prompt: Prompt, metrics: Mapping[str, Metric], percents: Sequence[float], universe: range
-    ) -> Self:
-        """For one prompt: its truth, and its needle if it has one, which lies in the universe."""
-        truth = Ranking(ranked.truth.importance[:, universe.start : universe.stop])
+    def against_each(
+        cls,
+        ranked: Ranked,
+        prompt: Prompt,
+        metrics: Mapping[str, Metric],
+        percents: Sequence[float],
+        universe: range,
+        signed: Collection[str] = (),
+    ) -> "Iterator[Self]":
+        """For one prompt and each of its truths: what is measured against it. What needs no truth is measured with the first.
+
+        Args:
+            ranked: with the truths.
+            prompt: with its needle if it has one, which lies in the universe.
+            metrics: by name.
+            percents: of the universe.
+            universe: positions of the ranked tokens.
+            signed: names of the truths that may have negative values; metrics that need others are not measured against them.
+        """
         needle = prompt.needle and range(prompt.needle.start - universe.start, prompt.needle.stop - universe.start)
-        return cls(Target(truth, needle), ranked.layers, metrics, percents, universe)
+        for number, (name, each) in enumerate(ranked.truths.items()):
+            own = metrics_against(metrics, signed=name in signed, first=number == 0)
+            target = Target(Ranking(each.importance[:, universe.start : universe.stop]), needle)
+            yield cls(target, ranked.layers, own, percents, universe, name)
 
     def each(self) -> Iterator[tuple[Row, Metric, int | None]]:
         """(name of the metric and k in percent, metric, k in tokens) of every metric that applies, at every k."""
@@ -62,7 +80,11 @@ class Asked:
             if metric.applies(self.target):
                 for percent in self.percents if metric.at_k else [None]:
                     k = None if percent is None else tokens_kept(percent, self.target.truth.tokens)
-                    yield {"metric": name, "k": percent}, metric, k
+                    yield {"metric": name, "truth": self.truth_of(name), "k": percent}, metric, k
+
+    def truth_of(self, metric: str) -> str | None:
+        """Name of the truth that a metric compares with; None for one that needs none."""
+        return self.truth if self.metrics[metric].against == TRUTH else None
 
     def chance(self, failures: MetricFailures | None = None) -> list[Row]:
         """A row a metric and k: the expectation for a random ranking. ``failures`` as for ``of_ranking``."""
@@ -97,8 +119,9 @@ def measured_rows(
     percents: Sequence[float],
     universe: range,
     windowed: Collection[int] = (),
+    signed: Collection[str] = (),
 ) -> Iterator[Row]:
-    """All rows of one prompt: the chance levels (no heuristic), then each heuristic's values at each layer and between layers.
+    """All rows of one prompt, by truth: the chance levels (no heuristic), then each heuristic's values at each layer and between layers.
 
     Args:
         ranked: the scores and the truth.
@@ -107,11 +130,21 @@ def measured_rows(
         percents: of the universe, for the metrics that take a k.
         universe: positions of the prompt's tokens that are ranked; its needle is among them.
         windowed: numbers of the layers with a sliding window.
+        signed: as for ``Asked.against_each``.
     """
-    asked = Asked.of(ranked, prompt, metrics, percents, universe)
-    yield from named_rows(None, asked.chance(), windowed)
-    for name, scores in ranked.scores.items():
-        yield from named_rows(name, asked.of_ranking(name, scores), windowed)
+    for asked in Asked.against_each(ranked, prompt, metrics, percents, universe, signed):
+        yield from named_rows(None, asked.chance(), windowed)
+        for name, scores in ranked.scores.items():
+            yield from named_rows(name, asked.of_ranking(name, scores), windowed)
+
+
+def metrics_against(metrics: Mapping[str, Metric], *, signed: bool, first: bool) -> dict[str, Metric]:
+    """The metrics that are measured with a truth: all but those that its sign forbids, and with others than the first none that needs no truth."""
+    return {
+        name: each
+        for name, each in metrics.items()
+        if not (signed and each.nonnegative) and (first or each.against == TRUTH)
+    }
 
 
 def named_rows(heuristic: str | None, rows: Iterable[Row], windowed: Collection[int]) -> Iterator[Row]:

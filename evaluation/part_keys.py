@@ -51,13 +51,21 @@ class PartKeys:
         return self._of(prompt) | {"ahead_ids": ahead, "heuristic": dict(self.heuristics[name])}
 
     def values(
-        self, ranking: Fields, truth: Fields, prompt: Prompt, percents: Sequence[float], universe: range
+        self,
+        ranking: Fields,
+        truth: Fields,
+        prompt: Prompt,
+        percents: Sequence[float],
+        universe: range,
+        metrics: Sequence[str],
     ) -> Fields:
-        """Of the values of all metrics for one ranking, which may be the truth itself."""
+        """Of the values of some metrics for one ranking, which may be that of a truth, against a truth; ``metrics`` in a fixed order."""
         needle = None if prompt.needle is None else [prompt.needle.start, prompt.needle.stop]
         own = {"ranking": digest(ranking), "truth": digest(truth), "needle": needle}
         ranked = {"universe": [universe.start, universe.stop]}
-        return self._of(prompt) | own | ranked | {"k": list(percents), "metrics": dict(self.metrics)}
+        return (
+            self._of(prompt) | own | ranked | {"k": list(percents), "metrics": dict(self.metrics), "of": list(metrics)}
+        )
 
     def _of(self, prompt: Prompt) -> Fields:
         return dict(self.model) | {"input_ids": _of_prompt(prompt.input_ids)}

@@ -14,12 +14,13 @@ from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.layer_summary import LayerSummary
 from tokenrank.evaluation.levels import levels_of
-from tokenrank.evaluation.measuring import MetricFailures
+from tokenrank.evaluation.measuring import MetricFailures, metrics_against
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.stored import stored_rank, stored_rows
 from tokenrank.evaluation.summary_rows import Comparing
 from tokenrank.evaluation.universe import PROMPT, Universe
+from tokenrank.records.schema import ORACLE, truth_name
 from tokenrank.tasks.task import Prompt
 
 if TYPE_CHECKING:
@@ -57,7 +58,15 @@ class RankingAgreement(Evaluation):
 
     def check(self, plan: "Plan") -> None:
         """Raises ValueError for a comparison of what the run does not have, or a prompt that has no such universe."""
-        Family(**self.compare).check(plan.rankings, list(plan.metrics), self.k)
+        first, *others = plan.oracles
+        of_first = metrics_against(plan.metrics, signed=plan.oracles[first].signed, first=True)
+        if not of_first:
+            raise ValueError(
+                f"metric chooses {', '.join(plan.metrics)}, which need importance of at least 0, and oracle={first} may give less: "
+                "choose another metric"
+            )
+        own = [truth_name(each, first) for each in others] if ORACLE in plan.rankings else []
+        Family(**self.compare).check([*plan.rankings, *own], list(of_first), self.k)
         for prompt in plan.prompts:
             self.places(prompt)
 
@@ -107,7 +116,12 @@ class RankingAgreement(Evaluation):
 
 
 def as_tensors(unit: "Unit", ranked: Ranked, texts: bool) -> Mapping[str, Tensor]:
-    """The tensors that ``save_rankings`` writes for a prompt; without ``texts`` not its token ids and the answer's."""
+    """The tensors that ``save_rankings`` writes for a prompt; without ``texts`` not its token ids and the answer's.
+
+    The first truth is called ``oracle``, another ``oracle:NAME``.
+    """
     ids = {"input_ids": torch.tensor(unit.prompt.input_ids), "answer_ids": torch.tensor(ranked.answer.token_ids)}
     scores = {f"heuristic.{name}": rows for name, rows in ranked.scores.items()}
-    return (ids if texts else {}) | {"oracle": ranked.truth.importance} | scores
+    first = next(iter(ranked.truths))
+    truths = {truth_name(name, first): each.importance for name, each in ranked.truths.items()}
+    return (ids if texts else {}) | truths | scores

@@ -16,6 +16,7 @@ from tokenrank.evaluation.part_keys import Fields
 from tokenrank.evaluation.scoring import Known, Ranked, rank
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.oracle.oracle import Answer, Truth
+from tokenrank.records.schema import truth_name
 from tokenrank.records.store import ANSWERS, RANKINGS, TRUTHS, VALUES
 from tokenrank.tasks.task import Prompt
 
@@ -106,25 +107,34 @@ def stored_rows(
         universe: positions of the prompt's tokens that are ranked.
         failures: takes what a metric raises; then nothing of that ranking is stored.
     """
-    asked, windowed = Asked.of(ranked, prompt, plan.metrics, percents, universe), plan.layers.windowed
-    rows = list(named_rows(None, asked.chance(failures), windowed))
-    truth = plan.parts.truth(next(iter(ranked.truths)), prompt, ranked.answer)
-    order = list(plan.metrics)
-    names = sorted(order)  # by which entries number the metrics: the order decides no key
-    for name, scores in ranked.scores.items():
-        bound = name not in plan.heuristics
-        of_ranking = truth if bound else ranking_fields(plan, prompt, name, ranked.ahead_ids)
-        fields = plan.parts.values(of_ranking, truth, prompt, percents, universe)
-        found = plan.store.get(VALUES, fields)
-        if found is None:
-            before = len(failures.whose)
-            own = asked.of_ranking(name, scores, failures)
-            if len(failures.whose) == before:
-                plan.store.put(VALUES, fields, as_columns(own, names))
-        else:
-            own = sorted(as_rows(found, names), key=lambda row: order.index(row["metric"]))
-        rows += named_rows(name, own, windowed)
+    windowed, rows = plan.layers.windowed, list[Row]()
+    signed = [name for name, each in plan.oracles.items() if each.signed]
+    for asked in Asked.against_each(ranked, prompt, plan.metrics, percents, universe, signed):
+        rows += named_rows(None, asked.chance(failures), windowed)
+        for name in ranked.scores:
+            rows += named_rows(name, _rows_of_ranking(plan, prompt, ranked, asked, name, failures), windowed)
     return rows
+
+
+def _rows_of_ranking(
+    plan: "Plan", prompt: Prompt, ranked: Ranked, asked: Asked, name: str, failures: MetricFailures
+) -> list[Row]:
+    """The values of one ranking, which may be that of a truth: from the store, or measured and stored unless a metric fails."""
+    truths = {each: plan.parts.truth(each, prompt, ranked.answer) for each in ranked.truths}
+    first, order = next(iter(truths)), list(asked.metrics)
+    of_truths = {truth_name(each, first): fields for each, fields in truths.items()}
+    of_ranking = of_truths.get(name) or ranking_fields(plan, prompt, name, ranked.ahead_ids)
+    names = sorted(order)  # by which entries number the metrics: the order decides no key
+    fields = plan.parts.values(of_ranking, truths[asked.truth], prompt, asked.percents, asked.universe, names)
+    found = plan.store.get(VALUES, fields)
+    if found is not None:
+        own = sorted(as_rows(found, names), key=lambda row: order.index(row["metric"]))
+        return [{"metric": row["metric"], "truth": asked.truth_of(row["metric"])} | row for row in own]
+    before = len(failures.whose)
+    own = asked.of_ranking(name, ranked.scores[name], failures)
+    if len(failures.whose) == before:
+        plan.store.put(VALUES, fields, as_columns(own, names))
+    return own
 
 
 def as_columns(rows: Iterable[Row], metrics: Sequence[str]) -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from tokenrank.metrics.ranked_tokens import Ranking
 
+TRUTH, NEEDLE, ITSELF = AGAINST = ("truth", "needle", "itself")  # what rankings are compared with
+
 
 @dataclass(frozen=True)
 class Target:
@@ -27,22 +29,23 @@ class Metric:
     measure: Callable[..., Tensor]
     chance: Callable[..., float]  # (truth[, k]) -> expectation for a random ranking
     at_k: bool  # whether both take k, a number of tokens
-    against: str = "truth"  # what rankings are compared with: truth, needle, or itself (one layer with another)
+    against: str = TRUTH  # what rankings are compared with: truth, needle, or itself (one layer with another)
+    nonnegative: bool = False  # whether it needs a truth that is at least 0 everywhere: values are shares of its sum
     between: Callable[..., Tensor] | None = None  # (ranking[, k]) -> (layers, layers), symmetric, 1 on the diagonal
 
     def __post_init__(self) -> None:
-        if self.against not in ("truth", "needle", "itself"):
-            raise ValueError(f"against is {self.against!r}, must be one of truth, needle, itself")
+        if self.against not in AGAINST:
+            raise ValueError(f"against is {self.against!r}, must be one of {', '.join(AGAINST)}")
         two_tokens = Target(Ranking(torch.ones(1, 2)), needle=None)
         self.by_chance(two_tokens, 1 if self.at_k else None)  # raises for a setting out of range, before any prompt
 
     def applies(self, target: Target) -> bool:
         """Whether this prompt has what the metric compares rankings with."""
-        return self.against != "needle" or target.needle is not None
+        return self.against != NEEDLE or target.needle is not None
 
     def values(self, ranking: Ranking, target: Target, k: int | None) -> Tensor:
         """One heuristic's values on one prompt, as ``measure`` returns them; ``k`` in tokens, None for a metric without."""
-        compared: dict[str, list[Any]] = {"truth": [target.truth], "needle": [target.needle], "itself": []}
+        compared: dict[str, list[Any]] = {TRUTH: [target.truth], NEEDLE: [target.needle], ITSELF: []}
         return self.measure(ranking, *compared[self.against], *([] if k is None else [k]))
 
     def values_between(self, ranking: Ranking, k: int | None) -> Tensor | None:

@@ -1,6 +1,7 @@
 """Leave one chunk out: how much less likely is the answer without each chunk of the prompt?"""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -38,6 +39,8 @@ class AblationOracle(Oracle):
     by: str = HIDDEN  # hidden, pruned or removal
     clip: float = 5.0  # nats: what a single token of the answer loses counts as at most this, and at least minus this
     select_layer: int | None = None  # for pruned: the last layer that sees the chunk; null: half the layers, less one
+
+    signed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_chunk(self.chunk)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -81,6 +82,8 @@ class AnsweredPrompt:
 
 class Oracle(ABC):
     """Computes the importance of prompt tokens from an answer. Subclasses are frozen dataclasses; their fields are their config."""
+
+    signed: ClassVar[bool] = False  # whether importance may be below 0
 
     @property
     def needs(self) -> OracleNeeds:

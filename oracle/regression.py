@@ -1,6 +1,7 @@
 """ContextCite: a linear model of what the answer loses when random chunks of the context are hidden from it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -38,6 +39,8 @@ class RegressionOracle(Oracle):
     fit: str = "ridge"  # ridge or lasso
     strength: float = 0.01  # of the penalty, on weights of standardised features in nats a token
     seed: int = 0  # of the masks
+
+    signed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_chunk(self.chunk)

@@ -99,7 +99,7 @@ def make_plan(config: DictConfig) -> Plan:
         shard=Shard.of_text(settings.shard),
     )
     evaluation.check(plan)
-    for note in (layer_note(layers), length_note(skeleton, prompts), texts_note(plan)):
+    for note in (layer_note(layers), length_note(skeleton, prompts), texts_note(plan), sign_note(plan)):
         if note:
             log.info(note)
     return plan
@@ -110,6 +110,15 @@ def texts_note(plan: Plan) -> str | None:
     if plan.texts or plan.answer != GENERATED or not isinstance(plan.store, Store):
         return None
     return f"note: texts=false, but the token ids of answers are kept in store={plan.store.path}; store=null keeps none"
+
+
+def sign_note(plan: Plan) -> str | None:
+    """A line for the terminal where metrics are not measured against a truth, because its importance may be below 0."""
+    signed = [name for name, each in plan.oracles.items() if each.signed]
+    metrics = [name for name, each in plan.metrics.items() if each.nonnegative]
+    if not signed or not metrics:
+        return None
+    return f"note: {' and '.join(metrics)} need importance of at least 0, and are not measured against {' and '.join(signed)}"
 
 
 def _given(settings: RunSettings, prompts: Sequence[Prompt], tokenizer: Tokenizer) -> dict[str, Answer]:

@@ -24,9 +24,10 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Plots:
-    """Which k plots and the printed table show, and which metrics are drawn."""
+    """Which k and truth plots and the printed table show, and which metrics are drawn."""
 
     k: float
+    truth: str | None
     metrics: str | list[str] | None
 
 
@@ -110,6 +111,9 @@ def run_settings(config: DictConfig) -> RunSettings:
     check_percentages("k", settings.k)
     if settings.plots["k"] not in settings.k:
         raise ValueError(f"plots.k is {settings.plots['k']}, must be one of k={settings.k}")
+    truths, shown = [str(name) for name in config.oracle or ()], settings.plots["truth"]
+    if truths and shown not in (None, *truths):
+        raise ValueError(f"plots.truth is {shown!r}, must be null or of oracle=: {', '.join(truths)}")
     _check_drawn(settings.plots["metrics"], [str(name) for name in config.metric])
     return settings
 

@@ -23,7 +23,7 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
         ("seed", -1, r"seed is -1, must be a whole number, at least 0$"),
         ("seed", 1.5, r"seed is 1\.5, must be of type int$"),
         ("plots.k", 20, r"plots\.k is 20, must be one of k=\[5, 10\]$"),
-        ("plots.l", 20, r"plots\.l is not a setting; there are k, metrics$"),
+        ("plots.l", 20, r"plots\.l is not a setting; there are k, metrics, truth$"),
         ("plots.metrics", "mass", r"plots\.metrics holds mass, must be all or of the chosen metrics: recall$"),
         (
             "plots.metrics",
