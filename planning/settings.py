@@ -40,6 +40,7 @@ class Prefill:
     window: int
     select_layer: int | None
     protect: str
+    budget: str
     together: bool
     engine: dict[str, Any]
 

@@ -48,7 +48,7 @@ SAMPLES: Columns = {
 }  # fmt: skip
 RUNS: Columns = {
     "task": "str", "sample": "str", "engine": "str", "heuristic": "str", "keep": "Float64", "repeat": "Int64",
-    "protect": "str", "kept_tokens": "Int64", "kept": "object", "needle_kept": "Float64", "answer_tokens": "Int64", "answer": "str", "accuracy": "Float64",
+    "protect": "str", "budget": "str", "kept_tokens": "Int64", "kept": "object", "needle_kept": "Float64", "answer_tokens": "Int64", "answer": "str", "accuracy": "Float64",
     "prefill_seconds": "Float64", "choosing_seconds": "Float64", "decode_seconds": "Float64", "flops": "Int64",
     "kv_bytes": "Int64", "peak_bytes": "Int64", "status": "str", "error": "str",
 }  # fmt: skip

@@ -42,7 +42,7 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
         (
             "prefill.nonsense",
             1,
-            r"prefill\.nonsense is not a setting; there are engine, keep, protect, select_layer, together, window$",
+            r"prefill\.nonsense is not a setting; there are budget, engine, keep, protect, select_layer, together, window$",
         ),
         ("prefill.keep", 10, r"prefill\.keep is 10, must be a list of numbers"),
         ("prefill.window", "wide", r"prefill\.window is 'wide', must be of type int$"),

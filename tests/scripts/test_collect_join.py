@@ -128,6 +128,7 @@ def test_another_evaluation_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [("prefill.protect=frame", "prefill.protect is window in the first and frame in the second"),
+     ("prefill.budget=beside", "prefill.budget is within in the first and beside in the second"),
      ("prefill.together=false", "prefill.together is True in the first and False in the second")],
 )  # fmt: skip
 def test_settings_are_called_as_one_types_them(
