@@ -16,6 +16,7 @@ from tokenrank.report.tables.leaderboard import leaderboard
 from tokenrank.report.tables.leaderboard_rows import entries_of, lacks, protocol_of
 from tokenrank.report.tables.table_arguments import first_run, table_parser
 from tokenrank.report.tables.table_runs import read_run
+from tokenrank.work.made_tables import with_tables
 
 
 def page(arguments: argparse.Namespace) -> tuple[str, list[str]]:
@@ -24,12 +25,12 @@ def page(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     Raises:
         ValueError: the first folder is no run that can fix a protocol.
     """
-    run, metric = first_run(arguments.folders, arguments.metric, arguments.k)
+    run, metric = first_run(with_tables(arguments.folders[0]).path, arguments.metric, arguments.k)
     protocol = protocol_of(run, metric, run.k, arguments.keep)
     entries, left_out = entries_of(run, protocol), list[str]()
     for folder in arguments.folders[1:]:
         try:
-            other = read_run(folder, protocol.k)
+            other = read_run(with_tables(folder).path, protocol.k)
         except ValueError as error:
             left_out.append(str(error))
             continue

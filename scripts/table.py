@@ -20,6 +20,7 @@ from tokenrank.report.tables.report_files import csv_text, grid, rows_of
 from tokenrank.report.tables.result_rows import result_rows
 from tokenrank.report.tables.table_arguments import first_run, table_parser
 from tokenrank.report.tables.table_runs import read_run
+from tokenrank.work.made_tables import with_tables
 
 FORMATS = ("md", "tex", "csv")
 
@@ -30,8 +31,9 @@ def table(arguments: argparse.Namespace) -> str:
     Raises:
         ValueError: a folder is no run folder, lacks what was asked for, or cannot be compared with the first.
     """
-    first, metric = first_run(arguments.folders, arguments.metric, arguments.k)
-    runs, k = [first, *(read_run(each, arguments.k) for each in arguments.folders[1:])], first.k
+    folders = [with_tables(each).path for each in arguments.folders]
+    first, metric = first_run(folders[0], arguments.metric, arguments.k)
+    runs, k = [first, *(read_run(each, arguments.k) for each in folders[1:])], first.k
     shown = grid(runs, metric, k, arguments.against, arguments.keep)
     if arguments.format == "csv":
         found = [(run, result_rows(run, arguments.against)) for run in runs]

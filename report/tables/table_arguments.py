@@ -1,7 +1,6 @@
 """The command line that tables of several runs share."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from tokenrank.report.tables.report_files import main_metrics
@@ -25,12 +24,12 @@ def table_parser(program: str, description: str | None) -> argparse.ArgumentPars
     return parser
 
 
-def first_run(folders: Sequence[Path], metric: str | None, k: float | None) -> tuple[TableRun, str]:
+def first_run(folder: Path, metric: str | None, k: float | None) -> tuple[TableRun, str]:
     """The first run, and the metric that is shown: its declared one where none is asked for.
 
     Raises:
         ValueError: it is no run folder, or holds no run of which tables are made.
     """
-    run = read_run(folders[0], k)
+    run = read_run(folder, k)
     check_kind(run)
     return run, metric or main_metrics(run)[0]

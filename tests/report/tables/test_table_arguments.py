@@ -19,9 +19,9 @@ def test_folders_and_numbers_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_declared_metric_of_the_first_run_is_shown(tmp_path: Path) -> None:
     folder = run_folder(tmp_path, ranking_tables()).path
-    run, metric = first_run([folder, tmp_path / "none"], None, 5.0)
+    run, metric = first_run(folder, None, 5.0)
     assert (run.name, run.k, metric) == (str(folder), 5.0, "recall")
-    assert first_run([folder], "spearman", None)[1] == "spearman"
+    assert first_run(folder, "spearman", None)[1] == "spearman"
 
 
 @pytest.mark.parametrize("command", [table.command, leaderboard.command])
