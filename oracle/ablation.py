@@ -55,6 +55,11 @@ class AblationOracle(Oracle):
         """Passes over the answer where keys are hidden from it; other ablations read the prompt themselves."""
         return OracleNeeds(layers=False, passes=self.by == HIDDEN, texts=self.chunk == SENTENCE)
 
+    def check_prompt(self, tokens: int, context: range | None) -> None:
+        """Raises ValueError for a chunk that is longer than the context."""
+        if self.chunk != SENTENCE:
+            chunked(tokens, self.chunk, context)
+
     def truth(self, answered: AnsweredPrompt) -> Truth:
         """Importance in nats, any sign, (1, tokens); the tokens of a chunk sum to what the answer loses without it.
 

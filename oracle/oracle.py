@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tokenrank.capture.answer_passes import AnswerPasses
+from tokenrank.capture.answer_passes import AnswerPasses, check_passes
 from tokenrank.capture.layer import AttentionLayer
 
 
@@ -89,6 +89,14 @@ class Oracle(ABC):
     def needs(self) -> OracleNeeds:
         """What ``truth`` reads: the answer's layers, unless a subclass says otherwise."""
         return OracleNeeds()
+
+    def check_model(self, model: PreTrainedModel) -> None:
+        """Raises ValueError for a model whose prompts it cannot judge; weights are not needed."""
+        if self.needs.passes:
+            check_passes(model)
+
+    def check_prompt(self, tokens: int, context: range | None) -> None:  # noqa: B027 - most oracles accept all
+        """Raises ValueError for a prompt of so many tokens, or with such a context, that it cannot judge."""
 
     @abstractmethod
     def truth(self, answered: AnsweredPrompt) -> Truth:

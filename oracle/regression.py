@@ -59,6 +59,11 @@ class RegressionOracle(Oracle):
         """Passes over the answer."""
         return OracleNeeds(layers=False, passes=True, texts=self.chunk == SENTENCE)
 
+    def check_prompt(self, tokens: int, context: range | None) -> None:
+        """Raises ValueError for a chunk that is longer than the context."""
+        if self.chunk != SENTENCE:
+            chunked(tokens, self.chunk, context)
+
     def truth(self, answered: AnsweredPrompt) -> Truth:
         """Importance in log-odds (nats), any sign, (1, tokens); the tokens of a chunk sum to its weight.
 
