@@ -69,11 +69,17 @@ def make_plan(config: DictConfig) -> Plan:
         with naming(f"heuristic.{name}"):
             each.check(tokenizer, settings.origin)
             each.check_layers(layers)
+    for name, oracle in oracles.items():
+        with naming(f"oracle.{name}"):
+            oracle.check_model(skeleton)
     log.info("making the prompts")
     prompts = task.prompts(tokenizer, source.readable_tokens())
     check_ids(prompts)
     for prompt in prompts:
         _check_prompt(prompt, heuristics, settings)
+        for name, oracle in oracles.items():
+            with naming(f"oracle.{name}, prompt {prompt.id} of {prompt.task}"):
+                oracle.check_prompt(len(prompt.input_ids), prompt.context)
     engines = contestants(config, settings.seed, heuristics, layers, evaluation) if evaluation.runs_engines else ()
     given = _given(settings, prompts, tokenizer)
     parts = part_keys(config, source, heuristics)

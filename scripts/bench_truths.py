@@ -84,7 +84,8 @@ def timed(model: PreTrainedModel, ids: Tensor, answer: list[int], oracle: Oracle
         answer_ids=answer if layers else answer[:1],
         keep_cache=True,
     )
-    assert reading.cache is not None  # it was asked for
+    if reading.cache is None:
+        raise RuntimeError("the reading holds no cache, and was asked to")
     waited(model)
     started = time.perf_counter()
     passes = AnswerPasses(model, ids, torch.tensor(answer), reading.cache) if oracle.needs.passes else None
@@ -101,7 +102,13 @@ def waited(model: PreTrainedModel) -> None:
 
 def config(tokens: str, overrides: list[str], oracle: str) -> DictConfig:
     """The run's config with one prompt of the given length and this oracle."""
-    fixed: list[Any] = ["task=niah", f"task.lengths=[{tokens}]", "task.depths=[50]", "task.samples=1", f"oracle={oracle}"]
+    fixed: list[Any] = [
+        "task=niah",
+        f"task.lengths=[{tokens}]",
+        "task.depths=[50]",
+        "task.samples=1",
+        f"oracle={oracle}",
+    ]
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         return compose("run", [*fixed, *overrides])
 
