@@ -14,7 +14,10 @@ from tokenrank.report.rows.loaded_run import LoadedRun, load_run
 from tokenrank.report.rows.loading import own_report
 
 OF_RANKING = ("oracle", "universe")  # settings that decide every value of evaluation=ranking, beside the metric's own
-OF_ANSWERS = ("protect",)  # settings of the evaluation that decide every value of accuracy and fidelity
+OF_ANSWERS = {
+    "protect": "window",
+    "budget": "within",
+}  # with the values of runs that do not say: settings of the evaluation that decide every value of accuracy and fidelity
 SHOWN = 60  # letters of a value in a message
 
 
@@ -103,7 +106,10 @@ def settings_of(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
         settings |= {name: config.get(name) for name in OF_RANKING}
         settings |= {f"metric.{name}": (config.get("metric") or {}).get(name) for name in metrics}
     else:
-        settings |= {f"evaluation.{name}": (config.get("evaluation") or {}).get(name) for name in OF_ANSWERS}
+        settings |= {
+            f"evaluation.{name}": (config.get("evaluation") or {}).get(name, usual)
+            for name, usual in OF_ANSWERS.items()
+        }
     return {"evaluation": run.kind, **flat(settings)}
 
 

@@ -142,6 +142,7 @@ def test_what_decides_only_tables_and_pictures_does_not_change_the_key(setting: 
         ("prefill.engine.any.min_layer", 2),
         ("prefill.select_layer", 2),
         ("prefill.protect", "frame"),
+        ("prefill.budget", "beside"),
         ("prefill.together", False),
     ],
 )

@@ -1,5 +1,6 @@
 """Which runs may stand in one table."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,10 @@ def test_evaluations_and_protection_must_agree() -> None:
     check_alike([contestant_run("a"), contestant_run("b")], ["accuracy"])
     with pytest.raises(ValueError, match=r"evaluation\.protect is window in a and frame in b"):
         check_alike([contestant_run("a"), contestant_run("b", protect="frame")], ["accuracy"])
+    beside = contestant_run("b")
+    beside = replace(beside, config={**beside.config, "evaluation": {"protect": "window", "budget": "beside"}})
+    with pytest.raises(ValueError, match=r"evaluation\.budget is within in a and beside in b"):
+        check_alike([contestant_run("a"), beside], ["accuracy"])
 
 
 def test_times_and_empty_runs_have_no_such_table() -> None:
