@@ -91,12 +91,17 @@ class Oracle(ABC):
         return OracleNeeds()
 
     def check_model(self, model: PreTrainedModel) -> None:
-        """Raises ValueError for a model whose prompts it cannot judge; weights are not needed."""
+        """Raises ValueError for a model that the oracle cannot measure; weights are not needed."""
         if self.needs.passes:
             check_passes(model)
 
-    def check_prompt(self, tokens: int, context: range | None) -> None:  # noqa: B027 - most oracles accept all
-        """Raises ValueError for a prompt of so many tokens, or with such a context, that it cannot judge."""
+    def check_prompt(self, tokens: int, context: range | None) -> None:  # noqa: B027
+        """Raises ValueError for a prompt that the oracle cannot measure.
+
+        Args:
+            tokens: of the prompt.
+            context: places of the text that the question is about; None: the prompt has no such part.
+        """
 
     @abstractmethod
     def truth(self, answered: AnsweredPrompt) -> Truth:

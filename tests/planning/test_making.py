@@ -52,7 +52,9 @@ def test_everything_a_run_needs_is_built_without_weights() -> None:
     assert made.layers == ModelLayers(4, (0, 1, 2, 3))
     assert made.model_name == "tiny"
     compare = {"against": "all", "metric": None, "k": None, "controls": False}
-    assert made.evaluation == RankingAgreement(k=[5, 10], window=8, seed=5, resamples=200, compare=compare)
+    masks = {"count": 64, "keep": 50, "seed": 0}
+    wanted = RankingAgreement(k=[5, 10], window=8, seed=5, resamples=200, compare=compare, masks=masks)
+    assert made.evaluation == wanted
 
 
 @pytest.mark.usefixtures("no_weights")
