@@ -62,16 +62,16 @@ class Asked:
 
         Args:
             ranked: with the truths.
-            prompt: with its needle if it has one, which lies in the universe.
+            prompt: with its evidence if it has any, which lies in the universe.
             metrics: by name.
             percents: of the universe.
             universe: positions of the ranked tokens.
             signed: names of the truths that may have negative values; metrics that need others are not measured against them.
         """
-        needle = prompt.needle and range(prompt.needle.start - universe.start, prompt.needle.stop - universe.start)
+        evidence = [range(each.start - universe.start, each.stop - universe.start) for each in prompt.evidence]
         for number, (name, each) in enumerate(ranked.truths.items()):
             own = metrics_against(metrics, signed=name in signed, first=number == 0)
-            target = Target(Ranking(each.importance[:, universe.start : universe.stop]), needle)
+            target = Target(Ranking(each.importance[:, universe.start : universe.stop]), evidence)
             yield cls(target, ranked.layers, own, percents, universe, name)
 
     def each(self) -> Iterator[tuple[Row, Metric, int | None]]:
@@ -128,7 +128,7 @@ def measured_rows(
         prompt: what was ranked.
         metrics: by name.
         percents: of the universe, for the metrics that take a k.
-        universe: positions of the prompt's tokens that are ranked; its needle is among them.
+        universe: positions of the prompt's tokens that are ranked; its evidence is among them.
         windowed: numbers of the layers with a sliding window.
         signed: as for ``Asked.against_each``.
     """

@@ -1,6 +1,6 @@
 """A metric's formula together with what is needed to apply it: its chance level, its k, and what it compares with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tokenrank.metrics.ranked_tokens import Ranking
 
-TRUTH, NEEDLE, ITSELF = AGAINST = ("truth", "needle", "itself")  # what rankings are compared with
+TRUTH, NEEDLE, EVIDENCE, ITSELF = AGAINST = ("truth", "needle", "evidence", "itself")  # what rankings are compared with
 
 
 @dataclass(frozen=True)
@@ -18,34 +18,42 @@ class Target:
     """What the rankings of one prompt are compared with."""
 
     truth: Ranking  # (1, tokens) importance, or (layers, tokens) if every layer has its own
-    needle: range | None  # positions of the needle's tokens, if the task knows them
+    evidence: Sequence[range] = ()  # positions of the tokens that hold what answers the question, if the data name them
+
+    @property
+    def needle(self) -> range | None:
+        """Positions of the evidence that is one span; None: there is none, or there are several."""
+        return self.evidence[0] if len(self.evidence) == 1 else None
 
 
 @dataclass(frozen=True)
 class Metric:
     """One metric as the benchmark applies it; the fields are its config."""
 
-    # (ranking[, truth or needle][, k]) -> one value per layer; a shorter result covers the last layers
+    # (ranking[, truth, needle or evidence][, k]) -> one value per layer; a shorter result covers the last layers
     measure: Callable[..., Tensor]
     chance: Callable[..., float]  # (truth[, k]) -> expectation for a random ranking
     at_k: bool  # whether both take k, a number of tokens
-    against: str = TRUTH  # what rankings are compared with: truth, needle, or itself (one layer with another)
+    against: str = TRUTH  # what rankings are compared with: truth, needle, evidence, or itself (one layer with another)
     nonnegative: bool = False  # whether it needs a truth that is at least 0 everywhere: values are shares of its sum
     between: Callable[..., Tensor] | None = None  # (ranking[, k]) -> (layers, layers), symmetric, 1 on the diagonal
 
     def __post_init__(self) -> None:
         if self.against not in AGAINST:
             raise ValueError(f"against is {self.against!r}, must be one of {', '.join(AGAINST)}")
-        two_tokens = Target(Ranking(torch.ones(1, 2)), needle=None)
+        two_tokens = Target(Ranking(torch.ones(1, 2)))
         self.by_chance(two_tokens, 1 if self.at_k else None)  # raises for a setting out of range, before any prompt
 
     def applies(self, target: Target) -> bool:
         """Whether this prompt has what the metric compares rankings with."""
-        return self.against != NEEDLE or target.needle is not None
+        has = {NEEDLE: target.needle is not None, EVIDENCE: len(target.evidence) > 0}
+        return has.get(self.against, True)
 
     def values(self, ranking: Ranking, target: Target, k: int | None) -> Tensor:
         """One heuristic's values on one prompt, as ``measure`` returns them; ``k`` in tokens, None for a metric without."""
-        compared: dict[str, list[Any]] = {TRUTH: [target.truth], NEEDLE: [target.needle], ITSELF: []}
+        compared: dict[str, list[Any]] = {
+            TRUTH: [target.truth], NEEDLE: [target.needle], EVIDENCE: [target.evidence], ITSELF: [],
+        }  # fmt: skip
         return self.measure(ranking, *compared[self.against], *([] if k is None else [k]))
 
     def values_between(self, ranking: Ranking, k: int | None) -> Tensor | None:
