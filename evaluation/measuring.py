@@ -5,14 +5,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
-from typing import Self
+from typing import Any, Self
 
 from torch import Tensor
 
 from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.failures import reason
 from tokenrank.evaluation.scoring import Ranked
-from tokenrank.metrics.metric import TRUTH, Metric, Target, tokens_kept
+from tokenrank.metrics.masked_answer import Loss, MaskedAnswer
+from tokenrank.metrics.metric import LOSS, TRUTH, Metric, Target, tokens_kept
 from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.tasks.task import Prompt
 
@@ -38,6 +39,16 @@ class MetricFailures:
 
 
 @dataclass(frozen=True)
+class Hidden:
+    """What the answer loses when tokens are hidden from it, for the metrics that ask for it."""
+
+    masked: MaskedAnswer | None = None
+    loss: Loss | None = None  # it takes a pass over the answer each time, so few layers are measured
+    layers: tuple[int, ...] = ()  # numbers of these layers
+    settings: Mapping[str, Any] = field(default_factory=dict)  # that decide it; ready for JSON
+
+
+@dataclass(frozen=True)
 class Asked:
     """What is measured of a prompt's rankings, and against what, over its universe."""
 
@@ -47,6 +58,7 @@ class Asked:
     percents: Sequence[float]  # of the universe, for the metrics that take a k
     universe: range  # positions of the tokens that are ranked
     truth: str  # name of the truth that the target holds
+    hidden: Hidden = field(default_factory=Hidden)
 
     @classmethod
     def against_each(
@@ -57,6 +69,7 @@ class Asked:
         percents: Sequence[float],
         universe: range,
         signed: Collection[str] = (),
+        hidden: Hidden | None = None,
     ) -> "Iterator[Self]":
         """For one prompt and each of its truths: what is measured against it. What needs no truth is measured with the first.
 
@@ -67,12 +80,15 @@ class Asked:
             percents: of the universe.
             universe: positions of the ranked tokens.
             signed: names of the truths that may have negative values; metrics that need others are not measured against them.
+            hidden: what the answer loses without tokens; None: metrics that ask for it do not apply.
         """
+        hidden = hidden or Hidden()
         evidence = [range(each.start - universe.start, each.stop - universe.start) for each in prompt.evidence]
         for number, (name, each) in enumerate(ranked.truths.items()):
             own = metrics_against(metrics, signed=name in signed, first=number == 0)
-            target = Target(Ranking(each.importance[:, universe.start : universe.stop]), evidence)
-            yield cls(target, ranked.layers, own, percents, universe, name)
+            truth = Ranking(each.importance[:, universe.start : universe.stop])
+            target = Target(truth, evidence, hidden.masked, hidden.loss)
+            yield cls(target, ranked.layers, own, percents, universe, name, hidden)
 
     def each(self) -> Iterator[tuple[Row, Metric, int | None]]:
         """(name of the metric and k in percent, metric, k in tokens) of every metric that applies, at every k."""
@@ -102,14 +118,16 @@ class Asked:
             scores: (layers, tokens) of the whole prompt.
             failures: takes what a metric raises; its values are then missing, and the other metrics go on. None: it is raised.
         """
-        ranking = Ranking(
-            scores[:, self.universe.start : self.universe.stop]
-        )  # its order and ranks are large: one at a time
-        return [
-            row
-            for named, metric, k in self.each()
-            for row in _guarded(named, name, partial(_values, metric, ranking, self.target, self.layers, k), failures)
-        ]
+        own = scores[:, self.universe.start : self.universe.stop]
+        ranking = Ranking(own)  # its order and ranks are large: one at a time
+        few = [place for place, layer in enumerate(self.layers) if layer in self.hidden.layers]
+        at_few, few_layers = Ranking(own[few]) if few else ranking, [self.layers[place] for place in few]
+        rows: list[Row] = []
+        for named, metric, k in self.each():
+            of_few = metric.against == LOSS
+            chosen, layers = (at_few, few_layers) if of_few else (ranking, list(self.layers))
+            rows += _guarded(named, name, partial(_values, metric, chosen, layers, self.target, k), failures)
+        return rows
 
 
 def measured_rows(
@@ -166,10 +184,10 @@ def _guarded(named: Row, whose: str, rows: Callable[[], list[Row]], failures: Me
 
 
 def _chance(metric: Metric, target: Target, k: int | None) -> list[Row]:
-    return [{"value": metric.by_chance(target, k)}]
+    return [] if metric.chance is None else [{"value": metric.by_chance(target, k)}]
 
 
-def _values(metric: Metric, ranking: Ranking, target: Target, layers: Sequence[int], k: int | None) -> list[Row]:
+def _values(metric: Metric, ranking: Ranking, layers: Sequence[int], target: Target, k: int | None) -> list[Row]:
     """One heuristic's values at each layer, then between layers; ``k`` in tokens."""
     values = metric.values(ranking, target, k)
     own = layers[len(layers) - len(values) :]  # a metric between layers has no value at the first

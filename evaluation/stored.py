@@ -11,7 +11,7 @@ from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import ahead_limit
 from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.evaluation.evaluation import Row
-from tokenrank.evaluation.measuring import Asked, MetricFailures, named_rows
+from tokenrank.evaluation.measuring import Asked, Hidden, MetricFailures, named_rows
 from tokenrank.evaluation.part_keys import Fields
 from tokenrank.evaluation.scoring import Known, Ranked, rank
 from tokenrank.heuristics.heuristic import Heuristic
@@ -95,7 +95,13 @@ def ranking_fields(plan: "Plan", prompt: Prompt, name: str, ahead_ids: Sequence[
 
 
 def stored_rows(
-    plan: "Plan", prompt: Prompt, ranked: Ranked, percents: Sequence[float], universe: range, failures: MetricFailures
+    plan: "Plan",
+    prompt: Prompt,
+    ranked: Ranked,
+    percents: Sequence[float],
+    universe: range,
+    failures: MetricFailures,
+    hidden: Hidden | None = None,
 ) -> list[Row]:
     """``measured_rows`` of one of the plan's prompts; a ranking whose values are stored is not measured again.
 
@@ -106,10 +112,11 @@ def stored_rows(
         percents: of the universe, for the metrics that take a k.
         universe: positions of the prompt's tokens that are ranked.
         failures: takes what a metric raises; then nothing of that ranking is stored.
+        hidden: as for ``Asked.against_each``.
     """
     windowed, rows = plan.layers.windowed, list[Row]()
     signed = [name for name, each in plan.oracles.items() if each.signed]
-    for asked in Asked.against_each(ranked, prompt, plan.metrics, percents, universe, signed):
+    for asked in Asked.against_each(ranked, prompt, plan.metrics, percents, universe, signed, hidden):
         rows += named_rows(None, asked.chance(failures), windowed)
         for name in ranked.scores:
             rows += named_rows(name, _rows_of_ranking(plan, prompt, ranked, asked, name, failures), windowed)
@@ -126,6 +133,7 @@ def _rows_of_ranking(
     of_ranking = of_truths.get(name) or ranking_fields(plan, prompt, name, ranked.ahead_ids)
     names = sorted(order)  # by which entries number the metrics: the order decides no key
     fields = plan.parts.values(of_ranking, truths[asked.truth], prompt, asked.percents, asked.universe, names)
+    fields |= {"hidden": dict(asked.hidden.settings)} if asked.hidden.settings else {}
     found = plan.store.get(VALUES, fields)
     if found is not None:
         own = sorted(as_rows(found, names), key=lambda row: order.index(row["metric"]))

@@ -64,7 +64,7 @@ def _sweeps(argument: str) -> bool:
     if mode is None:
         return argument == "-m" or (argument.startswith("--m") and SWEEPING.startswith(argument))
     try:
-        return EnumNode(RunMode, mode.value()) == RunMode.MULTIRUN
+        return EnumNode(RunMode, str(mode.value())) == RunMode.MULTIRUN
     except ValidationError:
         return False  # Hydra will say so
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tokenrank.evaluation.answer_losses import Masks
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE
 from tokenrank.evaluation.setting_checks import check_percentages
@@ -54,6 +55,8 @@ class RunSettings:
     answers: str | None
     universe: dict[str, Any]
     chunk: int | str
+    masks: dict[str, Any]
+    loss_layers: list[int] | None
     bootstrap: dict[str, Any]
     compare: dict[str, Any]
     plots: dict[str, Any]
@@ -91,7 +94,13 @@ def run_settings(config: DictConfig) -> RunSettings:
     own = OmegaConf.create({name: node for name, node in config.items() if name not in (*GROUPS, "experiment")})
     plain: Any = OmegaConf.to_container(own, resolve=True)
     check_settings(RunSettings, plain, "")
-    for kind, name in ((Universe, "universe"), (Bootstrap, "bootstrap"), (Family, "compare"), (Plots, "plots")):
+    for kind, name in (
+        (Universe, "universe"),
+        (Bootstrap, "bootstrap"),
+        (Family, "compare"),
+        (Plots, "plots"),
+        (Masks, "masks"),
+    ):
         check_settings(kind, plain[name], name)
     check_settings(Prefill, OmegaConf.to_container(config.prefill, resolve=True), "prefill")
     settings = RunSettings(**plain)

@@ -43,7 +43,7 @@ SAMPLES: Columns = {
     "universe": "str",
     "input_ids_sha256": "str", "prompt": "str", "references": "object", "answer_tokens": "Int64",
     "answer": "str", "accuracy": "Float64", "prefill_seconds": "Float64", "decode_seconds": "Float64",
-    "oracle_seconds": "Float64", "metrics_seconds": "Float64", "seconds": "Float64", "host": "str", "device": "str",
+    "oracle_seconds": "Float64", "context_effect": "Float64", "metrics_seconds": "Float64", "seconds": "Float64", "host": "str", "device": "str",
     "key": "str", "status": "str", "error": "str",
 }  # fmt: skip
 RUNS: Columns = {
@@ -52,7 +52,12 @@ RUNS: Columns = {
     "prefill_seconds": "Float64", "choosing_seconds": "Float64", "decode_seconds": "Float64", "flops": "Int64",
     "kv_bytes": "Int64", "peak_bytes": "Int64", "status": "str", "error": "str",
 }  # fmt: skip
-ADDED = ("truth",)  # columns that files of earlier versions lack, and are null then
+ADDED = (
+    "truth",
+    "context_effect",
+    "universe",
+    "budget",
+)  # columns that files of earlier versions lack, and are null then
 TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a prompt; loggers leave them out
 
 _ARROW = {

@@ -37,6 +37,12 @@ def attention_times_gradient(passes: AnswerPasses) -> Tensor:
         ValueError: the memory that is needed, a part of which grows as layers * heads * T * tokens, is not free; the message has both
             numbers. It is said at the first layer, before the memory is taken.
     """
+    with torch.inference_mode(False), torch.enable_grad(), _constant(passes.model):
+        return _summed(passes)
+
+
+def _summed(passes: AnswerPasses) -> Tensor:
+    """``attention_times_gradient``, where gradients are recorded."""
     total = torch.zeros(passes.tokens)
     starts: list[Tensor] = []  # attention of the first layer, from which the graph begins
 
@@ -55,10 +61,9 @@ def attention_times_gradient(passes: AnswerPasses) -> Tensor:
         attention.register_hook(gathered)  # type: ignore[no-untyped-call]
         return _values_read(attention, value[0]).to(query.dtype)
 
-    with torch.inference_mode(False), torch.enable_grad(), _constant(passes.model):
-        logits = passes.attended(attend)
-        answer_ids = passes.answer_ids.clone()  # it may have been made in inference mode
-        torch.autograd.grad(chosen_logprobs(logits, answer_ids).sum(), starts)
+    logits = passes.attended(attend)
+    answer_ids = passes.answer_ids.clone()  # it may have been made in inference mode
+    torch.autograd.grad(chosen_logprobs(logits, answer_ids).sum(), starts)
     return total
 
 

@@ -28,6 +28,7 @@ BESIDE = {
     ACCURACY: ("accuracy", "loss"),
     FIDELITY: ("loss", "kl"),
 }  # beside the declared metric
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of a formula
 
 
 def write_tables_of_report(loaded: LoadedRun) -> list[str]:
@@ -132,8 +133,16 @@ def rows_of(run: TableRun, rows: pd.DataFrame, metric: str, k: float | None, kee
 
 
 def csv_text(rows: Sequence[pd.DataFrame]) -> str:
-    """The rows with a heading line; numbers in full, empty where there is none."""
-    return str(pd.concat(rows, ignore_index=True).to_csv(index=False, lineterminator="\n"))
+    """The rows with a heading line; numbers in full, empty where there is none. A text that a spreadsheet would compute begins with ``'``."""
+    table = pd.concat(rows, ignore_index=True)
+    texts = {
+        name: table[name].map(_no_formula) for name in map(str, table) if not pd.api.types.is_numeric_dtype(table[name])
+    }
+    return str(table.assign(**texts).to_csv(index=False, lineterminator="\n"))
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:

@@ -64,6 +64,17 @@ def test_other_messages_of_hydra_are_not_touched() -> None:
     assert unknown_setting("mismatched input") is None
 
 
+def test_what_hinders_composing_is_said_elsewhere_and_an_error_of_ours_is_not_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["run.py", "heuristic=nobody", "heuristics=2"])
+    said = "Could not override 'heuristics'."
+    assert unknown_setting(said) is None  # heuristic=nobody is what is wrong first
+    monkeypatch.setattr("tokenrank.planning.not_chosen.compose", lambda *_, **__: dict[str, str]()["fault"])
+    with pytest.raises(KeyError, match="fault"):
+        unknown_setting(said)
+
+
 def test_an_experiment_may_set_heuristics_that_were_not_chosen_but_a_command_may_not() -> None:
     made = composed("model=tiny", "experiment=claa_window", "heuristic=claa")
     check_chosen(["heuristic.claa.n=2", "heuristic=claa"], made)

@@ -315,7 +315,10 @@ def test_a_joining_that_was_killed_passes_for_nothing_whole_and_is_repeated(
     assert content(new) == whole
 
 
-@pytest.mark.parametrize("place", ["join", "finish_joined", "collect"])
+@pytest.mark.parametrize(
+    "place",
+    ["tokenrank.work.joined_folder.join", "tokenrank.work.joined_folder.finish_joined", "scripts.collect.collect"],
+)
 def test_wherever_joining_breaks_off_it_is_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], nothing_drawn: None, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -326,12 +329,14 @@ def test_wherever_joining_breaks_off_it_is_repeated(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(f"scripts.collect.{place}", full)
+        patched.setattr(place, full)
         code, out, err = call(*given, to=new, capsys=capsys)
     assert (code, out) == (2, "")
     assert "No space left on device" in err
     with pytest.raises(ValueError, match="collect its records first"):
         RunFolder(new).tables()
-    assert command([str(new)]) == (0 if place == "collect" else 2)  # all records are there: only tables are missing
+    assert command([str(new)]) == (
+        0 if place == "scripts.collect.collect" else 2
+    )  # all records are there: only tables are missing
     assert call(*given, to=new, capsys=capsys)[0] == 0
     assert content(new) == whole
