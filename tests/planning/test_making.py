@@ -97,7 +97,7 @@ def test_the_given_config_is_left_as_it_was() -> None:
         ("evaluation___target_", "tests.doubles.Stranger", r"evaluation\._target_ is .*, must be a subclass of .*Evaluation$"),
         ("evaluation__nonsense", 1, r"evaluation\.nonsense is not a setting"),
         ("universe__window", 300, r"universe\.window=300 is not below the 300 tokens of prompt niah_300_0_0 of niah"),
-        ("universe__window", 290, r"universe\.window=290 reaches into the needle of prompt niah_300_0_0 of niah"),
+        ("universe__window", 290, r"universe\.window=290 reaches into the evidence of prompt niah_300_0_0 of niah"),
         ("universe__of", "frame", r"evaluation: universe\.of is 'frame', must be prompt or context"),
         ("universe__window", -1, r"evaluation: universe\.window is -1, must be a whole number, at least 0"),
         ("bootstrap__resamples", 0, r"evaluation: bootstrap\.resamples is 0, must be a whole number, at least 1"),
