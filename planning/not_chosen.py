@@ -51,7 +51,7 @@ def unknown_setting(said: str) -> str | None:
     group, _, setting = key.partition(".")
     try:
         config = _refused_config(key, sys.argv[1:])
-    except (HydraException, OmegaConfBaseException):  # what hinders composing has a sentence of its own once this argument is right
+    except (HydraException, OmegaConfBaseException):  # it has a sentence of its own once this argument is right
         return None
     chosen = _chosen(config, group)
     holders = holders_of(group, setting) if chosen else []

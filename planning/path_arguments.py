@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -63,8 +64,9 @@ def _sweeps(argument: str) -> bool:
     mode = _parsed(argument) if _MODE.match(argument) else None
     if mode is None:
         return argument == "-m" or (argument.startswith("--m") and SWEEPING.startswith(argument))
+    given: Any = mode.value()
     try:
-        return EnumNode(RunMode, mode.value()) == RunMode.MULTIRUN
+        return EnumNode(RunMode, given) == RunMode.MULTIRUN
     except ValidationError:
         return False  # Hydra will say so
 
@@ -99,7 +101,11 @@ def _value(setting: str, typed: str) -> str:
     value = None if parsed is None else parsed.value()
     if isinstance(value, str) and typed[:1] in ("'", '"'):
         return _quoted(_at_home(setting, value)) if value.startswith("~") else typed
-    meant = value is None or isinstance(value, list | dict) or (isinstance(value, bool) and not setting.startswith("hydra."))
+    meant = (
+        value is None
+        or isinstance(value, list | dict)
+        or (isinstance(value, bool) and not setting.startswith("hydra."))
+    )
     if parsed is not None and meant:
         return typed
     path = _at_home(setting, typed)

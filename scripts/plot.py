@@ -35,7 +35,9 @@ def command(arguments: list[str]) -> int:
     if not arguments or len(numbers) > 1 or len(names) > 1:
         print(__doc__, file=sys.stderr)
         return 2
-    return main(Path(arguments[0]).expanduser(), float(numbers[0]) if numbers else None, names[0].split(",") if names else None)
+    return main(
+        Path(arguments[0]).expanduser(), float(numbers[0]) if numbers else None, names[0].split(",") if names else None
+    )
 
 
 def _is_number(text: str) -> bool:
