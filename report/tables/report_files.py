@@ -136,7 +136,7 @@ def csv_text(rows: Sequence[pd.DataFrame]) -> str:
     """The rows with a heading line; numbers in full, empty where there is none. A text that a spreadsheet would compute begins with ``'``."""
     table = pd.concat(rows, ignore_index=True)
     texts = {
-        name: table[name].map(_no_formula) for name in map(str, table) if not pd.api.types.is_numeric_dtype(table[name])
+        str(name): table[name].map(_no_formula) for name in table if not pd.api.types.is_numeric_dtype(table[name])
     }
     return str(table.assign(**texts).to_csv(index=False, lineterminator="\n"))
 
