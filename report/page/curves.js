@@ -1,5 +1,7 @@
 // evaluation=ranking: the curves of all methods over the layers.
 
+const FEW = 4; // methods
+
 /** The place of the smallest value; values that are null do not count. */
 const least = (values) => values.indexOf(Math.min(...values.filter((value) => value !== null)));
 
@@ -49,9 +51,14 @@ function hoverLine(metric, name, layer, chosen) {
 /** Whether some layers are windowed and others are not: then statistics over layers are over the others. */
 const leavesOut = (metric) => metric.windowed.length > 0 && metric.windowed.length < metric.layers.length;
 
+/** Whether the methods are so few that all have their intervals as bands, as in the pictures. */
+const banded = (metric) => Object.values(metric.heuristics).filter((each) => !each.beside).length <= FEW;
+
 function captionOf(metric, label) {
   const known = Object.values(metric.heuristics).some((each) => each.low.some((value) => value !== null));
-  const bands = (known ? " Bands: 95 % interval of the mean over prompts." : "") + (metric.prompts > 1 ? " The lightest band, of the chosen method alone, holds the middle 80 % of the prompts." : "");
+  const intervals = banded(metric) ? " Bands: 95 % intervals of the means over prompts." : " Band of the chosen method: 95 % interval of its mean over prompts; those of the others are shown under the pointer.";
+  const spread = metric.prompts > 1 ? " Lighter band of the chosen method: the middle 80 % of the prompts." : "";
+  const bands = (known ? intervals : "") + spread;
   const windowed = metric.windowed.length ? ` Shaded layers have a sliding window${leavesOut(metric) ? " and are left out of means over layers and of worst layers, as most tokens are out of their reach" : ""}.` : "";
   return `${label} at each layer, mean over ${metric.prompts} prompt${metric.prompts === 1 ? "" : "s"}; higher is better.${bands} `
     + `A ring marks each method’s worst layer. Dashed: bounds and controls; dotted: chance (${fixed(metric.chance)}).${windowed} `
@@ -129,7 +136,7 @@ function curveOf(box, metric, name, chosen) {
   const classes = `${each.beside ? "beside" : ""} ${name === chosen ? "chosen" : ""}`;
   const label = svg("text", { class: "name", x: box.across(end) + 9, y: box.up(each.mean[end]) + 4 }, name);
   const ring = each.beside || each.flat ? null : svg("circle", { class: "low", cx: box.across(low), cy: box.up(each.mean[low]), r: 4.5 });
-  return svg("g", { class: classes, colour: colourOf(name) }, metric.prompts > 1 && name === chosen ? band(each.tenth, each.ninetieth, "spread") : null, band(each.low, each.high, "band"),
+  return svg("g", { class: classes, colour: colourOf(name) }, metric.prompts > 1 && name === chosen ? band(each.tenth, each.ninetieth, "spread") : null, name === chosen || (banded(metric) && !each.beside) ? band(each.low, each.high, "band") : null,
     svg("polyline", { class: "curve", points: along.map((layer) => point(each.mean, layer)).join(" ") }), ring, label);
 }
 

@@ -352,8 +352,13 @@ def test_bands_are_the_intervals_of_the_tables_and_the_chosen_method_has_its_spr
         assert [point[1] for point in page.evaluate(band, kind)] == pytest.approx(wanted, abs=0.06)
     assert page.locator(".chart .spread").count() == 1
     caption = page.locator("figcaption").first.text_content()
-    assert "Bands: 95 % interval of the mean over prompts" in caption
+    assert "Bands: 95 % intervals of the means over prompts." in caption
+    assert page.locator(".chart .band").count() == 2  # of the methods, not of the control and the bound
     assert "middle 80 % of the prompts" in caption
+    page.evaluate(
+        "() => { for (const n of 'abc') METRIC.heuristics[n] = METRIC.heuristics.gemfilter; drawCurves(document.querySelector('.chart'), METRIC, VIEW); }"
+    )
+    assert page.locator(".chart .band").count() == 1  # of many methods the chosen one's alone
     hover(page, 1, values[1].mean())
     assert f"claa {values[1].mean():.3f}  [{low[1]:.3f}, {high[1]:.3f}]" in page.locator("#tip").text_content()
     shown.close()
