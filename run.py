@@ -7,6 +7,7 @@ Exit codes: 0 all prompts were measured; 1 some failed (samples.parquet says why
 before anything was written; 130 interrupted, 143 terminated: the same command goes on. With HYDRA_FULL_ERROR=1 the errors that end a run come with their traceback.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -111,8 +112,8 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
         check_chosen(overrides, config)
         logger: Logger = build(config.logger, "logger", Logger)
         executor: Executor = build(config.executor, "executor", Executor)
-        if config.report not in (None, True, False):  # it is used at the end; what is wrong with it is said now
-            build(config.report, "report", EvaluationReport)
+        if config.report_class is not None:  # it is used at the end; what is wrong with it is said now
+            build(config.report_class, "report_class", EvaluationReport)
         plan = make_plan(config)
         executor.check(plan)
     except Exception as error:  # whatever it is: nothing was written yet, and the input is what is wrong
@@ -184,8 +185,10 @@ def work(plan: "Plan", executor: "Executor", todo: "Sequence[Unit]", folder: Run
 
 def finished(plan: "Plan", now: "Progress", logger: "Logger", folder: RunFolder) -> int:
     """Collects and draws, once all units are done, unless another process has; else says which are not. Returns how many failed."""
+    from tokenrank.planning.display import show_as, shows_the_same
     from tokenrank.planning.naming import names_of
     from tokenrank.report.report import printed
+    from tokenrank.report.rows.loaded_run import load_run
     from tokenrank.report.whole import write_report
     from tokenrank.work.collecting import collect
     from tokenrank.work.resuming import tables_are_current
@@ -194,22 +197,17 @@ def finished(plan: "Plan", now: "Progress", logger: "Logger", folder: RunFolder)
         print(f"shard {plan.shard.number} of {plan.shard.of} is done; {done(plan, folder)}")
         print(f"the last shard makes the tables; python -m tokenrank.collect {folder.path} makes them of what there is")
         return now.failed
-    shown: Any = {
-        "plots": dict(plan.config.plots),
-        "page": plan.config.report is not False,
-    }  # config.yaml has those of the first command
     with folder.locked():
         current = not folder.half_drawn and tables_are_current(plan, folder)
-        if current:
-            failures = write_report(folder, **shown, lacking=True)
-        else:
-            with folder.drawing():
-                left_out = collect(folder, plan.evaluation)
-                log.info("drawing the pictures")
-                failures = left_out + write_report(folder, **shown)
+        lacking = current and shows_the_same(folder, plan.config)  # else all is drawn and written
+        with contextlib.nullcontext() if lacking else folder.drawing():
+            failures = [] if current else collect(folder, plan.evaluation)
+            show_as(folder, plan.config)
+            loaded = load_run(folder)
+            failures += write_report(loaded, lacking=lacking)
         for line in failures:
             log.warning(line)
-        print(printed(folder, plots=shown["plots"]))
+        print(printed(loaded))
     if current:
         print(f"{done(plan, folder)} already; tables and plots in {folder.path}, overwrite=true starts anew")
     else:

@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.cache_utils import Cache
 
 from tokenrank.capture.captured_layer import ModuleCalls, captured_layer
 from tokenrank.capture.decoding import Decoding, check_finite_logits, greedy
@@ -34,6 +35,9 @@ class Reading:
     prefill_seconds: float  # until the first answer token is known
     decode_seconds: float | None  # from there to the end of the answer; None where it was given
     answer_seconds: float  # of the pass over the answer's tokens that gave its queries
+    cache: Cache | None = (
+        None  # of the prompt and what was fed after it, where it was asked for; keys in it are those of the layers
+    )
 
 
 class _Recorder:
@@ -83,6 +87,7 @@ def read(
     decoding: Decoding | None = None,
     while_decoding: bool = False,
     shared: SharedPrefill | None = None,
+    keep_cache: bool = False,
 ) -> Reading:
     """One prefill of the prompt, then its greedy answer; ``visit`` is called with each attention layer of the prefill.
 
@@ -105,6 +110,8 @@ def read(
         decoding: rules of a generated answer; None: the model's own.
         shared: takes what the prefill of the prompt leaves for others; its readers read each layer before ``visit``.
         while_decoding: take the queries of a generated answer as it is decoded, which saves the pass. They are the same but for rounding.
+
+        keep_cache: the reading holds the cache; without it the values are freed.
 
     Raises:
         ValueError: an empty prompt or several at once, ``max_new_tokens`` or an answer below one token, a model that cannot be captured (see
@@ -142,7 +149,8 @@ def read(
     of_ahead = recorder.answer_layers()
     of_answer = [replace(layer, queries=layer.queries[:, : len(answer)]) for layer in of_ahead]
     seconds = (first_token - started, None if rules is None else decoded - first_token, time.perf_counter() - decoded)
-    return Reading(torch.tensor(answer), torch.tensor(ahead), of_answer, of_ahead, *seconds)
+    cache = feed.cache if keep_cache else None
+    return Reading(torch.tensor(answer), torch.tensor(ahead), of_answer, of_ahead, *seconds, cache)
 
 
 def _both(visit: Callable[[AttentionLayer], None], shared: SharedPrefill | None) -> Callable[[AttentionLayer], None]:

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tokenrank.metrics.metric import tokens_kept
-from tokenrank.prefill.protection import WINDOW, protected_places
+from tokenrank.prefill.protection import BESIDE, WINDOW, WITHIN, kept_in_all, protected_places
 
 if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan
@@ -11,13 +10,14 @@ if TYPE_CHECKING:
     from tokenrank.tasks.task import Prompt
 
 
-def check_kept(plan: "Plan", keep: list[float], protect: str) -> None:
+def check_kept(plan: "Plan", keep: list[float], protect: str, budget: str = WITHIN) -> None:
     """Checks the lowest keep rate against what always stays of each prompt.
 
     Args:
         plan: what is run; its first contestant is the full prefill.
         keep: keep rates in percent.
         protect: what always stays, as for ``protected_places``.
+        budget: whether that counts in the keep rate, as for ``kept_in_all``.
 
     Raises:
         ValueError: a keep rate leaves no token beside what always stays of a prompt, or the prompt's context is needed and not known.
@@ -26,17 +26,30 @@ def check_kept(plan: "Plan", keep: list[float], protect: str) -> None:
     widest = max(plan.contestants[1:], key=lambda each: each.engine.window)
     for prompt in plan.prompts:
         always = len(protected_places(prompt, widest.engine.window, protect))
-        kept = tokens_kept(rate, len(prompt.input_ids))
+        kept = kept_in_all(rate, len(prompt.input_ids), always, budget)
         if kept <= always:
-            raise ValueError(_sentence(prompt, rate, kept, always, widest, protect))
+            raise ValueError(
+                _nothing_left(prompt, widest, protect)
+                if budget == BESIDE
+                else _too_few(prompt, rate, kept, always, widest, protect)
+            )
 
 
-def _sentence(prompt: "Prompt", rate: float, kept: int, always: int, contestant: "Contestant", protect: str) -> str:
+def _nothing_left(prompt: "Prompt", contestant: "Contestant", protect: str) -> str:
+    window = contestant.engine.window
+    return (
+        f"prefill.protect={protect} always keeps all {len(prompt.input_ids)} tokens of prompt {prompt.id} of {prompt.task} "
+        f"(the window of {contestant.name} is {window}), and prefill.budget={BESIDE} needs a token that is not protected: "
+        f"{'set prefill.window lower' if protect == WINDOW else f'set prefill.protect={WINDOW}'}, or leave the prompt out"
+    )
+
+
+def _too_few(prompt: "Prompt", rate: float, kept: int, always: int, contestant: "Contestant", protect: str) -> str:
     window = contestant.engine.window
     these = f"prefill.keep holds {rate:g} percent: of the {len(prompt.input_ids)} tokens of prompt {prompt.id} these are {kept}, no more than"
     if protect == WINDOW:
         return f"{these} the window of {window} that {contestant.name} always keeps; keep more, or set prefill.window lower"
     return (
         f"{these} the {always} that prefill.protect={protect} always keeps (all tokens outside of the context, and the window of {window} "
-        f"of {contestant.name}); keep more, or set prefill.protect={WINDOW}"
+        f"of {contestant.name}); keep more, or set prefill.protect={WINDOW} or prefill.budget={BESIDE}"
     )

@@ -15,7 +15,7 @@ from tokenrank.evaluation.summary import Summary, coded, summary_table
 from tokenrank.evaluation.summary_rows import Comparing, Group, group_rows
 from tokenrank.metrics.intervals import Numbers
 from tokenrank.records.record import Record
-from tokenrank.records.schema import ORACLE, SUMMARY, arrow_table
+from tokenrank.records.schema import SUMMARY, arrow_table, truth_name
 
 Indices = NDArray[np.int64]
 PROMPTS_AT_ONCE = 100  # whose rows are held at a time
@@ -27,6 +27,7 @@ class Series(NamedTuple):
     model: str
     heuristic: str
     metric: str
+    truth: str | None  # what rankings are compared with, where it is a truth
     k: float | None
 
 
@@ -86,8 +87,8 @@ class LayerSummary(Summary):
         for name in Series._fields:
             column = rows[name].combine_chunks()
             codes = column if pa.types.is_dictionary(column.type) else column.dictionary_encode(null_encoding="encode")
-            entries = codes.dictionary.to_pylist()
-            whole = whole * len(entries) + codes.indices.to_numpy()
+            entries = [*codes.dictionary.to_pylist(), None]  # a code may itself be null
+            whole = whole * len(entries) + codes.indices.fill_null(len(entries) - 1).to_numpy()
             parts.append(entries)
         _, first, place = np.unique(whole, return_index=True, return_inverse=True)
         numbers = np.empty(len(first), dtype=np.int64)
@@ -116,9 +117,10 @@ class LayerSummary(Summary):
             prompts = np.repeat([number for (number, _), _ in part], sizes)
             windowed = np.repeat([kind for (_, kind), _ in part], sizes)
             series = np.repeat(np.concatenate([each.series for _, each in part]), len(STATISTICS))
-            model, heuristic, metric, k = (_entries(each, series) for each in of_series)
+            model, heuristic, metric, truth = (coded(*_few(each, series)) for each in of_series[:-1])
+            k = pa.array(of_series[-1], pa.float64()).take(pa.array(series))
             yield summary_table(
-                sum(sizes), model=model, heuristic=heuristic, metric=metric, k=k,
+                sum(sizes), model=model, heuristic=heuristic, metric=metric, truth=truth, k=k,
                 task=coded(*_few(tasks, prompts)), sample=coded(prompts, samples), windowed=pa.array(windowed),
                 statistic=coded(np.tile(np.arange(len(STATISTICS)), len(series) // len(STATISTICS)), STATISTICS),
                 value=pa.array(np.concatenate([each.values.ravel() for _, each in part])),
@@ -131,17 +133,26 @@ class LayerSummary(Summary):
             if kind == windowed:
                 whole[number, found.series] = found.values
         tasks = np.array([task for task, _ in self._prompts], dtype=object)
-        groups: dict[tuple[str, str, float | None], list[int]] = {}
+        groups: dict[tuple[str, str, str | None, float | None], list[int]] = {}
         for each, number in self._series.items():
-            groups.setdefault((each.model, each.metric, each.k), []).append(number)
+            groups.setdefault((each.model, each.metric, each.truth, each.k), []).append(number)
         named_series = list(self._series)
-        for (model, metric, k), numbers in groups.items():
+        first = next((each.truth for each in named_series if each.truth is not None), None)  # of oracle=
+        for (model, metric, truth, k), numbers in groups.items():
             names = [named_series[number].heuristic for number in numbers]
+            own = truth_name(truth, first)
             for place, statistic in enumerate(STATISTICS):
-                named = {"model": model, "metric": metric, "k": k, "statistic": statistic, "windowed": windowed}
-                yield Group(
-                    named, [{"heuristic": name} for name in names], names, whole[:, numbers, place], tasks, ORACLE
-                )
+                named = {
+                    "model": model,
+                    "metric": metric,
+                    "truth": truth,
+                    "k": k,
+                    "statistic": statistic,
+                    "windowed": windowed,
+                }
+                of_whom = [{"heuristic": name} for name in names]
+                values = whole[:, numbers, place]
+                yield Group(named, of_whom, names, values, tasks, own, exploratory=truth not in (None, first))
 
     def _of_pairs(self) -> Iterator[dict[str, Any]]:
         names = list(self._series)
@@ -173,15 +184,8 @@ class PairSums:
             yield {"layer": int(a), "other_layer": int(b), "value": self._sums[a, b] / count, "prompts": int(count)}
 
 
-def _few(names: Sequence[str], places: Indices) -> tuple[Indices, list[str]]:
+def _few(names: Sequence[str | None], places: Indices) -> tuple[Indices, list[str | None]]:
     """Codes and entries of the names at these places."""
     entries = list(dict.fromkeys(names))
     numbers = {name: number for number, name in enumerate(entries)}
     return np.array([numbers[name] for name in names])[places], entries
-
-
-def _entries(values: Sequence[Any], places: Indices) -> pa.Array:
-    """The column of the values at these places; texts as entries of a dictionary."""
-    if isinstance(values[0], str):
-        return coded(*_few(values, places))
-    return pa.array(values, pa.float64()).take(pa.array(places))

@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 
 def levels_of(
-    plan: "Plan", prompt: Prompt, ranked: Ranked, scores: Mapping[str, Tensor], percents: Sequence[float], window: int
+    plan: "Plan",
+    prompt: Prompt,
+    ranked: Ranked,
+    scores: Mapping[str, Tensor],
+    percents: Sequence[float],
+    universe: range,
 ) -> TokenLevels:
     """``token_levels`` of one of the plan's prompts, with the tokens' texts unless ``texts`` is false."""
     texts = token_texts(plan.tokenizer, prompt.input_ids) if plan.texts else None
-    return token_levels(ranked.truth, scores, ranked.layers, percents, window, texts)
+    return token_levels(ranked.truth, scores, ranked.layers, percents, universe, texts)
 
 
 def token_levels(
@@ -32,7 +37,7 @@ def token_levels(
     scores: Mapping[str, Tensor],
     layers: Sequence[int],
     percents: Sequence[float],
-    window: int,
+    universe: range,
     texts: Sequence[str] | None,
 ) -> TokenLevels:
     """The levels in a truth and in rankings of one prompt.
@@ -42,7 +47,7 @@ def token_levels(
         scores: by heuristic, each (layers, tokens); there may be none.
         layers: numbers of the layers.
         percents: of the ranked tokens, in any order.
-        window: tokens at the prompt's end that are not ranked.
+        universe: positions of the tokens that are ranked.
         texts: what each token adds to the prompt's text; None: not kept.
 
     Raises:
@@ -53,19 +58,19 @@ def token_levels(
         tuple(k),
         tuple(layers),
         truth.importance.numpy(),
-        levels(truth.importance, k, window),
-        {name: levels(rows, k, window) for name, rows in scores.items()},
+        levels(truth.importance, k, universe),
+        {name: levels(rows, k, universe) for name, rows in scores.items()},
         None if texts is None else tuple(texts),
     )
 
 
-def levels(scores: Tensor, percents: Sequence[float], window: int) -> np.ndarray[Any, Any]:
+def levels(scores: Tensor, percents: Sequence[float], universe: range) -> np.ndarray[Any, Any]:
     """How many of the percentages have each token among the best, row by row; ``OUTSIDE`` for tokens that are not ranked.
 
     Args:
         scores: (rows, tokens).
         percents: of the ranked tokens.
-        window: tokens at the end that are not ranked.
+        universe: positions of the tokens that are ranked.
 
     Returns:
         (rows, tokens) uint8
@@ -73,11 +78,11 @@ def levels(scores: Tensor, percents: Sequence[float], window: int) -> np.ndarray
     Raises:
         ValueError: as for ``token_levels``.
 
-    >>> levels(torch.tensor([[0.1, 0.9, 0.5, 0.2, 7.0]]), [25, 50], window=1)
+    >>> levels(torch.tensor([[0.1, 0.9, 0.5, 0.2, 7.0]]), [25, 50], range(4))
     array([[  0,   2,   1,   0, 255]], dtype=uint8)
     """
-    ranked = Ranking(scores[:, : scores.shape[1] - window])
+    ranked = Ranking(scores[:, universe.start : universe.stop])
     counts = torch.tensor([tokens_kept(percent, ranked.tokens) for percent in percents])
     found = np.full(scores.shape, OUTSIDE, np.uint8)
-    found[:, : ranked.tokens] = (ranked.places[..., None] < counts).sum(dim=-1).numpy()
+    found[:, universe.start : universe.stop] = (ranked.places[..., None] < counts).sum(dim=-1).numpy()
     return found

@@ -5,14 +5,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
-from typing import Self
+from typing import Any, Self
 
 from torch import Tensor
 
 from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.failures import reason
 from tokenrank.evaluation.scoring import Ranked
-from tokenrank.metrics.metric import Metric, Target, tokens_kept
+from tokenrank.metrics.masked_answer import Loss, MaskedAnswer
+from tokenrank.metrics.metric import LOSS, TRUTH, Metric, Target, tokens_kept
 from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.tasks.task import Prompt
 
@@ -38,23 +39,56 @@ class MetricFailures:
 
 
 @dataclass(frozen=True)
+class Hidden:
+    """What the answer loses when tokens are hidden from it, for the metrics that ask for it."""
+
+    masked: MaskedAnswer | None = None
+    loss: Loss | None = None  # it takes a pass over the answer each time, so few layers are measured
+    layers: tuple[int, ...] = ()  # numbers of these layers
+    settings: Mapping[str, Any] = field(default_factory=dict)  # that decide it; ready for JSON
+
+
+@dataclass(frozen=True)
 class Asked:
-    """What is measured of a prompt's rankings, and against what, over its universe: its tokens without the last ``window``."""
+    """What is measured of a prompt's rankings, and against what, over its universe."""
 
     target: Target
     layers: tuple[int, ...]  # numbers of the layers
     metrics: Mapping[str, Metric]  # by name
     percents: Sequence[float]  # of the universe, for the metrics that take a k
-    window: int
+    universe: range  # positions of the tokens that are ranked
+    truth: str  # name of the truth that the target holds
+    hidden: Hidden = field(default_factory=Hidden)
 
     @classmethod
-    def of(
-        cls, ranked: Ranked, prompt: Prompt, metrics: Mapping[str, Metric], percents: Sequence[float], window: int
-    ) -> Self:
-        """For one prompt: its truth, and its needle if it has one."""
-        universe = slice(len(prompt.input_ids) - window)
-        target = Target(Ranking(ranked.truth.importance[:, universe]), prompt.needle)
-        return cls(target, ranked.layers, metrics, percents, window)
+    def against_each(
+        cls,
+        ranked: Ranked,
+        prompt: Prompt,
+        metrics: Mapping[str, Metric],
+        percents: Sequence[float],
+        universe: range,
+        signed: Collection[str] = (),
+        hidden: Hidden | None = None,
+    ) -> "Iterator[Self]":
+        """For one prompt and each of its truths: what is measured against it. What needs no truth is measured with the first.
+
+        Args:
+            ranked: with the truths.
+            prompt: with its needle if it has one, which lies in the universe.
+            metrics: by name.
+            percents: of the universe.
+            universe: positions of the ranked tokens.
+            signed: names of the truths that may have negative values; metrics that need others are not measured against them.
+            hidden: what the answer loses without tokens; None: metrics that ask for it do not apply.
+        """
+        hidden = hidden or Hidden()
+        needle = prompt.needle and range(prompt.needle.start - universe.start, prompt.needle.stop - universe.start)
+        for number, (name, each) in enumerate(ranked.truths.items()):
+            own = metrics_against(metrics, signed=name in signed, first=number == 0)
+            truth = Ranking(each.importance[:, universe.start : universe.stop])
+            target = Target(truth, needle, hidden.masked, hidden.loss)
+            yield cls(target, ranked.layers, own, percents, universe, name, hidden)
 
     def each(self) -> Iterator[tuple[Row, Metric, int | None]]:
         """(name of the metric and k in percent, metric, k in tokens) of every metric that applies, at every k."""
@@ -62,7 +96,11 @@ class Asked:
             if metric.applies(self.target):
                 for percent in self.percents if metric.at_k else [None]:
                     k = None if percent is None else tokens_kept(percent, self.target.truth.tokens)
-                    yield {"metric": name, "k": percent}, metric, k
+                    yield {"metric": name, "truth": self.truth_of(name), "k": percent}, metric, k
+
+    def truth_of(self, metric: str) -> str | None:
+        """Name of the truth that a metric compares with; None for one that needs none."""
+        return self.truth if self.metrics[metric].against == TRUTH else None
 
     def chance(self, failures: MetricFailures | None = None) -> list[Row]:
         """A row a metric and k: the expectation for a random ranking. ``failures`` as for ``of_ranking``."""
@@ -80,12 +118,16 @@ class Asked:
             scores: (layers, tokens) of the whole prompt.
             failures: takes what a metric raises; its values are then missing, and the other metrics go on. None: it is raised.
         """
-        ranking = Ranking(scores[:, : scores.shape[1] - self.window])  # its order and ranks are large: one at a time
-        return [
-            row
-            for named, metric, k in self.each()
-            for row in _guarded(named, name, partial(_values, metric, ranking, self.target, self.layers, k), failures)
-        ]
+        own = scores[:, self.universe.start : self.universe.stop]
+        ranking = Ranking(own)  # its order and ranks are large: one at a time
+        few = [place for place, layer in enumerate(self.layers) if layer in self.hidden.layers]
+        at_few, few_layers = Ranking(own[few]) if few else ranking, [self.layers[place] for place in few]
+        rows: list[Row] = []
+        for named, metric, k in self.each():
+            of_few = metric.against == LOSS
+            chosen, layers = (at_few, few_layers) if of_few else (ranking, list(self.layers))
+            rows += _guarded(named, name, partial(_values, metric, chosen, layers, self.target, k), failures)
+        return rows
 
 
 def measured_rows(
@@ -93,23 +135,34 @@ def measured_rows(
     prompt: Prompt,
     metrics: Mapping[str, Metric],
     percents: Sequence[float],
-    window: int,
+    universe: range,
     windowed: Collection[int] = (),
+    signed: Collection[str] = (),
 ) -> Iterator[Row]:
-    """All rows of one prompt: the chance levels (no heuristic), then each heuristic's values at each layer and between layers.
+    """All rows of one prompt, by truth: the chance levels (no heuristic), then each heuristic's values at each layer and between layers.
 
     Args:
         ranked: the scores and the truth.
         prompt: what was ranked.
         metrics: by name.
         percents: of the universe, for the metrics that take a k.
-        window: tokens at the prompt's end that do not count.
+        universe: positions of the prompt's tokens that are ranked; its needle is among them.
         windowed: numbers of the layers with a sliding window.
+        signed: as for ``Asked.against_each``.
     """
-    asked = Asked.of(ranked, prompt, metrics, percents, window)
-    yield from named_rows(None, asked.chance(), windowed)
-    for name, scores in ranked.scores.items():
-        yield from named_rows(name, asked.of_ranking(name, scores), windowed)
+    for asked in Asked.against_each(ranked, prompt, metrics, percents, universe, signed):
+        yield from named_rows(None, asked.chance(), windowed)
+        for name, scores in ranked.scores.items():
+            yield from named_rows(name, asked.of_ranking(name, scores), windowed)
+
+
+def metrics_against(metrics: Mapping[str, Metric], *, signed: bool, first: bool) -> dict[str, Metric]:
+    """The metrics that are measured with a truth: all but those that its sign forbids, and with others than the first none that needs no truth."""
+    return {
+        name: each
+        for name, each in metrics.items()
+        if not (signed and each.nonnegative) and (first or each.against == TRUTH)
+    }
 
 
 def named_rows(heuristic: str | None, rows: Iterable[Row], windowed: Collection[int]) -> Iterator[Row]:
@@ -131,10 +184,10 @@ def _guarded(named: Row, whose: str, rows: Callable[[], list[Row]], failures: Me
 
 
 def _chance(metric: Metric, target: Target, k: int | None) -> list[Row]:
-    return [{"value": metric.by_chance(target, k)}]
+    return [] if metric.chance is None else [{"value": metric.by_chance(target, k)}]
 
 
-def _values(metric: Metric, ranking: Ranking, target: Target, layers: Sequence[int], k: int | None) -> list[Row]:
+def _values(metric: Metric, ranking: Ranking, layers: Sequence[int], target: Target, k: int | None) -> list[Row]:
     """One heuristic's values at each layer, then between layers; ``k`` in tokens."""
     values = metric.values(ranking, target, k)
     own = layers[len(layers) - len(values) :]  # a metric between layers has no value at the first

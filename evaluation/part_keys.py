@@ -19,7 +19,7 @@ class PartKeys:
 
     model: Mapping[str, Any]  # identity of the weights and dtype, kind of device, versions of the packages that compute
     answer_source: str  # digest of the source files that decode an answer
-    oracle: Mapping[str, Any]  # settings, and the digest of its source files
+    oracles: Mapping[str, Mapping[str, Any]]  # by name: settings, and the digest of source files
     heuristics: Mapping[str, Mapping[str, Any]]  # by name: settings, identity of other models, digest of source files
     metrics: Mapping[str, Any]  # settings of all metrics, and the digest of their source files
 
@@ -33,9 +33,11 @@ class PartKeys:
         }
         return self._of(prompt) | own | {"source": self.answer_source}
 
-    def truth(self, prompt: Prompt, answer: Answer) -> Fields:
-        """Of the importance of the prompt's tokens to an answer, wherever it came from."""
-        return self._of(prompt) | {"answer_ids": ids_digest(answer.token_ids), "oracle": dict(self.oracle)}
+    def truth(self, name: str, prompt: Prompt, answer: Answer) -> Fields:
+        """Of the importance that an oracle gives the prompt's tokens for an answer, wherever that came from."""
+        context = None if prompt.context is None else [prompt.context.start, prompt.context.stop]
+        own = {"answer_ids": ids_digest(answer.token_ids), "context": context, "oracle": dict(self.oracles[name])}
+        return self._of(prompt) | own
 
     def ranking(self, name: str, prompt: Prompt, ahead_ids: Sequence[int] | None) -> Fields:
         """Of a heuristic's scores.
@@ -48,11 +50,22 @@ class PartKeys:
         ahead = None if ahead_ids is None else ids_digest(ahead_ids)
         return self._of(prompt) | {"ahead_ids": ahead, "heuristic": dict(self.heuristics[name])}
 
-    def values(self, ranking: Fields, truth: Fields, prompt: Prompt, percents: Sequence[float], window: int) -> Fields:
-        """Of the values of all metrics for one ranking, which may be the truth itself."""
+    def values(
+        self,
+        ranking: Fields,
+        truth: Fields,
+        prompt: Prompt,
+        percents: Sequence[float],
+        universe: range,
+        metrics: Sequence[str],
+    ) -> Fields:
+        """Of the values of some metrics for one ranking, which may be that of a truth, against a truth; ``metrics`` in a fixed order."""
         needle = None if prompt.needle is None else [prompt.needle.start, prompt.needle.stop]
         own = {"ranking": digest(ranking), "truth": digest(truth), "needle": needle}
-        return self._of(prompt) | own | {"k": list(percents), "window": window, "metrics": dict(self.metrics)}
+        ranked = {"universe": [universe.start, universe.stop]}
+        return (
+            self._of(prompt) | own | ranked | {"k": list(percents), "metrics": dict(self.metrics), "of": list(metrics)}
+        )
 
     def _of(self, prompt: Prompt) -> Fields:
         return dict(self.model) | {"input_ids": _of_prompt(prompt.input_ids)}

@@ -50,7 +50,7 @@ class Plan:
     layers: ModelLayers
     task: Task
     heuristics: Mapping[str, Heuristic]
-    oracle: Oracle
+    oracles: Mapping[str, Oracle]  # by name, in order
     answer: str  # generated, reference or brought
     given: Mapping[str, Answer]  # id of the prompt -> its answer; empty where answers are generated
     metrics: Mapping[str, Metric]

@@ -19,7 +19,7 @@ from tokenrank.evaluation.setting_checks import check_percentages, check_whole, 
 from tokenrank.evaluation.shared_prompt import SharedPrompt
 from tokenrank.metrics.answer_loss import FullAnswer
 from tokenrank.prefill.engine import Full
-from tokenrank.prefill.protection import WINDOW, check_protect
+from tokenrank.prefill.protection import WINDOW, WITHIN, check_budget, check_protect
 from tokenrank.records.measures import ACCURACY, REFERENCE
 from tokenrank.records.schema import RUNS
 from tokenrank.tasks.task import Prompt
@@ -40,7 +40,8 @@ class PrunedAnswers(Evaluation):
     """
 
     keep: list[float]  # keep rates: percent of the prompt's tokens that stay
-    protect: str = WINDOW  # what always stays, within the keep rate: window, or frame
+    protect: str = WINDOW  # what always stays: window, or frame
+    budget: str = WITHIN  # whether that counts within the keep rate, or stays beside it
     together: bool = True  # decode the contestants' answers together
     save_rankings: bool = False  # must be false
     save_levels: bool = True  # write the levels of the tokens in the truth
@@ -58,6 +59,7 @@ class PrunedAnswers(Evaluation):
     def __post_init__(self) -> None:
         check_percentages("prefill.keep", self.keep)
         check_protect(self.protect)
+        check_budget(self.budget)
         check_whole("seed", self.seed, 0)
         check_whole("bootstrap.resamples", self.resamples, 1)
         refuse_rankings(self.save_rankings)
@@ -65,7 +67,7 @@ class PrunedAnswers(Evaluation):
     def check(self, plan: "Plan") -> None:
         """Raises ValueError for a comparison of what the run does not have, or keep rates that are too low."""
         Family(**self.compare).check([each.name for each in plan.contestants], self.measures)
-        check_kept(plan, self.keep, self.protect)
+        check_kept(plan, self.keep, self.protect, self.budget)
 
     def rounds(self, plan: "Plan") -> int:
         """The full prefill, and each other contestant once a keep rate."""
@@ -76,7 +78,7 @@ class PrunedAnswers(Evaluation):
         prompt = unit.prompt
         model_layers(model)  # runs one token the first time, which must not be counted
         fed = self._answers_fed(plan, prompt)
-        shared = SharedPrompt(plan, model, prompt, self.protect, prompt.max_new_tokens)
+        shared = SharedPrompt(plan, model, prompt, self.protect, prompt.max_new_tokens, self.budget)
         full = shared.full()
         ranked = shared.ranked
         answers: dict[str, FullAnswer] = {}
@@ -102,7 +104,9 @@ class PrunedAnswers(Evaluation):
         )
         entries = contest.run(plan.contestants[1:], self.keep, lambda: advance(len(prompt.input_ids)))
         rows = [full_row, *(self._row(plan, prompt, each) for each in entries)]
-        levels = levels_of(plan, prompt, ranked, {}, self.keep, window=0) if self.save_levels else None
+        levels = (
+            levels_of(plan, prompt, ranked, {}, self.keep, range(len(prompt.input_ids))) if self.save_levels else None
+        )
         return replace(self._measurement(full_row, rows, ranked.seconds), levels=levels)
 
     def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
@@ -127,6 +131,7 @@ class PrunedAnswers(Evaluation):
         kept = entry.found.get("kept")
         row = {
             "engine": entry.contestant.engine_name, "heuristic": entry.contestant.name, "keep": entry.rate, "protect": self.protect,
+            "budget": self.budget,
             "kept_tokens": None if kept is None else len(kept), "kept": kept,
         }  # fmt: skip
         if entry.error is not None:

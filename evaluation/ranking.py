@@ -1,7 +1,7 @@
 """Agreement of every ranking with the truth, layer by layer; one pass over each prompt serves all heuristics."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,15 +10,23 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from tokenrank.capture.select_layer import resolve_select_layer
+from tokenrank.evaluation.answer_losses import AnswerLosses, Masks, context_effect, masked_answer
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.layer_summary import LayerSummary
 from tokenrank.evaluation.levels import levels_of
-from tokenrank.evaluation.measuring import MetricFailures
+from tokenrank.evaluation.measuring import Hidden, MetricFailures, metrics_against
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.stored import stored_rank, stored_rows
 from tokenrank.evaluation.summary_rows import Comparing
+from tokenrank.evaluation.universe import PROMPT, Universe
+from tokenrank.metrics.metric import LOSS, MASKS
+from tokenrank.records.schema import ORACLE, truth_name
+from tokenrank.tasks.chunks import SENTENCE, check_chunk
+from tokenrank.tasks.task import Prompt
+from tokenrank.tasks.token_texts import token_texts
 
 if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan, Unit
@@ -32,9 +40,15 @@ class RankingAgreement(Evaluation):
     """Every metric of every chosen heuristic at every layer."""
 
     k: list[float]  # percent of the universe, for the metrics that take a k
-    window: int = 8  # tokens at the prompt's end that are not ranked: the universe is all the others
+    universe: str = PROMPT  # what is ranked: the prompt, or its context alone
+    window: int = 8  # last tokens of the prompt that are not ranked
     save_rankings: bool = False  # write the scores themselves
     save_levels: bool = True  # write the levels of the tokens in every ranking
+    chunk: int | str = 64  # of the context, tokens or sentence, for metrics that hide chunks
+    masks: dict[str, Any] = field(default_factory=dict)  # as Masks
+    loss_layers: list[int] | None = (
+        None  # attention layers at which rankings hide tokens; null: the select layer of pruned prefill
+    )
     seed: int = 0  # of random sign flips
     resamples: int = 10000  # random sign flips
     compare: dict[str, Any] = field(default_factory=dict)  # as Family
@@ -44,35 +58,45 @@ class RankingAgreement(Evaluation):
 
     def __post_init__(self) -> None:
         check_percentages("k", self.k)
-        check_whole("universe.window", self.window, 0)
+        Universe(self.universe, self.window)  # raises for a setting out of range
         check_whole("seed", self.seed, 0)
         check_whole("bootstrap.resamples", self.resamples, 1)
+        check_chunk(self.chunk)
+        Masks(**self.masks)  # raises for a setting out of range
+
+    def places(self, prompt: Prompt) -> range:
+        """Positions of the prompt's ranked tokens; ValueError as ``Universe.places``."""
+        return Universe(self.universe, self.window).places(prompt)
 
     def check(self, plan: "Plan") -> None:
-        """Raises ValueError for a prompt that is not longer than the window, or whose needle the window cuts."""
-        Family(**self.compare).check(plan.rankings, list(plan.metrics), self.k)
+        """Raises ValueError for a comparison of what the run does not have, or a prompt that has no such universe."""
+        first, *others = plan.oracles
+        of_first = metrics_against(plan.metrics, signed=plan.oracles[first].signed, first=True)
+        if not of_first:
+            raise ValueError(
+                f"metric chooses {', '.join(plan.metrics)}, which need importance of at least 0, and oracle={first} may give less: "
+                "choose another metric"
+            )
+        own = [truth_name(each, first) for each in others] if ORACLE in plan.rankings else []
+        Family(**self.compare).check([*plan.rankings, *own], list(of_first), self.k)
         for prompt in plan.prompts:
-            tokens = len(prompt.input_ids)
-            if tokens <= self.window:
-                raise ValueError(
-                    f"universe.window={self.window} is not below the {tokens} tokens of prompt {prompt.id} of {prompt.task}: "
-                    "set universe.window lower, or leave the prompt out"
-                )
-            if prompt.needle is not None and prompt.needle.stop > tokens - self.window:
-                raise ValueError(
-                    f"universe.window={self.window} reaches into the needle of prompt {prompt.id} of {prompt.task}"
-                )
+            self.places(prompt)
+        for layer in self.loss_layers or ():
+            resolve_select_layer(plan.layers, layer)
 
     def measure(self, plan: "Plan", model: PreTrainedModel, unit: "Unit", advance: Advance) -> Measurement:
         """Ranks the prompt with every heuristic, and measures each ranking against the truth.
 
         A metric that fails is named in the sample's error, and the values of the others are kept.
         """
-        prompt = unit.prompt
-        ranked = stored_rank(plan, model, prompt, plan.heuristics).with_bound(plan.rankings)
+        prompt, places = unit.prompt, self.places(unit.prompt)
+        asked = {each.against for each in plan.metrics.values()} & {MASKS, LOSS}
+        ranked = stored_rank(plan, model, prompt, plan.heuristics, passes=bool(asked)).with_bound(plan.rankings)
         started = time.perf_counter()
         failures = MetricFailures()
-        rows = stored_rows(plan, prompt, ranked, self.k, self.window, failures)
+        losses = None if ranked.passes is None else AnswerLosses(ranked.passes, places)
+        hidden = None if losses is None else self._hidden(plan, prompt, losses, asked)
+        rows = stored_rows(plan, prompt, ranked, self.k, places, failures, hidden)
         metrics_seconds = time.perf_counter() - started
         advance(len(prompt.input_ids))
         answer = str(plan.tokenizer.decode(list(ranked.answer.token_ids), skip_special_tokens=True))
@@ -81,15 +105,25 @@ class RankingAgreement(Evaluation):
             "answer": answer,
             "accuracy": plan.task.grade(prompt, answer) if ranked.answer.origin != "reference" else None,
             **{f"{part}_seconds": ranked.seconds.get(part) for part in ("prefill", "decode", "oracle")},
+            "context_effect": None if losses is None else context_effect(losses, prompt),
             "metrics_seconds": metrics_seconds,
+            "universe": self.universe,
         } | ({"error": failures.text()} if failures.text() else {})
         own = {name: scores for name, scores in ranked.scores.items() if name in plan.heuristics}  # no bound
         return Measurement(
             sample,
             rows,
             rankings=as_tensors(unit, ranked, plan.texts) if self.save_rankings else None,
-            levels=levels_of(plan, prompt, ranked, own, self.k, self.window) if self.save_levels else None,
+            levels=levels_of(plan, prompt, ranked, own, self.k, places) if self.save_levels else None,
         )
+
+    def _hidden(self, plan: "Plan", prompt: Prompt, losses: AnswerLosses, asked: Collection[str]) -> Hidden:
+        """What the answer loses under random masks, and under those that rankings make, as far as metrics ask for it."""
+        texts = token_texts(plan.tokenizer, prompt.input_ids) if self.chunk == SENTENCE else None
+        masked = masked_answer(losses, prompt, texts, self.chunk, Masks(**self.masks)) if MASKS in asked else None
+        layers = tuple(self.loss_layers or [resolve_select_layer(plan.layers, None)])
+        settings = {"chunk": self.chunk, "masks": self.masks, "layers": list(layers)}
+        return Hidden(masked, losses.of if LOSS in asked else None, layers, settings)
 
     def summary(self) -> LayerSummary:
         """Statistics over layers, their means over prompts with intervals, comparisons, and overlaps of layer pairs."""
@@ -108,7 +142,12 @@ class RankingAgreement(Evaluation):
 
 
 def as_tensors(unit: "Unit", ranked: Ranked, texts: bool) -> Mapping[str, Tensor]:
-    """The tensors that ``save_rankings`` writes for a prompt; without ``texts`` not its token ids and the answer's."""
+    """The tensors that ``save_rankings`` writes for a prompt; without ``texts`` not its token ids and the answer's.
+
+    The first truth is called ``oracle``, another ``oracle:NAME``.
+    """
     ids = {"input_ids": torch.tensor(unit.prompt.input_ids), "answer_ids": torch.tensor(ranked.answer.token_ids)}
     scores = {f"heuristic.{name}": rows for name, rows in ranked.scores.items()}
-    return (ids if texts else {}) | {"oracle": ranked.truth.importance} | scores
+    first = next(iter(ranked.truths))
+    truths = {truth_name(name, first): each.importance for name, each in ranked.truths.items()}
+    return (ids if texts else {}) | truths | scores

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.capture.answer_passes import AnswerPasses
 from tokenrank.capture.decoding import Decoding
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
@@ -15,8 +17,10 @@ from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import Reading, read
 from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, Truth
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, OracleNeeds, Truth
+from tokenrank.records.schema import truth_name
 from tokenrank.tasks.task import Prompt
+from tokenrank.tasks.token_texts import token_texts
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,28 @@ class Ranked:
 
     answer: Answer
     ahead_ids: tuple[int, ...]  # the answer, and what follows it as far as a heuristic looked ahead
-    truth: Truth
+    truths: Mapping[str, Truth]  # by name of the oracle, in order; one at least
     layers: tuple[int, ...]  # numbers of the attention layers, in order
     scores: Mapping[str, Tensor]  # per heuristic (layers, tokens), float32, higher = keep
     seconds: Mapping[str, float]  # of prefill (the heuristics included), decode and oracle; of those that were done
+    passes: AnswerPasses | None = None  # over the answer on the prompt's cache, where these were asked for
+
+    @property
+    def truth(self) -> Truth:
+        """The first: rankings are compared by it, and it drives bounds."""
+        return next(iter(self.truths.values()))
 
     def with_bound(self, names: Sequence[str]) -> "Ranked":
-        """A copy in the order of ``names``; a name without scores is the bound and gets the truth."""
-        truth = self.truth.importance.expand(len(self.layers), -1)
-        return replace(self, scores={name: self.scores.get(name, truth) for name in names})
+        """A copy in the order of ``names``; in place of a name without scores, that of the bound, stand the rankings of all truths."""
+        first = next(iter(self.truths))
+        own = {
+            truth_name(each, first): truth.importance.expand(len(self.layers), -1)
+            for each, truth in self.truths.items()
+        }
+        scores: dict[str, Tensor] = {}
+        for name in names:
+            scores |= {name: self.scores[name]} if name in self.scores else own
+        return replace(self, scores=scores)
 
 
 @dataclass(frozen=True)
@@ -41,7 +58,7 @@ class Known:
     """Parts of a prompt that were computed before; ``rank`` computes the others."""
 
     ahead_ids: tuple[int, ...] | None = None  # of a generated answer
-    truth: Truth | None = None
+    truths: Mapping[str, Truth] = field(default_factory=dict)  # by name of the oracle
     scores: Mapping[str, Tensor] = field(default_factory=dict)  # per heuristic (layers, tokens)
 
 
@@ -49,12 +66,15 @@ def rank(
     model: PreTrainedModel,
     prompt: Prompt,
     heuristics: Mapping[str, Heuristic],
-    oracle: Oracle,
+    oracles: Mapping[str, Oracle],
     answer: Answer | None = None,
     known: Known | None = None,
     shared: SharedPrefill | None = None,
+    tokenizer: Tokenizer | None = None,
+    *,
+    passes: bool = False,
 ) -> Ranked:
-    """Reads the prompt once and answers it once; heuristics score each layer as it passes, then the oracle gives the truth.
+    """Reads the prompt once and answers it once; heuristics score each layer as it passes, then every oracle gives its truth.
 
     Nothing is read if all is known, and no answer if what is missing does not need one.
 
@@ -62,10 +82,12 @@ def rank(
         model: a decoder of transformers.
         prompt: its tokens and the limit of its answer.
         heuristics: by name.
-        oracle: gives the truth.
+        oracles: by name; one at least.
         answer: given to the model in place of a generated one.
-        known: what need not be computed. It must be of the same prompt, answer, heuristics and oracle.
+        known: what need not be computed. It must be of the same prompt, answer, heuristics and oracles.
         shared: takes what the prefill of the prompt leaves for others; the prompt is then read whatever is known.
+        tokenizer: of the model, for an oracle that reads the tokens' texts.
+        passes: keep what further passes over the answer need; the prompt is then read whatever is known.
 
     Raises:
         ValueError: scores of the wrong shape or that are not finite; the message names heuristic, layer and prompt.
@@ -73,24 +95,30 @@ def rank(
     known = known or Known()
     missing = {name: each for name, each in heuristics.items() if name not in known.scores}
     given, layers = known.ahead_ids if answer is None else answer.token_ids, model_layers(model).attention
-    if given is not None and known.truth is not None and not missing and shared is None:
-        return Ranked(_answer(prompt, answer, given), given, known.truth, layers, known.scores, {})
+    unknown = {name: each for name, each in oracles.items() if name not in known.truths}
+    if given is not None and not unknown and not missing and shared is None and not passes:
+        return Ranked(_answer(prompt, answer, given), given, known.truths, layers, known.scores, {})
     layerwise = LayerScores(missing)
     needs = Needs.together(each.needs for each in missing.values())
-    reading = _read(model, prompt, layerwise, needs, answer, given, shared, prompt_only=known.truth is not None)
+    wanted = OracleNeeds.together(
+        [each.needs for each in unknown.values()] + [OracleNeeds(layers=False, passes=passes)]
+    )
+    reading = _read(model, prompt, layerwise, needs, answer, given, shared, wanted)
     ahead_ids = given or tuple(reading.ahead_ids.tolist())
-    found, truth = _answer(prompt, answer, ahead_ids), known.truth
+    found = _answer(prompt, answer, ahead_ids)
     started = time.perf_counter()
-    if truth is None:
-        truth = oracle.truth(AnsweredPrompt(model, torch.tensor(prompt.input_ids), found, reading.answer_layers))
-        check_finite(truth.importance, "the oracle", layers, prompt.id)
+    answered = _answered(model, prompt, found, reading, wanted, tokenizer)
+    truths = {name: known.truths.get(name) or each.truth(answered) for name, each in oracles.items()}
+    for name in unknown:
+        check_finite(truths[name].importance, f"oracle {name}", layers, prompt.id)
     seconds = {"prefill": reading.prefill_seconds, "oracle": reading.answer_seconds + time.perf_counter() - started}
     if reading.decode_seconds is not None:
         seconds["decode"] = reading.decode_seconds
     scores = {name: layerwise.scores(name, reading.ahead_layers) for name in missing}
     for name, rows in scores.items():
         check_finite(rows, f"heuristic {name}", layers, prompt.id)
-    return Ranked(found, ahead_ids, truth, layers, {**known.scores, **scores}, seconds)
+    scores = {**known.scores, **scores}
+    return Ranked(found, ahead_ids, truths, layers, scores, seconds, answered.passes if passes else None)
 
 
 def _answer(prompt: Prompt, answer: Answer | None, ahead_ids: tuple[int, ...]) -> Answer:
@@ -105,11 +133,11 @@ def _read(
     answer: Answer | None,
     given: tuple[int, ...] | None,
     shared: SharedPrefill | None,
-    prompt_only: bool,
+    wanted: OracleNeeds,
 ) -> Reading:
-    """The reading; with ``prompt_only`` the answer is not fed, unless a heuristic ranks by it."""
+    """The reading; a given answer is not fed, unless the oracle or a heuristic reads its layers."""
     limit = prompt.max_new_tokens if answer is None else len(answer.token_ids)
-    if prompt_only and given is not None and not needs.answer:
+    if not wanted.layers and given is not None and not needs.answer:
         given, limit = given[:1], 1  # predicted by the prompt, and not fed
     return read(
         model,
@@ -120,7 +148,28 @@ def _read(
         needs=needs,
         decoding=Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids),
         shared=shared,
+        keep_cache=wanted.passes,
     )
+
+
+def _answered(
+    model: PreTrainedModel,
+    prompt: Prompt,
+    answer: Answer,
+    reading: Reading,
+    wanted: OracleNeeds,
+    tokenizer: Tokenizer | None,
+) -> AnsweredPrompt:
+    """What the oracle asked for; raises ValueError if it reads texts and there is no tokenizer."""
+    ids, passes, texts = torch.tensor(prompt.input_ids), None, None
+    if wanted.passes and reading.cache is not None:
+        passes = AnswerPasses(model, ids, torch.tensor(answer.token_ids), reading.cache)
+    if wanted.texts:
+        if tokenizer is None:
+            raise ValueError("the oracle reads the texts of tokens, for which the model's tokenizer is needed")
+        texts = tuple(token_texts(tokenizer, prompt.input_ids))
+    layers = reading.answer_layers if wanted.layers else []
+    return AnsweredPrompt(model, ids, answer, layers, passes, texts, prompt.context)
 
 
 class LayerScores:

@@ -12,11 +12,10 @@ from tokenrank.capture.feeding import input_device
 from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
 from tokenrank.evaluation.stored import stored_rank
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Full, Job, Prefilled
 from tokenrank.prefill.precomputed import Precomputed
-from tokenrank.prefill.protection import protected_places
+from tokenrank.prefill.protection import WITHIN, kept_in_all, protected_places
 from tokenrank.records.schema import is_bound
 from tokenrank.tasks.task import Prompt
 
@@ -27,7 +26,15 @@ if TYPE_CHECKING:
 class SharedPrompt:
     """A prompt that was read once, with its answer and truth, for all contestants that rank its tokens."""
 
-    def __init__(self, plan: "Plan", model: PreTrainedModel, prompt: Prompt, protect: str, answer_tokens: int) -> None:
+    def __init__(
+        self,
+        plan: "Plan",
+        model: PreTrainedModel,
+        prompt: Prompt,
+        protect: str,
+        answer_tokens: int,
+        budget: str = WITHIN,
+    ) -> None:
         """Reads the prompt, and its answer where the store does not have it.
 
         Args:
@@ -36,11 +43,13 @@ class SharedPrompt:
             prompt: of the plan.
             protect: what always stays, as for ``protected_places``.
             answer_tokens: at most so many can be fed after a prefill.
+            budget: whether that counts in the keep rate, as for ``kept_in_all``.
 
         Raises:
             ValueError: as ``rank``.
         """
-        self.prompt, self._model, self._protect, self._answer_tokens = prompt, model, protect, answer_tokens
+        self.prompt, self._model, self._answer_tokens = prompt, model, answer_tokens
+        self._protect, self._budget = protect, budget
         self._ids = torch.tensor(prompt.input_ids)
         self._decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
         pruned = [each for each in plan.contestants if each.heuristic is not None]
@@ -62,7 +71,8 @@ class SharedPrompt:
         """A contestant's prefill at a keep rate in percent; raises what its heuristic or engine raises."""
         heuristic = self._truth if is_bound(contestant.name) else contestant.heuristic
         protected = protected_places(self.prompt, contestant.engine.window, self._protect)
-        job = replace(self._job(heuristic, tokens_kept(rate, len(self._ids))), protected=protected)
+        kept = kept_in_all(rate, len(self._ids), len(protected), self._budget)
+        job = replace(self._job(heuristic, kept), protected=protected)
         return contestant.engine.prefill_after(job, self.shared, self._readers[contestant.name])
 
     def _job(self, heuristic: Heuristic | None, kept: int) -> Job:

@@ -11,11 +11,12 @@ from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import ahead_limit
 from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.evaluation.evaluation import Row
-from tokenrank.evaluation.measuring import Asked, MetricFailures, named_rows
+from tokenrank.evaluation.measuring import Asked, Hidden, MetricFailures, named_rows
 from tokenrank.evaluation.part_keys import Fields
 from tokenrank.evaluation.scoring import Known, Ranked, rank
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.oracle.oracle import Answer, Truth
+from tokenrank.records.schema import truth_name
 from tokenrank.records.store import ANSWERS, RANKINGS, TRUTHS, VALUES
 from tokenrank.tasks.task import Prompt
 
@@ -31,8 +32,10 @@ def stored_rank(
     prompt: Prompt,
     heuristics: Mapping[str, Heuristic],
     shared: SharedPrefill | None = None,
+    *,
+    passes: bool = False,
 ) -> Ranked:
-    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something, or for ``shared``.
+    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something, or for ``shared`` or ``passes``.
 
     Args:
         plan: says which store.
@@ -40,6 +43,7 @@ def stored_rank(
         prompt: of the plan.
         heuristics: some of the plan's, by name; there may be none.
         shared: as for ``rank``.
+        passes: as for ``rank``.
 
     Raises:
         ValueError: as ``rank``.
@@ -51,11 +55,12 @@ def stored_rank(
     found = None if given else plan.store.get(ANSWERS, plan.parts.answer(prompt, limit))
     ahead_ids = None if found is None else tuple(found["token_ids"].tolist())
     known = _known(plan, prompt, heuristics, given, ahead_ids) if given or ahead_ids else Known()
-    ranked = rank(model, prompt, heuristics, plan.oracle, given, known, shared)
+    ranked = rank(model, prompt, heuristics, plan.oracles, given, known, shared, plan.tokenizer, passes=passes)
     if given is None and ahead_ids is None:
         plan.store.put(ANSWERS, plan.parts.answer(prompt, limit), {"token_ids": torch.tensor(ranked.ahead_ids)})
-    if known.truth is None:
-        plan.store.put(TRUTHS, plan.parts.truth(prompt, ranked.answer), {"importance": ranked.truth.importance})
+    for name in plan.oracles.keys() - known.truths.keys():
+        fields = plan.parts.truth(name, prompt, ranked.answer)
+        plan.store.put(TRUTHS, fields, {"importance": ranked.truths[name].importance})
     if plan.store_rankings:
         for name in heuristics.keys() - known.scores.keys():
             plan.store.put(
@@ -74,11 +79,11 @@ def _known(
     """What the store has of a prompt whose answer is known."""
     followed = given.token_ids if given else ahead_ids or ()
     answer = given or Answer(followed[: prompt.max_new_tokens], "generated")
-    truth = plan.store.get(TRUTHS, plan.parts.truth(prompt, answer))
+    truths = {name: plan.store.get(TRUTHS, plan.parts.truth(name, prompt, answer)) for name in plan.oracles}
     scores = {name: plan.store.get(RANKINGS, ranking_fields(plan, prompt, name, followed)) for name in heuristics}
     return Known(
         ahead_ids,
-        None if truth is None else Truth(truth["importance"]),
+        {name: Truth(found["importance"]) for name, found in truths.items() if found is not None},
         {name: found["scores"] for name, found in scores.items() if found is not None},
     )
 
@@ -90,7 +95,13 @@ def ranking_fields(plan: "Plan", prompt: Prompt, name: str, ahead_ids: Sequence[
 
 
 def stored_rows(
-    plan: "Plan", prompt: Prompt, ranked: Ranked, percents: Sequence[float], window: int, failures: MetricFailures
+    plan: "Plan",
+    prompt: Prompt,
+    ranked: Ranked,
+    percents: Sequence[float],
+    universe: range,
+    failures: MetricFailures,
+    hidden: Hidden | None = None,
 ) -> list[Row]:
     """``measured_rows`` of one of the plan's prompts; a ranking whose values are stored is not measured again.
 
@@ -99,28 +110,39 @@ def stored_rows(
         prompt: of the plan.
         ranked: the prompt's scores, in the order of the rows.
         percents: of the universe, for the metrics that take a k.
-        window: tokens at the prompt's end that do not count.
+        universe: positions of the prompt's tokens that are ranked.
         failures: takes what a metric raises; then nothing of that ranking is stored.
+        hidden: as for ``Asked.against_each``.
     """
-    asked, windowed = Asked.of(ranked, prompt, plan.metrics, percents, window), plan.layers.windowed
-    rows = list(named_rows(None, asked.chance(failures), windowed))
-    truth = plan.parts.truth(prompt, ranked.answer)
-    order = list(plan.metrics)
-    names = sorted(order)  # by which entries number the metrics: the order decides no key
-    for name, scores in ranked.scores.items():
-        bound = name not in plan.heuristics
-        of_ranking = truth if bound else ranking_fields(plan, prompt, name, ranked.ahead_ids)
-        fields = plan.parts.values(of_ranking, truth, prompt, percents, window)
-        found = plan.store.get(VALUES, fields)
-        if found is None:
-            before = len(failures.whose)
-            own = asked.of_ranking(name, scores, failures)
-            if len(failures.whose) == before:
-                plan.store.put(VALUES, fields, as_columns(own, names))
-        else:
-            own = sorted(as_rows(found, names), key=lambda row: order.index(row["metric"]))
-        rows += named_rows(name, own, windowed)
+    windowed, rows = plan.layers.windowed, list[Row]()
+    signed = [name for name, each in plan.oracles.items() if each.signed]
+    for asked in Asked.against_each(ranked, prompt, plan.metrics, percents, universe, signed, hidden):
+        rows += named_rows(None, asked.chance(failures), windowed)
+        for name in ranked.scores:
+            rows += named_rows(name, _rows_of_ranking(plan, prompt, ranked, asked, name, failures), windowed)
     return rows
+
+
+def _rows_of_ranking(
+    plan: "Plan", prompt: Prompt, ranked: Ranked, asked: Asked, name: str, failures: MetricFailures
+) -> list[Row]:
+    """The values of one ranking, which may be that of a truth: from the store, or measured and stored unless a metric fails."""
+    truths = {each: plan.parts.truth(each, prompt, ranked.answer) for each in ranked.truths}
+    first, order = next(iter(truths)), list(asked.metrics)
+    of_truths = {truth_name(each, first): fields for each, fields in truths.items()}
+    of_ranking = of_truths.get(name) or ranking_fields(plan, prompt, name, ranked.ahead_ids)
+    names = sorted(order)  # by which entries number the metrics: the order decides no key
+    fields = plan.parts.values(of_ranking, truths[asked.truth], prompt, asked.percents, asked.universe, names)
+    fields |= {"hidden": dict(asked.hidden.settings)} if asked.hidden.settings else {}
+    found = plan.store.get(VALUES, fields)
+    if found is not None:
+        own = sorted(as_rows(found, names), key=lambda row: order.index(row["metric"]))
+        return [{"metric": row["metric"], "truth": asked.truth_of(row["metric"])} | row for row in own]
+    before = len(failures.whose)
+    own = asked.of_ranking(name, ranked.scores[name], failures)
+    if len(failures.whose) == before:
+        plan.store.put(VALUES, fields, as_columns(own, names))
+    return own
 
 
 def as_columns(rows: Iterable[Row], metrics: Sequence[str]) -> dict[str, Tensor]:

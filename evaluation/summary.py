@@ -60,5 +60,9 @@ def summary_table(rows: int, **columns: pa.Array) -> pa.Table:
 
 
 def coded(codes: "np.typing.NDArray[np.integer[Any]]", entries: Sequence[str | None]) -> pa.Array:
-    """A column of texts by the numbers of their entries."""
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(entries, pa.string()))
+    """A column of texts by the numbers of their entries; null where the entry is None."""
+    absent = np.array(
+        [each is None for each in entries]
+    )  # tables with null entries cannot be joined, those with null codes can
+    found = pa.array(codes, pa.int32(), mask=absent[codes] if absent.any() else None)
+    return pa.DictionaryArray.from_arrays(found, pa.array([each or "" for each in entries], pa.string()))

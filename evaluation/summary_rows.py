@@ -43,6 +43,7 @@ class Group(NamedTuple):
         None  # the contestant that others are measured against: what it has in every prompt is so by definition
     )
     unbounded: bool = False  # whether values may lie outside of [0, 1]
+    exploratory: bool = False  # whether its comparisons are not declared, whatever they are in
 
     def complete(self) -> "Group":
         """Contestants without any value are left out, then prompts that lack a value of one of the others."""
@@ -127,7 +128,7 @@ def group_rows(groups: Iterable[Group], comparing: Comparing) -> Rows:
             yield from ({**row, "task": task} for row in _means(group, values, next(of_tasks)))
         if not comparing.compared(group.named):
             continue
-        yield from _comparisons(group, comparing, exploratory=not comparing.declared(group.named))
+        yield from _comparisons(group, comparing, exploratory=group.exploratory or not comparing.declared(group.named))
         for task, values in tasks.items() if comparing.by_task(group.named) else ():
             rows = _comparisons(group._replace(measured=values), comparing, exploratory=True)
             yield from ({**row, "task": task} for row in rows)

@@ -13,10 +13,9 @@ from tokenrank.capture.operations import counted
 from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.failures import failure
 from tokenrank.evaluation.peak_memory import peak_bytes, start_peak
-from tokenrank.metrics.metric import tokens_kept
 from tokenrank.prefill.contestant import Contestant
 from tokenrank.prefill.engine import Job, Prefilled
-from tokenrank.prefill.protection import WINDOW, protected_places
+from tokenrank.prefill.protection import WINDOW, WITHIN, kept_in_all, protected_places
 from tokenrank.tasks.task import Prompt
 
 
@@ -28,6 +27,7 @@ class Timed:
     keep: float  # keep rate in percent
     job: Job
     protect: str | None = None  # what always stays, as in runs.parquet; None for the full prefill
+    budget: str | None = None  # whether that counts in the keep rate; None for the full prefill
     facts: dict[str, float] = field(default_factory=dict)
     kept: list[int] | None = None  # positions in the prompt of the tokens that every layer has seen
     seconds: list[float] = field(default_factory=list)  # of the timed rounds
@@ -50,7 +50,11 @@ class Timed:
     def runs(self) -> Iterator[Row]:
         """Rows of runs.parquet: one a timed repeat, or a single one with the error."""
         whose = {"engine": self.contestant.engine_name, "heuristic": self.heuristic, "keep": self.keep}
-        common = whose | {"protect": self.protect, "kept_tokens": self.job.kept} | self.facts_of_runs()
+        common = (
+            whose
+            | {"protect": self.protect, "budget": self.budget, "kept_tokens": self.job.kept}
+            | self.facts_of_runs()
+        )
         if self.error is not None:
             yield common | {"status": "failed", "error": self.error}
             return
@@ -72,17 +76,18 @@ def timed_contestants(
     prompt: Prompt,
     keep: Sequence[float],
     protect: str = WINDOW,
+    budget: str = WITHIN,
 ) -> list[Timed]:
-    """The full prefill once, then every other contestant at every keep rate; ``protect`` as for ``protected_places``."""
+    """The full prefill once, then every other contestant at every keep rate; ``protect`` as for ``protected_places``, ``budget`` as for ``kept_in_all``."""
     ids, answer_tokens = torch.tensor(prompt.input_ids), prompt.max_new_tokens
     decoding = Decoding.of(model, ends=prompt.stop_ids, not_first=prompt.not_first_ids)
 
     def at(contestant: Contestant, rate: float) -> Timed:
         full = contestant.heuristic is None
         protected = None if full else protected_places(prompt, contestant.engine.window, protect)
-        kept = tokens_kept(rate, len(ids))
+        kept = len(ids) if protected is None else kept_in_all(rate, len(ids), len(protected), budget)
         job = Job(model, contestant.heuristic, ids, kept, answer_tokens, decoding=decoding, protected=protected)
-        return Timed(contestant, rate, job, protect=None if full else protect)
+        return Timed(contestant, rate, job, protect=None if full else protect, budget=None if full else budget)
 
     return [at(contestants[0], 100.0), *(at(each, rate) for rate in keep for each in contestants[1:])]
 

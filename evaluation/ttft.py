@@ -12,7 +12,7 @@ from tokenrank.evaluation.kept_checks import check_kept
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole, refuse_rankings
 from tokenrank.evaluation.summary_rows import known, rows_of
 from tokenrank.evaluation.timing import Timed, count, guarded, look_at_memory, time_once, timed_contestants
-from tokenrank.prefill.protection import WINDOW, check_protect
+from tokenrank.prefill.protection import WINDOW, WITHIN, check_budget, check_protect
 from tokenrank.records.schema import FULL, SUMMARY, table
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class TimeToFirstToken(Evaluation):
     repeats: int = 5  # timed rounds
     save_rankings: bool = False  # must be false
     protect: str = WINDOW  # what always stays: window or frame
+    budget: str = WITHIN  # whether that counts within the keep rate, or stays beside it
 
     kind: ClassVar[str] = "ttft"
     runs_engines: ClassVar[bool] = True
@@ -46,13 +47,14 @@ class TimeToFirstToken(Evaluation):
         check_whole("evaluation.repeats", self.repeats, 1)
         refuse_rankings(self.save_rankings)
         check_protect(self.protect)
+        check_budget(self.budget)
 
     def check(self, plan: "Plan") -> None:
         """Raises ValueError for keep rates that leave nothing of a prompt but what always stays, and for an answer that is given."""
         if plan.answer != "generated":
             by = " (by the setting answers)" if plan.answer == "brought" else ""
             raise ValueError(f"answer is {plan.answer}{by}, must be generated: evaluation=ttft feeds no answer")
-        check_kept(plan, self.keep, self.protect)
+        check_kept(plan, self.keep, self.protect, self.budget)
 
     def rounds(self, plan: "Plan") -> int:
         """Every contestant at every keep rate, untimed and timed."""
@@ -60,7 +62,7 @@ class TimeToFirstToken(Evaluation):
 
     def measure(self, plan: "Plan", model: PreTrainedModel, unit: "Unit", advance: Advance) -> Measurement:
         """All rounds of one prompt; a contestant that fails (out of memory, for example) is recorded and left out of later rounds."""
-        timed = timed_contestants(plan.contestants, model, unit.prompt, self.keep, self.protect)
+        timed = timed_contestants(plan.contestants, model, unit.prompt, self.keep, self.protect, self.budget)
         for number in range(-len(UNTIMED), self.repeats):
             turn = number % len(timed)
             for each in [*timed[turn:], *timed[:turn]]:

@@ -1,5 +1,6 @@
 """A metric's formula together with what is needed to apply it: its chance level, its k, and what it compares with."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,7 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tokenrank.metrics.masked_answer import Loss, MaskedAnswer
 from tokenrank.metrics.ranked_tokens import Ranking
+
+# what rankings are compared with: a truth, the needle, one layer with another, random masks of the prompt, or the answer's loss
+TRUTH, NEEDLE, ITSELF, MASKS, LOSS = AGAINST = ("truth", "needle", "itself", "masks", "loss")
 
 
 @dataclass(frozen=True)
@@ -17,40 +22,48 @@ class Target:
 
     truth: Ranking  # (1, tokens) importance, or (layers, tokens) if every layer has its own
     needle: range | None  # positions of the needle's tokens, if the task knows them
+    masked: MaskedAnswer | None = None  # where a metric asks for it
+    loss: Loss | None = None  # of the answer, likewise
 
 
 @dataclass(frozen=True)
 class Metric:
     """One metric as the benchmark applies it; the fields are its config."""
 
-    # (ranking[, truth or needle][, k]) -> one value per layer; a shorter result covers the last layers
+    # (ranking[, what it is compared with][, k]) -> one value per layer; a shorter result covers the last layers
     measure: Callable[..., Tensor]
-    chance: Callable[..., float]  # (truth[, k]) -> expectation for a random ranking
+    chance: Callable[..., float] | None  # (truth[, k]) -> expectation for a random ranking; None: it is not known
     at_k: bool  # whether both take k, a number of tokens
-    against: str = "truth"  # what rankings are compared with: truth, needle, or itself (one layer with another)
+    against: str = TRUTH  # what rankings are compared with, one of AGAINST
+    nonnegative: bool = False  # whether it needs a truth that is at least 0 everywhere: values are shares of its sum
     between: Callable[..., Tensor] | None = None  # (ranking[, k]) -> (layers, layers), symmetric, 1 on the diagonal
 
     def __post_init__(self) -> None:
-        if self.against not in ("truth", "needle", "itself"):
-            raise ValueError(f"against is {self.against!r}, must be one of truth, needle, itself")
+        if self.against not in AGAINST:
+            raise ValueError(f"against is {self.against!r}, must be one of {', '.join(AGAINST)}")
         two_tokens = Target(Ranking(torch.ones(1, 2)), needle=None)
         self.by_chance(two_tokens, 1 if self.at_k else None)  # raises for a setting out of range, before any prompt
 
     def applies(self, target: Target) -> bool:
         """Whether this prompt has what the metric compares rankings with."""
-        return self.against != "needle" or target.needle is not None
+        return all(each is not None for each in self._compared(target))
 
     def values(self, ranking: Ranking, target: Target, k: int | None) -> Tensor:
         """One heuristic's values on one prompt, as ``measure`` returns them; ``k`` in tokens, None for a metric without."""
-        compared: dict[str, list[Any]] = {"truth": [target.truth], "needle": [target.needle], "itself": []}
-        return self.measure(ranking, *compared[self.against], *([] if k is None else [k]))
+        return self.measure(ranking, *self._compared(target), *([] if k is None else [k]))
 
     def values_between(self, ranking: Ranking, k: int | None) -> Tensor | None:
         """Values for every pair of layers of one heuristic on one prompt; None for a metric without ``between``."""
         return None if self.between is None else self.between(ranking, *([] if k is None else [k]))
 
+    def _compared(self, target: Target) -> list[Any]:
+        compared = {TRUTH: target.truth, NEEDLE: target.needle, MASKS: target.masked, LOSS: target.loss}
+        return [] if self.against == ITSELF else [compared[self.against]]
+
     def by_chance(self, target: Target, k: int | None) -> float:
-        """Expectation for a random ranking of the same tokens."""
+        """Expectation for a random ranking of the same tokens; NaN where it is not known."""
+        if self.chance is None:
+            return math.nan
         return self.chance(target.truth) if k is None else self.chance(target.truth, k)
 
 

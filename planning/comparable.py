@@ -21,7 +21,8 @@ OF_CONTESTANTS = ("keep", "save_rankings", "save_levels")  # settings of an eval
 SHOWN = 60  # letters of a value in a message
 # settings of an evaluation's config -> the settings that they are taken from, which one types
 TYPED = {
-    "protect": "prefill.protect", "together": "prefill.together", "keep": "prefill.keep", "window": "universe.window", "k": "k",
+    "protect": "prefill.protect", "budget": "prefill.budget", "together": "prefill.together", "keep": "prefill.keep",
+    "universe": "universe", "window": "universe.window", "k": "k", "chunk": "chunk", "masks": "masks", "loss_layers": "loss_layers",
     "seed": "seed", "resamples": "bootstrap.resamples", "save_rankings": "save_rankings", "save_levels": "save_levels",
 }  # fmt: skip
 
@@ -144,7 +145,7 @@ def _facts(source: Source) -> dict[str, Any]:
     return {
         "evaluation": source.evaluation.kind,
         **{name: config.get(name) for name in ("universe", "k", "oracle", "metric", "answer")},
-        "report": None if config.get("report") in (True, False) else config.get("report"),
+        "report_class": config.get("report_class"),
         **{as_typed(f"evaluation.{name}"): value for name, value in settings.items()},
         "model": environment.get("model"),
         "layers": environment.get("layers"),

@@ -14,6 +14,7 @@ from tokenrank.records.digests import digest
 # settings that change no table: how a run is carried out, copied and drawn
 OPERATIONAL = (
     "store", "store_rankings", "executor", "shard", "threads", "overwrite", "estimate", "logger", "plots", "report",
+    "report_class",
 )  # fmt: skip
 NOT_SETTINGS = ("hydra", "defaults", "experiment")
 SHOWN, LONGEST = 4, 80  # heuristics that a name spells out; characters of a name without its hash

@@ -22,7 +22,7 @@ def joined_config(sources: Sequence[Source], contestants: Contestants) -> str:
     if len({source.run for source in sources}) == 1:
         return first.folder.config.read_text(encoding="utf-8")
     config = agreed([source.config for source in sources])
-    config |= {name: first.config.get(name) for name in ("plots", "logger", "report")}
+    config |= {name: first.config.get(name) for name in ("plots", "logger", "report", "report_class")}
     config["heuristic"] = _heuristics(sources, contestants)
     config["evaluation"] = dict(first.config["evaluation"])
     if first.config["evaluation"].get("compare"):

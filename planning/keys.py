@@ -44,9 +44,12 @@ def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, H
             "versions": _versions(VERSIONS),
         },
         answer_source=source_digest({READING} | of_model),
-        oracle={
-            "settings": settings(config.oracle),
-            "source": source_digest({SCORING} | of_model | modules_of(config.oracle)),
+        oracles={
+            str(name): {
+                "settings": settings(node),
+                "source": source_digest({SCORING} | of_model | modules_of(node)),
+            }
+            for name, node in config.oracle.items()
         },
         heuristics={
             name: {
@@ -97,6 +100,8 @@ def unit_keys(
     common["evaluation"] = {
         name: value for name, value in common["evaluation"].items() if name not in evaluation.summary_settings
     }
+    if len(config.oracle) > 1:  # the first is the truth that comparisons are declared against
+        common["oracles"] = [str(name) for name in config.oracle]
     if evaluation.adds_controls:
         common["control_seed"] = config.seed  # of the random controls, which are no chosen heuristics
         common["source"]["controls"] = source_digest(CONTROLS)

@@ -50,7 +50,11 @@ def make_plan(config: DictConfig) -> Plan:
     chosen = build_all(config, "heuristic", (Heuristic, Bound))
     heuristics: dict[str, Heuristic] = {name: each for name, each in chosen.items() if type(each) is not Bound}
     metrics: dict[str, Metric] = build_all(config, "metric", Metric)
-    oracle = _only_oracle(config)
+    oracles: dict[str, Oracle] = build_all(config, "oracle", Oracle)
+    if evaluation.runs_engines and len(oracles) > 1:
+        raise ValueError(
+            f"oracle chooses {', '.join(oracles)}, must be one with evaluation={evaluation.kind}, whose bounds it drives"
+        )
     source: Pretrained = build(config.model, "model", Pretrained)
     task: Task = build(config.task, "task", Task)
     if evaluation.runs_engines:
@@ -81,7 +85,7 @@ def make_plan(config: DictConfig) -> Plan:
         layers=layers,
         task=task,
         heuristics=heuristics,
-        oracle=oracle,
+        oracles=oracles,
         answer=settings.origin,
         given=given,
         metrics=metrics,
@@ -95,7 +99,7 @@ def make_plan(config: DictConfig) -> Plan:
         shard=Shard.of_text(settings.shard),
     )
     evaluation.check(plan)
-    for note in (layer_note(layers), length_note(skeleton, prompts), texts_note(plan)):
+    for note in (layer_note(layers), length_note(skeleton, prompts), texts_note(plan), sign_note(plan)):
         if note:
             log.info(note)
     return plan
@@ -106,6 +110,15 @@ def texts_note(plan: Plan) -> str | None:
     if plan.texts or plan.answer != GENERATED or not isinstance(plan.store, Store):
         return None
     return f"note: texts=false, but the token ids of answers are kept in store={plan.store.path}; store=null keeps none"
+
+
+def sign_note(plan: Plan) -> str | None:
+    """A line for the terminal where metrics are not measured against a truth, because its importance may be below 0."""
+    signed = [name for name, each in plan.oracles.items() if each.signed]
+    metrics = [name for name, each in plan.metrics.items() if each.nonnegative]
+    if not signed or not metrics:
+        return None
+    return f"note: {' and '.join(metrics)} need importance of at least 0, and are not measured against {' and '.join(signed)}"
 
 
 def _given(settings: RunSettings, prompts: Sequence[Prompt], tokenizer: Tokenizer) -> dict[str, Answer]:
@@ -156,13 +169,6 @@ def length_note(skeleton: PreTrainedModel, prompts: Sequence[Prompt]) -> str | N
         f"note: the answers to {len(long)} of {len(prompts)} prompts can go beyond {restarts_after(skeleton)} tokens, where the model's "
         "rope factors change: such a prompt fails if its answer does so"
     )
-
-
-def _only_oracle(config: DictConfig) -> Oracle:
-    oracles: dict[str, Oracle] = build_all(config, "oracle", Oracle)
-    if len(oracles) > 1:
-        raise ValueError(f"oracle chooses {', '.join(oracles)}, must be one")
-    return next(iter(oracles.values()))
 
 
 def _check_prompt(prompt: Prompt, heuristics: Mapping[str, Heuristic], settings: RunSettings) -> None:

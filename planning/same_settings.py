@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tokenrank.planning.folder_names import settings_of
+from tokenrank.records.flat_settings import flat
 
 SHOWN = 5  # settings that a message names
 
@@ -46,19 +47,9 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     >>> differences({"seed": 0, "k": [5]}, {"seed": 1, "k": [5]})
     ['seed is 0 there and 1 here']
     """
-    old, new = (dict(_flat(each, "")) for each in (before, now))
+    old, new = flat(before), flat(now)
     return [
         f"{name} is {old.get(name, 'missing')} there and {new.get(name, 'missing')} here"
         for name in dict.fromkeys([*old, *new])
         if (name in old, old.get(name)) != (name in new, new.get(name))
     ]
-
-
-def _flat(settings: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
-    found = []
-    for name, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            found += _flat(value, f"{prefix}{name}.")
-        else:
-            found.append((f"{prefix}{name}", value))
-    return found

@@ -6,19 +6,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tokenrank.evaluation.answer_losses import Masks
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE
 from tokenrank.evaluation.setting_checks import check_percentages
+from tokenrank.evaluation.universe import Universe
 from tokenrank.planning.building import check_settings
 
 GROUPS = ("model", "task", "heuristic", "oracle", "metric", "prefill", "evaluation", "logger", "executor")
-
-
-@dataclass(frozen=True)
-class Universe:
-    """Which tokens are ranked."""
-
-    window: int
 
 
 @dataclass(frozen=True)
@@ -30,9 +25,10 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Plots:
-    """Which k plots and the printed table show, and which metrics are drawn."""
+    """Which k and truth plots and the printed table show, and which metrics are drawn."""
 
     k: float
+    truth: str | None
     metrics: str | list[str] | None
 
 
@@ -44,6 +40,7 @@ class Prefill:
     window: int
     select_layer: int | None
     protect: str
+    budget: str
     together: bool
     engine: dict[str, Any]
 
@@ -57,6 +54,9 @@ class RunSettings:
     answer: str
     answers: str | None
     universe: dict[str, Any]
+    chunk: int | str
+    masks: dict[str, Any]
+    loss_layers: list[int] | None
     bootstrap: dict[str, Any]
     compare: dict[str, Any]
     plots: dict[str, Any]
@@ -70,7 +70,8 @@ class RunSettings:
     save_rankings: bool
     save_levels: bool
     texts: bool
-    report: dict[str, Any] | bool | None
+    report: bool
+    report_class: dict[str, Any] | None
     study: dict[str, Any] | None
 
     @property
@@ -93,7 +94,13 @@ def run_settings(config: DictConfig) -> RunSettings:
     own = OmegaConf.create({name: node for name, node in config.items() if name not in (*GROUPS, "experiment")})
     plain: Any = OmegaConf.to_container(own, resolve=True)
     check_settings(RunSettings, plain, "")
-    for kind, name in ((Universe, "universe"), (Bootstrap, "bootstrap"), (Family, "compare"), (Plots, "plots")):
+    for kind, name in (
+        (Universe, "universe"),
+        (Bootstrap, "bootstrap"),
+        (Family, "compare"),
+        (Plots, "plots"),
+        (Masks, "masks"),
+    ):
         check_settings(kind, plain[name], name)
     check_settings(Prefill, OmegaConf.to_container(config.prefill, resolve=True), "prefill")
     settings = RunSettings(**plain)
@@ -113,6 +120,9 @@ def run_settings(config: DictConfig) -> RunSettings:
     check_percentages("k", settings.k)
     if settings.plots["k"] not in settings.k:
         raise ValueError(f"plots.k is {settings.plots['k']}, must be one of k={settings.k}")
+    truths, shown = [str(name) for name in config.oracle or ()], settings.plots["truth"]
+    if truths and shown not in (None, *truths):
+        raise ValueError(f"plots.truth is {shown!r}, must be null or of oracle=: {', '.join(truths)}")
     _check_drawn(settings.plots["metrics"], [str(name) for name in config.metric])
     return settings
 

@@ -14,6 +14,7 @@ GROUPS = (
     "model",
     "evaluation",
     "metric",
+    "universe",
     "experiment",
     "logger",
     "executor",
@@ -46,9 +47,9 @@ prompts failed; 2 bad input; 130 interrupted, 143 terminated."""
 
 def asked_for(arguments: Sequence[str]) -> str | None:
     """The text that ``--help`` or ``--version`` asks for; None where neither is given."""
-    if "--version" in arguments:
+    if any(_means(each, "--version") for each in arguments):
         return f"tokenrank {version()}"
-    return usage() if {"--help", "-h"} & set(arguments) else None
+    return usage() if any(each == "-h" or _means(each, "--help") for each in arguments) else None
 
 
 def usage() -> str:
@@ -68,6 +69,11 @@ def version() -> str:
     text = project.read_text(encoding="utf-8") if project.exists() else ""
     said = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
     return said[1] if said else installed_version("tokenrank")
+
+
+def _means(argument: str, option: str) -> bool:
+    """Whether an argument is an option, or its beginning, as argparse takes it; ``--h`` may also be ``--hydra-help``."""
+    return option.startswith(argument) and len(argument) > len("--h" if option == "--help" else "--")
 
 
 def _more(group: str) -> list[str]:

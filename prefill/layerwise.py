@@ -10,12 +10,12 @@ from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.pruning import Keep, PrunedRun
 from tokenrank.capture.second_half import second_half
+from tokenrank.capture.select_layer import first_layer_read, resolve_select_layer
 from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.prefill.engine import Engine, Job, Prefilled, as_read, finished, resolved_layer
 from tokenrank.prefill.kept_tokens import of_cached_heads
 from tokenrank.prefill.scores import Chosen, LayerScores
-from tokenrank.prefill.select_layer import first_layer_read, resolve_select_layer
 
 
 @dataclass(frozen=True)

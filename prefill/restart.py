@@ -11,12 +11,12 @@ from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.operations import END, counted_once
 from tokenrank.capture.partial import read_up_to
 from tokenrank.capture.pruning import PrunedRun
+from tokenrank.capture.select_layer import first_layer_read, resolve_select_layer
 from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
 from tokenrank.capture.stopwatch import Stopwatch
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.prefill.engine import Engine, Job, Prefilled, as_read, finished, resolved_layer
 from tokenrank.prefill.scores import LayerScores, best_places
-from tokenrank.prefill.select_layer import first_layer_read, resolve_select_layer
 
 
 @dataclass(frozen=True)

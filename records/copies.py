@@ -1,5 +1,6 @@
 """copies.json of a run folder: which copies a logger has made of it, of which tables and with which settings."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,13 +8,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tokenrank.records.run_files import COPIES, TABLES
+from tokenrank.records.run_files import CONFIG, COPIES, TABLES
 from tokenrank.records.sealed import SEAL
 from tokenrank.records.writing import write_json
 
 
 def copied_before(folder: Path, logger: str, settings: Mapping[str, Any]) -> str | None:
-    """What a logger said of its copy of these tables with these settings; None where it has made none.
+    """What a logger said of its copy of these tables and of config.yaml with these settings; None where it has made none.
 
     Args:
         folder: a run folder with the four tables.
@@ -42,5 +43,6 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """File name -> the SHA-256 that the table holds of itself; a run that is collected again has the same."""
-    return {name: pq.read_metadata(folder / name).metadata[SEAL].decode() for name in TABLES}
+    """File name -> the SHA-256 that the table holds of itself, and that of config.yaml, which says what is shown; collected again a run has the same."""
+    tables = {name: pq.read_metadata(folder / name).metadata[SEAL].decode() for name in TABLES}
+    return tables | {CONFIG: hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest()}

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tokenrank.records.schema import MEASURED, REPEATED, arrow_schema, arrow_table, frame
+from tokenrank.records.schema import ADDED, MEASURED, REPEATED, arrow_schema, arrow_table, completed, frame
 from tokenrank.records.sealed import check_seal, sealed_file
 
 HEADER = b"tokenrank"  # entry of the file's metadata
@@ -72,7 +72,8 @@ def read_record(path: Path) -> Record:
         ValueError: the file is no record, or its content is not what was written.
     """
     with _opened(path) as (file, content):
-        return Record(measured=file.read(use_threads=False).cast(arrow_schema(MEASURED, coded=True)), **content)
+        measured = completed(file.read(use_threads=False), arrow_schema(MEASURED, coded=True))
+        return Record(measured=measured, **content)
 
 
 def read_header(path: Path) -> Record:
@@ -91,7 +92,9 @@ def _opened(path: Path) -> Iterator[tuple[pq.ParquetFile, dict[str, Any]]]:
     try:
         written = BytesIO(path.read_bytes())
         check_seal(written)
-        with pq.ParquetFile(written, read_dictionary=[name for name in REPEATED if name in MEASURED]) as file:
+        with pq.ParquetFile(
+            written, read_dictionary=[name for name in REPEATED if name in MEASURED and name not in ADDED]
+        ) as file:
             yield file, json.loads(file.metadata.metadata[HEADER].decode("utf-8", "surrogatepass"))
     except Exception as error:  # a damaged file can be wrong in as many ways as parquet has
         raise ValueError(f"{path} is not a record that can be read ({type(error).__name__}: {error})") from error

@@ -7,12 +7,13 @@ from pathlib import Path
 from tokenrank.records.files import sweep_unfinished
 
 MARKER = "environment.json"  # it marks a run folder
+CONFIG = "config.yaml"
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 COPIES = "copies.json"  # of loggers
 PAGE = "report.html"
 SUMMARY = "summary.md"  # all that the printed table has no room for
 REPORTS = ("report.md", "report.tex", "report.csv", SUMMARY)
-FILES = ("config.yaml", "run.log", *TABLES, COPIES, "published.md", "ttft.md", PAGE, *REPORTS)
+FILES = (CONFIG, "run.log", *TABLES, COPIES, "published.md", "ttft.md", PAGE, *REPORTS)
 FOLDERS = {
     "records": ("*.parquet",),
     "levels": ("*.parquet",),

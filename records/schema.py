@@ -8,6 +8,7 @@ import pyarrow as pa
 
 FULL, ORACLE, RANDOM = "full", "oracle", "random"  # the engine of full prefill; the bound; the control
 WHOSE_ENGINE = "@"  # oracle@gemfilter: the bound of the engine that gemfilter ranks for
+WHICH_TRUTH = ":"  # oracle:ablation: the ranking of that truth, of a run with several
 
 Columns = dict[str, str]  # name -> pandas dtype
 
@@ -24,6 +25,7 @@ METRICS: Columns = _WHOSE | {
     "layer": "Int64",
     "windowed": "boolean",
     "metric": "str",
+    "truth": "str",
     "k": "Float64",
     "value": "float64",
 }
@@ -31,24 +33,26 @@ METRICS: Columns = _WHOSE | {
 MEASURED: Columns = METRICS | {"other_layer": "Int64"}
 # summary.parquet: statistics over the layers of a prompt, and over prompts
 SUMMARY: Columns = _WHOSE | {
-    "layer": "Int64", "other_layer": "Int64", "windowed": "boolean", "metric": "str", "k": "Float64", "statistic": "str",
-    "against": "str", "exploratory": "boolean", "value": "float64", "low": "Float64", "high": "Float64", "p": "Float64",
+    "layer": "Int64", "other_layer": "Int64", "windowed": "boolean", "metric": "str", "truth": "str", "k": "Float64",
+    "statistic": "str", "against": "str", "exploratory": "boolean", "value": "float64", "low": "Float64", "high": "Float64", "p": "Float64",
     "prompts": "Int64",
 }  # fmt: skip
 SAMPLES: Columns = {
     "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64", "needle_tokens": "Int64",
     "depth": "Float64", "context_start": "Int64", "context_tokens": "Int64", "question_start": "Int64", "question_tokens": "Int64",
+    "universe": "str",
     "input_ids_sha256": "str", "prompt": "str", "references": "object", "answer_tokens": "Int64",
     "answer": "str", "accuracy": "Float64", "prefill_seconds": "Float64", "decode_seconds": "Float64",
-    "oracle_seconds": "Float64", "metrics_seconds": "Float64", "seconds": "Float64", "host": "str", "device": "str",
+    "oracle_seconds": "Float64", "context_effect": "Float64", "metrics_seconds": "Float64", "seconds": "Float64", "host": "str", "device": "str",
     "key": "str", "status": "str", "error": "str",
 }  # fmt: skip
 RUNS: Columns = {
     "task": "str", "sample": "str", "engine": "str", "heuristic": "str", "keep": "Float64", "repeat": "Int64",
-    "protect": "str", "kept_tokens": "Int64", "kept": "object", "needle_kept": "Float64", "answer_tokens": "Int64", "answer": "str", "accuracy": "Float64",
+    "protect": "str", "budget": "str", "kept_tokens": "Int64", "kept": "object", "needle_kept": "Float64", "answer_tokens": "Int64", "answer": "str", "accuracy": "Float64",
     "prefill_seconds": "Float64", "choosing_seconds": "Float64", "decode_seconds": "Float64", "flops": "Int64",
     "kv_bytes": "Int64", "peak_bytes": "Int64", "status": "str", "error": "str",
 }  # fmt: skip
+ADDED = ("truth", "context_effect", "universe")  # columns that files of earlier versions lack, and are null then
 TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a prompt; loggers leave them out
 
 _ARROW = {
@@ -59,7 +63,17 @@ _ARROW = {
     "boolean": pa.bool_(),
 }
 _LISTS = {"references": pa.list_(pa.string()), "kept": pa.list_(pa.int64())}  # the columns of type object
-REPEATED = ("model", "task", "sample", "engine", "heuristic", "metric", "statistic", "against")  # few values, many rows
+REPEATED = (
+    "model",
+    "task",
+    "sample",
+    "engine",
+    "heuristic",
+    "metric",
+    "truth",
+    "statistic",
+    "against",
+)  # few values, many rows
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Columns) -> pd.DataFrame:
@@ -100,6 +114,18 @@ def arrow_table(rows: Iterable[Mapping[str, Any]], columns: Columns, *, coded: b
     return pa.Table.from_pylist(list(rows), arrow_schema(columns)).cast(arrow_schema(columns, coded=coded))
 
 
+def completed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows with every column of a schema, in its order and types; a column of ADDED that they lack is null.
+
+    Raises:
+        KeyError: they lack another column.
+    """
+    for name in ADDED:
+        if name in schema.names and name not in rows.column_names:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, schema.field(name).type))
+    return rows.select(schema.names).replace_schema_metadata(None).cast(schema)
+
+
 def frame(rows: pa.Table, columns: Columns) -> pd.DataFrame:
     """An Arrow table as a table of these columns and types.
 
@@ -121,13 +147,22 @@ def contestant_names(rows: pd.DataFrame) -> "pd.Series[str]":
     return rows["heuristic"].fillna(rows["engine"])
 
 
-def is_bound(name: str) -> bool:
-    """Whether a contestant is the bound of an engine: the oracle's ranking drives it.
+def truth_name(truth: str | None, first: str | None) -> str:
+    """What a truth is called where it stands among rankings: ``oracle``, or ``oracle:NAME`` where it is not the first of its run.
 
-    >>> is_bound("oracle"), is_bound("oracle@gemfilter"), is_bound("claa")
-    (True, True, False)
+    >>> truth_name("attention", "attention"), truth_name("ablation", "attention")
+    ('oracle', 'oracle:ablation')
     """
-    return name.split(WHOSE_ENGINE)[0] == ORACLE
+    return ORACLE if truth in (None, first) else f"{ORACLE}{WHICH_TRUTH}{truth}"
+
+
+def is_bound(name: str) -> bool:
+    """Whether it is a truth's own ranking, alone or as the bound of an engine.
+
+    >>> is_bound("oracle"), is_bound("oracle@gemfilter"), is_bound("oracle:ablation"), is_bound("claa")
+    (True, True, True, False)
+    """
+    return name.split(WHOSE_ENGINE)[0].split(WHICH_TRUTH)[0] == ORACLE
 
 
 def is_control(name: str) -> bool:

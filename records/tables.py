@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tokenrank.records.schema import (
+    ADDED,
     METRICS,
     REPEATED,
     RUNS,
@@ -18,6 +19,7 @@ from tokenrank.records.schema import (
     SUMMARY,
     Columns,
     arrow_schema,
+    completed,
     frame,
     pandas_metadata,
 )
@@ -120,7 +122,7 @@ def check_table(folder: Path, name: str) -> None:
         columns = pq.read_schema(path).names
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: {error}; collect its records again") from error
-    missing = [column for column in SCHEMAS[name] if column not in columns]
+    missing = [column for column in SCHEMAS[name] if column not in (*columns, *ADDED)]
     if missing:
         raise ValueError(f"{path} lacks the column {missing[0]!r}")
 
@@ -144,10 +146,11 @@ def read_rows(folder: Path, name: str, chosen: Filter | None = None, without: Co
 
 def row_groups(folder: Path, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:
     """The row groups of a table whose file was checked, one at a time; texts that repeat are entries of a dictionary."""
-    coded = [each for each in REPEATED if name in CODED and each in columns]
+    coded = [each for each in REPEATED if name in CODED and each in columns and each not in ADDED]
     with pq.ParquetFile(folder / f"{name}.parquet", read_dictionary=coded) as file:
+        schema = pa.schema([table_schema(name).field(each) for each in columns])
         for number in range(file.num_row_groups):
-            yield file.read_row_group(number, columns=list(columns), use_threads=False)
+            yield completed(file.read_row_group(number, columns=list(columns), use_threads=False), schema)
 
 
 def column(folder: Path, name: str, wanted: str) -> list[Any]:

@@ -15,7 +15,7 @@ from tokenrank.records.sealed import check_seal, sealed_file
 
 HEADER = b"tokenrank"  # entry of the file's metadata
 TRUTH = "truth"  # name of the rows of the truth
-OUTSIDE = 255  # level of a token that is not ranked: one of the last ``universe.window``
+OUTSIDE = 255  # level of a token that is not ranked: outside of the universe
 _SCHEMA = pa.schema([
     ("name", pa.string()), ("layer", pa.int64()), ("levels", pa.binary()), ("importance", pa.list_(pa.float32())),
 ])  # fmt: skip

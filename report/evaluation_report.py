@@ -1,4 +1,4 @@
-"""What is drawn and printed of each evaluation: of ours by what the tables hold, of any other by ``report`` in the config."""
+"""What is drawn and printed of each evaluation: of ours by what the tables hold, of any other by ``report_class`` in the config."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -127,7 +127,7 @@ def report_of(tables: Tables, node: Mapping[str, Any] | None) -> EvaluationRepor
 
     Args:
         tables: of the run.
-        node: the entry ``report`` of its config: None, or a ``_target_`` with its settings.
+        node: the entry ``report_class`` of its config: None, or a ``_target_`` with its settings.
 
     Raises:
         ValueError: the target cannot be imported, is no EvaluationReport, or refuses its settings.
@@ -140,12 +140,12 @@ def report_of(tables: Tables, node: Mapping[str, Any] | None) -> EvaluationRepor
     try:
         target: Any = get_object(str(name))
     except Exception as error:  # importing a module can raise anything
-        raise ValueError(f"report._target_ is {name!r}, which cannot be imported: {error}") from error
+        raise ValueError(f"report_class._target_ is {name!r}, which cannot be imported: {error}") from error
     if not isinstance(target, type) or not issubclass(target, EvaluationReport):
         raise ValueError(
-            f"report._target_ is {name!r}, must be a subclass of {EvaluationReport.__module__}.EvaluationReport"
+            f"report_class._target_ is {name!r}, must be a subclass of {EvaluationReport.__module__}.EvaluationReport"
         )
     try:
         return target(**settings)
     except TypeError as error:
-        raise ValueError(f"report: {error}") from error
+        raise ValueError(f"report_class: {error}") from error

@@ -87,8 +87,10 @@ def stage(name: str, folder: RunFolder) -> None:
         refused = collect(folder, RankingAgreement(k=PERCENTS))
     else:
         from tokenrank.report.report import draw, printed
+        from tokenrank.report.rows.loaded_run import load_run
 
-        refused = draw(folder) if name == "draw" else print(printed(folder), file=sys.stderr) or []
+        run = load_run(folder)
+        refused = draw(run) if name == "draw" else print(printed(run), file=sys.stderr) or []
     if refused:
         raise SystemExit("\n".join(refused))
     used = resource.getrusage(resource.RUSAGE_SELF)

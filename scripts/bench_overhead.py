@@ -31,6 +31,7 @@ from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.peak_memory import MIB, seconds_and_mebibytes
 from tokenrank.evaluation.plan import Plan
 from tokenrank.evaluation.scoring import rank
+from tokenrank.evaluation.universe import Universe
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.planning.building import build
 from tokenrank.planning.composing import register
@@ -93,9 +94,10 @@ def compare(plan: Plan, model: PreTrainedModel, prompt: Prompt, repeats: int) ->
         return list(map(int, output[0, ids.shape[1] :]))
 
     def ranked() -> list[int]:
-        result = rank(model, prompt, timed, plan.oracle)
+        result = rank(model, prompt, timed, plan.oracles)
         started = time.perf_counter()
-        list(measured_rows(result, prompt, plan.metrics, PERCENTS, WINDOW, plan.layers.windowed))
+        places = Universe(window=WINDOW).places(prompt)
+        list(measured_rows(result, prompt, plan.metrics, PERCENTS, places, plan.layers.windowed))
         metric_seconds.append(time.perf_counter() - started)
         return list(result.answer.token_ids)
 

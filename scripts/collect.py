@@ -12,59 +12,39 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenrank.planning.comparable import check_comparable, evaluation_of
-from tokenrank.planning.joined_runs import DEFAULT, check_target, find_sources, is_sweep, joined_environment
-from tokenrank.planning.joined_settings import against_note, joined_config
-from tokenrank.planning.telling_apart import told_apart
+from tokenrank.planning.comparable import evaluation_of
+from tokenrank.planning.joined_runs import DEFAULT, is_sweep
 from tokenrank.records.messages import log, messages_to_terminal
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.report.report import printed
+from tokenrank.report.rows.loaded_run import load_run
 from tokenrank.report.whole import write_report
 from tokenrank.work.collecting import collect
-from tokenrank.work.joining import JOINED, begin_joined, finish_joined, join
-from tokenrank.work.surveying import Part, survey
+from tokenrank.work.joined_folder import joinable
+from tokenrank.work.made_tables import with_records
 
 
 def collected(path: Path) -> tuple[RunFolder, list[str]]:
     """Collects, draws and prints one folder; returns it and one line for each file that was left out or not made."""
-    folder = RunFolder(path)
-    joined = folder.environment().get(JOINED)  # refuses what is no run folder
-    if joined and not joined["finished"]:
-        raise ValueError(f"{path} was not joined to its end: give the command that joins it again")
+    folder = with_records(path)
     with folder.locked():
         return folder, _finished(folder)
 
 
 def joined(given: Sequence[Path], target: Path) -> tuple[RunFolder, list[str]]:
     """Joins runs into a new folder, collects, draws and prints it; returns it and one line for each thing that is missing."""
-    folder, sources = RunFolder(target), find_sources(given)
-    notes = check_comparable(sources)
-    check_target(target, sources)
-    contestants = told_apart(sources)
-    runs = zip(sources, contestants.names, contestants.engines, strict=True)
-    parts = [Part(source.folder, source.environment["units"], names, engines) for source, names, engines in runs]
-    found = survey(parts, timed=sources[0].evaluation.timed)
-    for line in [*notes, *against_note(sources, contestants), *found.notes, *_not_joined(parts)]:
-        log.info(line)
-    with folder.locked():
-        begin_joined(folder, joined_environment(sources), joined_config(sources, contestants), found)
-        done = join(parts, found, list(contestants.variants), folder)
-        for line in done.notes:
-            log.info(line)
-        finish_joined(folder, done)
-        return folder, [*found.warnings, *done.warnings, *_finished(folder)]
+    runs = joinable(given, target)
+    with runs.folder.locked():
+        return runs.folder, [*runs.join(), *_finished(runs.folder)]
 
 
 def _finished(folder: RunFolder) -> list[str]:
     """Tables, pictures and the printed table, from the records."""
-    failures = collect(folder, evaluation_of(folder)) + write_report(folder)
-    print(printed(folder))
+    failures = collect(folder, evaluation_of(folder))
+    run = load_run(folder)
+    failures += write_report(run)
+    print(printed(run))
     return failures
-
-
-def _not_joined(parts: Sequence[Part]) -> list[str]:
-    saved = [str(part.folder.path) for part in parts if (part.folder.path / "rankings").is_dir()]
-    return [f"note: rankings/ is not joined, and stays in {', '.join(saved)}"] if saved else []
 
 
 def main(given: Sequence[Path], to: Path | None) -> int:

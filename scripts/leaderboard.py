@@ -14,8 +14,9 @@ from pathlib import Path
 from tokenrank.records.writing import write_text
 from tokenrank.report.tables.leaderboard import leaderboard
 from tokenrank.report.tables.leaderboard_rows import entries_of, lacks, protocol_of
-from tokenrank.report.tables.report_files import main_metrics
-from tokenrank.report.tables.table_runs import check_kind, read_run
+from tokenrank.report.tables.table_arguments import first_run, table_parser
+from tokenrank.report.tables.table_runs import read_run
+from tokenrank.work.made_tables import with_tables
 
 
 def page(arguments: argparse.Namespace) -> tuple[str, list[str]]:
@@ -24,14 +25,12 @@ def page(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     Raises:
         ValueError: the first folder is no run that can fix a protocol.
     """
-    first, *others = [Path(each).expanduser() for each in arguments.folders]
-    run = read_run(first, arguments.k)
-    check_kind(run)
-    protocol = protocol_of(run, arguments.metric or main_metrics(run)[0], run.k, arguments.keep)
+    run, metric = first_run(with_tables(arguments.folders[0]).path, arguments.metric, arguments.k)
+    protocol = protocol_of(run, metric, run.k, arguments.keep)
     entries, left_out = entries_of(run, protocol), list[str]()
-    for folder in others:
+    for folder in arguments.folders[1:]:
         try:
-            other = read_run(folder, protocol.k)
+            other = read_run(with_tables(folder).path, protocol.k)
         except ValueError as error:
             left_out.append(str(error))
             continue
@@ -45,13 +44,7 @@ def page(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 
 def command(arguments: Sequence[str]) -> int:
     """Writes the page; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="leaderboard.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folders", nargs="+", metavar="FOLDER")
-    parser.add_argument("--metric")
-    parser.add_argument("--k", type=float)
-    parser.add_argument("--keep", type=float)
+    parser = table_parser("leaderboard.py", __doc__)
     parser.add_argument("--to", default="leaderboard.html")
     given = parser.parse_args(arguments)
     try:

@@ -1,23 +1,29 @@
 """Writes report.html of a finished or half-finished run: one page that works from disk without network.
 
-python scripts/report.py RUN_FOLDER
+    python scripts/report.py RUN_FOLDER
+    python scripts/report.py SWEEP_FOLDER    of its runs together, which are joined in SWEEP_FOLDER/joined
+
+Tables of the run that are lacking, or older than its records, are made first.
 """
 
 import sys
 from pathlib import Path
 
-from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.messages import messages_to_terminal
 from tokenrank.report.page.page import write_page
+from tokenrank.report.rows.loaded_run import load_run
+from tokenrank.work.made_tables import with_tables
 
 
 def command(arguments: list[str]) -> int:
-    """``RUN_FOLDER``; prints the path of the page. Returns the exit code: 0, or 2 for bad input."""
+    """``FOLDER``; prints the path of the page. Returns the exit code: 0, or 2 for bad input."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
+    messages_to_terminal()
     try:
-        print(write_page(RunFolder(Path(arguments[0]))))
-    except ValueError as error:
+        print(write_page(load_run(with_tables(Path(arguments[0]).expanduser()))))
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

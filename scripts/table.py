@@ -16,9 +16,11 @@ from pathlib import Path
 from tokenrank.records.writing import write_text
 from tokenrank.report.tables.latex import latex
 from tokenrank.report.tables.markdown import markdown
-from tokenrank.report.tables.report_files import csv_text, grid, main_metrics, rows_of
+from tokenrank.report.tables.report_files import csv_text, grid, rows_of
 from tokenrank.report.tables.result_rows import result_rows
-from tokenrank.report.tables.table_runs import check_kind, read_run
+from tokenrank.report.tables.table_arguments import first_run, table_parser
+from tokenrank.report.tables.table_runs import read_run
+from tokenrank.work.made_tables import with_tables
 
 FORMATS = ("md", "tex", "csv")
 
@@ -29,9 +31,9 @@ def table(arguments: argparse.Namespace) -> str:
     Raises:
         ValueError: a folder is no run folder, lacks what was asked for, or cannot be compared with the first.
     """
-    runs = [read_run(Path(each).expanduser(), arguments.k) for each in arguments.folders]
-    check_kind(runs[0])
-    metric, k = arguments.metric or main_metrics(runs[0])[0], runs[0].k
+    folders = [with_tables(each).path for each in arguments.folders]
+    first, metric = first_run(folders[0], arguments.metric, arguments.k)
+    runs, k = [first, *(read_run(each, arguments.k) for each in folders[1:])], first.k
     shown = grid(runs, metric, k, arguments.against, arguments.keep)
     if arguments.format == "csv":
         found = [(run, result_rows(run, arguments.against)) for run in runs]
@@ -43,13 +45,7 @@ def table(arguments: argparse.Namespace) -> str:
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line; a bad one ends the process with code 2."""
-    parser = argparse.ArgumentParser(
-        prog="table.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folders", nargs="+", metavar="FOLDER")
-    parser.add_argument("--metric")
-    parser.add_argument("--k", type=float)
-    parser.add_argument("--keep", type=float)
+    parser = table_parser("table.py", __doc__)
     parser.add_argument("--against")
     parser.add_argument("--format", choices=FORMATS)
     parser.add_argument("--to")

@@ -10,7 +10,7 @@ from tests.command import SMALL, Command, refused
 from tokenrank.models.tiny import byte_tokenizer
 
 NO_NAME = "a group takes a file's name or a list of names"
-GROUPS = ("heuristic", "metric", "evaluation", "model", "task", "oracle", "prefill", "logger")
+GROUPS = ("heuristic", "metric", "evaluation", "model", "task", "oracle", "universe", "prefill", "logger")
 
 CHOICES = [
     *[(f"{group}=null", f"{group}=null: {NO_NAME}") for group in GROUPS],
@@ -34,7 +34,7 @@ CHOICES = [
 TOP = [
     ("+nonsense=1", "nonsense is not a setting; there are answer, "),
     ("nonsense=1", "nonsense"),
-    ("+universe.nonsense=1", "universe.nonsense is not a setting; there are window"),
+    ("+universe.nonsense=1", "universe.nonsense is not a setting; there are of, window"),
     ("+prefill.nonsense=1", "prefill.nonsense is not a setting"),
     ("+logger.nonsense=1", "logger.nonsense is not a setting"),
     ("+evaluation.nonsense=1", "evaluation.nonsense is not a setting; there are compare, k, "),

@@ -46,7 +46,7 @@ def prompts(folder: Path, tokenizer: Tokenizer, protocol: str) -> list[Prompt]:
 
 
 def answers(model: PreTrainedModel, made: list[Prompt]) -> list[list[int]]:
-    return [list(rank(model, prompt, {}, AttentionOracle()).answer.token_ids) for prompt in made]
+    return [list(rank(model, prompt, {}, {"attention": AttentionOracle()}).answer.token_ids) for prompt in made]
 
 
 def test_answers_are_those_of_generate_with_longbenchs_arguments(

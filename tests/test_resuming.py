@@ -14,6 +14,7 @@ from tokenrank.capture.decoding import greedy
 from tokenrank.evaluation.plan import Plan
 from tokenrank.records.record import read_record
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.work import loop, resuming
 from tokenrank.work.resuming import Progress
 
@@ -80,10 +81,10 @@ def test_a_run_that_was_killed_while_it_drew_is_drawn_again(
 ) -> None:
     drawn: list[Path] = []
 
-    def write_report(folder: RunFolder, *, plots: object, page: bool, lacking: bool = False) -> list[str]:
+    def write_report(run: LoadedRun, *, lacking: bool = False) -> list[str]:
         if lacking:
             return []
-        drawn.append(folder.path)
+        drawn.append(run.folder.path)
         if len(drawn) == 1:
             raise KeyboardInterrupt
         return []

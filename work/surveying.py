@@ -50,6 +50,7 @@ class Head:
     key: str
     prompt: str  # SHA-256 of the key fields that make the prompt
     failed: bool
+    seconds: float  # that measuring it took; another record of the unit has others
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _checked(record: Record, file: Path, unit: str, key: str) -> Record:
 
 def _head(number: int, file: Path, record: Record) -> Head:
     prompt = digest({name: record.key_fields.get(name) for name in OF_PROMPT})
-    return Head(number, file, record.unit, record.key, prompt, record.failed)
+    return Head(number, file, record.unit, record.key, prompt, record.failed, record.sample["seconds"])
 
 
 def _units(parts: Sequence[Part], heads: Sequence[Head]) -> list[JoinedUnit]:

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
 from tokenrank.report.page import contestants as page_contestants
 from tokenrank.report.page import ranking as page_ranking
@@ -16,7 +15,7 @@ from tokenrank.report.page.packing import embedded_json, number
 from tokenrank.report.page.prompts import views, worst_and_best
 from tokenrank.report.pictures.contestant_style import styles
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind, origin
-from tokenrank.report.rows.loading import load, own_report
+from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.ranking_rows import label
 from tokenrank.report.sentences.found import what_was_found
 from tokenrank.report.sentences.sentences import declared_measure
@@ -37,24 +36,21 @@ ENVIRONMENT = (
 )
 
 
-def page_data(folder: RunFolder, config: Mapping[str, Any], room: int) -> dict[str, Any]:
+def page_data(run: LoadedRun, room: int) -> dict[str, Any]:
     """What the page shows.
 
     Args:
-        folder: with config.yaml, environment.json and the four tables.
-        config: content of config.yaml.
+        run: a finished or unfinished run.
         room: characters that the data may take; prompts are left out beyond.
 
     Raises:
-        ValueError: a table is missing or damaged, or a file of levels is.
+        ValueError: a file of levels is damaged.
     """
-    environment = folder.environment()
-    config = dict(config) | {"report": own_report(config)}
-    tables, k = load(folder, config, None)
+    folder, environment, config, tables, k = run.folder, run.environment, run.config, run.tables, run.k
     said = what_was_found(tables, config, environment)
     metric = declared_measure(tables, config)[0] if len(tables.metrics) else ""
     few = pq.read_metadata(folder.path / "metrics.parquet").num_rows > MANY_ROWS
-    of = kind(tables) if own_report(config) is None else None
+    of = kind(tables) if run.own_report is None else None
     found = {
         "title": origin(tables) if len(tables.metrics) else "no results yet",
         "kind": of,

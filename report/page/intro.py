@@ -7,6 +7,7 @@ from tokenrank.records.measures import LABELS
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING
 from tokenrank.report.rows.ranking_rows import label
+from tokenrank.report.rows.universe import universe
 from tokenrank.report.sentences.sentences import declared_measure
 
 ATTENTION = (
@@ -20,7 +21,7 @@ KEPT = "An engine keeps a share of the prompt's tokens, the keep rate, and drops
 
 
 def intro(tables: Tables, config: Mapping[str, Any], of: str | None) -> list[str]:
-    """Two sentences; none where nothing was measured or the evaluation is somebody's own.
+    """Three sentences or fewer; none where nothing was measured or the evaluation is somebody's own.
 
     Args:
         tables: of the run.
@@ -37,4 +38,5 @@ def intro(tables: Tables, config: Mapping[str, Any], of: str | None) -> list[str
     return [
         truth,
         measured.format(name=named if of == RANKING else LABELS.get(metric, metric), k=f"{k:g}"),
+        *(f"{line}." for line in universe(tables.samples)),
     ]

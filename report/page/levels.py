@@ -51,20 +51,22 @@ def _digits(cells: Array, base: int) -> bytes:
     return found.tobytes()
 
 
-def ranked_tokens(levels: TokenLevels) -> int:
-    """How many tokens are ranked; the last ones are not."""
-    return int((levels.truth[0] != OUTSIDE).sum())
+def ranked_places(levels: TokenLevels) -> range:
+    """Positions of the tokens that are ranked."""
+    inside = np.flatnonzero(levels.truth[0] != OUTSIDE)
+    return range(int(inside[0]), int(inside[-1]) + 1)
 
 
 def percentiles(levels: TokenLevels) -> Array | None:
     """Of each ranked token which share of the others is less important, from 0 to 255; None where layers have truths of their own."""
     if len(levels.importance) != 1:
         return None
-    ranked = ranked_tokens(levels)
-    places = np.empty(ranked, np.int64)
-    places[best_first(levels.importance[0, :ranked])] = np.arange(ranked)
+    ranked = ranked_places(levels)
+    own = slice(ranked.start, ranked.stop)
+    places = np.empty(len(ranked), np.int64)
+    places[best_first(levels.importance[0, own])] = np.arange(len(ranked))
     found = np.zeros(levels.tokens, np.uint8)
-    found[:ranked] = np.round(255 * (1 - places / max(1, ranked - 1)))
+    found[own] = np.round(255 * (1 - places / max(1, len(ranked) - 1)))
     return found
 
 

@@ -1,15 +1,12 @@
 """report.html: one page with all of a run, which works from disk without network."""
 
-from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_text
 from tokenrank.report.page.data import page_data
 from tokenrank.report.page.packing import digest, embedded_json
-from tokenrank.report.rows.loading import run_config
+from tokenrank.report.rows.loaded_run import LoadedRun
 
 LIMIT = 3_000_000  # bytes of the page; prompts are left out beyond, except where the overview alone is larger
 SCRIPTS = (
@@ -18,24 +15,21 @@ SCRIPTS = (
 )  # fmt: skip
 
 
-def write_page(folder: RunFolder, *, plots: Mapping[str, Any] | None = None) -> Path:
+def write_page(run: LoadedRun) -> Path:
     """Writes report.html of a finished or unfinished run, whole or not at all.
 
     Args:
-        folder: with config.yaml, environment.json and the four tables; levels of tokens are shown where it has them.
-        plots: in place of that part of the config.
+        run: its folder's levels of tokens are shown where it has them.
 
     Returns:
         The file.
 
     Raises:
-        ValueError: the folder is no run folder, lacks a table, or holds a file that was damaged.
+        ValueError: a file of levels is damaged.
     """
-    folder.environment()  # refuses what is no run folder
-    config = run_config(folder, plots)
     frame = page_text("")
-    write_text(folder.page, page_text(embedded_json(page_data(folder, config, LIMIT - len(frame.encode())))))
-    return folder.page
+    write_text(run.folder.page, page_text(embedded_json(page_data(run, LIMIT - len(frame.encode())))))
+    return run.folder.page
 
 
 def page_text(data: str) -> str:

@@ -15,7 +15,7 @@ from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import FULL, contestant_names
 from tokenrank.records.tables import read_rows
 from tokenrank.records.token_levels import TokenLevels
-from tokenrank.report.page.levels import always_kept, packed_levels, percentiles, ranked_tokens, verdicts
+from tokenrank.report.page.levels import always_kept, packed_levels, percentiles, ranked_places, verdicts
 from tokenrank.report.page.packing import embedded_json, number, packed, packed_json
 from tokenrank.report.rows.loading import without_errors
 
@@ -143,12 +143,12 @@ def _view(
     if levels is None:
         return shown
     places = [place for place, k in enumerate(levels.k) if k not in dropped]
-    percent = percentiles(levels)
+    percent, ranked = percentiles(levels), ranked_places(levels)
     shown |= {
         "k": [levels.k[place] for place in places],
         "layers": list(levels.layers),
         "tokens": levels.tokens,
-        "ranked": ranked_tokens(levels),
+        "ranked": [ranked.start, ranked.stop],
         "truths": len(levels.truth),
         "truth": packed_levels(levels.truth, places, len(levels.k)),
         "percentile": None if percent is None else packed(percent.tobytes()),

@@ -75,6 +75,7 @@ def _of_metric(tables: Tables, values: LayerValues, k: float, ids: list[str]) ->
     """The numbers of the pictures of the metric; methods from the best to the worst, then bounds and controls."""
     places = {name: place for place, name in enumerate(ids)}
     worst = worst_layers(values.means, values.windowed)
+    worst_at = {str(name): int(layer) for name, layer in worst["layer"].items()}
     layers = [int(layer) for layer in values.means.columns]
     counted = np.isin(layers, counted_layers(layers, values.windowed))
     over = _over(tables.summary, values.metric, k)
@@ -91,13 +92,13 @@ def _of_metric(tables: Tables, values: LayerValues, k: float, ids: list[str]) ->
                 "high": numbers(values.high.loc[name]),
                 "tenth": numbers(values.tenth.loc[name]),
                 "ninetieth": numbers(values.ninetieth.loc[name]),
-                "worst_layer": layers.index(int(worst.loc[name, "layer"])),
+                "worst_layer": layers.index(worst_at[name]),
                 "flat": bool(worst.loc[name, "flat"]),
                 "over": {each: numbers(rows.loc[name]) for each, rows in over.items() if name in rows.index},
                 "beside": _beside(name),
             }
             | _worst_prompts(values.of_prompts[whose == name].droplevel("heuristic"), counted, places)
-            for name in sorted((each for each in values.heuristics if each in worst.index), key=_beside)
+            for name in sorted((each for each in values.heuristics if each in worst_at), key=_beside)
         },
     }
 

@@ -95,7 +95,7 @@ def _legend(found: TokenView, *, colours: bool) -> Iterator[Letter]:
     if len(found.needle):
         entries.append(("needle", UNDERLINED) if colours else (f"{NEEDLE[0]}needle{NEEDLE[1]}", ""))
     if len(found.unranked):
-        entries.append((f"the last {len(found.unranked)} tokens are not ranked", DIM if colours else ""))
+        entries.append((f"{len(found.unranked)} tokens outside of the universe are not ranked", DIM if colours else ""))
     for place, (text, style) in enumerate(entries):
         if place:
             yield from (Letter(" "), Letter(" "))

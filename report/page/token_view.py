@@ -26,7 +26,7 @@ class TokenView:
     texts: Sequence[str]  # what each token adds to the prompt's text
     kinds: np.ndarray[Any, Any]  # (tokens,) NOTHING, FOUND, MISSED, WRONG or ALWAYS: kept in any case, not judged
     needle: range  # positions of its tokens; empty where there is none
-    unranked: range  # positions of the tokens that are not ranked
+    unranked: frozenset[int]  # positions of the tokens that are not ranked
     answers: Sequence[Answer]
 
     def count(self, kind: int) -> int:
@@ -129,8 +129,7 @@ def _view(
 ) -> TokenView:
     start, length = record.sample.get("needle_start"), record.sample.get("needle_tokens")
     needle = range(0) if start is None or length is None else range(int(start), int(start) + int(length))
-    outside = np.flatnonzero(levels.truth[0] == OUTSIDE)
-    unranked = range(int(outside[0]), levels.tokens) if len(outside) else range(0)
+    unranked = frozenset(np.flatnonzero(levels.truth[0] == OUTSIDE).tolist())
     whose = "answer" if not answers else "full prefill"
     return TokenView(
         heading, levels.texts or (), kinds, needle, unranked, [(whose, record.sample.get("answer")), *answers]

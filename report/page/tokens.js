@@ -2,7 +2,7 @@
 
 const MODES = [["truth", "truth"], ["ranking", "ranking"], ["difference", "difference"]];
 const VERDICTS = ["", "found", "missed", "wrong", "always"];
-const WORDS = { found: "found", missed: "missed", wrong: "wrongly kept", always: "always kept, not judged", out: "not ranked: always kept" };
+const WORDS = { found: "found", missed: "missed", wrong: "wrongly kept", always: "always kept, not judged", out: "not ranked" };
 
 /** All of a prompt that is needed now: its texts, the truth, and the chosen ranking or what the chosen engine kept. */
 async function readPrompt(id, ranking) {
@@ -23,6 +23,9 @@ async function readPrompt(id, ranking) {
   };
 }
 
+/** Whether a token is in the universe. */
+const isRanked = (view, token) => token >= view.ranked[0] && token < view.ranked[1];
+
 /** What is known of each token in the chosen view: level in the truth and in the ranking, and its verdict. */
 function judge(prompt, { layer, k }) {
   const { view, truth, levels, kept } = prompt;
@@ -33,7 +36,7 @@ function judge(prompt, { layer, k }) {
     const true_ = truth[token * view.truths + (view.truths === 1 ? 0 : row)];
     const ranked = levels ? levels[token * view.layers.length + row] : null;
     if (kept) return { truth: true_, ranked: null, verdict: VERDICTS[kept[token]] };
-    if (token >= view.ranked) return { truth: true_, ranked, verdict: "out" };
+    if (!isRanked(view, token)) return { truth: true_, ranked, verdict: "out" };
     if (ranked === null) return { truth: true_, ranked, verdict: "" };
     const [important, chosen] = [true_ >= needed, ranked >= needed];
     return { truth: true_, ranked, verdict: important && chosen ? "found" : important ? "missed" : chosen ? "wrong" : "" };
@@ -75,7 +78,7 @@ function tokenLines(prompt, token, told, { layer, k }) {
   const title = content.texts ? JSON.stringify(content.texts[token]) : `token ${token}`;
   const lines = [`token ${token + 1} of ${prompt.tokens}`];
   if (told.verdict === "out") return [title, [...lines, WORDS.out]];
-  if (prompt.percentile && token < view.ranked) lines.push(`truth: more important than ${prompt.percentile[token] === 255 ? "nearly all" : `${Math.round((100 * prompt.percentile[token]) / 255)} %`} of the tokens`);
+  if (prompt.percentile && isRanked(view, token)) lines.push(`truth: more important than ${prompt.percentile[token] === 255 ? "nearly all" : `${Math.round((100 * prompt.percentile[token]) / 255)} %`} of the tokens`);
   lines.push(`truth: ${percentWords(view, told.truth)}`);
   if (told.ranked !== null) lines.push(`${prompt.ranking}, layer ${layer}: ${percentWords(view, told.ranked)}`);
   const judged = told.verdict ? WORDS[told.verdict] : "neither important nor kept";
@@ -109,6 +112,6 @@ function legendOf(prompt, mode) {
   if (facts.question) items.push(key("question", "question (italic)"));
   if (facts.context) items.push(key("frame", `outside of the context, as the chat template (dimmed)${prompt.kept ? "" : "; these tokens count too"}`));
   if (facts.context && mode === "difference") items.push(key("missed frame", "missed outside of the context (wavy underline)"));
-  if (!prompt.kept && view.ranked < prompt.tokens) items.push(key("out", "last tokens: not ranked (dotted line)"));
+  if (!prompt.kept && view.ranked[1] - view.ranked[0] < prompt.tokens) items.push(key("out", "not ranked: outside of the universe (dotted line)"));
   return el("ul", { class: "legend", "aria-label": "Legend" }, ...items);
 }

@@ -53,7 +53,7 @@ def _drawn(cells: pd.DataFrame, rows: pd.DataFrame, metric: str, keep: float, ta
     grids = {name: grid(cells, values[name]) for name in by_result(results, lower_is_better=lower)}
     said = (
         f"{MEASURES[metric]} by length and depth",
-        f"{heading(tables.metrics, rows['sample'].nunique())}, {keep:g} % of the tokens kept",
+        f"{heading(tables, rows['sample'].nunique())}, keep rate {keep:g} %",
     )
     return grid_panels(grids, MEASURES[metric], said, blank_cells(cells), scale=_from_none(grids) if lower else SHARE)
 

@@ -49,7 +49,7 @@ def ranking_grids(tables: Tables, k: float) -> Pictures:
     if metrics.empty or cells.empty:
         return pictures
     if cells["accuracy"].notna().any():
-        pictures["grid_accuracy"] = partial(_answers, cells, metrics)
+        pictures["grid_accuracy"] = partial(_answers, cells, tables)
     values = over_layers(tables.summary, NEEDLE, "mean", k)
     if values["sample"].isin(cells.index).any():
         pictures[f"grid_{file_name(label(metrics, NEEDLE, k))}"] = partial(_recalls, cells, tables, k)
@@ -61,9 +61,9 @@ def with_depth(samples: pd.DataFrame) -> pd.DataFrame:
     return samples[samples["depth"].notna()].set_index("id")
 
 
-def _answers(cells: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
+def _answers(cells: pd.DataFrame, tables: Tables) -> Figure:
     accuracies = {"whole prompt": grid(cells, cells["accuracy"])}
-    said = (f"{FOUND} by length and depth", heading(metrics, int(cells["accuracy"].notna().sum())))
+    said = (f"{FOUND} by length and depth", heading(tables, int(cells["accuracy"].notna().sum())))
     return grid_panels(accuracies, FOUND, said, blank_cells(cells))
 
 
@@ -74,7 +74,7 @@ def _recalls(cells: pd.DataFrame, tables: Tables, k: float) -> Figure:
     grids = {str(name): grid(cells, by_heuristic[name]) for name in order}
     name, by_chance = label(metrics, NEEDLE, k), chance(metrics, NEEDLE, k)
     some = "full-attention " if len(over_layers(tables.summary, NEEDLE, "mean", k, windowed=True)) else ""
-    said = (f"{name} by length and depth, mean over {some}layers", heading(metrics, len(by_heuristic), k))
+    said = (f"{name} by length and depth, mean over {some}layers", heading(tables, len(by_heuristic), k))
     note = "\n".join(filter(None, [f"Chance: {by_chance:.2f}.", blank_cells(cells)]))
     return grid_panels(grids, name, said, note, by_chance)
 

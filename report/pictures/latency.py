@@ -63,7 +63,7 @@ def ttft_against_length(tables: Tables) -> Figure:
             _spread(panel, tokens, bottom, top, looks[name])
         _length_axes(panel, tokens)
     figure.supylabel("seconds to the first token", fontsize=7.5)
-    title(figure, "Time to first token", heading(tables.metrics, len(tokens)))
+    title(figure, "Time to first token", heading(tables, len(tokens)))
     said = f"Points: median of the repeats. {'Bands' if len(tokens) > 1 else 'Bars'}: their quartiles."
     _finish(figure, lines, f"{said} {_not_measured(median, tokens)}")
     return figure
@@ -94,7 +94,7 @@ def ttft_ratio_against_flops(tables: Tables) -> Figure:
     for lowest in (each for each in panels if each.xaxis.get_tick_params()["labelbottom"]):
         lowest.set_xlabel("FLOPs, share of full prefill")
     figure.supylabel("time to first token, share of full prefill", fontsize=7.5)
-    title(figure, "Time saved against FLOPs saved", heading(tables.metrics, len(tokens)))
+    title(figure, "Time saved against FLOPs saved", heading(tables, len(tokens)))
     rates = ", ".join(f"{keep:g}" for keep in keep_rates(tables))
     said = (
         "Dashed: time saved in proportion to FLOPs. "

@@ -106,6 +106,6 @@ def sentence(name: str) -> tuple[int, str]:
         if found:
             parts = found.groupdict()
             metric = re.sub(r"_at_(?=[\d.]+$)", "@", parts.get("metric") or "")
-            keep = f", {parts['keep']} % of the tokens kept" if parts.get("keep") else ""
+            keep = f", keep rate {parts['keep']} %" if parts.get("keep") else ""
             return number, said.format(metric=metric, keep=keep)
     return len(SENTENCES), OTHER

@@ -108,7 +108,7 @@ def study_curves(tables: Tables, study: Mapping[str, Any], k: float) -> Figure:
         panel.set_xlabel(study["label"])
     figure.supylabel(name + cropped(metric, limits[0]), fontsize=7.5)
     own_k = k if tables.metrics.loc[tables.metrics["metric"] == metric, "k"].notna().any() else None
-    title(figure, f"{study['name']}: {name}", heading(tables.metrics, len(shared(rows)), own_k))
+    title(figure, f"{study['name']}: {name}", heading(tables, len(shared(rows)), own_k))
     _legend(figure, list(levels), intervals=bool(curves["mean"]["low"].notna().any()))
     return figure
 

@@ -98,7 +98,7 @@ def tradeoff(tables: Tables, cost: str, measure: str = ACCURACY) -> Figure:
     counts = over_all(tables, measure, "prompts").to_numpy()
     count = prompts(tables) if np.isnan(counts).all() else int(np.nanmax(counts))
     named = NAMES.get(measure, measure.capitalize())
-    title(figure, f"{named} against {TITLES[cost]}", heading(tables.metrics, count))
+    title(figure, f"{named} against {TITLES[cost]}", heading(tables, count))
     caption(figure, _caption(tables, points, cost, measure))
     shown = [name for name in names if name in handles]
     figure.legend([handles[name] for name in shown], [called[name] for name in shown], loc="outside right center")

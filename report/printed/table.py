@@ -6,6 +6,7 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.printed.fitting import Block, fitting, shortened
 from tokenrank.report.rows.aligned import Column, aligned, interval, number, wrapped
 from tokenrank.report.rows.ranking_rows import chance, label, over_prompts, ranked_metrics
+from tokenrank.report.rows.universe import universe
 
 CHANCE = "(chance)"
 
@@ -38,7 +39,7 @@ def summary(tables: Tables, k: float) -> str:
     heading = (
         f"mean over layers, its 95 % interval and (worst layer), average of {prompts} prompt{'s' * (prompts != 1)}"
     )
-    return f"{wrapped(heading)}\n{aligned(fitting(blocks))}"
+    return "\n".join([*map(wrapped, [heading, *universe(tables.samples)]), aligned(fitting(blocks))])
 
 
 def _columns(tables: Tables, metric: str, k: float, names: list[str]) -> list[Column]:

@@ -27,10 +27,11 @@ class LoadedTables(Tables):
     """Tables of a run folder: of evaluation=ranking without the values at layers, which are read for a metric at a time."""
 
     folder: Path
+    truth: str | None  # whose values these are, of a run with several truths
 
     def of_metric(self, metric: str, k: float) -> pd.DataFrame:
         """Rows of metrics.parquet of one metric, at ``k`` percent if it has a k; read from the file."""
-        return read_rows(self.folder, "metrics", partial(_of_metric, metric, k))
+        return read_rows(self.folder, "metrics", partial(_of_metric, metric, k, self.truth))
 
 
 def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts: bool = False) -> tuple[Tables, float]:
@@ -38,7 +39,7 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts
 
     Args:
         folder: with the four tables.
-        config: content of its config.yaml; where it names a ``report``, all rows are read.
+        config: content of its config.yaml; where it names a ``report_class``, all rows are read.
         k: percent; None: ``plots.k`` of the config.
         texts: whether prompts, references and answers of ``samples`` are read.
 
@@ -51,12 +52,13 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts
         tables = folder.tables()
         own, runs = (without_errors(each, config) for each in (tables.samples, tables.runs))
         return replace(tables, samples=own, runs=runs), _k(tables.metrics, config, k)
-    metrics = read_rows(folder.path, "metrics", _without_layers)
+    truth = shown_truth(config)
+    metrics = read_rows(folder.path, "metrics", partial(_without_layers, truth))
     shown = _k(metrics, config, k)
-    summary = read_rows(folder.path, "summary", partial(_shown, shown))
+    summary = read_rows(folder.path, "summary", partial(_shown, shown, truth))
     samples = without_errors(read_rows(folder.path, "samples", without=() if texts else TEXTS_OF_SAMPLES), config)
     runs = without_errors(read_rows(folder.path, "runs", without=("kept", "answer")), config)
-    return LoadedTables(metrics, summary, samples, runs, folder.path), shown
+    return LoadedTables(metrics, summary, samples, runs, folder.path, truth), shown
 
 
 def without_errors(rows: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
@@ -71,12 +73,8 @@ def without_errors(rows: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFram
     return rows.assign(error=rows["error"].mask(rows["error"].notna(), WITHHELD))
 
 
-def run_config(folder: RunFolder, plots: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def run_config(folder: RunFolder) -> dict[str, Any]:
     """Content of a run's config.yaml.
-
-    Args:
-        folder: of the run.
-        plots: in place of that part, as a command that goes on with the run may ask for others.
 
     Raises:
         ValueError: the file cannot be read.
@@ -85,13 +83,20 @@ def run_config(folder: RunFolder, plots: Mapping[str, Any] | None = None) -> dic
         found: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
     except (OSError, YAMLError) as error:
         raise ValueError(f"{folder.config} cannot be read: {' '.join(str(error).split())}") from error
-    return dict(found) | ({} if plots is None else {"plots": plots})
+    return dict(found)
 
 
 def own_report(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The ``report`` of a config that names a class; None where it only says whether report.html is written."""
-    node = config.get("report")
-    return None if node is None or isinstance(node, bool) else node
+    """The ``report_class`` of a config, for evaluations that are none of ours; None: the report follows from the tables."""
+    found: Mapping[str, Any] | None = config.get("report_class")
+    return found
+
+
+def shown_truth(config: Mapping[str, Any]) -> str | None:
+    """The truth that tables and pictures are against: ``plots.truth``, or the run's first; None for a run that names none."""
+    names = [str(name) for name in config.get("oracle") or ()]
+    wanted = (config.get("plots") or {}).get("truth")
+    return wanted if wanted in names else next(iter(names), None)
 
 
 def drawn_metrics(tables: Tables, config: Mapping[str, Any], asked: Sequence[str] | str | None) -> list[str]:
@@ -131,18 +136,25 @@ def _k(metrics: pd.DataFrame, config: Mapping[str, Any], asked: float | None) ->
     return k
 
 
-def _without_layers(rows: pa.Table) -> pa.Table:
-    return rows.filter(rows["layer"].is_null())
+def _without_layers(truth: str | None, rows: pa.Table) -> pa.Table:
+    return against(rows.filter(rows["layer"].is_null()), truth)
 
 
-def _of_metric(metric: str, k: float, rows: pa.Table) -> pa.Table:
-    return rows.filter(pc.and_(pc.equal(rows["metric"].cast(pa.string()), metric), _at(rows, k)))
+def _of_metric(metric: str, k: float, truth: str | None, rows: pa.Table) -> pa.Table:
+    return against(rows.filter(pc.and_(pc.equal(rows["metric"].cast(pa.string()), metric), _at(rows, k))), truth)
 
 
-def _shown(k: float, rows: pa.Table) -> pa.Table:
+def _shown(k: float, truth: str | None, rows: pa.Table) -> pa.Table:
     """All rows over prompts; of single prompts only what is shown at ``k``."""
     statistic = pc.is_in(rows["statistic"].cast(pa.string()), pa.array(STATISTICS))
-    return rows.filter(pc.or_(rows["sample"].is_null(), pc.and_(statistic, _at(rows, k))))
+    return against(rows.filter(pc.or_(rows["sample"].is_null(), pc.and_(statistic, _at(rows, k)))), truth)
+
+
+def against(rows: pa.Table, truth: str | None) -> pa.Table:
+    """Rows of one truth, and those that belong to none."""
+    if truth is None or rows["truth"].null_count == rows.num_rows:
+        return rows
+    return rows.filter(pc.fill_null(pc.equal(rows["truth"].cast(pa.string()), truth), True))
 
 
 def _at(rows: pa.Table, k: float) -> pa.ChunkedArray:

@@ -1,4 +1,4 @@
-"""Sentences on which tokens always stayed, for headings and captions."""
+"""Sentences on which tokens always stayed, and whether they count in the keep rate, for headings and captions."""
 
 import pandas as pd
 
@@ -7,6 +7,10 @@ from tokenrank.records.schema import FULL, contestant_names
 PROTECTED = {
     "window": "prefill.protect=window: the last tokens, the window, always stay",
     "frame": "prefill.protect=frame: all tokens outside of the context always stay, and the window",
+}
+BUDGETED = {
+    "within": "",
+    "beside": ", beside the keep rate, which is a percentage of the other tokens (prefill.budget=beside)",
 }
 
 
@@ -18,8 +22,10 @@ def protected(runs: pd.DataFrame) -> list[str]:
     """
     pruned = runs.assign(contestant=contestant_names(runs)).dropna(subset=["protect"])
     pruned = pruned[pruned["contestant"] != FULL]
-    found = {str(each): rows["contestant"].unique() for each, rows in pruned.groupby("protect", sort=False)}
-    said = {each: PROTECTED.get(each, f"prefill.protect={each}") for each in found}
-    return [
-        said[each] + (f" ({', '.join(map(str, names))})" if len(found) > 1 else "") for each, names in found.items()
-    ]
+    whose = pruned.assign(budget=pruned["budget"].fillna("within")).groupby(["protect", "budget"], sort=False)
+    found = {_said(str(protect), str(budget)): rows["contestant"].unique() for (protect, budget), rows in whose}
+    return [said + (f" ({', '.join(map(str, names))})" if len(found) > 1 else "") for said, names in found.items()]
+
+
+def _said(protect: str, budget: str) -> str:
+    return PROTECTED.get(protect, f"prefill.protect={protect}") + BUDGETED.get(budget, f", prefill.budget={budget}")

@@ -4,6 +4,7 @@ import pandas as pd
 
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import measured_on
+from tokenrank.report.rows.universe import is_context
 
 
 def ranked_metrics(tables: Tables) -> list[str]:
@@ -93,15 +94,16 @@ def windowed_layers(metrics: pd.DataFrame) -> list[int]:
     return sorted({int(layer) for layer in metrics.loc[metrics["windowed"].fillna(False).astype(bool), "layer"]})
 
 
-def heading(metrics: pd.DataFrame, prompts: int, k: float | None = None) -> str:
+def heading(tables: Tables, prompts: int, k: float | None = None) -> str:
     """``llama3 on niah, n = 24 prompts, k = 10 %``: the second line of a title.
 
     Args:
-        metrics: rows of metrics.parquet, for the names of model and task.
+        tables: of the run, for the names of model and task, and what was ranked.
         prompts: that the picture is over; how many there are is said where these are fewer.
         k: percent; None for a metric without one.
     """
-    every = len(metrics[["task", "sample"]].dropna().drop_duplicates())
+    every = len(tables.metrics[["task", "sample"]].dropna().drop_duplicates())
     some = f"{prompts} of {every}" if every > prompts else str(prompts)
     share = "" if k is None else f", k = {k:g} %"
-    return f"{measured_on(metrics)}, n = {some} prompt{'s' * (some != '1')}{share}"
+    ranked = ", context alone" if is_context(tables.samples) else ""
+    return f"{measured_on(tables.metrics)}{ranked}, n = {some} prompt{'s' * (some != '1')}{share}"

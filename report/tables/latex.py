@@ -11,6 +11,7 @@ from tokenrank.report.tables.result_grid import Block, Cell, Grid
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "\"": "''" , "`": r"\textasciigrave{}",
+    "[": "{[}", "*": "{*}",  # behind the end of a row, or a rule, they would be an argument of it
 }  # fmt: skip
 ABSENT = "--"
 BEGIN = r"""% Compiles by itself: latexmk -pdf %NAME%

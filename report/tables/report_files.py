@@ -7,12 +7,11 @@ import pandas as pd
 
 from tokenrank.records.measures import RESULTS
 from tokenrank.records.run_files import REPORTS, SUMMARY
-from tokenrank.records.run_folder import RunFolder
-from tokenrank.records.tables import Tables
 from tokenrank.records.writing import write_text
 from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.printed.task_means import contestants_by_task, ranking_by_task
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, WHOLE
+from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.loading import own_report
 from tokenrank.report.sentences.found import what_was_found
 from tokenrank.report.sentences.sentences import declared_measure
@@ -21,41 +20,39 @@ from tokenrank.report.tables.markdown import escaped, markdown
 from tokenrank.report.tables.result_captions import caption, named
 from tokenrank.report.tables.result_grid import Grid, block, columns_of
 from tokenrank.report.tables.result_rows import result_rows
-from tokenrank.report.tables.table_runs import TableRun, check_alike, check_kind
+from tokenrank.report.tables.table_runs import TableRun, check_alike, check_kind, table_run
 
 BESIDE = {
     RANKING: ("spearman",),
     ACCURACY: ("accuracy", "loss"),
     FIDELITY: ("loss", "kl"),
 }  # beside the declared metric
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of a formula
 
 
-def write_tables_of_report(folder: RunFolder, tables: Tables, config: Mapping[str, Any], k: float) -> list[str]:
+def write_tables_of_report(loaded: LoadedRun) -> list[str]:
     """Writes report.md, report.tex and report.csv, and summary.md with all metrics; those that there are to write.
 
     Args:
-        folder: of the run.
-        tables: of the run.
-        config: content of its config.yaml.
-        k: percent; which k is shown of the metrics that have one. report.csv has all.
+        loaded: the run, whose k is shown of the metrics that have one. report.csv has all.
 
     Returns:
         Names of the files. Of evaluation=ttft, an evaluation of somebody's own and a run without a value summary.md alone.
     """
-    environment = folder.environment()
-    run = TableRun(folder.path.name, config, tables, k, len(environment.get("units", [])))
-    written = {SUMMARY: summary_text(run, environment)}
+    folder = loaded.folder.path
+    run = table_run(loaded, folder.name)
+    written = {SUMMARY: summary_text(run, loaded.environment)}
     if run.kind in BESIDE:
         rows = [result_rows(run)]
-        grids = [grid([run], metric, k, found=rows) for metric in main_metrics(run)]
-        title = f"Results of {folder.path.name}"
+        grids = [grid([run], metric, run.k, found=rows) for metric in main_metrics(run)]
+        title = f"Results of {folder.name}"
         written |= {
             "report.md": markdown(grids, title),
             "report.tex": latex(grids),
             "report.csv": csv_text(rows),
         }
     for name, text in written.items():
-        write_text(folder.path / name, text)
+        write_text(folder / name, text)
     return [name for name in REPORTS if name in written]
 
 
@@ -135,8 +132,14 @@ def rows_of(run: TableRun, rows: pd.DataFrame, metric: str, k: float | None, kee
 
 
 def csv_text(rows: Sequence[pd.DataFrame]) -> str:
-    """The rows with a heading line; numbers in full, empty where there is none."""
-    return str(pd.concat(rows, ignore_index=True).to_csv(index=False, lineterminator="\n"))
+    """The rows with a heading line; numbers in full, empty where there is none. A text that a spreadsheet would compute begins with ``'``."""
+    table = pd.concat(rows, ignore_index=True)
+    texts = {name: table[name].map(_no_formula) for name in table if not pd.api.types.is_numeric_dtype(table[name])}
+    return str(table.assign(**texts).to_csv(index=False, lineterminator="\n"))
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from tokenrank.report.rows.contestant_rows import RANKING
 from tokenrank.report.rows.differences import count, declared
 from tokenrank.report.rows.protection import protected
 from tokenrank.report.rows.published import MODEL
+from tokenrank.report.rows.universe import universe
 from tokenrank.report.tables.result_rows import BASELINES, CONTROL, IN_PRINT, compared_with, measured
 from tokenrank.report.tables.table_runs import TableRun
 
@@ -46,10 +47,12 @@ def _what(runs: Sequence[TableRun], rows: Sequence[pd.DataFrame], metric: str, k
     where = "; ".join(dict.fromkeys(measured(run, each) for run, each in zip(runs, rows, strict=True)))
     if runs[0].kind == RANKING:
         of_tokens = "" if k is None else f" (k = {k:g} % of the ranked tokens)"
+        ranked = "".join(f" {line}." for line in universe(runs[0].tables.samples))
         return (
             f"{named(metric, k)}{of_tokens}, {where}. Mean, worst layer and standard deviation are taken over the layers of each prompt and "
             "averaged over prompts, with 95 % intervals over prompts."
             + (" Layers with a sliding window are left out." if any(map(_has_windowed, runs)) else "")
+            + ranked
         )
     lower = "; lower is better" if metric in LOWER_IS_BETTER else ""
     meant = LABELS.get(metric, metric)

@@ -10,10 +10,14 @@ from tokenrank.records.flat_settings import flat
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, kind
-from tokenrank.report.rows.loading import load, own_report, run_config
+from tokenrank.report.rows.loaded_run import LoadedRun, load_run
+from tokenrank.report.rows.loading import own_report
 
 OF_RANKING = ("oracle", "universe")  # settings that decide every value of evaluation=ranking, beside the metric's own
-OF_ANSWERS = ("protect",)  # settings of the evaluation that decide every value of accuracy and fidelity
+OF_ANSWERS = {
+    "protect": "window",
+    "budget": "within",
+}  # with the values of runs that do not say: settings of the evaluation that decide every value of accuracy and fidelity
 SHOWN = 60  # letters of a value in a message
 
 
@@ -49,14 +53,15 @@ def read_run(path: Path, k: float | None = None) -> TableRun:
     Raises:
         ValueError: it is no run folder of this version, lacks a table, has no such k, or holds nothing that a table shows; names the folder.
     """
-    folder = RunFolder(path)
-    environment = folder.environment()
-    config = run_config(folder)
     try:
-        tables, shown = load(folder, config, k)
+        return table_run(load_run(RunFolder(path), k), str(path))
     except ValueError as error:
         raise ValueError(f"{error}" if str(path) in str(error) else f"{path}: {error}") from error
-    return TableRun(str(path), config, tables, shown, len(environment.get("units", [])))
+
+
+def table_run(run: LoadedRun, name: str) -> TableRun:
+    """A run that was read, as tables show it under a name."""
+    return TableRun(name, run.config, run.tables, run.k, len(run.environment.get("units", [])))
 
 
 def check_kind(run: TableRun) -> None:
@@ -101,7 +106,10 @@ def settings_of(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
         settings |= {name: config.get(name) for name in OF_RANKING}
         settings |= {f"metric.{name}": (config.get("metric") or {}).get(name) for name in metrics}
     else:
-        settings |= {f"evaluation.{name}": (config.get("evaluation") or {}).get(name) for name in OF_ANSWERS}
+        settings |= {
+            f"evaluation.{name}": (config.get("evaluation") or {}).get(name, usual)
+            for name, usual in OF_ANSWERS.items()
+        }
     return {"evaluation": run.kind, **flat(settings)}
 
 

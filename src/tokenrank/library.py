@@ -16,6 +16,7 @@ from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
 from tokenrank.evaluation.scoring import rank as rank_prompt
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
+from tokenrank.evaluation.universe import Universe
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.library_inputs import (
     answers_of,
@@ -25,12 +26,12 @@ from tokenrank.library_inputs import (
     layers_of,
     metric_named,
     name_of,
+    named_oracles,
     prepare,
     prompts_of,
     several,
 )
 from tokenrank.metrics.metric import tokens_kept
-from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.bound import Bound
 from tokenrank.oracle.oracle import Oracle
 from tokenrank.planning.building import naming
@@ -55,7 +56,7 @@ def rank(
     tokenizer: Tokenizer,
     prompts: str | Prompt | Sequence[str | Prompt],
     heuristics: Mapping[str, Heuristic | Bound],
-    oracle: Oracle | None = None,
+    oracle: Oracle | Mapping[str, Oracle] | None = None,
     *,
     answers: str | Sequence[str] | None = None,
     chat_template: bool = False,
@@ -75,7 +76,7 @@ def rank(
         tokenizer: the model's.
         prompts: one or several: texts, or prompts of a task.
         heuristics: by name, as in ``{"claa": CLAA(), "mine": Mine()}``; a ``Bound()`` is the oracle's own ranking.
-        oracle: gives the truth; None: ``AttentionOracle()``.
+        oracle: gives the truth, or several by name, the first of which is that of a ``Bound()``; None: ``AttentionOracle()``.
         answers: texts, one per prompt, used instead of answers that the model generates.
         chat_template: texts are messages of a user, to which the model's chat template is applied; otherwise they are final.
         template: arguments of the chat template, as ``{"enable_thinking": False}``.
@@ -107,11 +108,17 @@ def rank(
             prepare(heuristic, model, tokenizer, layers, asked, GENERATED if answers is None else REFERENCE)
     for prompt in asked:
         check_length(prompt, window + 1, f"window={window}")
+    oracles = named_oracles(oracle)
     rows: list[dict[str, Any]] = []
     for prompt, given in zip(asked, fed, strict=True):
-        ranked = rank_prompt(model, prompt, rankers, oracle or AttentionOracle(), given).with_bound(list(heuristics))
+        ranked = rank_prompt(model, prompt, rankers, oracles, given, tokenizer=tokenizer).with_bound(list(heuristics))
         whose = {"model": name_of(model), "task": prompt.task, "sample": prompt.id}
-        rows += [whose | row for row in measured_rows(ranked, prompt, formulas, list(k), window, layers.windowed)]
+        rows += [
+            whose | row
+            for row in measured_rows(
+                ranked, prompt, formulas, list(k), Universe(window=window).places(prompt), layers.windowed
+            )
+        ]
     measured = table(rows, MEASURED)
     return measured.loc[measured["other_layer"].isna(), list(METRICS)].reset_index(drop=True)
 

@@ -16,7 +16,8 @@ from tokenrank.evaluation.setting_checks import check_whole
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric
 from tokenrank.models.lengths import check_asked, check_table, readable_tokens
-from tokenrank.oracle.oracle import Answer
+from tokenrank.oracle.answer_attention import AttentionOracle
+from tokenrank.oracle.oracle import Answer, Oracle
 from tokenrank.planning.building import build
 from tokenrank.prefill.engine import Engine
 from tokenrank.tasks.chat import Chat, final_text
@@ -29,6 +30,19 @@ CONFIGS = Path(__file__).parent / "configs"
 def several(names: str | Sequence[str]) -> list[str]:
     """One name or several, as a list."""
     return [names] if isinstance(names, str) else list(names)
+
+
+def named_oracles(oracle: Oracle | Mapping[str, Oracle] | None) -> Mapping[str, Oracle]:
+    """Oracles by name; None: the attention oracle.
+
+    Raises:
+        ValueError: the mapping is empty, or holds what is no oracle.
+    """
+    found = {"attention": AttentionOracle()} if oracle is None else oracle
+    found = {type(found).__name__: found} if isinstance(found, Oracle) else found
+    if not isinstance(found, Mapping) or not found or not all(isinstance(each, Oracle) for each in found.values()):
+        raise ValueError(f"oracle is {oracle!r}, must be an Oracle, or a mapping with at least one, by name")
+    return found
 
 
 def prompts_of(

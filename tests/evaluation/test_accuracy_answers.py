@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.plans import plan, records
+from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.oracle import Truth
 from tokenrank.work.collecting import collected
 
@@ -25,7 +26,7 @@ def test_every_contestants_answer_follows_the_rules_of_the_prompt() -> None:
 def test_without_a_finite_truth_the_prompt_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     made = plan("task.depths=[0]", evaluation="accuracy")
     truth = Truth(torch.full((1, 300), float("inf")))
-    monkeypatch.setattr(type(made.oracle), "truth", lambda *_: truth)
+    monkeypatch.setattr(AttentionOracle, "truth", lambda *_: truth)
     found = collected(made.evaluation, records(made))
     (said,) = found.samples["error"]
-    assert said == "ValueError: the oracle, sample niah_300_0_0: a score is NaN or infinite, must be finite"
+    assert said == "ValueError: oracle attention, sample niah_300_0_0: a score is NaN or infinite, must be finite"

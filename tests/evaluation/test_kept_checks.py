@@ -35,7 +35,8 @@ def test_the_frame_must_leave_a_token() -> None:
         check_kept(with_context(context), [80, 53], "frame")
     assert str(caught.value) == (
         "prefill.keep holds 53 percent: of the 300 tokens of prompt niah_300_50_0 these are 159, no more than the 160 that "
-        "prefill.protect=frame always keeps (all tokens outside of the context, and the window of 8 of claa); keep more, or set prefill.protect=window"
+        "prefill.protect=frame always keeps (all tokens outside of the context, and the window of 8 of claa); keep more, or set prefill.protect=window or "
+        "prefill.budget=beside"
     )
 
 
@@ -44,6 +45,23 @@ def test_a_window_that_reaches_into_the_context_counts_once() -> None:
     check_kept(made, [24], "frame")  # 72
     with pytest.raises(ValueError, match="these are 69, no more than the 70 that"):
         check_kept(made, [23], "frame")
+
+
+def test_beside_the_keep_rate_any_rate_leaves_a_token_unless_all_are_protected() -> None:
+    check_kept(with_context(range(60, 200)), [0.1], "frame", "beside")
+    check_kept(with_context(range(60, 293)), [0.1], "frame", "beside")
+    check_kept(with_context(None), [0.1], "window", "beside")
+    with pytest.raises(
+        ValueError, match="protect=frame always keeps all 300 tokens of prompt niah_300_50_0 of niah"
+    ) as caught:
+        check_kept(with_context(range(294, 298)), [100], "frame", "beside")  # the context lies in the window
+    assert str(caught.value).endswith(
+        "(the window of claa is 8), and prefill.budget=beside needs a token that is not protected: set prefill.protect=window, or leave the prompt out"
+    )
+    with pytest.raises(
+        ValueError, match=r"prefill\.budget=beside needs .*: set prefill\.window lower, or leave the prompt out$"
+    ):
+        with_context(None, "prefill.window=300", "prefill.budget=beside")
 
 
 def test_the_widest_window_counts() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tokenrank.evaluation.measuring import Asked, MetricFailures, measured_rows
 from tokenrank.evaluation.scoring import Ranked
+from tokenrank.metrics.mass import mass_at_k
 from tokenrank.metrics.metric import Metric, Target, no_association, share_kept
 from tokenrank.metrics.needle import needle_recall_at_k
 from tokenrank.metrics.ranked_tokens import Ranking
@@ -49,7 +50,7 @@ def measure(
     failures: MetricFailures | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The chance levels, then the rows of each ranking; all tokens are the universe."""
-    asked = Asked(target, tuple(layers), metrics, percents, window=0)
+    asked = Asked(target, tuple(layers), metrics, percents, range(TOKENS), "attention")
     yield from asked.chance(failures)
     for name, each in scores.items():
         yield from ({"heuristic": name} | row for row in asked.of_ranking(name, each, failures))
@@ -76,8 +77,8 @@ def test_every_row_is_the_metric_itself() -> None:
 def test_chance_rows_belong_to_no_heuristic_and_no_layer() -> None:
     rows = list(measure(SCORES, Target(TRUTH, None), LAYERS, METRICS, [10]))
     assert [row for row in rows if "heuristic" not in row] == [
-        {"metric": "recall", "k": 10, "value": 0.1},
-        {"metric": "spearman", "k": None, "value": 0.0},
+        {"metric": "recall", "truth": "attention", "k": 10, "value": 0.1},
+        {"metric": "spearman", "truth": "attention", "k": None, "value": 0.0},
     ]
 
 
@@ -140,26 +141,66 @@ PROMPT = Prompt("p", "test", tuple(range(TOKENS)), 4, needle=range(4, 9))
 
 def ranked(scores: dict[str, Tensor]) -> Ranked:
     truth = torch.arange(TOKENS, dtype=torch.float32)[None]  # the last tokens matter most
-    return Ranked(Answer((1,), "generated"), (1,), Truth(truth), tuple(LAYERS), scores, {})
+    return Ranked(Answer((1,), "generated"), (1,), {"attention": Truth(truth)}, tuple(LAYERS), scores, {})
 
 
 def test_the_last_tokens_do_not_count() -> None:
     scores = torch.arange(TOKENS, dtype=torch.float32).expand(3, -1).clone()
     scores[:, -8:] = -1  # wrong only where it does not count
-    rows = list(measured_rows(ranked({"a": scores}), PROMPT, {"recall": METRICS["recall"]}, [25], window=8))
+    rows = list(measured_rows(ranked({"a": scores}), PROMPT, {"recall": METRICS["recall"]}, [25], range(TOKENS - 8)))
     assert [row["value"] for row in rows if "heuristic" in row] == [1, 1, 1]
     assert [row["value"] for row in rows if "heuristic" not in row] == [8 / 32]  # a quarter of the universe of 32
-    all_count = list(measured_rows(ranked({"a": scores}), PROMPT, {"recall": METRICS["recall"]}, [20], window=0))
+    all_count = list(measured_rows(ranked({"a": scores}), PROMPT, {"recall": METRICS["recall"]}, [20], range(TOKENS)))
     assert [row["value"] for row in all_count if "heuristic" in row] == [0, 0, 0]
 
 
+def test_only_the_tokens_of_the_universe_count() -> None:
+    """Tokens 10 to 29: right among them, wrong everywhere else."""
+    scores = -torch.arange(TOKENS, dtype=torch.float32).expand(3, -1).clone()
+    scores[:, 10:30] = torch.arange(20.0)
+    prompt = Prompt("one", "mine", tuple(range(TOKENS)), 1, needle=range(28, 32))
+    chosen = {name: METRICS[name] for name in ("recall", "needle_recall", "spearman")}
+    rows = list(
+        measured_rows(ranked({"a": scores}), replace(prompt, needle=range(28, 30)), chosen, [10], range(10, 30))
+    )
+    values = {(row["metric"], "heuristic" in row): row["value"] for row in rows}
+    assert values["recall", True] == values["needle_recall", True] == 1  # the best two of 20 are tokens 28 and 29
+    assert values["spearman", True] == pytest.approx(1)
+    assert values["recall", False] == values["needle_recall", False] == 2 / 20
+    whole = measured_rows(ranked({"a": scores}), prompt, {"recall": METRICS["recall"]}, [10], range(TOKENS))
+    assert [row["value"] for row in whole if "heuristic" in row] == [0, 0, 0]
+
+
+def test_each_truth_is_measured_against_by_itself_and_what_needs_none_once() -> None:
+    first, second = torch.arange(float(TOKENS))[None], -torch.arange(float(TOKENS))[None]
+    both = replace(ranked(SCORES), truths={"one": Truth(first), "two": Truth(second)})
+    chosen = METRICS | {"mass": Metric(mass_at_k, share_kept, at_k=True, nonnegative=True), "jaccard": jaccard()}
+    rows = list(measured_rows(both, PROMPT, chosen, [10], range(TOKENS), signed=["two"]))
+    truths = {name: {row["truth"] for row in rows if row["metric"] == name} for name in chosen}
+    assert truths == {
+        "recall": {"one", "two"}, "spearman": {"one", "two"}, "mass": {"one"}, "needle_recall": {None}, "jaccard": {None},
+    }  # fmt: skip
+    for truth, importance in (("one", first), ("two", second)):
+        for name, scores in SCORES.items():
+            found = [
+                row["value"]
+                for row in rows
+                if (row["metric"], row["truth"], row.get("heuristic")) == ("recall", truth, name)
+            ]
+            assert found == recall_at_k(Ranking(scores), Ranking(importance), 4).tolist()
+    needle = [row for row in rows if row["metric"] == "needle_recall" and "heuristic" in row]
+    assert len(needle) == len(SCORES) * len(LAYERS)
+
+
 def test_the_needle_is_the_prompts() -> None:
-    rows = measured_rows(ranked(SCORES), PROMPT, METRICS, [10], window=8)
+    rows = measured_rows(ranked(SCORES), PROMPT, METRICS, [10], range(TOKENS - 8))
     assert "needle_recall" in {row["metric"] for row in rows}
 
 
 def test_rows_say_whether_their_layer_is_windowed() -> None:
-    rows = list(measured_rows(ranked(SCORES), PROMPT, METRICS | {"jaccard": jaccard()}, [10], 8, windowed={5}))
+    rows = list(
+        measured_rows(ranked(SCORES), PROMPT, METRICS | {"jaccard": jaccard()}, [10], range(TOKENS - 8), windowed={5})
+    )
     assert all(row["windowed"] is (None if "layer" not in row else row["layer"] == 5) for row in rows)
     assert {row["windowed"] for row in rows} == {None, True, False}
 

@@ -32,7 +32,7 @@ def shared(who: Sequence[Contestant], protect: str = "window", **settings: range
 def test_the_truth_drives_the_bound_of_every_engine(name: str) -> None:
     (who,) = contestants(layers_of("llama"), [name])
     made = plan_of([who], Fidelity(keep=[20.0]))
-    truth = rank(model_of("llama"), given(), {}, made.oracle).truth.importance.expand(3, -1)
+    truth = rank(model_of("llama"), given(), {}, made.oracles).truth.importance.expand(3, -1)
     scores = truth.double().mean(dim=0) if name == "oracle@speculative" else truth[1]
     assert shared([who]).prefilled(who, 20.0).kept.tolist() == best(scores, 8, WINDOW)
 

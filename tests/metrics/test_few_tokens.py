@@ -17,7 +17,7 @@ from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.planning.building import build
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "metric"
-NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "all")
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem not in ("all", "lds", "drop", "kept"))
 TRUTHS: dict[int, list[list[float]]] = {
     1: [[2.0]],
     2: [[1, 3], [3, 1], [2, 2]],

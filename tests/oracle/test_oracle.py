@@ -1,6 +1,6 @@
 """What every oracle under configs/oracle must do, and what a truth must be."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from transformers import PreTrainedModel
 
+from tokenrank.capture.answer_passes import AnswerPasses
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.oracle.bound import Bound
@@ -23,14 +24,19 @@ PROMPT = torch.tensor([(7 * i * i + 3) % 256 for i in range(50)])
 def oracle(name: str) -> Oracle:
     """As a run builds it."""
     config: Any = OmegaConf.load(CONFIGS / "oracle" / f"{name}.yaml")
-    built: Oracle = instantiate(config[name])
+    run = {"chunk": 8, "seed": 0}  # settings of run.yaml
+    whole: Any = OmegaConf.merge(run, config)
+    built: Oracle = instantiate(whole[name])
     return built
 
 
 def answered(model: PreTrainedModel) -> AnsweredPrompt:
-    """A prompt that the model has answered with five tokens."""
-    reading = read(model, PROMPT, lambda _: None, max_new_tokens=5)
-    return AnsweredPrompt(model, PROMPT, Answer(tuple(reading.answer_ids.tolist()), "generated"), reading.answer_layers)
+    """A prompt that the model has answered with five tokens; its context are the tokens 6 to 39."""
+    reading = read(model, PROMPT, lambda _: None, max_new_tokens=5, keep_cache=True)
+    assert reading.cache is not None
+    passes = AnswerPasses(model, PROMPT, reading.answer_ids, reading.cache)
+    answer = Answer(tuple(reading.answer_ids.tolist()), "generated")
+    return AnsweredPrompt(model, PROMPT, answer, reading.answer_layers, passes, context=range(6, 40))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,6 +68,22 @@ def test_prompt_and_layers_are_left_as_they_were(name: str, tiny_model: PreTrain
         assert torch.equal(layer.queries, queries)
         assert torch.equal(layer.keys, keys)
     assert all(torch.equal(value, weights[key]) for key, value in tiny_model.state_dict().items())
+    assert all(each.requires_grad and each.grad is None for each in tiny_model.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_oracle_reads_what_it_says_that_it_needs(name: str, tiny_model: PreTrainedModel) -> None:
+    prompt, needs = answered(tiny_model), oracle(name).needs
+    given = replace(
+        prompt, layers=prompt.layers if needs.layers else [], passes=prompt.passes if needs.passes else None
+    )
+    assert torch.equal(oracle(name).truth(given).importance, oracle(name).truth(prompt).importance)
+    if needs.passes:
+        with pytest.raises(ValueError, match=r"needs passes over the answer \(AnsweredPrompt.passes\), got None"):
+            oracle(name).truth(replace(prompt, passes=None))
+    if needs.layers:
+        with pytest.raises(ValueError, match="at least one attention layer"):
+            oracle(name).truth(replace(prompt, layers=[]))
 
 
 def test_a_truth_may_have_any_sign() -> None:

@@ -5,13 +5,13 @@ from omegaconf import OmegaConf
 
 from tests.doubles import CALLED
 from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.evaluation.universe import Universe
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.fastkv import FastKV
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.metrics.metric import Metric
 from tokenrank.oracle.bound import Bound
 from tokenrank.planning.building import build, build_all, check_settings, naming
-from tokenrank.planning.settings import Universe
 from tokenrank.tasks.niah import NeedleInAHaystack
 from tokenrank.tasks.task import Task
 
@@ -155,11 +155,11 @@ def test_a_group_that_is_no_mapping_is_refused(group: object) -> None:
 
 
 def test_a_dataclass_of_settings_has_exactly_its_fields() -> None:
-    check_settings(Universe, {"window": 8}, "universe")
+    check_settings(Universe, {"of": "prompt", "window": 8}, "universe")
     for settings, sentence in (
-        ({"window": 8, "windows": 8}, r"universe\.windows is not a setting; there are window"),
-        ({}, r"universe\.window is missing"),
-        ({"window": True}, r"universe\.window is True, must be of type int"),
+        ({"of": "prompt", "window": 8, "windows": 8}, r"universe\.windows is not a setting; there are of, window"),
+        ({"of": "prompt"}, r"universe\.window is missing"),
+        ({"of": "prompt", "window": True}, r"universe\.window is True, must be of type int"),
         (8, "universe is 8, must be a mapping"),
     ):
         with pytest.raises(ValueError, match=f"^{sentence}$"):

@@ -209,6 +209,7 @@ def test_a_point_of_a_study_has_the_engine_of_its_heuristic() -> None:
         ("heuristic", {"random": DOUBLE}, r"heuristic\.random has the name of the random control"),
         ("heuristic", {"random@x": DOUBLE}, r"heuristic\.random@x has the name of the control of an engine"),
         ("prefill.protect", "all", r"evaluation: prefill\.protect is 'all', must be window or frame$"),
+        ("prefill.budget", "outside", r"evaluation: prefill\.budget is 'outside', must be within or beside$"),
         ("prefill.select_layer", 9, r"prefill\.engine\.claa: select_layer is 9"),
         ("prefill.engine.claa.min_layer", 5, r"prefill\.engine\.claa: min_layer is 5, must be at most 4"),
         ("prefill.engine.any.min_layer", -1, r"prefill\.engine\.any: min_layer is -1, must be at least 0$"),

@@ -71,6 +71,7 @@ def test_the_same_inputs_give_the_same_key() -> None:
         ("metric.recall.chance._target_", "tokenrank.metrics.metric.no_association"),
         ("k", [10]),
         ("universe.window", 4),
+        ("universe.of", "context"),
         ("save_rankings", True),
     ],
 )
@@ -141,6 +142,7 @@ def test_what_decides_only_tables_and_pictures_does_not_change_the_key(setting: 
         ("prefill.engine.any.min_layer", 2),
         ("prefill.select_layer", 2),
         ("prefill.protect", "frame"),
+        ("prefill.budget", "beside"),
         ("prefill.together", False),
     ],
 )

@@ -39,7 +39,7 @@ def test_everything_a_run_needs_is_built_without_weights() -> None:
     made = plan("heuristic=[claa,oracle]", "heuristic.claa.n=2", "metric=all", "seed=5")
     assert made.heuristics == {"claa": CLAA(n=2)}
     assert made.rankings == ["claa", "oracle"]
-    assert made.oracle == AttentionOracle()
+    assert made.oracles == {"attention": AttentionOracle()}
     assert [len(prompt.input_ids) for prompt in made.prompts] == [300, 300]
     assert [(unit.number, unit.name) for unit in made.units] == [(0, "niah_300_0_0"), (1, "niah_300_50_0")]
     assert len({unit.key for unit in made.units}) == 2
@@ -80,7 +80,6 @@ def test_the_given_config_is_left_as_it_was() -> None:
         ("metric", {}, "metric chooses nothing"),
         ("metric__recall__at_k", 1, r"metric\.recall\.at_k is 1, must be of type bool"),
         ("oracle", {}, "oracle chooses nothing"),
-        ("oracle__two", {"_target_": "tokenrank.oracle.answer_attention.AttentionOracle"}, "oracle chooses attention, two, must be one"),
         ("oracle__attention__layers", "some", r"oracle\.attention: layers is 'some'"),
         ("model__layers", 0, r"model\.layers is 0, must be at least 1"),
         ("model__dtype", "float8", r"model\.dtype is 'float8'"),
@@ -92,6 +91,7 @@ def test_the_given_config_is_left_as_it_was() -> None:
         ("evaluation__nonsense", 1, r"evaluation\.nonsense is not a setting"),
         ("universe__window", 300, r"universe\.window=300 is not below the 300 tokens of prompt niah_300_0_0 of niah"),
         ("universe__window", 290, r"universe\.window=290 reaches into the needle of prompt niah_300_0_0 of niah"),
+        ("universe__of", "frame", r"evaluation: universe\.of is 'frame', must be prompt or context"),
         ("universe__window", -1, r"evaluation: universe\.window is -1, must be a whole number, at least 0"),
         ("bootstrap__resamples", 0, r"evaluation: bootstrap\.resamples is 0, must be a whole number, at least 1"),
         ("nonsense", 1, "nonsense is not a setting"),
@@ -108,6 +108,18 @@ def test_the_given_config_is_left_as_it_was() -> None:
 def test_bad_input_is_found_before_weights_are_loaded(setting: str, value: object, sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{sentence}"):
         make_plan(changed(**{setting: value}))
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize("evaluation", ["accuracy", "fidelity", "ttft"])
+def test_one_truth_alone_drives_the_bounds_of_engines(evaluation: str) -> None:
+    two = "+oracle.two={_target_:tokenrank.oracle.answer_attention.AttentionOracle}"
+    chosen = composed("model=tiny", "task.lengths=[300]", two)
+    assert list(make_plan(chosen).oracles) == ["attention", "two"]
+    with pytest.raises(
+        ValueError, match=f"^oracle chooses attention, two, must be one with evaluation={evaluation}, whose"
+    ):
+        make_plan(composed("model=tiny", "task.lengths=[300]", two, f"evaluation={evaluation}"))
 
 
 @pytest.mark.usefixtures("no_weights")

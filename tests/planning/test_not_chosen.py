@@ -17,7 +17,7 @@ SENTENCES = [
     ("heuristic.claa.windwo=3", "heuristic.claa.windwo is not a setting; did you mean window? There are: heads, kernel, n, window"),
     ("heuristic.tova.windwo=3", "heuristic=claa is chosen, and heuristic=tova has none of this name"),
     ("heuristics=claa", "heuristics is not a setting; did you mean heuristic?"),
-    ("universe.windw=2", "universe.windw is not a setting; did you mean window? There are: window"),
+    ("universe.windw=2", "universe.windw is not a setting; did you mean window? There are: of, window"),
     ("-m heuristic=claa,gemfilter heuristic.claa.n=2", "is chosen, heuristic=gemfilter: heuristic=claa has it"),
     ("model.name=a,b", "model.name=a,b holds a comma"),
     ("model.name=a(b", "is put in quotes within quotes"),
@@ -62,6 +62,17 @@ def test_every_setting_of_every_file_is_found_in_it() -> None:
 def test_other_messages_of_hydra_are_not_touched() -> None:
     assert unknown_setting("Could not override 'hydra.nope'.") is None
     assert unknown_setting("mismatched input") is None
+
+
+def test_what_hinders_composing_is_said_elsewhere_and_an_error_of_ours_is_not_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["run.py", "heuristic=nobody", "heuristics=2"])
+    said = "Could not override 'heuristics'."
+    assert unknown_setting(said) is None  # heuristic=nobody is what is wrong first
+    monkeypatch.setattr("tokenrank.planning.not_chosen.compose", lambda *_, **__: {}["fault"])
+    with pytest.raises(KeyError, match="fault"):
+        unknown_setting(said)
 
 
 def test_an_experiment_may_set_heuristics_that_were_not_chosen_but_a_command_may_not() -> None:

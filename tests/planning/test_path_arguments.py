@@ -10,7 +10,7 @@ from tests.command import SMALL, Command, refused
 from tokenrank.planning.path_arguments import PATHS, with_paths
 
 ODD = [
-    "my data/a=b.jsonl", "a, b.jsonl", "a (1).jsonl", "a{b}.jsonl", "[a].jsonl", "it's.jsonl", 'a"b c', "C:\\x\\y", "a \\", "5", "true",
+    "my data/a=b.jsonl", "a, b.jsonl", "a (1).jsonl", "a{b}.jsonl", "[a].jsonl", "it's.jsonl", 'a"b c', "C:\\x\\y", "a \\", "5", "true.jsonl",
     "ü.jsonl", "a#b;c&d!", " a", "a\\'b", "plain/path-1.jsonl", "'a'b", "x y=z",
 ]  # fmt: skip
 
@@ -39,8 +39,11 @@ def test_home_is_put_in_every_setting_that_is_a_path_and_in_no_other(monkeypatch
 
 @pytest.mark.parametrize(
     "argument",
-    ["task.path=null", "task.path=", "store=${oc.env:HOME}/a", "hydra.run.dir=results/${run_name:}", "task.path='a,b'"],
-)
+    [
+        "task.path=null", "task.path=", "store=${oc.env:HOME}/a", "hydra.run.dir=results/${run_name:}", "task.path='a,b'",
+        "task.path=[a,b]", "task.path={a:b}", "store=false", "store=True", "task.path='[a,b]'",
+    ],
+)  # fmt: skip
 def test_what_hydra_reads_as_meant_stays_as_it_is(argument: str) -> None:
     assert with_paths([argument]) == [argument]
 
@@ -55,8 +58,45 @@ def test_with_m_commas_separate_paths_that_are_not_in_quotes(monkeypatch: pytest
     ]  # fmt: skip
 
 
-def test_a_comma_within_a_reference_separates_no_paths() -> None:
+def test_a_comma_within_a_reference_or_brackets_separates_no_paths() -> None:
     assert with_paths(["-m", "model.path=${oc.select:a,b},c=d"]) == ["-m", "model.path=${oc.select:a,b},'c=d'"]
+    assert with_paths(["-m", "model.path=${a:b,${c}},d"]) == ["-m", "model.path='${a:b,${c}}',d"]  # Hydra wants quotes
+    assert with_paths(["-m", "task.path=a (1, 2),it's"]) == ["-m", r"task.path='a (1, 2)','it\'s'"]
+    assert with_paths(["-m", "task.path=[a,b],c"]) == ["-m", "task.path=[a,b],c"]
+
+
+def test_paths_in_quotes_and_others_are_swept_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert with_paths(["-m", "task.path=~/a,'~/b, c'"]) == ["-m", "task.path=/home/me/a,'/home/me/b, c'"]
+    assert with_paths(["-m", "task.path=choice(~/a,'~/b')"]) == ["-m", "task.path=choice(/home/me/a,'/home/me/b')"]
+
+
+@pytest.mark.parametrize(
+    ("how", "sweep"),
+    [
+        ("-m", True), ("--multirun", True), ("--multi", True), ("--m", True), ("hydra.mode=MULTIRUN", True), ("++hydra.mode='MULTIRUN'", True),
+        ("hydra.mode=2", True), ("hydra.mode=RunMode.MULTIRUN", True),
+        ("hydra.mode=RUN", False), ("hydra.mode=nonsense", False), ("--model", False), ("--", False), ("task.mode=MULTIRUN", False),
+    ],
+)  # fmt: skip
+def test_everything_that_hydra_takes_for_a_sweep_separates_paths(how: str, sweep: bool) -> None:
+    assert with_paths([how, "task.path=a,b"]) == [how, "task.path=a,b" if sweep else "task.path='a,b'"]
+
+
+@pytest.mark.parametrize("name", ["--config-dir", "--config-d", "-cd", "--config-path", "--config-pa", "-cp"])
+def test_home_is_put_in_options_that_are_cut_short(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert with_paths([f"{name}=~/c"]) == [f"{name}=/home/me/c"]
+    assert with_paths(["--config-name=~/c"]) == ["--config-name=~/c"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("task.path=[a,b]", "task.path is ['a', 'b'], must be"), ("store=false", "store is False, must be")],
+)
+def test_what_is_no_path_is_refused(tokenrank: Command, tmp_path: Path, given: str, said: str) -> None:
+    small = [each for each in SMALL if not each.startswith("task.")]
+    refused(tokenrank(*small, "task=prompts", "task.path=a.jsonl", given), said, tmp_path)
 
 
 def test_a_home_that_is_not_there_is_refused() -> None:

@@ -22,8 +22,9 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
         ("k", 10, r"k is 10, must be a list of numbers"),
         ("seed", -1, r"seed is -1, must be a whole number, at least 0$"),
         ("seed", 1.5, r"seed is 1\.5, must be of type int$"),
+        ("plots.truth", "ablation", r"plots\.truth is 'ablation', must be null or of oracle=: attention$"),
         ("plots.k", 20, r"plots\.k is 20, must be one of k=\[5, 10\]$"),
-        ("plots.l", 20, r"plots\.l is not a setting; there are k, metrics$"),
+        ("plots.l", 20, r"plots\.l is not a setting; there are k, metrics, truth$"),
         ("plots.metrics", "mass", r"plots\.metrics holds mass, must be all or of the chosen metrics: recall$"),
         (
             "plots.metrics",
@@ -41,7 +42,7 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
         (
             "prefill.nonsense",
             1,
-            r"prefill\.nonsense is not a setting; there are engine, keep, protect, select_layer, together, window$",
+            r"prefill\.nonsense is not a setting; there are budget, engine, keep, protect, select_layer, together, window$",
         ),
         ("prefill.keep", 10, r"prefill\.keep is 10, must be a list of numbers"),
         ("prefill.window", "wide", r"prefill\.window is 'wide', must be of type int$"),
@@ -85,9 +86,9 @@ def test_what_is_right_comes_back_with_its_types() -> None:
         True,
     )
     assert (found.universe, found.bootstrap, found.plots, found.study) == (
-        {"window": 8},
+        {"of": "prompt", "window": 8},
         {"resamples": 200},
-        {"k": 10, "metrics": None},
+        {"k": 10, "truth": None, "metrics": None},
         None,
     )
 

@@ -34,7 +34,7 @@ def test_every_setting_in_help_is_one() -> None:
             node = node._get_node(part)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["model=tiny", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--he"], ["model=tiny", "--help"]])
 def test_help_starts_no_run(tokenrank: Command, arguments: list[str]) -> None:
     ended = tokenrank(*arguments)
     assert (ended.code, ended.out, ended.err) == (0, usage() + "\n", "")
@@ -42,9 +42,10 @@ def test_help_starts_no_run(tokenrank: Command, arguments: list[str]) -> None:
 
 def test_version_is_ours_and_nothing_else(tokenrank: Command) -> None:
     said = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert tokenrank("--version").out == f"tokenrank {said}\n"
+    assert tokenrank("--version").out == tokenrank("--vers").out == f"tokenrank {said}\n"
     assert version() == said
 
 
 def test_other_options_are_hydras() -> None:
-    assert asked_for(["--hydra-help"]) is asked_for(["--cfg", "job"]) is asked_for(["model=tiny"]) is None
+    for arguments in (["--hydra-help"], ["--h"], ["--cfg", "job"], ["--"], ["-"], [""], ["model=tiny"]):
+        assert asked_for(arguments) is None

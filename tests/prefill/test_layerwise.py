@@ -13,6 +13,7 @@ from tokenrank.capture.decoder_layers import decoder_layers
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.pruning import Keep, PrunedRun
 from tokenrank.capture.reading import read
+from tokenrank.capture.select_layer import resolve_select_layer
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.controls import Random
 from tokenrank.heuristics.fastkv import FastKV
@@ -24,7 +25,6 @@ from tokenrank.models.architectures import ARCHITECTURES
 from tokenrank.prefill.engine import Engine
 from tokenrank.prefill.layerwise import Layerwise
 from tokenrank.prefill.restart import Restart
-from tokenrank.prefill.select_layer import resolve_select_layer
 
 WINDOW = 4
 RANKERS: dict[str, Heuristic] = {

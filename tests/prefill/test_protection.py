@@ -1,13 +1,14 @@
 """What always stays: the last tokens, or these and all that is not context; every engine keeps it, and a job's own places."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
 
 from tests.prefill.cases import ENGINES, TOKENS, answered, layers_of, model_of, prompt
 from tokenrank.prefill.engine import Job
-from tokenrank.prefill.protection import check_protect, protected_places
+from tokenrank.prefill.protection import check_budget, check_protect, kept_in_all, protected_places
 from tokenrank.tasks.task import Prompt
 
 PROMPT = Prompt(
@@ -51,6 +52,22 @@ def test_another_value_is_refused() -> None:
     for read in (lambda: check_protect("all"), lambda: protected_places(PROMPT, 4, "all")):
         with pytest.raises(ValueError, match=r"^prefill\.protect is 'all', must be window or frame$"):
             read()
+
+
+def test_another_budget_is_refused() -> None:
+    check_budget("beside")
+    for read in (lambda: check_budget("apart"), lambda: kept_in_all(20, 10, 1, "apart")):
+        with pytest.raises(ValueError, match=r"^prefill\.budget is 'apart', must be within or beside$"):
+            read()
+
+
+def test_within_the_budget_protected_tokens_count_and_beside_they_do_not() -> None:
+    for rate, protected in product((1, 10, 33.3, 100), range(20)):
+        others = 20 - protected
+        assert kept_in_all(rate, 20, protected, "within") == max(1, int(rate * 20 / 100))
+        assert kept_in_all(rate, 20, protected, "beside") == protected + max(1, int(rate * others / 100))
+        assert kept_in_all(rate, 20, protected, "beside") <= 20
+    assert kept_in_all(100, 20, 20, "beside") == 20
 
 
 def job(engine: str, kept: int, protected: torch.Tensor | None) -> Job:

@@ -12,6 +12,8 @@ from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranke
 from tests.report.run_folders import run_folder
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.token_levels import OUTSIDE, TokenLevels
+from tokenrank.report.page import page
+from tokenrank.report.rows.loaded_run import load_run
 
 Array = np.ndarray[Any, Any]
 K = (5.0, 10.0, 20.0, 40.0)
@@ -22,6 +24,11 @@ HOSTILE = (
     "<script>window.hacked = 1</script>", "</script><img src=x onerror='window.hacked=1'>", "<!--", "\u2028", "\n", "",
     "\ud83d", " word", "&lt;b&gt;", "  ", "\t", "{{DATA}}",
 )  # fmt: skip
+
+
+def write_page(folder: RunFolder, k: float | None = None) -> Path:
+    """report.html of a folder."""
+    return page.write_page(load_run(folder, k))
 
 
 @dataclass(frozen=True)

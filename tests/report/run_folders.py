@@ -1,11 +1,13 @@
-"""Whole run folders, made by hand."""
+"""Whole run folders, made by hand, and what the report makes of a folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
+from tokenrank.report import report
+from tokenrank.report.rows.loaded_run import load_run
 
 CONFIG = "seed: 7\nmodel:\n  name: tiny\nplots:\n  k: 10\nstudy: null\n"
 
@@ -19,3 +21,15 @@ def run_folder(
     folder.begin(known, dict.fromkeys(known.get("units", ()), "key"), config)
     folder.write_tables(tables)
     return folder
+
+
+def draw(
+    folder: RunFolder, k: float | None = None, metrics: Sequence[str] | str | None = None, *, lacking: bool = False
+) -> list[str]:
+    """Draws a folder's pictures; returns what failed."""
+    return report.draw(load_run(folder, k), metrics, lacking=lacking)
+
+
+def printed(folder: RunFolder, k: float | None = None) -> str:
+    """The printed table of a folder."""
+    return report.printed(load_run(folder, k))

@@ -8,7 +8,7 @@ import pytest
 from tests.command import Command
 from tests.report.contestant_examples import accuracy_tables, as_tables, fidelity_tables
 from tests.report.ranking_examples import at_layer, ranked
-from tests.report.run_folders import CONFIG, run_folder
+from tests.report.run_folders import CONFIG, draw, printed, run_folder
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
 from tokenrank.report.evaluation_report import (
@@ -19,7 +19,6 @@ from tokenrank.report.evaluation_report import (
     TTFTReport,
     report_of,
 )
-from tokenrank.report.report import draw, printed
 
 RANKED = ranked([at_layer("a", "claa", 0, "recall", 10.0, 0.5)], samples=[{"id": "a", "status": "ok"}])
 
@@ -49,7 +48,7 @@ def test_our_evaluations_have_their_own(tables: Tables, report: EvaluationReport
 
 
 def test_a_named_report_takes_its_place(tmp_path: Path) -> None:
-    folder = run_folder(tmp_path, RANKED, f"{CONFIG}report: {{_target_: {__name__}.Counted, unit: numbers}}\n")
+    folder = run_folder(tmp_path, RANKED, f"{CONFIG}report_class: {{_target_: {__name__}.Counted, unit: numbers}}\n")
     assert printed(folder) == "1 numbers at 10\n1 prompt measured, 0 failed"
     assert draw(folder) == []
     assert not folder.plots.exists()
@@ -58,10 +57,10 @@ def test_a_named_report_takes_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("node", "message"),
     [
-        ({}, "report._target_ is None, which cannot be imported"),
-        ({"_target_": "nowhere.Report"}, "report._target_ is 'nowhere.Report', which cannot be imported"),
-        ({"_target_": "os.getcwd"}, "report._target_ is 'os.getcwd', must be a subclass of"),
-        ({"_target_": f"{__name__}.Counted", "color": 1}, "report: .* unexpected keyword argument 'color'"),
+        ({}, "report_class._target_ is None, which cannot be imported"),
+        ({"_target_": "nowhere.Report"}, "report_class._target_ is 'nowhere.Report', which cannot be imported"),
+        ({"_target_": "os.getcwd"}, "report_class._target_ is 'os.getcwd', must be a subclass of"),
+        ({"_target_": f"{__name__}.Counted", "color": 1}, "report_class: .* unexpected keyword argument 'color'"),
     ],
 )
 def test_what_is_no_report_is_refused(node: dict[str, object], message: str) -> None:
@@ -70,7 +69,7 @@ def test_what_is_no_report_is_refused(node: dict[str, object], message: str) -> 
 
 
 def test_a_run_refuses_it_before_anything_is_written(tokenrank: Command, tmp_path: Path) -> None:
-    ended = tokenrank("model=tiny", "report={_target_: os.getcwd}")
+    ended = tokenrank("model=tiny", "report_class={_target_: os.getcwd}")
     assert ended.code == 2
-    assert ended.err.splitlines()[-1].startswith("error: report._target_ is <built-in function getcwd>, must be")
+    assert ended.err.splitlines()[-1].startswith("error: report_class._target_ is <built-in function getcwd>, must be")
     assert not (tmp_path / "run").exists()

@@ -8,11 +8,10 @@ import pytest
 
 from tests.report.contestant_examples import accuracy_tables, as_tables, fidelity_tables, renamed
 from tests.report.ranking_examples import at_layer, of_pair, of_prompt, of_prompts, ranked
-from tests.report.run_folders import CONFIG, run_folder
+from tests.report.run_folders import CONFIG, draw, printed, run_folder
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
 from tokenrank.report.pictures.picture_index import INDEX, OTHER, sentence
-from tokenrank.report.report import draw, printed
 
 FEW = ("full", "claa", "oracle@claa", "random@claa")
 HOSTILE = "a$b$_c\\d"

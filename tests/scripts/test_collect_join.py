@@ -27,7 +27,7 @@ Contents = dict[str, bytes]
 
 @pytest.fixture
 def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.collect.write_report", lambda folder: [])
+    monkeypatch.setattr("scripts.collect.write_report", lambda run: [])
 
 
 @cache
@@ -128,6 +128,7 @@ def test_another_evaluation_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [("prefill.protect=frame", "prefill.protect is window in the first and frame in the second"),
+     ("prefill.budget=beside", "prefill.budget is within in the first and beside in the second"),
      ("prefill.together=false", "prefill.together is True in the first and False in the second")],
 )  # fmt: skip
 def test_settings_are_called_as_one_types_them(
@@ -292,7 +293,7 @@ def second(folder, record):
         os.kill(os.getpid(), signal.SIGKILL)
     write(folder, record)
 RunFolder.write_record = second
-collect.write_report = lambda folder: []
+collect.write_report = lambda run: []
 collect.command(sys.argv[1:])
 """
 
@@ -314,7 +315,10 @@ def test_a_joining_that_was_killed_passes_for_nothing_whole_and_is_repeated(
     assert content(new) == whole
 
 
-@pytest.mark.parametrize("place", ["join", "finish_joined", "collect"])
+@pytest.mark.parametrize(
+    "place",
+    ["tokenrank.work.joined_folder.join", "tokenrank.work.joined_folder.finish_joined", "scripts.collect.collect"],
+)
 def test_wherever_joining_breaks_off_it_is_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], nothing_drawn: None, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -325,12 +329,14 @@ def test_wherever_joining_breaks_off_it_is_repeated(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(f"scripts.collect.{place}", full)
+        patched.setattr(place, full)
         code, out, err = call(*given, to=new, capsys=capsys)
     assert (code, out) == (2, "")
     assert "No space left on device" in err
     with pytest.raises(ValueError, match="collect its records first"):
         RunFolder(new).tables()
-    assert command([str(new)]) == (0 if place == "collect" else 2)  # all records are there: only tables are missing
+    assert command([str(new)]) == (
+        0 if place == "scripts.collect.collect" else 2
+    )  # all records are there: only tables are missing
     assert call(*given, to=new, capsys=capsys)[0] == 0
     assert content(new) == whole

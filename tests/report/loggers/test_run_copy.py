@@ -44,10 +44,10 @@ def test_curves_are_over_the_prompts_that_all_heuristics_have_as_in_the_pictures
     for metric, k, name in (("recall", 5.0, "recall@5"), ("recall", 10.0, "recall@10"), ("spearman", None, "spearman")):
         drawn = layer_values(some, metric, 10.0 if k is None else k)
         by_hand = cells(ranking(samples=SAMPLES[:4]), metric, k)
-        for heuristic, of_layers in drawn.means.iterrows():
-            for layer, value in of_layers.items():
+        for heuristic in drawn.heuristics:
+            for layer, value in enumerate(drawn.means.loc[heuristic].to_list()):
                 assert found[heuristic, name, layer] == value
-                assert value == pytest.approx(by_hand[str(heuristic)][int(str(layer))].mean())
+                assert value == pytest.approx(by_hand[heuristic][layer].mean())
 
 
 def test_a_prompt_without_a_value_of_some_heuristic_is_in_no_curve() -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.report import layer_examples
 from tests.report.contestant_examples import accuracy_tables, fidelity_tables
 from tests.report.page.test_page import data_of, unpacked
-from tests.report.page_examples import PROMPTS, TOKENS, WINDOW, accuracy_run, kept_of, ranking_run
+from tests.report.page_examples import PROMPTS, TOKENS, WINDOW, accuracy_run, kept_of, ranking_run, write_page
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tests.report.run_folders import CONFIG, run_folder
 from tokenrank.metrics.intervals import mean_intervals
@@ -23,7 +23,6 @@ from tokenrank.records.schema import SAMPLES, table
 from tokenrank.records.token_levels import OUTSIDE
 from tokenrank.report.page.levels import ALWAYS
 from tokenrank.report.page.packing import numbers
-from tokenrank.report.page.page import write_page
 from tokenrank.report.page.prompts import worst_and_best
 from tokenrank.report.page.ranking import ranking_page, values_of_prompts
 from tokenrank.report.pictures.layer_values import layer_values

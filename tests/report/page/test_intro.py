@@ -1,8 +1,11 @@
 """What the page says on top, of made-up runs with few and with enough prompts."""
 
+from dataclasses import replace
+
 from tests.report.contestant_examples import accuracy_tables, as_tables
 from tests.report.ranking_examples import of_prompt, of_prompts, ranked
 from tests.report.sentences.test_layer_sentences import rows
+from tokenrank.records.schema import SAMPLES, table
 from tokenrank.records.tables import Tables
 from tokenrank.report.page.intro import intro
 
@@ -22,6 +25,14 @@ def test_importance_and_recall_are_defined() -> None:
     truth, measure = intro(compared(5, 0.0625), CONFIG, "ranking")
     assert "importance is the attention that the answer pays back to it" in truth
     assert measure.startswith("recall@10 is the share of the 10 % most important tokens")
+
+
+def test_a_context_that_was_ranked_alone_is_said() -> None:
+    whole = compared(6, 0.01)
+    alone = replace(whole, samples=table([{"id": "a", "universe": "context"}], SAMPLES))
+    said = intro(alone, CONFIG, "ranking")
+    assert said[2] == "With universe=context the tokens of the context alone are ranked, and k is a percentage of them."
+    assert [*said[:2], *said[3:]] == intro(whole, CONFIG, "ranking")
 
 
 def test_another_oracle_is_not_called_attention() -> None:

@@ -48,6 +48,14 @@ def test_percentiles_are_the_share_of_less_important_tokens() -> None:
     assert found.tolist() == expected + [0] * WINDOW
 
 
+def test_percentiles_of_a_context_are_among_its_tokens() -> None:
+    """Tokens 1 to 3 of 5 are ranked."""
+    levels = np.array([[255, 1, 0, 0, 255]], np.uint8)
+    found = percentiles(TokenLevels((33.0,), (0,), np.array([[9, 3, 1, 2, 9]], np.float32), levels))
+    assert found is not None
+    assert found.tolist() == [0, 255, 0, 128, 0]
+
+
 def test_truths_of_single_layers_have_no_percentile() -> None:
     rows = np.stack([scores_of(0).truth, scores_of(1).truth])
     assert percentiles(TokenLevels((10.0,), (0, 1), rows, np.zeros(rows.shape, np.uint8))) is None

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.report.page_examples import HOSTILE, PROMPTS, accuracy_run, ranking_run
+from tests.report.page_examples import HOSTILE, PROMPTS, accuracy_run, ranking_run, write_page
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tests.report.run_folders import CONFIG, run_folder
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.token_levels import TokenLevels
-from tokenrank.report.page.page import LIMIT, write_page
+from tokenrank.report.page.page import LIMIT
 
 K = (5.0, 10.0, 20.0, 40.0)
 
@@ -160,7 +160,7 @@ def test_times_and_other_peoples_evaluations_have_tables(tmp_path: Path) -> None
     own = ranked(
         [at_layer("a", "x", 0, "mine", None, 0.5)], [of_prompts("x", "mine", "mean", None, 0.5, low=0.4, high=0.6)]
     )
-    other = data_of(write_page(run_folder(tmp_path / "o", own, CONFIG + "report: some.Report\n")))
+    other = data_of(write_page(run_folder(tmp_path / "o", own, CONFIG + "report_class: {_target_: some.Report}\n")))
     assert other["tables"][0]["rows"] == [["x", "mine", "mean", 0.5, 0.4, 0.6]]
 
 
@@ -207,5 +207,5 @@ def test_bad_folders_are_one_sentence(tmp_path: Path, broken: Callable[[RunFolde
 
 def test_the_k_of_plots_is_shown_first(tmp_path: Path) -> None:
     folder = ranking_run(tmp_path)
-    assert data_of(write_page(folder, plots={"k": 20}))["ranking"]["first"] == "recall@20"
+    assert data_of(write_page(folder, k=20))["ranking"]["first"] == "recall@20"
     assert data_of(write_page(folder))["ranking"]["first"] == "recall@10"

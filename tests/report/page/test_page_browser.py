@@ -29,11 +29,11 @@ from tests.report.page_examples import (
     recall,
     scores_of,
     texts_of,
+    write_page,
 )
 from tests.report.run_folders import CONFIG, run_folder
 from tokenrank.metrics.intervals import mean_intervals
 from tokenrank.records.schema import SAMPLES, table
-from tokenrank.report.page.page import write_page
 
 Open = Callable[..., Opened]
 

@@ -14,7 +14,7 @@ CODES = re.compile(r"\x1b\[[\d;]*m")
 
 
 def made(texts: Sequence[str], kinds: Sequence[int], needle: range = range(0), answer: str | None = "yes") -> TokenView:
-    return TokenView("s: claa at layer 1", texts, np.array(kinds), needle, range(0), [("answer", answer)])
+    return TokenView("s: claa at layer 1", texts, np.array(kinds), needle, frozenset(), [("answer", answer)])
 
 
 def prompt(found: TokenView, width: int = 80, *, colours: bool = False) -> str:

@@ -85,6 +85,6 @@ def test_panels_are_in_the_order_of_results_and_cells_say_how_many_prompts_they_
     assert list(panels(figure)) == ["full", "claa", "random@claa"]
     notes = [text.get_text() for axes in panels(figure).values() for text in axes.texts]
     assert [note for note in notes if note.startswith("n=")] == ["n=1"] * 6
-    said = ["answers found by length and depth", "tiny on niah, n = 2 prompts, 10 % of the tokens kept"]
+    said = ["answers found by length and depth", "tiny on niah, n = 2 prompts, keep rate 10 %"]
     assert figure.get_suptitle().splitlines() == said
     readable(figure)

@@ -61,4 +61,4 @@ def test_intervals_are_none_below_three_prompts_and_where_a_value_is_missing() -
 
 
 def test_the_title_counts_one_prompt_and_a_metric_without_k() -> None:
-    assert heading(ranking(samples=SAMPLES[:1]).metrics, 1) == "tiny on niah, n = 1 prompt"
+    assert heading(ranking(samples=SAMPLES[:1]), 1) == "tiny on niah, n = 1 prompt"

@@ -16,7 +16,7 @@ NAMES = {
     "jaccard_at_10_between": "jaccard@10: how many",
     "study_claa_window_recall_at_10": "claa_window_recall@10: the metric against",
     "grid_accuracy": "Answers found by prompt length and needle depth, with",
-    "grid_accuracy_at_20": "Answers found by prompt length and needle depth, 20 % of the tokens kept, with",
+    "grid_accuracy_at_20": "Answers found by prompt length and needle depth, keep rate 20 %, with",
     "grid_loss_at_2.5": "What the full prefill's answer loses, by prompt length and needle depth, 2.5 %",
     "grid_needle_kept_at_40": "The share of the needle's tokens that were kept, by prompt length and needle depth, 40 %",
     "grid_needle_recall_at_10": "needle_recall@10: the share",

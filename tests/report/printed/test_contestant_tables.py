@@ -127,6 +127,10 @@ def test_the_heading_says_what_was_protected() -> None:
     said = "prefill.protect=frame: all tokens outside of the context always stay, and the window"
     assert said in " ".join(accuracy_summary(frame).split())
     runs = frame.runs
+    beside = replace(frame, runs=runs.assign(budget="beside"))
+    assert "beside the keep rate, which is a percentage of the other tokens" in " ".join(
+        accuracy_summary(beside).split()
+    )
     mixed = runs.assign(protect=runs["protect"].where(runs["keep"] != 20, "window"))
     assert protected(mixed) == [
         f"{said} (claa)",

@@ -66,7 +66,7 @@ def test_of_contestants_all_but_kept_tokens_and_texts_is_read(tmp_path: Path, wh
 def test_a_report_of_ones_own_gets_everything(tmp_path: Path) -> None:
     whole = a_ranking()
     folder = run_folder(tmp_path, replace(whole, samples=whole.samples.assign(prompt="a text")))
-    tables, _ = load(folder, CONFIG | {"report": {"_target_": "mine"}}, None)
+    tables, _ = load(folder, CONFIG | {"report_class": {"_target_": "mine"}}, None)
     same(tables.metrics, whole.metrics)
     same(tables.summary, whole.summary)
     assert set(tables.samples["prompt"]) == {"a text"}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from tests.report.ranking_examples import at_layer, of_pair, of_prompt, of_prompts, ranked
 from tokenrank.report.rows.ranking_rows import (
@@ -124,6 +125,13 @@ def test_windowed_layers_are_those_that_are_marked() -> None:
 
 
 def test_the_title_names_model_task_prompts_and_k() -> None:
-    assert heading(metrics(), 2, 10.0) == "tiny on niah, n = 2 prompts, k = 10 %"
-    assert heading(metrics(), 1, 2.5) == "tiny on niah, n = 1 of 2 prompts, k = 2.5 %"
-    assert heading(metrics(ROWS[:1]), 1) == "tiny on niah, n = 1 prompt"
+    tables = ranked([at_layer(*row) for row in ROWS])
+    assert heading(tables, 2, 10.0) == "tiny on niah, n = 2 prompts, k = 10 %"
+    assert heading(tables, 1, 2.5) == "tiny on niah, n = 1 of 2 prompts, k = 2.5 %"
+    assert heading(ranked([at_layer(*ROWS[0])]), 1) == "tiny on niah, n = 1 prompt"
+
+
+@pytest.mark.parametrize(("of", "said"), [("context", ", context alone"), ("prompt", ""), (None, "")])
+def test_the_title_says_where_the_context_alone_was_ranked(of: str | None, said: str) -> None:
+    tables = ranked([at_layer(*row) for row in ROWS], samples=[{"id": "a", "universe": of}])
+    assert heading(tables, 2, 10.0) == f"tiny on niah{said}, n = 2 prompts, k = 10 %"

@@ -28,7 +28,7 @@ def test_of_enough_prompts_the_established_pairs_are_counted() -> None:
 def test_where_nothing_can_be_compared_there_is_no_order() -> None:
     assert what_was_found(as_tables(), CONFIG, {}).order == []
     assert what_was_found(ttft_tables(), CONFIG, {}).order == []
-    assert what_was_found(accuracy_tables(), CONFIG | {"report": {"_target_": "mine"}}, {}).order == []
+    assert what_was_found(accuracy_tables(), CONFIG | {"report_class": {"_target_": "mine"}}, {}).order == []
 
 
 def test_notes_leave_out_what_the_results_say() -> None:

@@ -81,7 +81,7 @@ def test_contestants_have_gaps_bounds_and_costs() -> None:
         (as_tables(), {}, ["No prompt could be measured."]),
         (
             accuracy_tables(("full", "claa")),
-            {"report": "somebody.Report"},
+            {"report_class": "somebody.Report"},
             ["Measured: tiny on longbench (qasper, hotpotqa), 12 prompts."],
         ),
     ],

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.report.grid_examples import GRID
 from tests.report.table_examples import contestant_run, ranking_tables, table_run
 from tokenrank.report.tables.latex import escaped, latex
 from tokenrank.report.tables.report_files import grid
+from tokenrank.report.tables.result_grid import Grid
 
 COMPILED = pytest.mark.skipif(
     shutil.which("latexmk") is None, reason="latexmk is not installed: report.tex is not compiled"
@@ -58,6 +60,19 @@ def test_no_letter_keeps_a_meaning_in_tex() -> None:
     assert not re.search(r"[\\{}$&#%_^~<>|`\"]", plain)
 
 
+def named(name: str) -> Grid:
+    """The grid, all of whose rows and titles have this name."""
+    blocks = [replace(block, title=name, rows=[replace(row, name=name) for row in block.rows]) for block in GRID.blocks]
+    return replace(GRID, blocks=blocks)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("[2pt] a", "{[}2pt] a"), ("*", "{*}"), ("a [b]*", "a {[}b]{*}")])
+def test_a_name_behind_the_end_of_a_row_is_no_argument_of_it(name: str, shown: str) -> None:
+    rows = [line for line in latex([named(name)]).splitlines() if " & " in line and shown in line]
+    assert len(rows) == sum(len(block.rows) for block in GRID.blocks)
+    assert all(row.startswith(f"{shown} & ") for row in rows)
+
+
 @pytest.mark.parametrize("metric", ["accuracy", "loss", "recall"])
 def test_every_row_has_as_many_cells_as_there_are_columns(metric: str) -> None:
     run = table_run(ranking_tables({("claa", "gemfilter"): 0.01})) if metric == "recall" else contestant_run()
@@ -75,7 +90,7 @@ def test_every_row_has_as_many_cells_as_there_are_columns(metric: str) -> None:
 def test_the_document_compiles_by_itself_and_inside_a_paper(tmp_path: Path) -> None:
     shown = grid([contestant_run()], "accuracy", None)
     hostile = GRID.__class__(HOSTILE, HOSTILE, GRID.columns, GRID.blocks)
-    (tmp_path / "report.tex").write_text(latex([shown, hostile]))
+    (tmp_path / "report.tex").write_text(latex([shown, hostile, named("[2pt] a"), named("*")]))
     (tmp_path / "paper.tex").write_text(DOCUMENT)
     for name in ("report.tex", "paper.tex"):
         ended = subprocess.run(
@@ -87,6 +102,9 @@ def test_the_document_compiles_by_itself_and_inside_a_paper(tmp_path: Path) -> N
         assert ended.returncode == 0, ended.stdout.decode(errors="replace")[-2000:]
         assert (tmp_path / name).with_suffix(".pdf").stat().st_size > 10_000
     assert "Overfull" not in (tmp_path / "report.log").read_text(errors="replace")
+    if shutil.which("pdftotext") is not None:
+        text = subprocess.run(["pdftotext", "report.pdf", "-"], cwd=tmp_path, capture_output=True, check=True).stdout
+        assert text.count(b"[2pt] a") == sum(len(block.rows) + 1 for block in GRID.blocks)
 
 
 @COMPILED

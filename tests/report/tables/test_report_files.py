@@ -1,7 +1,10 @@
 """The files that a report writes into a run folder."""
 
+import csv
+import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.report.contestant_examples import as_tables
@@ -9,13 +12,22 @@ from tests.report.run_folders import run_folder
 from tests.report.table_examples import contestant_run, ranking_tables, table_run
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
-from tokenrank.report.tables.report_files import grid, main_metrics, metrics_of, summary_text, write_tables_of_report
+from tokenrank.report.rows.loaded_run import load_run
+from tokenrank.report.tables.report_files import (
+    csv_text,
+    grid,
+    main_metrics,
+    metrics_of,
+    summary_text,
+    write_tables_of_report,
+)
+from tokenrank.report.tables.result_rows import result_rows
 
 
 def test_a_ranking_has_four_files(tmp_path: Path) -> None:
     tables = ranking_tables({("claa", "gemfilter"): 0.01}, prompts=6)
     folder = run_folder(tmp_path, tables, environment={"units": list("abcdefgh")})
-    assert write_tables_of_report(folder, tables, {}, 10.0) == ["report.md", "report.tex", "report.csv", "summary.md"]
+    assert write_tables_of_report(load_run(folder)) == ["report.md", "report.tex", "report.csv", "summary.md"]
     report, summary = ((tmp_path / name).read_text() for name in ("report.md", "summary.md"))
     assert report.index("## recall@10") < report.index("## spearman")
     assert "**0.500**\u2020 [0.450, 0.550]" in report
@@ -44,7 +56,7 @@ def test_summary_has_a_table_of_every_metric() -> None:
 @pytest.mark.parametrize("tables", [ttft_tables(), as_tables()])
 def test_times_and_empty_runs_have_a_summary_alone(tmp_path: Path, tables: Tables) -> None:
     folder = run_folder(tmp_path, tables)
-    assert write_tables_of_report(folder, tables, {}, 10.0) == ["summary.md"]
+    assert write_tables_of_report(load_run(folder)) == ["summary.md"]
     text = (tmp_path / "summary.md").read_text()
     assert "# Summary of " in text
     assert ("No prompt could be measured." in text) == tables.metrics.empty
@@ -62,3 +74,18 @@ def test_what_a_run_lacks_is_named() -> None:
         grid([run], "recall", 10, keep=30)
     with pytest.raises(ValueError, match="evaluation is ranking in a and accuracy in run"):
         grid([run, contestant_run()], "recall", 10)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@a", "\t=1", "a=b", "'=1"])
+def test_a_name_is_no_formula_of_a_spreadsheet(name: str) -> None:
+    run = table_run(ranking_tables(), name)
+    text = csv_text([result_rows(run)])
+    first = next(csv.DictReader(io.StringIO(text)))
+    assert first["run"] == (name if name[0] in "a'" else f"'{name}")
+    values = pd.read_csv(io.StringIO(text))["value"]
+    pd.testing.assert_series_equal(values, result_rows(run)["value"], check_exact=True)
+
+
+def test_a_negative_number_stays_a_number() -> None:
+    rows = result_rows(table_run(ranking_tables(), "a")).assign(value=-0.5)
+    assert {row["value"] for row in csv.DictReader(io.StringIO(csv_text([rows])))} == {"-0.5"}

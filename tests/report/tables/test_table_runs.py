@@ -1,5 +1,6 @@
 """Which runs may stand in one table."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,10 @@ def test_evaluations_and_protection_must_agree() -> None:
     check_alike([contestant_run("a"), contestant_run("b")], ["accuracy"])
     with pytest.raises(ValueError, match=r"evaluation\.protect is window in a and frame in b"):
         check_alike([contestant_run("a"), contestant_run("b", protect="frame")], ["accuracy"])
+    beside = contestant_run("b")
+    beside = replace(beside, config={**beside.config, "evaluation": {"protect": "window", "budget": "beside"}})
+    with pytest.raises(ValueError, match=r"evaluation\.budget is within in a and beside in b"):
+        check_alike([contestant_run("a"), beside], ["accuracy"])
 
 
 def test_times_and_empty_runs_have_no_such_table() -> None:
@@ -65,7 +70,7 @@ def test_times_and_empty_runs_have_no_such_table() -> None:
     with pytest.raises(ValueError, match="holds no prompt that was measured"):
         check_kind(table_run(type(empty)(empty.metrics.head(0), empty.summary.head(0), empty.samples, empty.runs), "a"))
     with pytest.raises(ValueError, match="one of its own"):
-        check_kind(of("a", report={"_target_": "somebody.Report"}))
+        check_kind(of("a", report_class={"_target_": "somebody.Report"}))
 
 
 def test_a_half_finished_run_is_read_and_says_so(tmp_path: Path) -> None:

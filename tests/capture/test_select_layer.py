@@ -3,7 +3,7 @@
 import pytest
 
 from tokenrank.capture.model_layers import ModelLayers
-from tokenrank.prefill.select_layer import first_layer_read, resolve_select_layer
+from tokenrank.capture.select_layer import first_layer_read, resolve_select_layer
 
 HYBRID = ModelLayers(12, (2, 5, 8, 11))
 

@@ -1,0 +1,102 @@
+"""What a prompt's answer loses when ranked tokens are hidden from it: one pass over the answer for each choice of tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from tokenrank.capture.answer_passes import AnswerPasses
+from tokenrank.evaluation.setting_checks import check_whole
+from tokenrank.metrics.answer_loss import CLIP
+from tokenrank.metrics.masked_answer import MaskedAnswer
+from tokenrank.records.digests import ids_digest
+from tokenrank.tasks.chunks import chunked, of_context
+from tokenrank.tasks.task import Prompt
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Random masks of a prompt's chunks, under which it is measured what the answer loses."""
+
+    count: int = 64
+    keep: float = 50.0  # percent of the chunks that are visible: equally many in every mask, so that their number predicts nothing
+    seed: int = 0  # every prompt has other masks, and no oracle has them
+
+    def __post_init__(self) -> None:
+        check_whole("masks.count", self.count, 2)
+        check_whole("masks.seed", self.seed, 0)
+        if not 0 < self.keep < 100:
+            raise ValueError(f"masks.keep is {self.keep:g} percent, must be above 0 and below 100")
+
+    def draw(self, prompt: Prompt, chunks: int) -> Tensor:
+        """(count, chunks) bool, which chunks of a prompt are visible: at least one, and not all.
+
+        Raises:
+            ValueError: there are fewer than two chunks.
+        """
+        if chunks < 2:
+            raise ValueError(
+                f"chunk makes {chunks} of prompt {prompt.id}, must make at least 2, as random masks hide some: set chunk lower"
+            )
+        visible = min(max(round(chunks * self.keep / 100), 1), chunks - 1)
+        generator = torch.Generator().manual_seed(int(ids_digest([self.seed, *prompt.input_ids])[:15], 16))
+        return torch.rand(self.count, chunks, generator=generator).argsort(dim=1).argsort(dim=1) < visible
+
+
+@dataclass(frozen=True)
+class AnswerLosses:
+    """Losses of one answer; tokens that are not ranked are always visible to it."""
+
+    passes: AnswerPasses
+    universe: range  # positions of the ranked tokens
+
+    @cached_property
+    def whole(self) -> Tensor:
+        """(T,) float32: log-probability of each token of the answer where all is visible."""
+        return self.passes.logprobs(torch.ones(1, self.passes.tokens, dtype=torch.bool))[0]
+
+    def of(self, visible: Tensor) -> Tensor:
+        """(passes,) float64, nats a token: means of the log-probability that the answer's tokens lose, each within 5 nats.
+
+        Args:
+            visible: (passes, ranked tokens) bool.
+        """
+        whole = torch.ones(len(visible), self.passes.tokens, dtype=torch.bool)
+        whole[:, self.universe.start : self.universe.stop] = visible
+        losses = (self.whole - self.passes.logprobs(whole)).clamp(-CLIP, CLIP)
+        return losses.double().mean(dim=1)
+
+
+def masked_answer(
+    losses: AnswerLosses, prompt: Prompt, texts: Sequence[str] | None, chunk: int | str, masks: Masks
+) -> MaskedAnswer:
+    """What the answer loses under random masks of a prompt's chunks, those of its context where it has one.
+
+    Args:
+        losses: of its answer.
+        prompt: that was answered.
+        texts: of its tokens, for chunks that are sentences.
+        chunk: tokens, or ``sentence``.
+        masks: of the chunks.
+
+    Raises:
+        ValueError: as ``chunked``.
+    """
+    chunks = chunked(len(prompt.input_ids), chunk, prompt.context, texts)
+    own = [chunks[number] for number in of_context(chunks, prompt.context)]
+    visible = torch.ones(masks.count, len(prompt.input_ids), dtype=torch.bool)
+    for each, kept in zip(own, masks.draw(prompt, len(own)).T, strict=True):
+        visible[:, each.start : each.stop] = kept[:, None]
+    ranked = visible[:, losses.universe.start : losses.universe.stop]
+    return MaskedAnswer(ranked, losses.of(ranked))
+
+
+def context_effect(losses: AnswerLosses, prompt: Prompt) -> float | None:
+    """What the answer loses when all ranked tokens of the context are hidden, nats a token; None for a prompt without a context."""
+    if prompt.context is None:
+        return None
+    places = torch.arange(losses.universe.start, losses.universe.stop)
+    outside = (places < prompt.context.start) | (places >= prompt.context.stop)
+    return float(losses.of(outside[None])[0])

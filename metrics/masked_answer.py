@@ -1,0 +1,97 @@
+"""What an answer loses when tokens of its prompt are hidden from it: the data of the metrics that need no truth but the model's answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tokenrank.metrics.ranked_tokens import Ranking, check_k
+
+Loss = Callable[
+    [Tensor], Tensor
+]  # (passes, tokens) bool, the ranked tokens that are visible -> (passes,) float64, nats a token
+
+
+@dataclass(frozen=True)
+class MaskedAnswer:
+    """What an answer lost under random masks of the ranked tokens."""
+
+    visible: Tensor  # (masks, tokens) bool
+    loss: Tensor  # (masks,) float64, nats a token of the answer
+
+    def __post_init__(self) -> None:
+        if self.visible.dim() != 2 or self.visible.dtype != torch.bool or self.loss.shape != self.visible.shape[:1]:
+            raise ValueError(
+                f"visible is {self.visible.dtype} of shape {tuple(self.visible.shape)} and loss has the shape {tuple(self.loss.shape)}, must "
+                "be torch.bool of shape (masks, tokens) and (masks,)"
+            )
+
+
+def datamodeling_score(ranking: Ranking, masked: MaskedAnswer) -> Tensor:
+    """Linear datamodeling score (LDS): does the sum of the scores that a mask keeps predict what the answer loses under it?
+
+        LDS = Spearman over masks of (sum of the scores of the visible tokens, minus the loss)
+
+    Args:
+        ranking: (rows, tokens); the scores themselves are used, not their order alone.
+        masked: of as many tokens.
+
+    Returns:
+        (rows,) float64 in [-1, 1]; chance is 0. 0 where all sums, or all losses, are equal.
+
+    Raises:
+        ValueError: the masks are of another number of tokens.
+
+    Source: Park et al. 2023, https://arxiv.org/abs/2303.14186; for the context of an answer Cohen-Wang et al. 2024,
+    https://arxiv.org/abs/2409.00729.
+
+    >>> masked = MaskedAnswer(torch.tensor([[True, False], [False, True], [True, True]]), torch.tensor([0.1, 0.9, 0.0]).double())
+    >>> datamodeling_score(Ranking(torch.tensor([[3.0, 1.0], [1.0, 3.0]])), masked)
+    tensor([1.0000, 0.5000], dtype=torch.float64)
+    """
+    if masked.visible.shape[1] != ranking.tokens:
+        raise ValueError(
+            f"masks are of {masked.visible.shape[1]} tokens, must be of the {ranking.tokens} tokens ranked"
+        )
+    sums = ranking.scores.double() @ masked.visible.double().T
+    kept, lost = Ranking(sums).standard_ranks, Ranking(-masked.loss[None].double()).standard_ranks
+    return (kept * lost).sum(dim=1).clamp(-1, 1)
+
+
+def loss_without_best(ranking: Ranking, loss: Loss, k: int) -> Tensor:
+    """What the answer loses when the ``k`` best tokens are hidden from it.
+
+    Args:
+        ranking: (rows, tokens); only the order is used.
+        loss: of the answer.
+        k: tokens, 1 <= k <= tokens.
+
+    Returns:
+        (rows,) float64, nats a token of the answer; higher = the ranking found what the answer needs. May be below 0.
+
+    Raises:
+        ValueError: k is out of range.
+    """
+    return loss(~best(ranking, k))
+
+
+def loss_with_best_alone(ranking: Ranking, loss: Loss, k: int) -> Tensor:
+    """What the answer loses when of the ranked tokens the ``k`` best alone are visible to it.
+
+    Args and Raises as for ``loss_without_best``.
+
+    Returns:
+        (rows,) float64, nats a token of the answer; lower = the ranking kept what the answer needs. May be below 0.
+    """
+    return loss(best(ranking, k))
+
+
+def best(ranking: Ranking, k: int) -> Tensor:
+    """(rows, tokens) bool: whether each token is among the ``k`` best.
+
+    >>> best(Ranking(torch.tensor([[0.1, 0.9, 0.5]])), 2)
+    tensor([[False,  True,  True]])
+    """
+    check_k(ranking, k)
+    return ranking.places < k

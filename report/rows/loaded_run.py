@@ -1,0 +1,40 @@
+"""A run folder that was read once, for all that is made of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.tables import Tables
+from tokenrank.report.rows.loading import load, own_report, run_config
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """What pictures, tables, the page and the terminal show of a run; they change nothing of it."""
+
+    folder: RunFolder
+    environment: Mapping[str, Any]  # content of environment.json
+    config: Mapping[str, Any]  # content of config.yaml; plots.k is k
+    tables: Tables
+    k: float  # percent; which k is shown of the metrics that have one
+
+    @property
+    def own_report(self) -> Mapping[str, Any] | None:
+        """The class that reports on the run, with its settings; None: one of ours."""
+        return own_report(self.config)
+
+
+def load_run(folder: RunFolder, k: float | None = None) -> LoadedRun:
+    """Reads a finished or unfinished run; each table once.
+
+    Args:
+        folder: with config.yaml, environment.json and the four tables.
+        k: percent, one of the run's; None: ``plots.k`` of its config.
+
+    Raises:
+        ValueError: the folder is no run folder, a table is missing or is not what was written, or the run has no such k.
+    """
+    environment, config = folder.environment(), run_config(folder)
+    tables, shown = load(folder, config, k)
+    return LoadedRun(folder, environment, config | {"plots": dict(config["plots"]) | {"k": shown}}, tables, shown)

@@ -1,0 +1,35 @@
+"""The command line that tables of several runs share."""
+
+import argparse
+from pathlib import Path
+
+from tokenrank.report.tables.report_files import main_metrics
+from tokenrank.report.tables.table_runs import TableRun, check_kind, read_run
+
+
+def table_parser(program: str, description: str | None) -> argparse.ArgumentParser:
+    """``FOLDER... [--metric NAME] [--k PERCENT] [--keep PERCENT]``, to which a command adds its own.
+
+    Args:
+        program: name of the command.
+        description: what ``--help`` prints.
+    """
+    parser = argparse.ArgumentParser(
+        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="+", type=lambda text: Path(text).expanduser(), metavar="FOLDER")
+    parser.add_argument("--metric")
+    parser.add_argument("--k", type=float)
+    parser.add_argument("--keep", type=float)
+    return parser
+
+
+def first_run(folder: Path, metric: str | None, k: float | None) -> tuple[TableRun, str]:
+    """The first run, and the metric that is shown: its declared one where none is asked for.
+
+    Raises:
+        ValueError: it is no run folder, or holds no run of which tables are made.
+    """
+    run = read_run(folder, k)
+    check_kind(run)
+    return run, metric or main_metrics(run)[0]

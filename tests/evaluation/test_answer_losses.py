@@ -1,0 +1,120 @@
+"""What an answer loses without tokens: against slow passes, one choice of tokens at a time; the masks; what cannot be masked."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.capture.slow_passes import hidden_logits
+from tests.capture.test_answer_passes import GIVEN, passes_of
+from tests.plans import tables as tables_of
+from tests.prefill.cases import TOKENS, model_of, prompt
+from tokenrank.evaluation.answer_losses import AnswerLosses, Masks, context_effect, masked_answer
+from tokenrank.metrics.answer_loss import CLIP
+from tokenrank.tasks.task import Prompt
+
+RANKED = range(4, 36)
+CONTEXT = range(10, 30)
+
+
+def asked(context: range | None = CONTEXT) -> Prompt:
+    return Prompt("p", "test", tuple(prompt().tolist()), len(GIVEN), context=context)
+
+
+def losses_of(architecture: str) -> AnswerLosses:
+    return AnswerLosses(passes_of(model_of(architecture)), RANKED)
+
+
+def slow_loss(architecture: str, hidden: set[int]) -> float:
+    """Mean over the answer's tokens of what each loses, limited to 5 nats."""
+    each = []
+    for places in (set[int](), hidden):
+        logits = hidden_logits(model_of(architecture), prompt(), GIVEN, places).float().log_softmax(dim=1)
+        each.append(logits[torch.arange(len(GIVEN)), torch.tensor(GIVEN)])
+    return float((each[0] - each[1]).clamp(-CLIP, CLIP).mean())
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma2", "qwen3", "gpt_oss"])
+def test_losses_are_those_of_slow_passes(architecture: str) -> None:
+    losses = losses_of(architecture)
+    visible = torch.rand(5, len(RANKED), generator=torch.Generator().manual_seed(3)) < 0.5
+    wanted = [slow_loss(architecture, {RANKED[place] for place in (~row).nonzero()[:, 0].tolist()}) for row in visible]
+    assert losses.of(visible).tolist() == pytest.approx(wanted, abs=1e-4)
+    assert max(wanted) > 1e-3  # hidden tokens matter
+    assert losses.of(torch.ones(1, len(RANKED), dtype=torch.bool)).tolist() == pytest.approx([0], abs=1e-5)
+
+
+def test_the_context_effect_is_the_loss_without_the_context() -> None:
+    losses = losses_of("llama")
+    found = context_effect(losses, asked())
+    assert found == pytest.approx(slow_loss("llama", set(CONTEXT)), abs=1e-4)
+    assert context_effect(losses, asked(range(30, 40))) == pytest.approx(
+        slow_loss("llama", set(range(30, 36))), abs=1e-4
+    )
+    assert context_effect(losses, asked(None)) is None
+
+
+def chunks_visible(masked: Tensor) -> set[tuple[int, ...]]:
+    return {tuple(row.tolist()) for row in masked}
+
+
+def test_masks_hide_chunks_of_the_context_equally_many_in_each() -> None:
+    losses = losses_of("llama")
+    masked = masked_answer(losses, asked(), None, 5, Masks(count=16))
+    inside = slice(CONTEXT.start - RANKED.start, CONTEXT.stop - RANKED.start)
+    outside = torch.ones(len(RANKED), dtype=torch.bool)
+    outside[inside] = False
+    assert masked.visible[:, outside].all()
+    chunks = masked.visible[:, inside].view(16, 4, 5)
+    assert torch.equal(chunks.all(dim=2), chunks.any(dim=2))  # a chunk is visible whole or not at all
+    assert chunks.any(dim=2).sum(dim=1).tolist() == [2] * 16
+    assert len(chunks_visible(masked.visible)) > 1
+    assert masked.loss.tolist() == pytest.approx(losses.of(masked.visible).tolist())
+    whole = masked_answer(losses, asked(None), None, 5, Masks(count=4))
+    assert not whole.visible[:, outside].all()  # of a prompt without a context every chunk may be hidden
+
+
+def test_every_prompt_has_masks_of_its_own() -> None:
+    one, other = asked(), Prompt("q", "test", tuple(range(TOKENS)), 4)
+    assert torch.equal(Masks().draw(one, 8), Masks().draw(one, 8))
+    assert not torch.equal(Masks().draw(one, 8), Masks().draw(other, 8))
+    assert not torch.equal(Masks().draw(one, 8), Masks(seed=1).draw(one, 8))
+    assert [int(Masks(keep=keep).draw(one, 8).sum(dim=1).unique()) for keep in (1, 25, 99)] == [1, 2, 7]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"count": 1}, r"masks\.count is 1, must be a whole number, at least 2"),
+        ({"seed": -1}, r"masks\.seed is -1, must be a whole number, at least 0"),
+        ({"keep": 0.0}, r"masks\.keep is 0 percent, must be above 0 and below 100"),
+        ({"keep": 100.0}, r"masks\.keep is 100 percent, must be above 0 and below 100"),
+    ],
+)
+def test_masks_that_cannot_be_are_refused(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{sentence}$"):
+        Masks(**given)
+
+
+def test_a_single_chunk_cannot_be_masked() -> None:
+    with pytest.raises(
+        ValueError, match=r"^chunk makes 1 of prompt p, must make at least 2, as random masks hide some"
+    ):
+        masked_answer(losses_of("llama"), asked(), None, 20, Masks())
+
+
+def test_a_run_measures_drop_and_kept_at_the_select_layer_and_lds_everywhere() -> None:
+    tables = tables_of(
+        "metric=[lds,drop,kept]", "heuristic=[claa,oracle]", "task.depths=[0]", "chunk=16", "masks.count=8"
+    )
+    rows = tables.metrics[tables.metrics["heuristic"] == "claa"]
+    layers = {name: sorted(own["layer"].unique()) for name, own in rows.groupby("metric")}
+    assert layers == {"lds": [0, 1, 2, 3], "drop": [1], "kept": [1]}
+    assert rows["truth"].isna().all()
+    everything = tables_of(
+        "metric=[drop,kept]", "heuristic=claa", "task.depths=[0]", "k=[100]", "plots.k=100", "compare.k=100"
+    )
+    values = everything.metrics.set_index("metric")["value"]
+    assert values["kept"] == pytest.approx(0, abs=1e-5)  # all ranked tokens are visible
+    assert values["drop"] > float(tables.samples["context_effect"].iloc[0]) > 0.1  # and none is
