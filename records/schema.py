@@ -52,7 +52,12 @@ RUNS: Columns = {
     "prefill_seconds": "Float64", "choosing_seconds": "Float64", "decode_seconds": "Float64", "flops": "Int64",
     "kv_bytes": "Int64", "peak_bytes": "Int64", "status": "str", "error": "str",
 }  # fmt: skip
-ADDED = ("truth", "context_effect", "universe", "budget")  # columns that files of earlier versions lack, and are null then
+ADDED = (
+    "truth",
+    "context_effect",
+    "universe",
+    "budget",
+)  # columns that files of earlier versions lack, and are null then
 TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a prompt; loggers leave them out
 
 _ARROW = {
