@@ -38,7 +38,7 @@ SUMMARY: Columns = _WHOSE | {
     "prompts": "Int64",
 }  # fmt: skip
 SAMPLES: Columns = {
-    "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64", "needle_tokens": "Int64",
+    "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64", "needle_tokens": "Int64", "evidence": "object",
     "depth": "Float64", "context_start": "Int64", "context_tokens": "Int64", "question_start": "Int64", "question_tokens": "Int64",
     "universe": "str",
     "input_ids_sha256": "str", "prompt": "str", "references": "object", "answer_tokens": "Int64",
@@ -67,7 +67,11 @@ _ARROW = {
     "float64": pa.float64(),
     "boolean": pa.bool_(),
 }
-_LISTS = {"references": pa.list_(pa.string()), "kept": pa.list_(pa.int64())}  # the columns of type object
+_LISTS = {
+    "references": pa.list_(pa.string()),
+    "kept": pa.list_(pa.int64()),
+    "evidence": pa.list_(pa.list_(pa.int64())),
+}  # the columns of type object
 REPEATED = (
     "model",
     "task",
