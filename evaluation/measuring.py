@@ -75,7 +75,7 @@ class Asked:
 
         Args:
             ranked: with the truths.
-            prompt: with its needle if it has one, which lies in the universe.
+            prompt: with its evidence if it has any, which lies in the universe.
             metrics: by name.
             percents: of the universe.
             universe: positions of the ranked tokens.
@@ -83,11 +83,11 @@ class Asked:
             hidden: what the answer loses without tokens; None: metrics that ask for it do not apply.
         """
         hidden = hidden or Hidden()
-        needle = prompt.needle and range(prompt.needle.start - universe.start, prompt.needle.stop - universe.start)
+        evidence = [range(each.start - universe.start, each.stop - universe.start) for each in prompt.evidence]
         for number, (name, each) in enumerate(ranked.truths.items()):
             own = metrics_against(metrics, signed=name in signed, first=number == 0)
             truth = Ranking(each.importance[:, universe.start : universe.stop])
-            target = Target(truth, needle, hidden.masked, hidden.loss)
+            target = Target(truth, evidence, hidden.masked, hidden.loss)
             yield cls(target, ranked.layers, own, percents, universe, name, hidden)
 
     def each(self) -> Iterator[tuple[Row, Metric, int | None]]:
@@ -146,7 +146,7 @@ def measured_rows(
         prompt: what was ranked.
         metrics: by name.
         percents: of the universe, for the metrics that take a k.
-        universe: positions of the prompt's tokens that are ranked; its needle is among them.
+        universe: positions of the prompt's tokens that are ranked; its evidence is among them.
         windowed: numbers of the layers with a sliding window.
         signed: as for ``Asked.against_each``.
     """

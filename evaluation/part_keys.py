@@ -60,8 +60,8 @@ class PartKeys:
         metrics: Sequence[str],
     ) -> Fields:
         """Of the values of some metrics for one ranking, which may be that of a truth, against a truth; ``metrics`` in a fixed order."""
-        needle = None if prompt.needle is None else [prompt.needle.start, prompt.needle.stop]
-        own = {"ranking": digest(ranking), "truth": digest(truth), "needle": needle}
+        evidence = [[each.start, each.stop] for each in prompt.evidence]
+        own = {"ranking": digest(ranking), "truth": digest(truth), "evidence": evidence}
         ranked = {"universe": [universe.start, universe.stop]}
         return (
             self._of(prompt) | own | ranked | {"k": list(percents), "metrics": dict(self.metrics), "of": list(metrics)}

@@ -58,13 +58,16 @@ class Universe:
         return places
 
     def _check_evidence(self, prompt: Prompt, places: range, whose: str) -> None:
-        """Raises ValueError for a needle that is not ranked, if only in part."""
-        needle = prompt.needle
-        if needle is None or (places.start <= needle.start and needle.stop <= places.stop):
+        """Raises ValueError for evidence that is not ranked, if only in part."""
+        out = next((each for each in prompt.evidence if each.start < places.start or each.stop > places.stop), None)
+        if out is None:
             return
-        if needle.stop > len(prompt.input_ids) - self.window:
-            raise ValueError(f"universe.window={self.window} reaches into the needle of {whose}")
+        evidence = f"the evidence of {whose}, tokens {out.start} to {out.stop - 1}"
+        if out.stop > len(prompt.input_ids) - self.window:
+            raise ValueError(
+                f"universe.window={self.window} reaches into {evidence}: set it lower, or leave the prompt out"
+            )
         raise ValueError(
-            f"universe=context, and the needle of {whose}, tokens {needle.start} to {needle.stop - 1}, lies outside of its context, tokens "
-            f"{places.start} to {places.stop - 1}: set universe=prompt, or leave the prompt out"
+            f"universe=context, and {evidence}, lies outside of its context, tokens {places.start} to {places.stop - 1}: set "
+            "universe=prompt, or leave the prompt out"
         )

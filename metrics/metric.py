@@ -1,7 +1,7 @@
 """A metric's formula together with what is needed to apply it: its chance level, its k, and what it compares with."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -12,8 +12,8 @@ from torch import Tensor
 from tokenrank.metrics.masked_answer import Loss, MaskedAnswer
 from tokenrank.metrics.ranked_tokens import Ranking
 
-# what rankings are compared with: a truth, the needle, one layer with another, random masks of the prompt, or the answer's loss
-TRUTH, NEEDLE, ITSELF, MASKS, LOSS = AGAINST = ("truth", "needle", "itself", "masks", "loss")
+# what rankings are compared with: a truth, the needle, all evidence, one layer with another, random masks of the prompt, or the answer's loss
+TRUTH, NEEDLE, EVIDENCE, ITSELF, MASKS, LOSS = AGAINST = ("truth", "needle", "evidence", "itself", "masks", "loss")
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,14 @@ class Target:
     """What the rankings of one prompt are compared with."""
 
     truth: Ranking  # (1, tokens) importance, or (layers, tokens) if every layer has its own
-    needle: range | None  # positions of the needle's tokens, if the task knows them
+    evidence: Sequence[range] = ()  # positions of the tokens that hold what answers the question, if the data name them
     masked: MaskedAnswer | None = None  # where a metric asks for it
     loss: Loss | None = None  # of the answer, likewise
+
+    @property
+    def needle(self) -> range | None:
+        """Positions of the evidence that is one span; None: there is none, or there are several."""
+        return self.evidence[0] if len(self.evidence) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Metric:
     def __post_init__(self) -> None:
         if self.against not in AGAINST:
             raise ValueError(f"against is {self.against!r}, must be one of {', '.join(AGAINST)}")
-        two_tokens = Target(Ranking(torch.ones(1, 2)), needle=None)
+        two_tokens = Target(Ranking(torch.ones(1, 2)))
         self.by_chance(two_tokens, 1 if self.at_k else None)  # raises for a setting out of range, before any prompt
 
     def applies(self, target: Target) -> bool:
@@ -57,7 +62,9 @@ class Metric:
         return None if self.between is None else self.between(ranking, *([] if k is None else [k]))
 
     def _compared(self, target: Target) -> list[Any]:
-        compared = {TRUTH: target.truth, NEEDLE: target.needle, MASKS: target.masked, LOSS: target.loss}
+        compared = {
+            TRUTH: target.truth, NEEDLE: target.needle, EVIDENCE: target.evidence or None, MASKS: target.masked, LOSS: target.loss,
+        }  # fmt: skip
         return [] if self.against == ITSELF else [compared[self.against]]
 
     def by_chance(self, target: Target, k: int | None) -> float:

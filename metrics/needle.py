@@ -2,11 +2,12 @@
 
 from torch import Tensor
 
+from tokenrank.metrics.evidence import evidence_recall_at_k
 from tokenrank.metrics.ranked_tokens import Ranking, check_k
 
 
 def needle_recall_at_k(ranking: Ranking, needle: range, k: int) -> Tensor:
-    """Fraction of the needle's tokens among the ranking's ``k`` best. The task knows the needle's position; no oracle is needed.
+    """``evidence_recall_at_k`` of evidence that is one span. The task knows the needle's position; no oracle is needed.
 
     Args:
         ranking: (rows, tokens); only the order is used.
@@ -26,5 +27,4 @@ def needle_recall_at_k(ranking: Ranking, needle: range, k: int) -> Tensor:
     check_k(ranking, k)
     if len(needle) == 0 or needle.start < 0 or needle.stop > ranking.tokens:
         raise ValueError(f"the needle is at {needle}, must be a range within the {ranking.tokens} tokens ranked")
-    kept = ranking.order[:, :k]
-    return ((kept >= needle.start) & (kept < needle.stop)).sum(dim=1).double() / len(needle)
+    return evidence_recall_at_k(ranking, [needle], k)

@@ -110,7 +110,7 @@ def unit_keys(
         common["points"] = {str(name): point["heuristic"] for name, point in points.items()}
     found = []
     for prompt, own in zip(prompts, given, strict=True):
-        parts_of = {"needle": prompt.needle, "context": prompt.context, "question": prompt.question}
+        parts_of = {"context": prompt.context, "question": prompt.question}
         fields = (
             common
             | {
@@ -124,6 +124,7 @@ def unit_keys(
                 ),  # may be private: not as text
             }
             | {name: None if part is None else [part.start, part.stop] for name, part in parts_of.items()}
+            | {"evidence": [[each.start, each.stop] for each in prompt.evidence]}
         )
         if own is not None:
             fields["answer_ids"] = ids_digest(own.token_ids)

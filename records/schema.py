@@ -38,7 +38,7 @@ SUMMARY: Columns = _WHOSE | {
     "prompts": "Int64",
 }  # fmt: skip
 SAMPLES: Columns = {
-    "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64", "needle_tokens": "Int64",
+    "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64", "needle_tokens": "Int64", "evidence": "object",
     "depth": "Float64", "context_start": "Int64", "context_tokens": "Int64", "question_start": "Int64", "question_tokens": "Int64",
     "universe": "str",
     "input_ids_sha256": "str", "prompt": "str", "references": "object", "answer_tokens": "Int64",
@@ -52,7 +52,12 @@ RUNS: Columns = {
     "prefill_seconds": "Float64", "choosing_seconds": "Float64", "decode_seconds": "Float64", "flops": "Int64",
     "kv_bytes": "Int64", "peak_bytes": "Int64", "status": "str", "error": "str",
 }  # fmt: skip
-ADDED = ("truth", "context_effect", "universe")  # columns that files of earlier versions lack, and are null then
+ADDED = (
+    "truth",
+    "context_effect",
+    "universe",
+    "budget",
+)  # columns that files of earlier versions lack, and are null then
 TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a prompt; loggers leave them out
 
 _ARROW = {
@@ -62,7 +67,11 @@ _ARROW = {
     "float64": pa.float64(),
     "boolean": pa.bool_(),
 }
-_LISTS = {"references": pa.list_(pa.string()), "kept": pa.list_(pa.int64())}  # the columns of type object
+_LISTS = {
+    "references": pa.list_(pa.string()),
+    "kept": pa.list_(pa.int64()),
+    "evidence": pa.list_(pa.list_(pa.int64())),
+}  # the columns of type object
 REPEATED = (
     "model",
     "task",

@@ -22,7 +22,7 @@ PERCENTS = [5, 10, 20, 40]
 def main(tokens: int, layers: int, heuristics: int) -> None:
     """Prints seconds by metric, for all heuristics together, and their sum."""
     draw = torch.Generator().manual_seed(0)
-    target = Target(Ranking(torch.rand(1, tokens, generator=draw)), needle=range(tokens // 2, tokens // 2 + 20))
+    target = Target(Ranking(torch.rand(1, tokens, generator=draw)), evidence=[range(tokens // 2, tokens // 2 + 20)])
     settings: Any = {
         name: OmegaConf.load(METRICS / f"{name}.yaml") for name in OmegaConf.load(METRICS / "all.yaml").defaults
     }

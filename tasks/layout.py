@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tokenrank.tasks.parts import Parts
+from tokenrank.tasks.parts import Parts, without_overlap
 from tokenrank.tasks.tokens import FinalText, Piece, Segment, added_tokens, own_ids, part_ids, segment_ids, segments
 
 
@@ -43,13 +43,14 @@ class Layout:
         """Positions of the tokens of parts that are given in characters.
 
         A token that holds characters of a part and of what is around it belongs to the part; of context and question
-        that both have a character in it, to the context.
+        that both have a character in it, to the context. Spans of evidence that have one token in common are one.
         """
         context, question = self._holding(parts.context), self._holding(parts.question)
         if context and question and question.start < context.stop and context.start < question.stop:
             before = question.start < context.start
             question = range(question.start, context.start) if before else range(context.stop, question.stop)
-        return Parts(context or None, question or None)
+        evidence = (self._holding(each) for each in parts.evidence)
+        return Parts(context or None, question or None, without_overlap(each for each in evidence if each))
 
     def around(self, at: int) -> tuple[Border, Border]:
         """The last border at or before a character of the text, and the first at or behind it: one and the same, or a token's two ends."""

@@ -85,7 +85,7 @@ class NeedleInAHaystack(Templated):
             input_ids=(*around.head, *first, *needle, *rest, *around.tail),
             max_new_tokens=self.max_new_tokens,
             answers=(value,),
-            needle=range(start, start + len(needle)),
+            evidence=(range(start, start + len(needle)),),
             context=parts.context,
             question=parts.question,
             depth=float(depth),

@@ -4,13 +4,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from tokenrank.tasks.evidence import check_evidence, evidence_of
 from tokenrank.tasks.grading.own_scores import can_be_met
 from tokenrank.tasks.parts import Parts
 from tokenrank.tasks.prompt_files import Row
 from tokenrank.tasks.task import check_answers, check_id, refuse_twins
 
 PARTS = ("context", "question")
-OPTIONAL = ("id", "answers", "max_new_tokens", "chat_template", *PARTS)
+OPTIONAL = ("id", "answers", "max_new_tokens", "chat_template", *PARTS, "evidence")
 
 
 def check_rows(file: str, rows: Sequence[Row], score: str | None) -> None:
@@ -45,7 +46,8 @@ def parts_of(fields: dict[str, Any]) -> Parts:
     for name in PARTS:
         start = fields["prompt"].index(fields.get(name, ""))
         found.append(range(start, start + len(fields[name])) if name in fields else None)
-    return Parts(*found)
+    context, question = found
+    return Parts(context, question, evidence_of(fields))
 
 
 def _id(row: Row) -> str:
@@ -76,6 +78,7 @@ def _check_row(row: Row) -> None:
         if field in fields and type(fields[field]) is not kind:
             wanted = "a whole number" if kind is int else "true or false"
             raise ValueError(f"{row.place}: {field} of id {name!r} is {fields[field]!r}, must be {wanted}")
+    check_evidence(f"{row.place}, id {name!r}", fields)
     _check_parts(f"{row.place}, id {name!r}", fields)
 
 

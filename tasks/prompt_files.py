@@ -17,6 +17,7 @@ from tokenrank.tasks.jsonl import DIGITS, file_content, numbered_rows, parse_jso
 
 PROMPT = "prompt"  # the one field that every row must have
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
+LISTS = ("answers", "evidence")  # fields that hold a list
 MOST_GIB = 4  # that a gz file unpacks to
 BLOCK = 2**20  # bytes unpacked at a time
 
@@ -104,19 +105,19 @@ def _check_columns(columns: list[str], path: Path) -> None:
 
 
 def _csv_value(place: str, name: str, cell: str) -> Any:
-    """A cell as the value that jsonl would have: answers are a JSON list where the cell begins with [, else one text."""
+    """A cell as the value that jsonl would have: answers and evidence are a JSON list where the cell begins with [, else one text."""
     if name == "max_new_tokens":
         return int(cell) if cell.isascii() and cell.isdigit() and len(cell) <= DIGITS else cell
     if name == "chat_template":
         return {"true": True, "false": False}.get(cell.lower(), cell)
-    if name != "answers":
+    if name not in LISTS:
         return cell
     if not cell.startswith("["):
         return [cell]
     try:
         return parse_json(cell)
     except ValueError as error:
-        raise ValueError(f"{place}: answers begin with [ and must be a JSON list of texts: {error}") from None
+        raise ValueError(f"{place}: the cell of {name} begins with [, must be a JSON list: {error}") from None
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.models.weight_files import user_path
 from tokenrank.tasks.chat import final_text
+from tokenrank.tasks.evidence import evidence_of
 from tokenrank.tasks.grading.own_scores import SCORES, best_score
 from tokenrank.tasks.layout import final_layout, own_layout
 from tokenrank.tasks.prompt_checks import check_rows, parts_of
@@ -20,11 +21,12 @@ from tokenrank.tasks.tokens import cut_middle
 
 @dataclass(frozen=True)
 class OwnPrompts(Templated):
-    """One prompt a row: ``prompt``, optionally ``id``, ``answers``, ``max_new_tokens``, ``chat_template``, ``context`` and ``question``.
+    """One prompt a row: ``prompt``, and optionally what ``prompt_checks.OPTIONAL`` names.
 
     Without an ``id`` a prompt is called by the number of its line (jsonl) or row (csv, parquet; the first below the
     columns' names is 1), which does not depend on what ``samples`` chooses.
     ``context`` and ``question`` are texts that the prompt holds exactly once: the text that the question is about, and the question.
+    ``evidence`` is a list of texts that the prompt holds exactly once, or of [start, end], characters of the prompt: what answers the question.
     A prompt that is put into the chat template is a message of the user, and names of control tokens in it are text. Any
     other is a final text, and names of control tokens in it are control tokens.
     """
@@ -67,13 +69,22 @@ class OwnPrompts(Templated):
                 "task.chat_template=true puts them there, false says that their texts are final",
                 file=sys.stderr,
             )
-        return [self._prompt(row, tokenizer, max_tokens) for row in rows]
+        made = [self._prompt(row, tokenizer, max_tokens) for row in rows]
+        lost = [missing for _, missing in made if missing]
+        if lost:
+            print(
+                f"note: {sum(lost)} pieces of evidence of {len(lost)} of {len(rows)} prompts of {path} are not in the prompts as the model reads "
+                "them, and do not count: they were cut out of the middle, if only in part (task.max_tokens), or the chat template repeats the prompt",
+                file=sys.stderr,
+            )
+        return [prompt for prompt, _ in made]
 
     def grade(self, prompt: Prompt, answer: str) -> float | None:
         """The chosen score, best over the prompt's right answers, in [0, 1]; None without a score or right answers."""
         return best_score(self.score, answer, prompt.answers) if self.score and prompt.answers else None
 
-    def _prompt(self, row: Row, tokenizer: Tokenizer, max_tokens: int) -> Prompt:
+    def _prompt(self, row: Row, tokenizer: Tokenizer, max_tokens: int) -> tuple[Prompt, int]:
+        """A row's prompt, and how many pieces of its evidence are not in it."""
         fields: dict[str, Any] = {"id": row.number, "max_new_tokens": self.max_new_tokens} | row.fields
         text, new_tokens = fields["prompt"], fields["max_new_tokens"]
         check_answer_tokens(str(fields["id"]), new_tokens, max_tokens)
@@ -85,8 +96,9 @@ class OwnPrompts(Templated):
         else:
             layout = own_layout(tokenizer, text)
         whole = layout.ids
-        ids, kept = cut_middle(whole, limit), layout.tokens(parts).without_middle(len(whole), limit)
-        return Prompt(
+        ids, found = cut_middle(whole, limit), layout.tokens(parts)
+        kept = found.without_middle(len(whole), limit)
+        prompt = Prompt(
             id=str(fields["id"]),
             task=f"prompts/{self.score}" if self.score else "prompts",
             input_ids=tuple(ids),
@@ -95,4 +107,6 @@ class OwnPrompts(Templated):
             cut_tokens=len(whole) - len(ids),
             context=kept.context,
             question=kept.question,
+            evidence=kept.evidence,
         )
+        return prompt, len(found.evidence or evidence_of(fields)) - len(kept.evidence)

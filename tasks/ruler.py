@@ -85,7 +85,7 @@ class Ruler(Templated):
             input_ids=written.ids,
             max_new_tokens=self.max_new_tokens or new_tokens,
             answers=written.answers,
-            needle=written.needle,
+            evidence=written.evidence,
             context=written.parts.context,
             question=written.parts.question,
         )

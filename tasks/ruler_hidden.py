@@ -1,8 +1,8 @@
 """RULER's needle and variable-tracking prompts: sentences hidden in filler text."""
 
 import random
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Set
+from itertools import accumulate, islice
 
 from tokenrank.tasks.haystack import Frame, haystack, sentence
 from tokenrank.tasks.made_up import letters, numbers, words
@@ -34,9 +34,9 @@ def niah(
     needles = [_needle(name, code) for name, own in table.items() for code in own]
     draw.shuffle(needles)
     others = map(_needle, names, codes) if among_needles else None
-    only = _needle(wanted[0], answers[0]) if len(answers) == 1 else None
+    holding = {_needle(name, code) for name in wanted for code in table[name]}
     around = page.frame(_wording_of(wanted, several=len(answers) > 1))
-    return _hide(page, draw, around, needles, answers, only, others)
+    return _hide(page, draw, around, needles, answers, holding, others)
 
 
 def vt(page: Page, draw: random.Random) -> Written:
@@ -50,7 +50,8 @@ def vt(page: Page, draw: random.Random) -> Written:
     names, value = tuple(islice(letters(draw, NAME, capital=True), HOPS + 1)), next(values)
     passage = "".join(each + sentence(draw) for each in _chain(shown, shown_value)).strip()
     example = _tracking(shown_value).example(passage, " ".join(shown))
-    return _hide(page, draw, page.frame(_tracking(value), example), _chain(names, value), names)
+    chain = _chain(names, value)
+    return _hide(page, draw, page.frame(_tracking(value), example), chain, names, set(chain))
 
 
 def _needle(name: str, code: str) -> str:
@@ -88,10 +89,13 @@ def _hide(
     around: Frame,
     needles: list[str],
     answers: tuple[str, ...],
-    only: str | None = None,
+    holding: Set[str],
     others: Iterator[str] | None = None,
 ) -> Written:
-    """The needles, in their order, at random places between the sentences of a haystack that fills the page exactly."""
+    """The needles, in their order, at random places between the sentences of a haystack that fills the page exactly.
+
+    Those that are ``holding`` something of the answer are its evidence.
+    """
     hidden = [tokens_of(page.tokenizer, needle, start=False) for needle in needles]
     needed = len(around.head) + len(around.tail) + sum(map(len, hidden))
     page.check(needed)
@@ -99,13 +103,12 @@ def _hide(
     places = sorted(draw.sample(range(len(pieces) + len(hidden)), len(hidden)))
     for place, ids in zip(places, hidden, strict=True):
         pieces.insert(place, ids)
-    found = None
-    if only is not None:
-        place = places[needles.index(only)]
-        start = len(around.head) + sum(map(len, pieces[:place]))
-        found = range(start, start + len(pieces[place]))
+    ends = list(accumulate(map(len, pieces), initial=len(around.head)))
+    evidence = [
+        range(ends[place], ends[place + 1]) for place, needle in zip(places, needles, strict=True) if needle in holding
+    ]
     passage = (token for piece in pieces for token in piece)
-    return Written((*around.head, *passage, *around.tail), around.parts(page.length), answers, found)
+    return Written((*around.head, *passage, *around.tail), around.parts(page.length), answers, tuple(evidence))
 
 
 def _filler(page: Page, draw: random.Random, tokens: int, others: Iterator[str] | None) -> list[list[int]]:

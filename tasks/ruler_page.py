@@ -65,4 +65,4 @@ class Written:
     ids: tuple[int, ...]
     parts: Parts  # the passage and the question after it; a worked example is part of the frame
     answers: tuple[str, ...]  # all of them are wanted
-    needle: range | None = None  # positions of the sentence with the answer, where there is only one
+    evidence: tuple[range, ...] = ()  # positions of each sentence that holds something of the answer

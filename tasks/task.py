@@ -21,12 +21,27 @@ class Prompt:
     answers: tuple[str, ...] = ()  # references: any of them is right, or all are wanted, as the task says; may be empty
     classes: tuple[str, ...] = ()  # where the task is to name one of a few classes: all their names
     cut_tokens: int = 0  # tokens taken out of the middle to fit
-    needle: range | None = None  # positions of the tokens that hold the answer, where the task put them there itself
+    evidence: tuple[
+        range, ...
+    ] = ()  # positions of the tokens that hold what answers the question, in order; empty: not known
     context: range | None = None  # positions of the text that the question is about; all other tokens are its frame
     question: range | None = None  # positions of the question, which is part of the frame
     depth: float | None = None  # percent of the haystack before the needle, where the task asked for it
     stop_ids: tuple[int, ...] = ()  # tokens that end the answer, beside the model's own
     not_first_ids: tuple[int, ...] = ()  # tokens that the answer may not begin with
+
+    def __post_init__(self) -> None:
+        ends = [0, *(end for span in self.evidence for end in (span.start, span.stop)), len(self.input_ids)]
+        if not all(map(len, self.evidence)) or ends != sorted(ends):
+            raise ValueError(
+                f"the evidence of prompt {self.id} of {self.task} is {self.evidence}, must be ranges of its {len(self.input_ids)} tokens, "
+                "none empty, in order and without overlap"
+            )
+
+    @property
+    def needle(self) -> range | None:
+        """Evidence that is one span; None where there is none, or there are several."""
+        return self.evidence[0] if len(self.evidence) == 1 else None
 
 
 class Task(ABC):

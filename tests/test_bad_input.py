@@ -59,7 +59,7 @@ TOP = [
     ("plots.k=7", "plots.k is 7, must be one of k=[5, 10]"),
     ("bootstrap.resamples=0", "bootstrap.resamples is 0, must be a whole number, at least 1"),
     ("universe.window=-1", "universe.window is -1"),
-    ("universe.window=290", "universe.window=290 reaches into the needle"),
+    ("universe.window=290", "universe.window=290 reaches into the evidence"),
     ("universe.window=300", "universe.window=300 is not below the 300 tokens"),
     ("study=5", "study is 5, must be a mapping or null"),
     ("study={a:1}", "study lacks name, parameter, label, scale, metric, values"),

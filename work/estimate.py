@@ -19,11 +19,15 @@ class Tried:
     rows: int  # of metrics.parquet
     sizes: Mapping[str, int]  # bytes of its record, its saved rankings and its entries of the store
 
-    def unlikeness(self, unit: Unit) -> tuple[bool, bool, int]:
-        """Smallest for the prompt that leaves as many rows: it has a needle or not, and reference answers or not, as this one."""
+    def unlikeness(self, unit: Unit) -> tuple[bool, bool, bool, int]:
+        """Smallest for the prompt that leaves as many rows: it has evidence, one span of it, and reference answers, or not, as this one."""
         own, other = self.unit.prompt, unit.prompt
-        needle = (own.needle is None) != (other.needle is None)
-        return needle, bool(own.answers) != bool(other.answers), abs(self.tokens - len(other.input_ids))
+        return (
+            (own.needle is None) != (other.needle is None),
+            bool(own.evidence) != bool(other.evidence),
+            bool(own.answers) != bool(other.answers),
+            abs(self.tokens - len(other.input_ids)),
+        )
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,7 @@ def prompt_row(plan: Plan, unit: Unit) -> dict[str, Any]:
         "tokens": len(prompt.input_ids),
         "cut_tokens": prompt.cut_tokens,
         **_place("needle", prompt.needle),
+        "evidence": [[each.start, each.stop] for each in prompt.evidence] or None,
         "depth": prompt.depth,
         **_place("context", prompt.context),
         **_place("question", prompt.question),

@@ -15,6 +15,7 @@ FACTS = (
     "cut_tokens",
     "needle_start",
     "needle_tokens",
+    "evidence",
     "depth",
     "context_start",
     "context_tokens",

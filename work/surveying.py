@@ -17,7 +17,7 @@ OF_PROMPT = (
     "not_first_ids",
     "task",
     "references",
-    "needle",
+    "evidence",
     "context",
     "question",
     "answer_ids",

@@ -94,6 +94,11 @@ def by_metric(layers: pd.DataFrame) -> Iterable[tuple[Any, pd.DataFrame]]:
 def as_table(frame: pd.DataFrame) -> wandb.Table:
     """A W&B table, which knows None but not pandas' own missing values, and lists but not arrays."""
     plain = frame.astype(object).where(frame.notna(), None)
-    plain = plain.map(lambda cell: cell.tolist() if isinstance(cell, np.ndarray) else cell)
+    plain = plain.map(_lists)
     rows: list[Iterable[Any]] = list(plain.to_numpy().tolist())
     return wandb.Table(columns=[str(name) for name in plain], data=rows)
+
+
+def _lists(cell: Any) -> Any:
+    """A cell with lists in place of arrays, those inside of it too."""
+    return [_lists(each) for each in cell.tolist()] if isinstance(cell, np.ndarray) else cell

@@ -134,7 +134,9 @@ def rows_of(run: TableRun, rows: pd.DataFrame, metric: str, k: float | None, kee
 def csv_text(rows: Sequence[pd.DataFrame]) -> str:
     """The rows with a heading line; numbers in full, empty where there is none. A text that a spreadsheet would compute begins with ``'``."""
     table = pd.concat(rows, ignore_index=True)
-    texts = {name: table[name].map(_no_formula) for name in table if not pd.api.types.is_numeric_dtype(table[name])}
+    texts = {
+        str(name): table[name].map(_no_formula) for name in table if not pd.api.types.is_numeric_dtype(table[name])
+    }
     return str(table.assign(**texts).to_csv(index=False, lineterminator="\n"))
 
 

@@ -61,7 +61,7 @@ def at(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def test_every_row_is_the_metric_itself() -> None:
-    rows = list(measure(SCORES, Target(TRUTH, range(4, 9)), LAYERS, METRICS, PERCENTS))
+    rows = list(measure(SCORES, Target(TRUTH, [range(4, 9)]), LAYERS, METRICS, PERCENTS))
     values = {at(row): row["value"] for row in rows}
     assert len(values) == len(rows) == 5 + 2 * 3 * 5  # chance; heuristics, layers, metrics and their k
     for name, scores in SCORES.items():
@@ -75,7 +75,7 @@ def test_every_row_is_the_metric_itself() -> None:
 
 
 def test_chance_rows_belong_to_no_heuristic_and_no_layer() -> None:
-    rows = list(measure(SCORES, Target(TRUTH, None), LAYERS, METRICS, [10]))
+    rows = list(measure(SCORES, Target(TRUTH), LAYERS, METRICS, [10]))
     assert [row for row in rows if "heuristic" not in row] == [
         {"metric": "recall", "truth": "attention", "k": 10, "value": 0.1},
         {"metric": "spearman", "truth": "attention", "k": None, "value": 0.0},
@@ -84,15 +84,15 @@ def test_chance_rows_belong_to_no_heuristic_and_no_layer() -> None:
 
 def test_a_metric_that_does_not_apply_gives_no_rows() -> None:
     with_needle, without = (
-        {row["metric"] for row in measure(SCORES, Target(TRUTH, needle), LAYERS, METRICS, [10])}
-        for needle in (range(2), None)
+        {row["metric"] for row in measure(SCORES, Target(TRUTH, evidence), LAYERS, METRICS, [10])}
+        for evidence in ([range(2)], [])
     )
     assert with_needle - without == {"needle_recall"}
 
 
 def test_metrics_may_be_partial_functions_as_the_configs_make_them() -> None:
     metric = Metric(partial(recall_at_k), partial(share_kept), at_k=True)
-    rows = list(measure({"a": SCORES["a"]}, Target(TRUTH, None), LAYERS, {"recall": metric}, [100]))
+    rows = list(measure({"a": SCORES["a"]}, Target(TRUTH), LAYERS, {"recall": metric}, [100]))
     assert [row["value"] for row in rows] == [1, 1, 1, 1]
 
 
@@ -106,7 +106,7 @@ def slow_overlap(heuristic: str, percent: float, a: int, b: int) -> float:
 
 
 def test_every_two_layers_once_have_the_overlap_of_their_sets() -> None:
-    rows = list(measure(SCORES, Target(TRUTH, None), LAYERS, METRICS | {"jaccard": jaccard()}, PERCENTS))
+    rows = list(measure(SCORES, Target(TRUTH), LAYERS, METRICS | {"jaccard": jaccard()}, PERCENTS))
     found = {
         (row["heuristic"], row["k"], row["layer"], row["other_layer"]): row["value"]
         for row in rows
@@ -119,7 +119,7 @@ def test_every_two_layers_once_have_the_overlap_of_their_sets() -> None:
 
 
 def test_neighbours_agree_with_the_metric_between_a_layer_and_the_one_before() -> None:
-    rows = list(measure(SCORES, Target(TRUTH, None), LAYERS, {"jaccard": jaccard()}, PERCENTS))
+    rows = list(measure(SCORES, Target(TRUTH), LAYERS, {"jaccard": jaccard()}, PERCENTS))
     near = {at(row): row["value"] for row in rows if (row.get("layer"), row.get("other_layer")) in ((2, 5), (5, 7))}
     own = {
         (row["heuristic"], row["layer"], row["k"]): row["value"]
@@ -132,11 +132,11 @@ def test_neighbours_agree_with_the_metric_between_a_layer_and_the_one_before() -
 
 def test_one_layer_has_no_neighbour_and_no_pair() -> None:
     one = {"a": SCORES["a"][:1]}
-    rows = list(measure(one, Target(TRUTH, None), [2], {"jaccard": jaccard()}, [10]))
+    rows = list(measure(one, Target(TRUTH), [2], {"jaccard": jaccard()}, [10]))
     assert all("heuristic" not in row for row in rows)
 
 
-PROMPT = Prompt("p", "test", tuple(range(TOKENS)), 4, needle=range(4, 9))
+PROMPT = Prompt("p", "test", tuple(range(TOKENS)), 4, evidence=(range(4, 9),))
 
 
 def ranked(scores: dict[str, Tensor]) -> Ranked:
@@ -158,10 +158,10 @@ def test_only_the_tokens_of_the_universe_count() -> None:
     """Tokens 10 to 29: right among them, wrong everywhere else."""
     scores = -torch.arange(TOKENS, dtype=torch.float32).expand(3, -1).clone()
     scores[:, 10:30] = torch.arange(20.0)
-    prompt = Prompt("one", "mine", tuple(range(TOKENS)), 1, needle=range(28, 32))
+    prompt = Prompt("one", "mine", tuple(range(TOKENS)), 1, evidence=(range(28, 32),))
     chosen = {name: METRICS[name] for name in ("recall", "needle_recall", "spearman")}
     rows = list(
-        measured_rows(ranked({"a": scores}), replace(prompt, needle=range(28, 30)), chosen, [10], range(10, 30))
+        measured_rows(ranked({"a": scores}), replace(prompt, evidence=(range(28, 30),)), chosen, [10], range(10, 30))
     )
     values = {(row["metric"], "heuristic" in row): row["value"] for row in rows}
     assert values["recall", True] == values["needle_recall", True] == 1  # the best two of 20 are tokens 28 and 29
@@ -216,7 +216,7 @@ BROKEN = METRICS | {"broken": Metric(breaks, share_kept, at_k=True)}
 
 
 def test_a_metric_that_fails_leaves_the_others_their_values() -> None:
-    failures, target = MetricFailures(), Target(TRUTH, range(4, 9))
+    failures, target = MetricFailures(), Target(TRUTH, [range(4, 9)])
     rows = list(measure(SCORES, target, LAYERS, BROKEN, PERCENTS, failures))
     whole = list(measure(SCORES, target, LAYERS, METRICS, PERCENTS))
     assert [row for row in rows if row["metric"] != "broken"] == whole
@@ -230,20 +230,18 @@ def test_what_fails_for_several_rankings_is_said_once() -> None:
         raise ValueError("no truth")
 
     failures = MetricFailures()
-    rows = measure(
-        SCORES, Target(TRUTH, None), LAYERS, {"none": Metric(recall_at_k, share_kept, at_k=True)}, [10], failures
-    )
+    rows = measure(SCORES, Target(TRUTH), LAYERS, {"none": Metric(recall_at_k, share_kept, at_k=True)}, [10], failures)
     assert len(list(rows)) == 1 + 2 * 3
     assert failures.text() == ""
     silent = {"none": replace(METRICS["recall"], measure=never), "recall": METRICS["recall"]}
-    rows = measure(SCORES, Target(TRUTH, None), LAYERS, silent, PERCENTS, failures)
+    rows = measure(SCORES, Target(TRUTH), LAYERS, silent, PERCENTS, failures)
     assert {row["metric"] for row in rows if "heuristic" in row} == {"recall"}
     assert failures.text() == "metric none of a, b: ValueError: no truth"
 
 
 def test_a_chance_level_that_fails_is_named_too() -> None:
     failures = MetricFailures()
-    negative = Target(Ranking(-TRUTH.scores), None)
+    negative = Target(Ranking(-TRUTH.scores))
     ndcg = build(OmegaConf.select(OmegaConf.load(CONFIG.parent / "ndcg.yaml"), "ndcg"), "metric.ndcg", Metric)
     assert list(measure({"a": SCORES["a"]}, negative, LAYERS, {"ndcg": ndcg}, [10], failures)) == []
     assert failures.text().startswith("metric ndcg of chance, a: ValueError: importance goes down to -")
@@ -251,4 +249,4 @@ def test_a_chance_level_that_fails_is_named_too() -> None:
 
 def test_without_anybody_to_tell_it_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
-        list(measure(SCORES, Target(TRUTH, None), LAYERS, BROKEN, PERCENTS))
+        list(measure(SCORES, Target(TRUTH), LAYERS, BROKEN, PERCENTS))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ from tokenrank.planning.making import make_plan
 from tokenrank.records.record import Record
 from tokenrank.records.token_levels import OUTSIDE, TokenLevels
 from tokenrank.tasks.task import Prompt
+from tokenrank.work.collecting import collected
 
 MINE = Prompt("one", "mine", tuple(range(20)), 1)
 RUN = ("heuristic=[claa,recency]", "metric=[recall,needle_recall,spearman]", "k=[10]", "task.depths=[50]")
@@ -60,16 +62,16 @@ def test_a_context_within_the_window_is_refused() -> None:
 
 
 def test_a_needle_outside_of_the_universe_is_refused() -> None:
-    prompt = replace(MINE, context=range(5, 15), needle=range(5, 15))
+    prompt = replace(MINE, context=range(5, 15), evidence=(range(5, 15),))
     assert Universe(CONTEXT, 4).places(prompt) == range(5, 15)
     for needle in (range(4, 8), range(12, 16), range(2, 4)):
         with pytest.raises(
-            ValueError, match=rf"needle of prompt one of mine, tokens {needle.start} to {needle[-1]}, lies outside"
+            ValueError, match=rf"evidence of prompt one of mine, tokens {needle.start} to {needle[-1]}, lies outside"
         ):
-            Universe(CONTEXT, 4).places(replace(prompt, needle=needle))
-        assert Universe(PROMPT, 4).places(replace(prompt, needle=needle)) == range(16)
-    with pytest.raises(ValueError, match=r"^universe\.window=4 reaches into the needle"):
-        Universe(PROMPT, 4).places(replace(prompt, needle=range(14, 17)))
+            Universe(CONTEXT, 4).places(replace(prompt, evidence=(needle,)))
+        assert Universe(PROMPT, 4).places(replace(prompt, evidence=(needle,))) == range(16)
+    with pytest.raises(ValueError, match=r"^universe\.window=4 reaches into the evidence"):
+        Universe(PROMPT, 4).places(replace(prompt, evidence=(range(14, 17),)))
 
 
 @cache
@@ -160,3 +162,39 @@ def test_scores_are_those_of_the_whole_prompt_in_every_universe() -> None:
     ranked = stored_rank(made, Tiny(name="tiny").model(), prompt, made.heuristics)
     assert ranked.scores["claa"].shape == (4, 300)
     assert torch.isfinite(ranked.scores["claa"]).all()
+
+
+MANY = (
+    "task=ruler",
+    "task.kind=[niah_multiquery,cwe]",
+    "task.lengths=[1700]",
+    "metric=[recall,needle_recall,evidence_recall]",
+    "k=[10]",
+)
+
+
+@pytest.mark.parametrize("universe", ["prompt", "context"])
+def test_evidence_of_several_spans_through_a_whole_run(universe: str) -> None:
+    """Recency has the last tenth of the universe among its best: the share of evidence there is counted by hand."""
+    config = composed(
+        "model=tiny", "store=null", "heuristic=[recency]", *MANY, "task.max_new_tokens=4", f"universe={universe}"
+    )
+    made = make_plan(config)
+    several, counted = made.prompts
+    assert (len(several.evidence), several.needle, counted.evidence) == (4, None, ())
+    found = collected(made.evaluation, records(made))
+    places = Universe(universe).places(several)
+    best = set(places[-(len(places) // 10) :])
+    tokens = [token for span in several.evidence for token in span]
+    rows = found.metrics[found.metrics["metric"] == "evidence_recall"]
+    assert set(rows["sample"]) == {several.id}
+    own = rows[rows["heuristic"] == "recency"]
+    assert own["value"].tolist() == [pytest.approx(sum(token in best for token in tokens) / len(tokens))] * 4
+    assert rows.loc[rows["heuristic"].isna(), "value"].tolist() == [len(places) // 10 / len(places)]
+    assert not (found.metrics["metric"] == "needle_recall").any()
+    samples = found.samples.set_index("id")
+    written: Any = samples.loc[several.id, "evidence"]
+    spans = [list(map(int, each)) for each in written]
+    assert spans == [[span.start, span.stop] for span in several.evidence]
+    assert samples["needle_start"].isna().all()
+    assert samples.loc[counted.id, "evidence"] is None

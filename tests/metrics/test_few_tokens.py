@@ -86,6 +86,7 @@ def wanted(name: str, scores: list[float], truth: list[float], k: int) -> float:
         "average_precision": lambda: precision(scores, best),
         "rbo": lambda: overlap(scores, truth),
         "needle_recall": lambda: float(0 in ours),  # the needle is the first token
+        "evidence_recall": lambda: float(0 in ours),  # and the evidence
         "jaccard": lambda: len(set(ours) & best) / len(set(ours) | best),  # of two layers: the scores, and the truth
     }[name]()
 
@@ -94,7 +95,7 @@ def wanted(name: str, scores: list[float], truth: list[float], k: int) -> float:
 def test_few_tokens_and_all_their_ties(name: str) -> None:
     one, values = metric(name), []
     for scores, truth, k in CASES:
-        target = Target(Ranking(torch.tensor([truth]).float()), needle=range(1))
+        target = Target(Ranking(torch.tensor([truth]).float()), evidence=[range(1)])
         rows = torch.tensor([truth, scores] if one.against == "itself" else [scores]).float()
         found = one.values(Ranking(rows), target, k if one.at_k else None)
         assert found.tolist() == pytest.approx([wanted(name, scores, truth, k)], abs=1e-6), (scores, truth, k)
@@ -110,7 +111,7 @@ def test_the_mean_over_all_orders_is_the_chance_level(name: str, tokens: int) ->
     orders = torch.tensor(list(itertools.permutations(range(tokens)))).float()
     cases = [(truth, k) for truth in TRUTHS[tokens] for k in range(1, tokens + 1)]
     for truth, k in cases:
-        target = Target(Ranking(torch.tensor([truth]).float()), needle=range(1))
+        target = Target(Ranking(torch.tensor([truth]).float()), evidence=[range(1)])
         share = k if metric(name).at_k else None
         found = metric(name).values(Ranking(orders), target, share).mean()
         assert float(found) == pytest.approx(metric(name).by_chance(target, share), abs=1e-6), (truth, k)

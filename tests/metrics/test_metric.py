@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from tokenrank.metrics.evidence import evidence_recall_at_k
 from tokenrank.metrics.metric import Metric, Target, no_association, share_kept, tokens_kept
 from tokenrank.metrics.needle import needle_recall_at_k
 from tokenrank.metrics.ranked_tokens import Ranking
@@ -76,14 +77,14 @@ def test_the_word_all_means_every_file() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_random_rankings_score_the_chance_level(name: str) -> None:
     """A wrong level, or a ranking that is not random, would be many standard errors away."""
-    each, target = metric(name), Target(Ranking(uneven(1, seed=1)), NEEDLE)
+    each, target = metric(name), Target(Ranking(uneven(1, seed=1)), [NEEDLE])
     for k in (3, 12, 59) if each.at_k else (None,):
         values = each.values(random_rankings(many(name)), target, k)
         chance = each.by_chance(target, k)
         assert away_from(chance, values) < 4
         assert away_from(chance + 0.02, values) > 4
         informed = uneven(1, seed=1).expand(many(name), -1) + 0.1 * random_rankings(many(name)).scores
-        if name != "needle_recall":
+        if name not in ("needle_recall", "evidence_recall"):
             assert away_from(chance, each.values(Ranking(informed), target, k)) > 4
 
 
@@ -92,31 +93,42 @@ def test_the_chance_level_holds_for_a_per_layer_oracle(name: str) -> None:
     each, oracle = metric(name), uneven(3, seed=1)
     k = 12 if each.at_k else None
     times = many(name) // 4
-    values = each.values(random_rankings(3 * times), Target(Ranking(oracle.repeat(times, 1)), NEEDLE), k)
-    assert away_from(each.by_chance(Target(Ranking(oracle), NEEDLE), k), values) < 4
+    values = each.values(random_rankings(3 * times), Target(Ranking(oracle.repeat(times, 1)), [NEEDLE]), k)
+    assert away_from(each.by_chance(Target(Ranking(oracle), [NEEDLE]), k), values) < 4
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_value_a_layer_in_float64(name: str) -> None:
     each = metric(name)
-    values = each.values(random_rankings(4), Target(Ranking(uneven(1, seed=1)), NEEDLE), 12 if each.at_k else None)
+    values = each.values(random_rankings(4), Target(Ranking(uneven(1, seed=1)), [NEEDLE]), 12 if each.at_k else None)
     assert (values.shape, values.dtype) == ((3 if name == "jaccard" else 4,), torch.float64)
 
 
 def test_a_metric_compares_with_what_it_names() -> None:
-    ranking, target = random_rankings(2), Target(Ranking(uneven(1, seed=1)), NEEDLE)
+    ranking, target = random_rankings(2), Target(Ranking(uneven(1, seed=1)), [NEEDLE])
     of_truth = Metric(measure=recall_at_k, chance=share_kept, at_k=True)
     of_needle = Metric(measure=needle_recall_at_k, chance=share_kept, at_k=True, against="needle")
     assert torch.equal(of_truth.values(ranking, target, 20), recall_at_k(ranking, target.truth, 20))
     assert torch.equal(of_needle.values(ranking, target, 20), needle_recall_at_k(ranking, NEEDLE, 20))
 
 
+def test_a_metric_of_evidence_is_given_all_spans_and_applies_where_there_is_one() -> None:
+    ranking, spans = random_rankings(2), [range(2, 9), range(20, 31)]
+    of_evidence = Metric(measure=evidence_recall_at_k, chance=share_kept, at_k=True, against="evidence")
+    several = Target(Ranking(uneven(1, seed=1)), spans)
+    assert torch.equal(of_evidence.values(ranking, several, 20), evidence_recall_at_k(ranking, spans, 20))
+    assert of_evidence.applies(several)
+    assert of_evidence.applies(Target(several.truth, [NEEDLE]))
+    assert not of_evidence.applies(Target(several.truth))
+
+
 def test_a_needle_metric_applies_where_there_is_a_needle() -> None:
     oracle = Ranking(uneven(1, seed=1))
     of_needle = Metric(measure=needle_recall_at_k, chance=share_kept, at_k=True, against="needle")
-    assert of_needle.applies(Target(oracle, NEEDLE))
-    assert not of_needle.applies(Target(oracle, None))
-    assert Metric(measure=recall_at_k, chance=share_kept, at_k=True).applies(Target(oracle, None))
+    assert of_needle.applies(Target(oracle, [NEEDLE]))
+    assert not of_needle.applies(Target(oracle))
+    assert not of_needle.applies(Target(oracle, [range(2), range(5, 7)]))
+    assert Metric(measure=recall_at_k, chance=share_kept, at_k=True).applies(Target(oracle))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,7 +143,9 @@ def test_what_holds_layers_against_each_other_is_symmetric(name: str) -> None:
 
 
 def test_another_target_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"against is 'answer', must be one of truth, needle, itself, masks, loss$"):
+    with pytest.raises(
+        ValueError, match=r"against is 'answer', must be one of truth, needle, evidence, itself, masks, loss$"
+    ):
         Metric(measure=recall_at_k, chance=share_kept, at_k=True, against="answer")
 
 
@@ -140,12 +154,12 @@ SHARES = ("mass", "ndcg")  # of a sum, so negative importance has no meaning for
 
 @pytest.mark.parametrize("name", NAMES)
 def test_negative_importance_is_refused_by_shares_of_a_sum_alone(name: str) -> None:
-    each, target = metric(name), Target(Ranking(uneven(1, seed=1) - 0.25), NEEDLE)
+    each, target = metric(name), Target(Ranking(uneven(1, seed=1) - 0.25), [NEEDLE])
     k = 12 if each.at_k else None
     if name in SHARES:
         with pytest.raises(ValueError, match=r"importance goes down to -0\.2\d*, must be at least 0 everywhere"):
             each.values(random_rankings(4), target, k)
-        nothing = Target(Ranking(torch.zeros(1, TOKENS)), NEEDLE)
+        nothing = Target(Ranking(torch.zeros(1, TOKENS)), [NEEDLE])
         with pytest.raises(ValueError, match="must be positive at one token at least"):
             each.values(random_rankings(4), nothing, k)
     else:

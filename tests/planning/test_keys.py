@@ -23,7 +23,7 @@ from tokenrank.planning.sources import source_digest
 from tokenrank.records.digests import digest, ids_digest
 from tokenrank.tasks.task import Prompt
 
-PROMPT = Prompt("p", "niah", tuple(range(60)), 4, answers=("12345",), needle=range(5, 9))
+PROMPT = Prompt("p", "niah", tuple(range(60)), 4, answers=("12345",), evidence=(range(5, 9),))
 PRIVATE = "a text of somebody's own"
 
 
@@ -88,8 +88,8 @@ def test_what_decides_a_result_changes_the_key(setting: str, value: object) -> N
         replace(PROMPT, not_first_ids=(10,)),
         replace(PROMPT, answers=("54321",)),
         replace(PROMPT, classes=("yes", "no")),
-        replace(PROMPT, needle=range(5, 10)),
-        replace(PROMPT, needle=None),
+        replace(PROMPT, evidence=(range(5, 10),)),
+        replace(PROMPT, evidence=()),
         replace(PROMPT, context=range(3, 40)),
         replace(PROMPT, question=range(40, 50)),
         replace(PROMPT, task="longbench/qasper"),

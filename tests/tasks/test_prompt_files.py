@@ -69,7 +69,7 @@ def test_a_list_as_python_writes_it_is_no_json_and_refused(tmp_path: Path) -> No
     """This is what pandas writes into csv for a column of lists."""
     file = tmp_path / "own.csv"
     pd.DataFrame({"prompt": ["Why?", "Who?"], "answers": [["a"], ["b"]]}).to_csv(file, index=False)
-    with pytest.raises(ValueError, match=r"own\.csv, line 2: answers begin with \[ and must be a JSON list of texts"):
+    with pytest.raises(ValueError, match=r"own\.csv, line 2: the cell of answers begins with \[, must be a JSON list"):
         prompt_rows(file)
 
 
@@ -139,7 +139,11 @@ BROKEN = [
     ("own.csv", b'prompt,id\n"two\nlines",b\nc\n', "own.csv, line 4: has 1 fields"),
     ("own.csv", b'prompt,id\n"a,b\nc,d\n', "own.csv, line 3: cannot be read as csv: unexpected end of data"),
     ("own.csv", b'prompt,id\n"a"b,c\n', "own.csv, line 2: cannot be read as csv"),
-    ("own.csv", b'prompt,answers\na,"[""b"""\n', "own.csv, line 2: answers begin with [ and must be a JSON list"),
+    (
+        "own.csv",
+        b'prompt,answers\na,"[""b"""\n',
+        "own.csv, line 2: the cell of answers begins with [, must be a JSON list",
+    ),
     ("own.csv", "prompt\ngrößer\n".encode("latin-1"), "own.csv is not UTF-8 text: byte 9 cannot be read"),
     ("own.csv", "prompt\nWhy?\n".encode("utf-16"), "own.csv is not UTF-8 text: byte 0 cannot be read"),
     ("own.csv.gz", gzip.compress("prompt\ngrößer\n".encode("latin-1")), "own.csv.gz is not UTF-8 text"),

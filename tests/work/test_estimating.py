@@ -64,7 +64,7 @@ def test_an_estimate_is_near_to_the_real_run(tmp_path: Path, evaluation: str, se
 def test_rows_follow_the_prompts_that_have_a_needle_and_those_that_have_none(tmp_path: Path) -> None:
     made = replace(plan("task.lengths=[300,340]", *RANKING), store=NoStore())
     units = [
-        unit if unit.number % 2 else replace(unit, prompt=replace(unit.prompt, needle=None)) for unit in made.units
+        unit if unit.number % 2 else replace(unit, prompt=replace(unit.prompt, evidence=())) for unit in made.units
     ]
     mixed, folder = replace(made, units=tuple(units)), RunFolder(tmp_path / "run")
     found = estimate(mixed)

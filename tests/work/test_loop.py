@@ -74,6 +74,7 @@ def test_a_record_says_all_of_its_unit() -> None:
         assert (sample["key"], sample["status"], sample["tokens"]) == (unit.key, "ok", 300)
         assert prompt.needle is not None
         assert (sample["needle_start"], sample["needle_tokens"]) == (prompt.needle.start, len(prompt.needle))
+        assert sample["evidence"] == [[prompt.needle.start, prompt.needle.stop]]
         for name, part in (("context", prompt.context), ("question", prompt.question)):
             assert part is not None
             assert (sample[f"{name}_start"], sample[f"{name}_tokens"]) == (part.start, len(part))
@@ -189,9 +190,10 @@ def test_a_prompt_without_a_needle_says_so() -> None:
     unit = made.units[0]
     row = prompt_row(
         made,
-        replace(unit, prompt=replace(unit.prompt, needle=None, depth=None, answers=(), context=None, question=None)),
+        replace(unit, prompt=replace(unit.prompt, evidence=(), depth=None, answers=(), context=None, question=None)),
     )
     assert (row["needle_start"], row["needle_tokens"], row["depth"], row["references"]) == (None, None, None, [])
+    assert row["evidence"] is None
     assert {row[f"{part}_{what}"] for part in ("context", "question") for what in ("start", "tokens")} == {None}
 
 
