@@ -46,7 +46,7 @@ def test_curves_are_over_the_prompts_that_all_heuristics_have_as_in_the_pictures
         drawn = layer_values(some, metric, 10.0 if k is None else k)
         by_hand = cells(ranking(samples=SAMPLES[:4]), metric, k)
         for heuristic in drawn.heuristics:
-            for layer, value in enumerate(drawn.means.loc[heuristic].to_list()):
+            for layer, value in enumerate(drawn.means.T[heuristic].to_list()):
                 assert found[heuristic, name, layer] == value
                 assert value == pytest.approx(np.mean(by_hand[heuristic][layer]))
 
