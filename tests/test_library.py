@@ -148,6 +148,22 @@ def test_an_oracle_and_a_window_of_ones_choice_change_the_truth(
     assert values(None, 8) != values(None, 20)
 
 
+def test_the_context_alone_can_be_ranked(tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer) -> None:
+    """Tokens of the frame do not count: with the context as the whole prompt less its window, nothing changes."""
+
+    def values(universe: str, context: range | None) -> list[float]:
+        prompt = Prompt("a", "mine", tuple(encode(byte_tokenizer, TEXTS[0])), 4, context=context)
+        found = library.rank(tiny_model, byte_tokenizer, prompt, {"claa": CLAA()}, universe=universe)
+        return list(found["value"])
+
+    assert values("context", range(len(TEXTS[0]))) == values("prompt", None)
+    assert values("context", range(100, 250)) != values("prompt", range(100, 250))
+    with pytest.raises(ValueError, match=r"^universe=context, and the context of prompt a of mine is not known"):
+        values("context", None)
+    with pytest.raises(ValueError, match=r"^universe\.of is 'frame', must be prompt or context"):
+        values("frame", None)
+
+
 def test_a_chat_prompt_is_the_template_s_text(tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer) -> None:
     given = {"heuristics": {"claa": CLAA()}, "max_new_tokens": 4}
     as_chat = library.rank(tiny_model, byte_tokenizer, "How many chairs?", chat_template=True, **given)  # type: ignore[arg-type]

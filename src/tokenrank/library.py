@@ -16,7 +16,7 @@ from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
 from tokenrank.evaluation.scoring import rank as rank_prompt
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
-from tokenrank.evaluation.universe import Universe
+from tokenrank.evaluation.universe import PROMPT, Universe
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.library_inputs import (
     answers_of,
@@ -65,6 +65,7 @@ def rank(
     metrics: str | Sequence[str] = ("recall", "spearman"),
     k: Sequence[float] = (5, 10, 20, 40),
     window: int = 8,
+    universe: str = PROMPT,
     max_tokens: int | None = None,
 ) -> pd.DataFrame:
     """Compares the rankings of heuristics with the oracle's, layer by layer; one generation per prompt serves all of them.
@@ -84,6 +85,7 @@ def rank(
         metrics: names of files in configs/metric.
         k: percent of the ranked tokens, for the metrics that take a k.
         window: tokens at the prompt's end that are not ranked.
+        universe: what is ranked: ``prompt``, or ``context``, which only prompts of a task have.
         max_tokens: the model reads, prompt and answer together; None: what its config says.
 
     Returns:
@@ -97,6 +99,7 @@ def rank(
         raise ValueError(f"heuristics is {heuristics!r}, must be a mapping with at least one, as in {{'claa': CLAA()}}")
     check_percentages("k", list(k))
     check_whole("window", window, 0)
+    over = Universe(universe, window)
     asked = prompts_of(tokenizer, prompts, max_new_tokens, chat_template=chat_template, template=template)
     fed = answers_of(tokenizer, asked, answers)
     check_readable(model, asked, fed, max_tokens)
@@ -108,17 +111,13 @@ def rank(
             prepare(heuristic, model, tokenizer, layers, asked, GENERATED if answers is None else REFERENCE)
     for prompt in asked:
         check_length(prompt, window + 1, f"window={window}")
+    places = [over.places(prompt) for prompt in asked]
     oracles = named_oracles(oracle)
     rows: list[dict[str, Any]] = []
-    for prompt, given in zip(asked, fed, strict=True):
+    for prompt, given, own in zip(asked, fed, places, strict=True):
         ranked = rank_prompt(model, prompt, rankers, oracles, given, tokenizer=tokenizer).with_bound(list(heuristics))
         whose = {"model": name_of(model), "task": prompt.task, "sample": prompt.id}
-        rows += [
-            whose | row
-            for row in measured_rows(
-                ranked, prompt, formulas, list(k), Universe(window=window).places(prompt), layers.windowed
-            )
-        ]
+        rows += [whose | row for row in measured_rows(ranked, prompt, formulas, list(k), own, layers.windowed)]
     measured = table(rows, MEASURED)
     return measured.loc[measured["other_layer"].isna(), list(METRICS)].reset_index(drop=True)
 

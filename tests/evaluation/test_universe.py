@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -193,8 +192,7 @@ def test_evidence_of_several_spans_through_a_whole_run(universe: str) -> None:
     assert rows.loc[rows["heuristic"].isna(), "value"].tolist() == [len(places) // 10 / len(places)]
     assert not (found.metrics["metric"] == "needle_recall").any()
     samples = found.samples.set_index("id")
-    written: Any = samples.loc[several.id, "evidence"]
-    spans = [list(map(int, each)) for each in written]
+    spans = [list(map(int, each)) for each in samples["evidence"].to_dict()[several.id]]
     assert spans == [[span.start, span.stop] for span in several.evidence]
     assert samples["needle_start"].isna().all()
-    assert samples.loc[counted.id, "evidence"] is None
+    assert samples["evidence"].to_dict()[counted.id] is None

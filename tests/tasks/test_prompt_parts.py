@@ -14,6 +14,7 @@ import pytest
 from tests.tasks.spelling import check_parts, spelled
 from tests.tasks.tokenizers_of_kinds import KINDS, smollm2
 from tests.tasks.tokenizers_that_merge import MERGING, gpt2
+from tokenrank.evaluation.universe import Universe
 from tokenrank.tasks import ruler_counted, ruler_hidden
 from tokenrank.tasks.longbench import LongBench
 from tokenrank.tasks.longbench_protocol import PROTOCOLS
@@ -193,3 +194,7 @@ def test_longbench_real_rows(kind: str, protocol: str) -> None:
         whole, first, last = (str(tokenizer.decode(part)) for part in (tokens, tokens[:1], tokens[-1:]))
         assert whole.index(row["context"][:20]) < len(first)
         assert len(whole) - 20 - whole.rindex(row["context"][-20:]) < len(last)
+        places = Universe("context", window=8).places(prompt)
+        assert places == range(prompt.context.start, min(prompt.context.stop, len(prompt.input_ids) - 8))
+        ranked = str(tokenizer.decode([prompt.input_ids[at] for at in places]))
+        assert whole.startswith(ranked)  # lcc and the few-shot subsets end with their context
