@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from scripts import leaderboard, plot, report, table
+from scripts import leaderboard, plot, report, show, table
 from tests.joinable import measured, written
 from tokenrank.evaluation.plan import Plan
 from tokenrank.records.record import Record
@@ -105,3 +105,9 @@ def test_commands_show_a_killed_run_and_a_sweep(
         assert out
     page = tmp_path / "r" / ("joined" if sweep else ".") / "report.html"
     assert "half a run: 1 of 2 units are done" in page.read_text()
+
+
+def test_show_looks_for_the_prompt_among_the_joined_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = half(tmp_path / "a").record_files()[0].stem
+    assert show.command([str(tmp_path), sample, "tova", "0"]) == 2  # these runs kept no levels
+    assert f"{tmp_path / 'joined'} has no levels/{sample}.parquet" in " ".join(capsys.readouterr().err.split())
