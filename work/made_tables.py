@@ -59,7 +59,13 @@ def _are_current(folder: RunFolder) -> bool:
     """Whether all tables are there, and have every sound record; where there are no records, tables stay as they are."""
     if not all((folder.path / f"{name}.parquet").is_file() for name in SCHEMAS):
         return not folder.record_files() and any((folder.path / f"{name}.parquet").is_file() for name in SCHEMAS)
-    check_table(folder.path, "samples")
+    try:
+        check_table(folder.path, "samples")
+    except ValueError as error:
+        if not folder.record_files():
+            raise
+        log.warning("%s; the tables are made again", error)
+        return False
     known = set(zip(*(column(folder.path, "samples", name) for name in ("id", "key", "seconds")), strict=True))
     return known.issuperset(_records_of(folder))
 

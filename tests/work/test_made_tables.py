@@ -46,8 +46,10 @@ def test_tables_are_made_where_they_lack_a_record_and_else_stay(tmp_path: Path) 
     with_tables(tmp_path)
     assert {file.name: file.stat().st_mtime_ns for file in tmp_path.glob("*.parquet")} == before
     (tmp_path / "summary.parquet").unlink()
+    (tmp_path / "samples.parquet").write_bytes(b"damaged")
     with_tables(tmp_path)
     assert (tmp_path / "summary.parquet").is_file()
+    assert ids(folder) == units
 
 
 def test_tables_without_records_stay(tmp_path: Path) -> None:
@@ -58,6 +60,9 @@ def test_tables_without_records_stay(tmp_path: Path) -> None:
         file.unlink()
     assert with_tables(tmp_path).path == tmp_path
     assert (tmp_path / "metrics.parquet").read_bytes() == before
+    (tmp_path / "samples.parquet").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="samples.parquet cannot be read"):
+        with_tables(tmp_path)
 
 
 def test_why_there_are_none_is_said(tmp_path: Path) -> None:
