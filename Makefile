@@ -51,7 +51,7 @@ kvpress: install
 trackio: install
 	$(PY) -m $$(grep -m 1 '^pip install --no-deps trackio' docs/logging.md) --quiet --upgrade --target $(VENV)/trackio
 	PYTHONPATH=$(CURDIR)/$(VENV)/trackio $(PY) -c 'import trackio'
-	PYTHONPATH=$(CURDIR)/$(VENV)/trackio $(PY) -m pytest tests/report/test_trackio_mirror.py tests/report/test_mirror.py tests/test_logged_runs.py
+	PYTHONPATH=$(CURDIR)/$(VENV)/trackio $(PY) -m pytest tests/report/loggers/test_trackio_mirror.py tests/report/loggers/test_mirror.py tests/test_logged_runs.py
 
 # The wheel in a fresh environment and an unrelated folder; INTERPRETERS="python3.12 python3.13" tries others.
 wheel: install
