@@ -31,15 +31,7 @@ class Masks:
             raise ValueError(f"masks.keep is {self.keep:g} percent, must be above 0 and below 100")
 
     def draw(self, prompt: Prompt, chunks: int) -> Tensor:
-        """(count, chunks) bool, which chunks of a prompt are visible: at least one, and not all.
-
-        Raises:
-            ValueError: there are fewer than two chunks.
-        """
-        if chunks < 2:
-            raise ValueError(
-                f"chunk makes {chunks} of prompt {prompt.id}, must make at least 2, as random masks hide some: set chunk lower"
-            )
+        """(count, chunks) bool, which of a prompt's two or more chunks are visible: at least one, and not all."""
         visible = min(max(round(chunks * self.keep / 100), 1), chunks - 1)
         generator = torch.Generator().manual_seed(int(ids_digest([self.seed, *prompt.input_ids])[:15], 16))
         return torch.rand(self.count, chunks, generator=generator).argsort(dim=1).argsort(dim=1) < visible
@@ -69,6 +61,27 @@ class AnswerLosses:
         return losses.double().mean(dim=1)
 
 
+def chunks_masked(prompt: Prompt, texts: Sequence[str] | None, chunk: int | str) -> list[range]:
+    """The chunks of a prompt that random masks hide: those of its context, or all where it has none.
+
+    Args:
+        prompt: to be masked.
+        texts: of its tokens, for chunks that are sentences.
+        chunk: tokens, or ``sentence``.
+
+    Raises:
+        ValueError: there are fewer than two, or as ``chunked``.
+    """
+    chunks = chunked(len(prompt.input_ids), chunk, prompt.context, texts)
+    own = [chunks[number] for number in of_context(chunks, prompt.context)]
+    if len(own) < 2:
+        raise ValueError(
+            f"chunk={chunk} makes {len(own)} chunk of prompt {prompt.id} of {prompt.task}, must make at least 2, as random masks hide "
+            "some of them: set chunk lower"
+        )
+    return own
+
+
 def masked_answer(
     losses: AnswerLosses, prompt: Prompt, texts: Sequence[str] | None, chunk: int | str, masks: Masks
 ) -> MaskedAnswer:
@@ -84,8 +97,7 @@ def masked_answer(
     Raises:
         ValueError: as ``chunked``.
     """
-    chunks = chunked(len(prompt.input_ids), chunk, prompt.context, texts)
-    own = [chunks[number] for number in of_context(chunks, prompt.context)]
+    own = chunks_masked(prompt, texts, chunk)
     visible = torch.ones(masks.count, len(prompt.input_ids), dtype=torch.bool)
     for each, kept in zip(own, masks.draw(prompt, len(own)).T, strict=True):
         visible[:, each.start : each.stop] = kept[:, None]

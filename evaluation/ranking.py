@@ -1,7 +1,7 @@
 """Agreement of every ranking with the truth, layer by layer; one pass over each prompt serves all heuristics."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.select_layer import resolve_select_layer
-from tokenrank.evaluation.answer_losses import AnswerLosses, Masks, context_effect, masked_answer
+from tokenrank.evaluation.answer_losses import AnswerLosses, Masks, chunks_masked, context_effect, masked_answer
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.layer_summary import LayerSummary
@@ -81,6 +81,8 @@ class RankingAgreement(Evaluation):
         Family(**self.compare).check([*plan.rankings, *own], list(of_first), self.k)
         for prompt in plan.prompts:
             self.places(prompt)
+            if any(each.against == MASKS for each in plan.metrics.values()):
+                chunks_masked(prompt, self._texts(plan, prompt), self.chunk)
         for layer in self.loss_layers or ():
             resolve_select_layer(plan.layers, layer)
 
@@ -117,9 +119,13 @@ class RankingAgreement(Evaluation):
             levels=levels_of(plan, prompt, ranked, own, self.k, places) if self.save_levels else None,
         )
 
+    def _texts(self, plan: "Plan", prompt: Prompt) -> Sequence[str] | None:
+        """Of the prompt's tokens, where chunks are sentences."""
+        return token_texts(plan.tokenizer, prompt.input_ids) if self.chunk == SENTENCE else None
+
     def _hidden(self, plan: "Plan", prompt: Prompt, losses: AnswerLosses, asked: Collection[str]) -> Hidden:
         """What the answer loses under random masks, and under those that rankings make, as far as metrics ask for it."""
-        texts = token_texts(plan.tokenizer, prompt.input_ids) if self.chunk == SENTENCE else None
+        texts = self._texts(plan, prompt)
         masked = masked_answer(losses, prompt, texts, self.chunk, Masks(**self.masks)) if MASKS in asked else None
         layers = tuple(self.loss_layers or [resolve_select_layer(plan.layers, None)])
         settings = {"chunk": self.chunk, "masks": self.masks, "layers": list(layers)}

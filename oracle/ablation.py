@@ -5,11 +5,15 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
+from tokenrank.capture.feeding import check_positions
+from tokenrank.capture.inspection import model_layers
+from tokenrank.capture.select_layer import resolve_select_layer
 from tokenrank.oracle.oracle import AnsweredPrompt, Oracle, OracleNeeds, Truth
 from tokenrank.oracle.without_chunks import logprobs_after_pruning, logprobs_after_removal
 from tokenrank.signals.checks import check_choice
-from tokenrank.tasks.chunks import SENTENCE, check_chunk, chunked, spread, visible_without
+from tokenrank.tasks.chunks import SENTENCE, check_chunk, check_chunk_fits, chunked, spread, visible_without
 
 HIDDEN, PRUNED, REMOVAL = "hidden", "pruned", "removal"
 
@@ -54,6 +58,17 @@ class AblationOracle(Oracle):
     def needs(self) -> OracleNeeds:
         """Passes over the answer where keys are hidden from it; other ablations read the prompt themselves."""
         return OracleNeeds(layers=False, passes=self.by == HIDDEN, texts=self.chunk == SENTENCE)
+
+    def check_model(self, model: PreTrainedModel) -> None:
+        """Raises ValueError for a model whose keys cannot be hidden, one that accepts no positions, or without the select layer."""
+        super().check_model(model)
+        check_positions(model)
+        if self.by == PRUNED:
+            resolve_select_layer(model_layers(model), self.select_layer)
+
+    def check_prompt(self, tokens: int, context: range | None) -> None:
+        """Raises ValueError for a chunk longer than the prompt's context."""
+        check_chunk_fits(self.chunk, tokens, context)
 
     def truth(self, answered: AnsweredPrompt) -> Truth:
         """Importance in nats, any sign, (1, tokens); the tokens of a chunk sum to what the answer loses without it.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tokenrank.capture.answer_passes import AnswerPasses
+from tokenrank.capture.answer_passes import AnswerPasses, check_passes
 from tokenrank.capture.layer import AttentionLayer
 
 
@@ -89,6 +89,19 @@ class Oracle(ABC):
     def needs(self) -> OracleNeeds:
         """What ``truth`` reads: the answer's layers, unless a subclass says otherwise."""
         return OracleNeeds()
+
+    def check_model(self, model: PreTrainedModel) -> None:
+        """Raises ValueError for a model that the oracle cannot measure; weights are not needed."""
+        if self.needs.passes:
+            check_passes(model)
+
+    def check_prompt(self, tokens: int, context: range | None) -> None:  # noqa: B027
+        """Raises ValueError for a prompt that the oracle cannot measure.
+
+        Args:
+            tokens: of the prompt.
+            context: places of the text that the question is about; None: the prompt has no such part.
+        """
 
     @abstractmethod
     def truth(self, answered: AnsweredPrompt) -> Truth:

@@ -10,7 +10,7 @@ from tokenrank.oracle.oracle import AnsweredPrompt, Oracle, OracleNeeds, Truth
 from tokenrank.signals.checks import check_choice
 from tokenrank.signals.linear_fits import lasso, ridge
 from tokenrank.signals.log_odds import log_odds
-from tokenrank.tasks.chunks import SENTENCE, check_chunk, chunked, of_context, spread, visible_without
+from tokenrank.tasks.chunks import SENTENCE, check_chunk, check_chunk_fits, chunked, of_context, spread, visible_without
 
 FITS = {"ridge": ridge, "lasso": lasso}
 
@@ -58,6 +58,10 @@ class RegressionOracle(Oracle):
     def needs(self) -> OracleNeeds:
         """Passes over the answer."""
         return OracleNeeds(layers=False, passes=True, texts=self.chunk == SENTENCE)
+
+    def check_prompt(self, tokens: int, context: range | None) -> None:
+        """Raises ValueError for a chunk longer than the prompt's context."""
+        check_chunk_fits(self.chunk, tokens, context)
 
     def truth(self, answered: AnsweredPrompt) -> Truth:
         """Importance in log-odds (nats), any sign, (1, tokens); the tokens of a chunk sum to its weight.

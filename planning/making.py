@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from tokenrank.capture.answer_passes import check_passes
 from tokenrank.capture.feeding import check_positions
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
@@ -16,7 +17,7 @@ from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE, Plan, Unit, reference_answer
 from tokenrank.evaluation.shard import Shard
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.metrics.metric import Metric
+from tokenrank.metrics.metric import LOSS, MASKS, Metric
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.models.weight_files import user_path
 from tokenrank.oracle.bound import Bound
@@ -69,11 +70,21 @@ def make_plan(config: DictConfig) -> Plan:
         with naming(f"heuristic.{name}"):
             each.check(tokenizer, settings.origin)
             each.check_layers(layers)
+    for name, oracle in oracles.items():
+        with naming(f"oracle.{name}"):
+            oracle.check_model(skeleton)
+    for name, metric in metrics.items():
+        if metric.against in (MASKS, LOSS):
+            with naming(f"metric.{name}"):
+                check_passes(skeleton)
     log.info("making the prompts")
     prompts = task.prompts(tokenizer, source.readable_tokens())
     check_ids(prompts)
     for prompt in prompts:
         _check_prompt(prompt, heuristics, settings)
+        for name, oracle in oracles.items():
+            with naming(f"oracle.{name}, prompt {prompt.id} of {prompt.task}"):
+                oracle.check_prompt(len(prompt.input_ids), prompt.context)
     engines = contestants(config, settings.seed, heuristics, layers, evaluation) if evaluation.runs_engines else ()
     given = _given(settings, prompts, tokenizer)
     parts = part_keys(config, source, heuristics)

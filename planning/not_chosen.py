@@ -22,13 +22,11 @@ TRIED = 50  # combinations of a sweep in which the refused one is looked for
 # kind of evaluation -> settings and groups that change nothing of its runs
 UNUSED: Mapping[str, Sequence[str]] = {
     "ranking": ("prefill",),
-    "accuracy": ("k", "universe", "metric", "plots", "masks", "loss_layers"),
-    "fidelity": ("k", "universe", "metric", "plots", "masks", "loss_layers"),
+    "accuracy": ("k", "universe", "metric", "plots"),
+    "fidelity": ("k", "universe", "metric", "plots"),
     "ttft": (
         "k",
         "universe",
-        "masks",
-        "loss_layers",
         "metric",
         "oracle",
         "compare",
@@ -53,10 +51,7 @@ def unknown_setting(said: str) -> str | None:
     group, _, setting = key.partition(".")
     try:
         config = _refused_config(key, sys.argv[1:])
-    except (
-        HydraException,
-        OmegaConfBaseException,
-    ):  # what hinders composing has a sentence of its own once this argument is right
+    except (HydraException, OmegaConfBaseException):  # it has a sentence of its own once this argument is right
         return None
     chosen = _chosen(config, group)
     holders = holders_of(group, setting) if chosen else []
@@ -164,7 +159,7 @@ def _chosen(config: DictConfig, group: str) -> str:
     node, choices = config.get(group), config.hydra.runtime.choices
     if not (CONFIGS / group).is_dir():
         return ""
-    if not OmegaConf.is_dict(node) or "_target_" in node or group in ("prefill", "universe"):
+    if not OmegaConf.is_dict(node) or "_target_" in node or group == "prefill":
         return str(choices.get(group))
     names = _with_target(node)
     return names[0] if len(names) == 1 else f"[{','.join(names)}]"

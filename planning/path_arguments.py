@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -63,8 +64,9 @@ def _sweeps(argument: str) -> bool:
     mode = _parsed(argument) if _MODE.match(argument) else None
     if mode is None:
         return argument == "-m" or (argument.startswith("--m") and SWEEPING.startswith(argument))
+    given: Any = mode.value()
     try:
-        return EnumNode(RunMode, str(mode.value())) == RunMode.MULTIRUN
+        return EnumNode(RunMode, given) == RunMode.MULTIRUN
     except ValidationError:
         return False  # Hydra will say so
 

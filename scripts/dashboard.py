@@ -49,7 +49,8 @@ def command(arguments: Sequence[str]) -> int:
     parser.add_argument("--entity")
     parser.add_argument("--to", type=Path, metavar="FILE")
     given = parser.parse_args(arguments)
-    return main(given.run, given.project, given.entity, given.to)
+    run, to = (None if path is None else path.expanduser() for path in (given.run, given.to))
+    return main(run, given.project, given.entity, to)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,16 @@ def check_chunk(chunk: int | str) -> None:
         raise ValueError(f"chunk is {chunk!r}, must be at least 1 token, or {SENTENCE}")
 
 
+def check_chunk_fits(chunk: int | str, tokens: int, context: range | None) -> None:
+    """Raises ValueError as ``check_chunk``, and for a chunk of more tokens than the context has, or the prompt, where there is none."""
+    check_chunk(chunk)
+    length, whose = (tokens, "prompt") if context is None else (len(context), "context")
+    if isinstance(chunk, int) and chunk > length:
+        raise ValueError(
+            f"chunk is {chunk} tokens, and the {whose} has {length}: must be at most as many, or {SENTENCE}"
+        )
+
+
 def chunked(
     tokens: int, chunk: int | str, context: range | None = None, texts: Sequence[str] | None = None
 ) -> list[range]:
@@ -45,14 +55,8 @@ def chunked(
     >>> chunked(6, "sentence", texts=["It", " is", " 3.", "5.", " No", "!"])
     [range(0, 4), range(4, 6)]
     """
-    check_chunk(chunk)
-    if isinstance(chunk, int):
-        length, whose = (tokens, "prompt") if context is None else (len(context), "context")
-        if chunk > length:
-            raise ValueError(
-                f"chunk is {chunk} tokens, and the {whose} has {length}: must be at most as many, or {SENTENCE}"
-            )
-    elif texts is None or len(texts) != tokens:
+    check_chunk_fits(chunk, tokens, context)
+    if chunk == SENTENCE and (texts is None or len(texts) != tokens):
         raise ValueError(
             f"chunk is {SENTENCE}, which needs the text of each of the {tokens} tokens, got {None if texts is None else len(texts)}"
         )

@@ -37,7 +37,7 @@ TOP = [
     ("+universe.nonsense=1", "universe.nonsense is not a setting; there are of, window"),
     ("+prefill.nonsense=1", "prefill.nonsense is not a setting"),
     ("+logger.nonsense=1", "logger.nonsense is not a setting"),
-    ("+evaluation.nonsense=1", "evaluation.nonsense is not a setting; there are compare, k, "),
+    ("+evaluation.nonsense=1", "evaluation.nonsense is not a setting; there are chunk, compare, k, "),
     ("~k", "k is missing"),
     ("~seed", "seed is missing"),
     ("~universe", "universe is missing"),

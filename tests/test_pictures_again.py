@@ -83,10 +83,9 @@ def test_another_class_reports_on_a_finished_run(
     (tmp_path / "my_reports.py").write_text(OWN_REPORT)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "my_reports", raising=False)
-    for number, given in enumerate(
-        ("", "report_class={_target_: my_reports.Counted}", "report_class={_target_: my_reports.Counted, word: values}")
-    ):
-        ended = tokenrank(*ARGUMENTS, "report=false", *filter(None, [given]))  # a class, and no page
+    own = "_target_: my_reports.Counted"
+    for number, given in enumerate(("null", f"{{{own}}}", f"{{{own}, word: values}}")):
+        ended = tokenrank(*ARGUMENTS, "report=false", f"report_class={given}")  # a class, and no page
         assert ended.code == 0, ended.err
         summary = (tmp_path / "run" / "summary.md").read_text()
         for text in (ended.out, summary):

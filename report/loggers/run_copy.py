@@ -10,12 +10,22 @@ from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.run_names import Names
 from tokenrank.records.schema import TEXTS, contestant_names
 from tokenrank.records.tables import Tables
-from tokenrank.report.rows.contestant_rows import RANKING, kind
-from tokenrank.report.rows.loading import layer_means, load, run_config
-from tokenrank.report.rows.ranking_rows import at, chance, label, over_layers, ranked_metrics
+from tokenrank.report.rows.contestant_rows import RANKING, TIMES, TTFT, kind
+from tokenrank.report.rows.loading import load, run_config
+from tokenrank.report.rows.ranking_rows import (
+    at,
+    by_layer,
+    chance,
+    label,
+    over_prompts,
+    ranked_measures,
+    ranked_metrics,
+    shared,
+)
 
 FILES = ("metrics.parquet", "summary.parquet")  # they hold no texts
 FILES_WITH_TEXTS = ("samples.parquet", "runs.parquet", "report.html", "levels/*.parquet")
+LAYER_COLUMNS = ["metric", "heuristic", "k", "layer", "value"]
 CHANCE = "chance"  # stands where a contestant stands: what a random ranking has in expectation
 
 
@@ -63,8 +73,8 @@ def run_copy(folder: RunFolder, names: Names, *, texts: bool) -> RunCopy:
     """
     content = run_config(folder)
     tables, k = load(folder, content, None, texts=texts)
-    layers = layer_means(folder)
     ranking = kind(tables) == RANKING
+    layers = layer_means(tables) if ranking else pd.DataFrame(columns=LAYER_COLUMNS)
     means = means_of_rankings(tables, k) if ranking else means_of_contestants(tables)
     patterns = (*FILES, *FILES_WITH_TEXTS) if texts else FILES
     return RunCopy(
@@ -82,6 +92,23 @@ def run_copy(folder: RunFolder, names: Names, *, texts: bool) -> RunCopy:
             for file in sorted(folder.path.glob(pattern))
         },
     )
+
+
+def layer_means(tables: Tables) -> pd.DataFrame:
+    """Means over prompts at each layer, those of the pictures and of report.html: over the prompts of which every heuristic has a value.
+
+    Returns:
+        Columns metric, heuristic, k, layer and value; layers without a value are left out.
+    """
+    found = []
+    for metric, k in ranked_measures(tables):
+        rows = tables.of_metric(metric, 0.0 if k is None else k)
+        if len(shared(rows)):
+            values = by_layer(rows, metric, 0.0 if k is None else k)
+            means = values.groupby(level="heuristic", sort=False).mean().reset_index()
+            rows = means.melt("heuristic", var_name="layer").dropna(subset=["value"])
+            found.append(rows.assign(metric=metric, k=k)[LAYER_COLUMNS])
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=LAYER_COLUMNS)
 
 
 def layer_curves(layers: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
@@ -107,27 +134,45 @@ def keep_curves(means: pd.DataFrame) -> pd.DataFrame:
 
 
 def means_of_rankings(tables: Tables, k: float) -> pd.DataFrame:
-    """``METRIC.mean`` and ``.worst`` of each heuristic at k percent, means over prompts, and the metrics' chance levels."""
-    found = []
+    """``METRIC.mean`` and ``.worst`` of each heuristic at k percent, as summary.parquet has them, and the metrics' chance levels."""
+    found: list[tuple[str, str, float]] = []
     for metric in ranked_metrics(tables):
         name = label(tables.metrics, metric, k)
         for statistic in ("mean", "worst"):
-            rows = over_layers(tables.summary, metric, statistic, k)
-            means = rows.groupby("heuristic", sort=False)["value"].mean()
-            found += [(heuristic, f"{name}.{statistic}", float(value)) for heuristic, value in means.items()]
+            means = over_prompts(tables.summary, metric, statistic, k)["value"]
+            found += [(str(heuristic), f"{name}.{statistic}", float(value)) for heuristic, value in means.items()]
         if len(at(tables.metrics, metric, k)):
             found.append((CHANCE, name, chance(tables.metrics, metric, k)))
     return pd.DataFrame(found, columns=["contestant", "name", "value"])
 
 
 def means_of_contestants(tables: Tables) -> pd.DataFrame:
-    """``METRIC@KEEP`` of each contestant at every keep rate, means over prompts, with the columns ``metric`` and ``keep``."""
-    medians = tables.summary[tables.summary["sample"].notna() & (tables.summary["statistic"] == "median")]
+    """``METRIC@KEEP`` of each contestant at every keep rate, as summary.parquet has the means over prompts, with ``metric`` and ``keep``.
+
+    Of evaluation=ttft, whose prompts summary.parquet keeps apart, over the prompts that every contestant has at every keep rate.
+    """
+    rows = _of_times(tables) if kind(tables) == TTFT else _over_prompts(tables.summary)
+    names = [f"{metric}@{keep:g}" for metric, keep in zip(rows["metric"], rows["keep"], strict=True)]
+    return rows[["contestant", "metric", "keep", "value"]].assign(name=names).reset_index(drop=True)
+
+
+def _over_prompts(summary: pd.DataFrame) -> pd.DataFrame:
+    own = summary["statistic"] == "mean"
+    for column in ("task", "sample", "against"):
+        own &= summary[column].isna()
+    rows = summary[own]
+    return rows.assign(contestant=contestant_names(rows))
+
+
+def _of_times(tables: Tables) -> pd.DataFrame:
+    medians = tables.summary[tables.summary["metric"].isin(TIMES) & (tables.summary["statistic"] == "median")]
     rows = pd.concat([tables.metrics, medians], ignore_index=True)
+    rows = rows[rows["sample"].notna() & rows["value"].notna()]
     rows = rows.assign(contestant=contestant_names(rows))
-    means = rows.groupby(["contestant", "metric", "keep"], sort=False)["value"].mean().reset_index()
-    names = [f"{metric}@{keep:g}" for metric, keep in zip(means["metric"], means["keep"], strict=True)]
-    return means.assign(name=names)
+    lines = rows.groupby("metric")[["contestant", "keep"]].apply(lambda each: len(each.drop_duplicates()))
+    counted = rows.groupby(["metric", "sample"])["value"].transform("size")
+    whole = rows[counted == rows["metric"].map(lines)]
+    return whole.groupby(["contestant", "metric", "keep"], sort=False)["value"].mean().reset_index()
 
 
 def whole_steps(steps: "pd.Series[Any]") -> tuple["pd.Series[Any]", str]:

@@ -112,8 +112,8 @@ class Trackio(Tracker):
     extra: ClassVar[str | None] = "trackio"
 
     def home(self, folder: RunFolder) -> Path:
-        """``trackio/`` in the run folder, or ``folder``."""
-        return folder.path / "trackio" if self.folder is None else Path(self.folder)
+        """``trackio/`` in the run folder, or ``folder``, where ``~`` is the home folder."""
+        return folder.path / "trackio" if self.folder is None else Path(self.folder).expanduser()
 
     def environment(self, folder: RunFolder) -> Mapping[str, str]:
         """Ours without trackio's variables, which name servers, and with the hub switched off."""

@@ -34,17 +34,18 @@ HEADINGS = {
 }  # fmt: skip
 
 
-def contestants_page(tables: Tables) -> dict[str, Any]:
+def contestants_page(tables: Tables, declared: str) -> dict[str, Any]:
     """Means over prompts with their intervals, a line a contestant and keep rate; and the worst prompts of each line.
 
     Args:
         tables: of a run of evaluation=accuracy or fidelity with a value.
+        declared: the measure of the declared comparison, which the page shows first.
     """
     lines, engines = lines_of(tables), engines_of(tables)
-    there = [name for name in SHOWN if over_all(tables, name).drop(index=FULL, errors="ignore").notna().any(axis=None)]
+    there = _there(tables, shown(declared))
     ids = [str(name) for name in tables.samples["id"]]
     means = {name: _three(tables, name, lines) for name in there}
-    results = [name for name in there if name in RESULTS]
+    results = [name for name in there if name in (declared, *RESULTS)]
     closed = {name: _three(tables, name, lines, GAP_CLOSED) for name in results}
     counts = answered(tables)
     return {
@@ -58,23 +59,31 @@ def contestants_page(tables: Tables) -> dict[str, Any]:
             | {"closed": {name: closed[name][place] for name in results}}
             for place, line in enumerate(lines)
         ],
-        "worst": {name: _worst(tables, name, lines, ids) for name in results if name != "same_token"},
+        "worst": {name: _worst(tables, name, lines, ids) for name in results},
     }
 
 
-def of_prompt(tables: Tables, sample: str) -> dict[str, dict[str, float | None]]:
+def shown(declared: str) -> list[str]:
+    """The measures that the page has, the declared one first."""
+    return list(dict.fromkeys((declared, *SHOWN)))
+
+
+def _there(tables: Tables, names: Sequence[str]) -> list[str]:
+    """Those that a contestant has which prunes."""
+    return [name for name in names if over_all(tables, name).drop(index=FULL, errors="ignore").notna().any(axis=None)]
+
+
+def of_prompt(tables: Tables, sample: str, declared: str) -> dict[str, dict[str, float | None]]:
     """``claa 20`` -> the measures of one prompt."""
-    there = [name for name in SHOWN if name in set(tables.metrics["metric"])]
+    there = [name for name in shown(declared) if name in set(tables.metrics["metric"])]
     wide = {name: of_sample(tables, name, sample) for name in there}
     return {key(line): {name: number(at(wide[name], line)) for name in there} for line in lines_of(tables)}
 
 
-def values_of_prompts(tables: Tables) -> dict[str, float]:
-    """How good the contestants of the first measure are on each prompt, mean over all that prune; NaN: has none."""
+def values_of_prompts(tables: Tables, declared: str) -> dict[str, float]:
+    """How good the contestants are in the measure that is shown first on each prompt, mean over all that prune; NaN: has none."""
     ids = [str(name) for name in tables.samples["id"]]
-    results = [
-        name for name in RESULTS if over_all(tables, name).drop(index=FULL, errors="ignore").notna().any(axis=None)
-    ]
+    results = _there(tables, [declared, *RESULTS])
     if not results:
         return dict.fromkeys(ids, float("nan"))
     wide = of_samples(tables, results[0])

@@ -14,12 +14,11 @@ from tokenrank.report.page.intro import intro
 from tokenrank.report.page.packing import embedded_json, number
 from tokenrank.report.page.prompts import views, worst_and_best
 from tokenrank.report.pictures.contestant_style import styles
-from tokenrank.report.rows.comparisons import comparisons
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind, origin
 from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.ranking_rows import label
-from tokenrank.report.sentences.notes import notes
-from tokenrank.report.sentences.sentences import declared_measure, sentences
+from tokenrank.report.sentences.found import what_was_found
+from tokenrank.report.sentences.sentences import declared_measure
 
 MANY_ROWS = 5_000_000  # of metrics.parquet: beyond, the first metrics alone are read
 RESERVED = 2000  # characters for what the page says that it lacks
@@ -48,64 +47,60 @@ def page_data(run: LoadedRun, room: int) -> dict[str, Any]:
         ValueError: a file of levels is damaged.
     """
     folder, environment, config, tables, k = run.folder, run.environment, run.config, run.tables, run.k
+    said = what_was_found(tables, config, environment)
+    metric = declared_measure(tables, config)[0] if len(tables.metrics) else ""
     few = pq.read_metadata(folder.path / "metrics.parquet").num_rows > MANY_ROWS
     of = kind(tables) if run.own_report is None else None
     found = {
         "title": origin(tables) if len(tables.metrics) else "no results yet",
         "kind": of,
         "k": k,
-        "intro": intro(tables, config, of),
+        "intro": [*intro(tables, config, of), *said.order],
         "declared": _declared(tables, config, of),
-        "summary": _summary(tables, config, environment, ours=run.own_report is None),
+        "summary": [*said.results, *said.notes],
         "prompts": [_prompt(row) for row in tables.samples.to_dict("records")],
         "styles": {name: style.colour for name, style in styles(_names(tables)).items()},
         "facts": _facts(environment),
         "config": folder.config.read_text(encoding="utf-8"),
-        **_of_kind(tables, of, k, few=few),
+        **_of_kind(tables, of, k, metric, few=few),
     }
     tokens = dict(zip(tables.samples["id"], tables.samples["tokens"].fillna(1).astype(float), strict=True))
-    order = {name: tokens[name] for name in worst_and_best(_values(tables, of, k))}
-    window = int((config.get("prefill") or {}).get("window") or 0)  # engines may have longer ones of their own
+    order = {name: tokens[name] for name in worst_and_best(_values(tables, of, k, metric))}
     left = room - len(embedded_json(found)) - RESERVED
-    shown = views(folder, order, k, left, _of_prompt(tables, of), window)
-    less = [f"Of so many values the page shows {', '.join(page_ranking.FIRST)} at k = {k:g} %."] * (
-        few and of == RANKING
-    )
+    shown = views(folder, order, k, left, _of_prompt(tables, of, metric), config)
+    less = []
+    if few and of == RANKING:
+        first = ", ".join(page_ranking.first_metrics(tables, metric))
+        less = [f"Of so many values the page shows {first} at k = {k:g} %."]
     order_shown = list(shown.prompts)  # an object of JavaScript would put ids that are numbers first
     return found | {"order": order_shown, "views": dict(shown.prompts), "lacks": [*less, *shown.lacks]}
 
 
-def _of_kind(tables: Tables, of: str | None, k: float, *, few: bool) -> dict[str, Any]:
+def _of_kind(tables: Tables, of: str | None, k: float, declared: str, *, few: bool) -> dict[str, Any]:
     if of == RANKING:
-        return {"ranking": page_ranking.ranking_page(tables, k, few=few)}
+        return {"ranking": page_ranking.ranking_page(tables, k, declared, few=few)}
     if tables.metrics.empty:
         return {}
     if of in (ACCURACY, FIDELITY):
-        return {"contestants": page_contestants.contestants_page(tables)}
+        return {"contestants": page_contestants.contestants_page(tables, declared)}
     return {
         "tables": [page_contestants.ttft_table(tables) if of == TTFT else page_contestants.other_table(tables.summary)]
     }
 
 
-def _values(tables: Tables, of: str | None, k: float) -> dict[str, float]:
+def _values(tables: Tables, of: str | None, k: float, declared: str) -> dict[str, float]:
     """How well each prompt went, for the order in which prompts are shown."""
     if of == RANKING:
-        return page_ranking.values_of_prompts(tables, k)
+        return page_ranking.values_of_prompts(tables, k, declared)
     if of in (ACCURACY, FIDELITY) and len(tables.metrics):
-        return page_contestants.values_of_prompts(tables)
+        return page_contestants.values_of_prompts(tables, declared)
     return dict.fromkeys((str(name) for name in tables.samples["id"]), float("nan"))
 
 
-def _of_prompt(tables: Tables, of: str | None) -> Callable[[str], Any] | None:
+def _of_prompt(tables: Tables, of: str | None, declared: str) -> Callable[[str], Any] | None:
     if of not in (ACCURACY, FIDELITY) or tables.metrics.empty:
         return None
-    return lambda sample: page_contestants.of_prompt(tables, sample)
-
-
-def _summary(tables: Tables, config: Mapping[str, Any], environment: Mapping[str, Any], *, ours: bool) -> list[str]:
-    """What the tests found, in sentences, then what means are over and what failed; the terminal's sentence on tests is among the first."""
-    said = set(comparisons(tables.summary))
-    return [*sentences(tables, config), *(line for line in notes(tables, environment, ours=ours) if line not in said)]
+    return lambda sample: page_contestants.of_prompt(tables, sample, declared)
 
 
 def _declared(tables: Tables, config: Mapping[str, Any], of: str | None) -> str | None:

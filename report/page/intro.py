@@ -1,13 +1,11 @@
-"""What report.html says on top: what its numbers measure, and whether the order of the methods is established."""
+"""What report.html says on top: what its numbers measure."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from tokenrank.records.measures import LABELS
 from tokenrank.records.tables import Tables
-from tokenrank.report.rows.comparisons import LEVEL, least_p
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING
-from tokenrank.report.rows.differences import count, declared
 from tokenrank.report.rows.ranking_rows import label
 from tokenrank.report.rows.universe import universe
 from tokenrank.report.sentences.sentences import declared_measure
@@ -23,7 +21,7 @@ KEPT = "An engine keeps a share of the prompt's tokens, the keep rate, and drops
 
 
 def intro(tables: Tables, config: Mapping[str, Any], of: str | None) -> list[str]:
-    """Four sentences or fewer; none where nothing was measured or the evaluation is somebody's own.
+    """Three sentences or fewer; none where nothing was measured or the evaluation is somebody's own.
 
     Args:
         tables: of the run.
@@ -41,24 +39,4 @@ def intro(tables: Tables, config: Mapping[str, Any], of: str | None) -> list[str
         truth,
         measured.format(name=named if of == RANKING else LABELS.get(metric, metric), k=f"{k:g}"),
         *(f"{line}." for line in universe(tables.samples)),
-        *_order(tables),
-    ]
-
-
-def _order(tables: Tables) -> list[str]:
-    """Whether the declared comparison tells methods apart."""
-    rows = declared(tables.summary)
-    if rows.empty:
-        return ["The order of the methods is not established: no two of them were compared."]
-    prompts = int(rows["prompts"].max())
-    if least_p(prompts) > LEVEL:
-        needed = next(number for number in range(prompts, 100) if least_p(number) <= LEVEL)
-        return [
-            f"The order of the methods is not established. With {count(prompts, 'prompt')} no difference can be significant: "
-            f"the smallest possible p is {least_p(prompts):.2g}, {needed} prompts are needed."
-        ]
-    told = int((rows["p"] <= LEVEL).sum())
-    return [
-        f"The order of the methods is established for {told} of {count(len(rows), 'compared pair')} (adjusted p <= {LEVEL:g}); "
-        "intervals of single methods, whether they overlap or not, are no such test."
     ]

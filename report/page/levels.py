@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tokenrank.records.token_levels import OUTSIDE, TokenLevels
 from tokenrank.report.page.packing import packed
 
+FRAME = "frame"  # of ``prefill.protect``: all tokens outside of the context always stay
 NOTHING, FOUND, MISSED, WRONG, ALWAYS = range(5)  # verdict on a token that an engine kept, or did not
 
 Array = np.ndarray[Any, Any]
@@ -71,6 +73,27 @@ def percentiles(levels: TokenLevels) -> Array | None:
 def best_first(importance: Array) -> Array:
     """Places of values, the largest first; of equal values the earlier one."""
     return np.argsort(-importance, kind="stable")
+
+
+def always_kept(levels: TokenLevels, protect: Any, window: int, context_start: Any, context_tokens: Any) -> Array:
+    """Which tokens an engine keeps in any case, so that it is not judged by them.
+
+    Args:
+        levels: of the prompt.
+        protect: of the run of the engine, as in runs.parquet.
+        window: last tokens of a prompt that every engine keeps (``prefill.window``).
+        context_start: position of the context's first token; null where the task does not know it.
+        context_tokens: number of its tokens.
+
+    Returns:
+        (tokens,) bool: the last ones, tokens that are not ranked, and with a protected frame all but the context.
+    """
+    stay = (levels.truth[0] == OUTSIDE) | (np.arange(levels.tokens) >= levels.tokens - window)
+    if protect == FRAME and not pd.isna(context_start):
+        context = np.zeros(levels.tokens, bool)
+        context[int(context_start) : int(context_start) + int(context_tokens)] = True
+        stay = stay | ~context
+    return np.asarray(stay)
 
 
 def verdicts(levels: TokenLevels, kept: Sequence[int], stay: Array) -> Array:

@@ -9,7 +9,10 @@ from tokenrank.report.page.packing import digest, embedded_json
 from tokenrank.report.rows.loaded_run import LoadedRun
 
 LIMIT = 3_000_000  # bytes of the page; prompts are left out beyond, except where the overview alone is larger
-SCRIPTS = ("parts.js", "charts.js", "tokens.js", "missed.js", "tables.js", "page.js")
+SCRIPTS = (
+    "parts.js", "curves.js", "methods.js", "tokens.js", "map.js", "missed.js", "tables.js", "view.js", "prompt.js",
+    "page.js",
+)  # fmt: skip
 
 
 def write_page(run: LoadedRun) -> Path:

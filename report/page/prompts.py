@@ -7,7 +7,6 @@ from functools import partial
 from itertools import chain, zip_longest
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,12 +14,12 @@ import pyarrow.compute as pc
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import FULL, contestant_names
 from tokenrank.records.tables import read_rows
-from tokenrank.records.token_levels import OUTSIDE, TokenLevels
-from tokenrank.report.page.levels import Array, packed_levels, percentiles, ranked_places, verdicts
+from tokenrank.records.token_levels import TokenLevels
+from tokenrank.report.page.levels import always_kept, packed_levels, percentiles, ranked_places, verdicts
 from tokenrank.report.page.packing import embedded_json, number, packed, packed_json
+from tokenrank.report.rows.loading import without_errors
 
 AT_ONCE = 8  # prompts whose texts and runs are in memory
-FRAME = "frame"  # of ``prefill.protect``: all tokens outside of the context always stay
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def views(
     k: float,
     room: int,
     measured: Callable[[str], Any] | None = None,
-    window: int = 0,
+    config: Mapping[str, Any] | None = None,
 ) -> Views:
     """What the page shows of single prompts; levels are read one prompt at a time.
 
@@ -59,15 +58,17 @@ def views(
         k: percent; where not all percentages fit, those far from this one are left out.
         room: characters that the prompts may take.
         measured: what was measured of the contestants on a prompt; None: there are none.
-        window: last tokens of a prompt that every contestant keeps.
+        config: content of config.yaml, for the last tokens that every contestant keeps and for whether errors may be shown.
 
     Raises:
         ValueError: a file of levels cannot be read.
     """
+    config = config or {}
+    window = int((config.get("prefill") or {}).get("window") or 0)  # engines may have longer ones of their own
     found: dict[str, Any] = {}
     dropped: set[float] = set()
     missing: list[str] = []
-    for name, sample, runs in _each(folder, list(order)):
+    for name, sample, runs in _each(folder, list(order), config):
         levels = folder.levels(name)
         if levels is None:
             missing.append(name)
@@ -101,12 +102,14 @@ def _lacks(of: int, dropped: Collection[float], missing: Collection[str], found:
         yield "The run kept no texts (texts=false): tokens are shown as numbered boxes, and answers are not shown."
 
 
-def _each(folder: RunFolder, order: Sequence[str]) -> Iterator[tuple[str, pd.Series, pd.DataFrame]]:
+def _each(
+    folder: RunFolder, order: Sequence[str], config: Mapping[str, Any]
+) -> Iterator[tuple[str, pd.Series, pd.DataFrame]]:
     """Of each prompt its row of samples and its rows of runs."""
     for first in range(0, len(order), AT_ONCE):
         some = order[first : first + AT_ONCE]
         samples = read_rows(folder.path, "samples", partial(_among, "id", some))
-        runs = read_rows(folder.path, "runs", partial(_among, "sample", some))
+        runs = without_errors(read_rows(folder.path, "runs", partial(_among, "sample", some)), config)
         for name in some:
             yield name, samples[samples["id"] == name].iloc[0], runs[runs["sample"] == name]
 
@@ -160,20 +163,9 @@ def _kept(sample: pd.Series, runs: pd.DataFrame, levels: TokenLevels, window: in
     found = {}
     for name, run in zip(contestant_names(runs), runs.to_dict("records"), strict=True):
         if run["engine"] != FULL and run["kept"] is not None:
-            stay = _always(sample, levels, run["protect"], window)
+            stay = always_kept(levels, run["protect"], window, sample["context_start"], sample["context_tokens"])
             found[f"{name} {run['keep']:g}"] = packed(verdicts(levels, run["kept"], stay).tobytes())
     return found
-
-
-def _always(sample: pd.Series, levels: TokenLevels, protect: Any, window: int) -> Array:
-    """Which tokens every contestant keeps: the last ones, and with a protected frame all but the context."""
-    stay = (levels.truth[0] == OUTSIDE) | (np.arange(levels.tokens) >= levels.tokens - window)
-    if protect == FRAME and not pd.isna(sample["context_start"]):
-        context = np.zeros(levels.tokens, bool)
-        start = int(sample["context_start"])
-        context[start : start + int(sample["context_tokens"])] = True
-        stay = stay | ~context
-    return np.asarray(stay)
 
 
 def _run(run: Mapping[Any, Any]) -> dict[str, Any]:

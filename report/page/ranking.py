@@ -1,6 +1,6 @@
 """What report.html shows of evaluation=ranking: each metric at each layer, and the worst layers and prompts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,125 +10,119 @@ from tokenrank.records.schema import is_bound
 from tokenrank.records.tables import Tables
 from tokenrank.report.page.packing import number, numbers, packed_json
 from tokenrank.report.pictures.contestant_style import is_grey
-from tokenrank.report.rows.ranking_rows import (
-    at,
-    by_layer,
-    chance,
-    label,
-    over_layers,
-    over_prompts,
-    ranked_metrics,
-    windowed_layers,
-)
+from tokenrank.report.pictures.layer_values import LayerValues, layer_values
+from tokenrank.report.rows.ranking_rows import at, over_layers, over_prompts, ranked_measures, ranked_metrics
+from tokenrank.report.rows.worst_layers import counted_layers, worst_layers
 
 WORST = 30  # rows of a heuristic in the list of the worst
-FIRST = ("recall", "needle_recall", "spearman")  # in the list of metrics
+FIRST = ("recall", "needle_recall", "spearman")  # in the list of metrics, behind the declared one
 OVER_PROMPTS = ("mean", "worst", "std")
 
 
-def ranking_page(tables: Tables, k: float, *, few: bool = False) -> dict[str, Any]:
+def ranking_page(tables: Tables, k: float, declared: str, *, few: bool = False) -> dict[str, Any]:
     """Metrics with all of their k, each with its numbers packed.
 
     Args:
         tables: of a run of evaluation=ranking.
         k: percent that the page shows first.
-        few: whether only ``FIRST`` metrics are read, at this k: each is a pass over metrics.parquet.
+        declared: the metric of the declared comparison, which the page shows first.
+        few: whether only ``first_metrics`` are read, at this k: each is a pass over metrics.parquet.
     """
     ids = [str(name) for name in tables.samples["id"]]
     found = {}
-    asked = [each for each in _asked(tables) if not few or (each[0] in FIRST and each[1] in (k, 0.0))]
+    shown_first = first_metrics(tables, declared)
+    asked = sorted(ranked_measures(tables), key=lambda each: _place(each[0], shown_first))
     for metric, percent in asked:
-        shown = _of_metric(tables, metric, percent, ids)
-        if shown is not None and shown["heuristics"]:
-            found[shown.pop("label")] = {"metric": metric, "k": shown.pop("k"), "packed": packed_json(shown)}
+        if few and not (metric in shown_first and percent in (k, None)):
+            continue
+        try:
+            values = layer_values(tables, metric, k if percent is None else percent)
+        except ValueError:  # no prompt was ranked by every heuristic
+            continue
+        shown = _of_metric(tables, values, k if percent is None else percent, ids)
+        if shown["heuristics"]:
+            found[values.name] = {"metric": metric, "k": number(percent), "packed": packed_json(shown)}
     at_k = [name for name, each in found.items() if each["k"] in (None, k)]
     return {"metrics": found, "first": next(iter(at_k), None), "worst_rows": WORST}
 
 
-def values_of_prompts(tables: Tables, k: float) -> dict[str, float]:
-    """The mean of the first metric of each prompt, over layers and heuristics without bounds and controls; NaN: has none."""
+def first_metrics(tables: Tables, declared: str) -> list[str]:
+    """The metrics of a run that stand first in its list: the declared one, then the usual ones."""
+    return [name for name in dict.fromkeys((declared, *FIRST)) if name in ranked_metrics(tables)]
+
+
+def _place(metric: str, first: list[str]) -> int:
+    return first.index(metric) if metric in first else len(first)
+
+
+def values_of_prompts(tables: Tables, k: float, declared: str) -> dict[str, float]:
+    """The mean of the metric that is shown first, of each prompt, over layers and heuristics without bounds and controls; NaN: has none."""
     ids = [str(name) for name in tables.samples["id"]]
-    if not ranked_metrics(tables):
+    first = [*first_metrics(tables, declared), *ranked_metrics(tables)]
+    if not first:
         return dict.fromkeys(ids, float("nan"))
-    metric, percent = _first(tables, k)
-    rows = over_layers(tables.summary, metric, "mean", percent)
+    rows = over_layers(tables.summary, first[0], "mean", k)
     methods = rows[~rows["heuristic"].map(_beside)]
     means = (methods if len(methods) else rows).groupby("sample")["value"].mean()
     return {name: float(means.get(name, float("nan"))) for name in ids}
-
-
-def _first(tables: Tables, k: float) -> tuple[str, float]:
-    return _sorted(ranked_metrics(tables))[0], k
-
-
-def _sorted(metrics: list[str]) -> list[str]:
-    return sorted(metrics, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
-
-
-def _asked(tables: Tables) -> Iterator[tuple[str, float]]:
-    """Each metric with each of its k; of a metric without k any number stands for it."""
-    rows = tables.summary[tables.summary["heuristic"].notna()]
-    for metric in _sorted(ranked_metrics(tables)):
-        percents = sorted({float(k) for k in rows.loc[rows["metric"] == metric, "k"].dropna()})
-        yield from ((metric, k) for k in percents or [0.0])
 
 
 def _beside(name: str) -> bool:
     return is_bound(name) or is_grey(name)
 
 
-def _of_metric(tables: Tables, metric: str, k: float, ids: list[str]) -> dict[str, Any] | None:
-    rows = tables.of_metric(metric, k)
-    try:
-        values = by_layer(rows, metric, k)
-    except ValueError:  # no prompt was ranked by every heuristic
-        return None
+def _of_metric(tables: Tables, values: LayerValues, k: float, ids: list[str]) -> dict[str, Any]:
+    """The numbers of the pictures of the metric; methods from the best to the worst, then bounds and controls."""
     places = {name: place for place, name in enumerate(ids)}
-    whose = values.index.get_level_values("heuristic")
-    each = {str(name): values[whose == name].droplevel("heuristic") for name in whose.unique()}
-    means = {name: rows_of.mean(axis=0) for name, rows_of in each.items()}
-    known = [name for name in means if means[name].notna().any()]
-    order = sorted(known, key=lambda name: (_beside(name), -float(means[name].mean())))
+    worst = worst_layers(values.means, values.windowed)
+    worst_at = {str(name): int(layer) for name, layer in worst["layer"].items()}
+    layers = [int(layer) for layer in values.means.columns]
+    counted = np.isin(layers, counted_layers(layers, values.windowed))
+    over = _over(tables.summary, values.metric, k)
+    whose = values.of_prompts.index.get_level_values("heuristic")
     return {
-        "label": label(rows, metric, k),
-        "k": number(rows["k"].iloc[0]),
-        "chance": number(chance(rows, metric, k)),
-        "prompts": len(values.index.unique("sample")),
-        "layers": [int(layer) for layer in values.columns],
-        "windowed": windowed_layers(rows),
+        "chance": number(values.by_chance),
+        "prompts": len(values.of_prompts.index.unique("sample")),
+        "layers": layers,
+        "windowed": [layer for layer in layers if layer in values.windowed],
         "heuristics": {
-            name: _of_heuristic(each[name], means[name], places)
-            | {"over": _over(tables.summary, metric, k, name), "beside": _beside(name)}
-            for name in order
+            name: {
+                "mean": numbers(values.means.loc[name]),
+                "low": numbers(values.low.loc[name]),
+                "high": numbers(values.high.loc[name]),
+                "tenth": numbers(values.tenth.loc[name]),
+                "ninetieth": numbers(values.ninetieth.loc[name]),
+                "worst_layer": layers.index(worst_at[name]),
+                "flat": bool(worst.loc[name, "flat"]),
+                "over": {each: numbers(rows.loc[name]) for each, rows in over.items() if name in rows.index},
+                "beside": _beside(name),
+            }
+            | _worst_prompts(values.of_prompts[whose == name].droplevel("heuristic"), counted, places)
+            for name in sorted((each for each in values.heuristics if each in worst_at), key=_beside)
         },
     }
 
 
-def _of_heuristic(values: pd.DataFrame, means: "pd.Series[float]", places: Mapping[str, int]) -> dict[str, Any]:
-    """Of each layer the mean, the middle 80 % of the prompts and the worst prompt; and the worst prompts and layers."""
+def _worst_prompts(values: pd.DataFrame, counted: "np.ndarray[Any, Any]", places: Mapping[str, int]) -> dict[str, Any]:
+    """The worst prompt at each layer; and the worst prompts and layers among the ``counted`` ones. Missing values are none of them."""
     numbers_of = values.to_numpy(dtype=float)  # (prompts, layers)
-    low, high = np.percentile(numbers_of, [10, 90], axis=0)
     names = [places[str(name)] for name in values.index]
     there = np.where(np.isnan(numbers_of), np.inf, numbers_of)
     lowest = there.argmin(axis=0)
+    there[:, ~counted] = np.inf
     flat = np.argsort(there, axis=None, kind="stable")[: min(WORST, int(np.isfinite(there).sum()))]
     rows, columns = np.unravel_index(flat, numbers_of.shape)
     layers = [int(layer) for layer in values.columns]
     return {
-        "mean": numbers(means), "low": numbers(low), "high": numbers(high),
         "lowest": [[names[row], number(numbers_of[row, column])] for column, row in enumerate(lowest)],
         "worst": [
             [number(numbers_of[row, column]), names[row], layers[column]]
             for row, column in zip(rows, columns, strict=True)
         ],
-    }  # fmt: skip
+    }
 
 
-def _over(summary: pd.DataFrame, metric: str, k: float, name: str) -> dict[str, Any]:
-    """Statistic -> its mean over prompts with the ends of its interval, as in summary.parquet."""
-    found = {}
-    for statistic in OVER_PROMPTS:
-        rows = over_prompts(at(summary, metric, k), metric, statistic, k)
-        if name in rows.index:
-            found[statistic] = numbers(rows.loc[name, ["value", "low", "high"]])
-    return found
+def _over(summary: pd.DataFrame, metric: str, k: float) -> dict[str, pd.DataFrame]:
+    """Statistic -> its means over prompts with the ends of their intervals, as in summary.parquet; index heuristics."""
+    rows = at(summary[summary["sample"].isna()], metric, k)
+    return {each: over_prompts(rows, metric, each, k)[["value", "low", "high"]] for each in OVER_PROMPTS}

@@ -37,7 +37,7 @@ function worstLayers(section, metric, label, view) {
     });
   };
   const columns = [["method", ""], ["layer", ""], ["prompt", "name"], [label, ""]];
-  worstSection(section, `The lowest ${label} of any prompt, method and layer; at first one row a method; bounds and controls only if chosen. A prompt’s name goes to its tokens.`, columns, rowsOf, Object.keys(metric.heuristics));
+  worstSection(section, `The lowest ${label} of any prompt, method and layer; at first one row a method; bounds and controls only if chosen${leavesOut(metric) ? ", layers with a sliding window never" : ""}. A prompt’s name goes to its tokens.`, columns, rowsOf, Object.keys(metric.heuristics));
 }
 
 /** evaluation=accuracy and fidelity: prompt x contestant x keep rate. */

@@ -5,16 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from tokenrank.report.page.token_view import FOUND, MISSED, OTHER, WRONG, TokenView
+from tokenrank.report.page.levels import ALWAYS, FOUND, MISSED, NOTHING, WRONG
+from tokenrank.report.page.token_view import TokenView
 
 COLOURS = {
     FOUND: "30;42",
     MISSED: "30;43",
     WRONG: "97;45",
-    OTHER: "",
+    ALWAYS: "2",
+    NOTHING: "",
 }  # of the background and of letters, as terminals number them
-MARKS = {FOUND: "[=", MISSED: "[-", WRONG: "[+"}
-WORDS = {FOUND: "found", MISSED: "missed", WRONG: "wrongly kept"}
+MARKS = {FOUND: "[=", MISSED: "[-", WRONG: "[+", ALWAYS: "[*"}
+WORDS = {FOUND: "found", MISSED: "missed", WRONG: "wrongly kept", ALWAYS: "always kept, not judged"}
 UNDERLINED, DIM = "4", "2"
 NEEDLE = ("<<", ">>")  # around the needle where there are no colours
 TAB = 4
@@ -59,12 +61,13 @@ def shown(found: TokenView, width: int, *, colours: bool) -> str:
 def counts(found: TokenView) -> str:
     """How many tokens were found, missed and wrongly kept, and how much of the needle."""
     best = found.count(FOUND) + found.count(MISSED)
+    recall = f" (recall {found.recall:.4f})" if best else ""
     lines = [
-        f"found {found.count(FOUND)} of the truth's best {best} (recall {found.recall:.4f}), missed {found.count(MISSED)},",
+        f"found {found.count(FOUND)} of the truth's best {best}{recall}, missed {found.count(MISSED)},",
         f"wrongly kept {found.count(WRONG)}",
     ]
     if len(found.needle):
-        kept = sum(int(found.kinds[place]) in (FOUND, WRONG) for place in found.needle)
+        kept = sum(int(found.kinds[place]) in (FOUND, WRONG, ALWAYS) for place in found.needle)
         lines[1] += f"; of the needle's {len(found.needle)} tokens {kept} kept"
     return "\n".join(lines)
 
@@ -87,7 +90,8 @@ def _escape(letter: str) -> str:
 
 
 def _legend(found: TokenView, *, colours: bool) -> Iterator[Letter]:
-    entries = [(word, COLOURS[kind]) if colours else (f"{MARKS[kind]}{word}]", "") for kind, word in WORDS.items()]
+    said = {kind: word for kind, word in WORDS.items() if kind != ALWAYS or found.count(ALWAYS)}
+    entries = [(word, COLOURS[kind]) if colours else (f"{MARKS[kind]}{word}]", "") for kind, word in said.items()]
     if len(found.needle):
         entries.append(("needle", UNDERLINED) if colours else (f"{NEEDLE[0]}needle{NEEDLE[1]}", ""))
     if len(found.unranked):
@@ -105,8 +109,8 @@ def _letters(found: TokenView, *, colours: bool) -> Iterator[Letter]:
     for (kind, needle, unranked), tokens in groupby(zip(styled, found.texts, strict=True), key=lambda each: each[0]):
         text = "".join(visible(each) for _, each in tokens)
         if colours:
-            style = ";".join(filter(None, [COLOURS[kind], UNDERLINED * needle, DIM * (unranked and kind == OTHER)]))
-            yield from _each(text, style, breaks=kind != OTHER)
+            style = ";".join(filter(None, [COLOURS[kind], UNDERLINED * needle, DIM * (unranked and kind == NOTHING)]))
+            yield from _each(text, style, breaks=kind not in (NOTHING, ALWAYS))
             continue
         if needle != inside:
             yield Letter(NEEDLE[0] if needle else NEEDLE[1])

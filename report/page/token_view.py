@@ -11,9 +11,9 @@ from tokenrank.records.record import Record, read_header
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import FULL
 from tokenrank.records.token_levels import OUTSIDE, TokenLevels
-from tokenrank.report.page.levels import best_first
+from tokenrank.report.page.levels import FOUND, MISSED, NOTHING, WRONG, always_kept, verdicts
+from tokenrank.report.rows.loading import run_config
 
-OTHER, FOUND, MISSED, WRONG = range(4)  # what became of a token
 SHOWN = 12  # names in a message
 Answer = tuple[str, str | None]  # whose, and its text; None: the run keeps none
 
@@ -24,7 +24,7 @@ class TokenView:
 
     heading: str
     texts: Sequence[str]  # what each token adds to the prompt's text
-    kinds: np.ndarray[Any, Any]  # (tokens,) OTHER, FOUND, MISSED or WRONG
+    kinds: np.ndarray[Any, Any]  # (tokens,) NOTHING, FOUND, MISSED, WRONG or ALWAYS: kept in any case, not judged
     needle: range  # positions of its tokens; empty where there is none
     unranked: frozenset[int]  # positions of the tokens that are not ranked
     answers: Sequence[Answer]
@@ -35,8 +35,9 @@ class TokenView:
 
     @property
     def recall(self) -> float:
-        """Share of the truth's best tokens that were found, as metrics.parquet has it."""
-        return self.count(FOUND) / (self.count(FOUND) + self.count(MISSED))
+        """Share of the truth's best tokens that were found, as metrics.parquet has it; NaN where no token is judged."""
+        best = self.count(FOUND) + self.count(MISSED)
+        return self.count(FOUND) / best if best else float("nan")
 
 
 def view(folder: RunFolder, sample: str, name: str, number: str, k: float | None = None) -> TokenView:
@@ -66,7 +67,8 @@ def view(folder: RunFolder, sample: str, name: str, number: str, k: float | None
         raise ValueError(
             f"--k is {k:g}, must be left out: what {name} kept is held against as many of the truth's best tokens"
         )
-    return _of_contestant(record, levels, name, number)
+    window = int((run_config(folder).get("prefill") or {}).get("window") or 0)
+    return _of_contestant(record, levels, name, number, window)
 
 
 def _record(folder: RunFolder, sample: str) -> Record:
@@ -94,10 +96,12 @@ def _of_ranking(record: Record, levels: TokenLevels, name: str, number: str, k: 
     ranking, truth = levels.rankings[name][row], levels.truth[row if len(levels.truth) > 1 else 0]
     ranked = int((truth != OUTSIDE).sum())
     heading = f"{record.unit}: {name} at layer {number}, best {asked} % of {ranked} ranked tokens"
-    return _view(record, levels, heading, _at_least(ranking, least), _at_least(truth, least), [])
+    kept, best = _at_least(ranking, least), _at_least(truth, least)
+    kinds = np.select([kept & best, ~kept & best, kept & ~best], [FOUND, MISSED, WRONG], NOTHING)
+    return _view(record, levels, heading, kinds, [])
 
 
-def _of_contestant(record: Record, levels: TokenLevels, name: str, number: str) -> TokenView:
+def _of_contestant(record: Record, levels: TokenLevels, name: str, number: str, window: int) -> TokenView:
     own = [each for each in record.runs if (each["heuristic"] or each["engine"]) == name]
     names = list(dict.fromkeys(each["heuristic"] or each["engine"] for each in record.runs))
     names = [each for each in names if each != FULL]
@@ -111,22 +115,18 @@ def _of_contestant(record: Record, levels: TokenLevels, name: str, number: str) 
         raise ValueError(
             f"{name} at {number} % kept no tokens of {record.unit}: {run.get('error') or 'its run has none'}"
         )
-    if len(levels.truth) > 1:
-        raise ValueError(
-            f"the truth of {record.unit} differs by layer (oracle.attention.layers=each): kept tokens have no layer to be compared at"
-        )
-    kept, truth = np.zeros(levels.tokens, dtype=bool), np.zeros(levels.tokens, dtype=bool)
-    kept[np.asarray(run["kept"], dtype=int)] = True
-    truth[best_first(levels.importance[0])[: int(kept.sum())]] = True  # levels of a joined run lack the rates of others
-    heading = f"{record.unit}: {name} at keep rate {number} %, {int(kept.sum())} of {levels.tokens} tokens kept"
+    kept, sample = run["kept"], record.sample
+    stay = always_kept(levels, run.get("protect"), window, sample.get("context_start"), sample.get("context_tokens"))
+    heading = f"{record.unit}: {name} at keep rate {number} %, {len(kept)} of {levels.tokens} tokens kept"
+    if len(levels.importance) > 1:
+        heading += ", held against the mean of the layers' truths"
     answers = [(f"{name} at {number} %", run["answer"])] if run.get("answer_tokens") is not None else []
-    return _view(record, levels, heading, kept, truth, answers)
+    return _view(record, levels, heading, verdicts(levels, kept, stay), answers)
 
 
 def _view(
-    record: Record, levels: TokenLevels, heading: str, kept: Any, truth: Any, answers: Sequence[Answer]
+    record: Record, levels: TokenLevels, heading: str, kinds: "np.ndarray[Any, Any]", answers: Sequence[Answer]
 ) -> TokenView:
-    kinds = np.select([kept & truth, ~kept & truth, kept & ~truth], [FOUND, MISSED, WRONG], OTHER)
     start, length = record.sample.get("needle_start"), record.sample.get("needle_tokens")
     needle = range(0) if start is None or length is None else range(int(start), int(start) + int(length))
     unranked = frozenset(np.flatnonzero(levels.truth[0] == OUTSIDE).tolist())

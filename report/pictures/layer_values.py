@@ -19,6 +19,7 @@ from tokenrank.report.rows.ranking_rows import (
     over_prompts,
     windowed_layers,
 )
+from tokenrank.report.rows.worst_layers import worst_layers
 
 SPREAD = (10, 90)  # percentiles of prompts
 
@@ -44,6 +45,7 @@ class LayerValues:
     tenth: pd.DataFrame  # 10th percentile of the prompts
     ninetieth: pd.DataFrame
     over_layers: pd.DataFrame
+    of_prompts: pd.DataFrame  # the values of single prompts: index (heuristic, sample)
 
     @property
     def heuristics(self) -> list[str]:
@@ -52,9 +54,9 @@ class LayerValues:
 
     @property
     def lowest(self) -> "pd.Series[int]":
-        """The number of the first of the layers whose mean over prompts is smallest, of each heuristic whose layers differ."""
-        varied = self.means[self.means.max(axis=1) > self.means.min(axis=1)]  # not those without a value
-        return varied.T.idxmin()
+        """The number of the worst layer of each heuristic that has one (``report.rows.worst_layers``)."""
+        found = worst_layers(self.means, self.windowed)
+        return found.loc[~found["flat"], "layer"]
 
     @property
     def range(self) -> tuple[float, float]:
@@ -94,6 +96,7 @@ def layer_values(tables: Tables, metric: str, k: float) -> LayerValues:
         metric, label(rows, metric, k), heading(tables, prompts, own_k), chance(rows, metric, k),
         windowed_layers(rows), len(over_layers(tables.summary, metric, "mean", k, windowed=True)) > 0,
         by_heuristic.mean(), low, high, ends[SPREAD[0]], ends[SPREAD[1]], found.loc[by_heuristic.mean().index],
+        values,
     )  # fmt: skip
 
 

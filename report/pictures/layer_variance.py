@@ -77,14 +77,17 @@ def _row(axes: Axes, shown: LayerValues, name: str, place: int) -> None:
 
 
 def _lowest(axes: Axes, shown: LayerValues) -> None:
-    """Beside each row the number of the heuristic's lowest layer, unless all layers are equal; every other row is shaded."""
+    """Beside each row the number of the heuristic's worst layer, unless all are alike; every other row is shaded."""
     beside, lowest = axes.get_yaxis_transform(), shown.lowest
     for place, name in enumerate(reversed(shown.heuristics)):
         if name in lowest:
             axes.text(1.03, place, f"{lowest[name]}", transform=beside, va="center", fontsize=7)
         if place % 2:
             axes.axhspan(place - 0.5, place + 0.5, color="#f4f4f4", linewidth=0, zorder=0)
-    axes.text(1.1, 0.5, "layer with the lowest mean", transform=axes.transAxes, rotation=270, va="center", fontsize=6.5)
+    some = "full-attention " if shown.some_layers else ""
+    axes.text(
+        1.1, 0.5, f"{some}layer with the lowest mean", transform=axes.transAxes, rotation=270, va="center", fontsize=6.5
+    )
 
 
 def _legend(figure: Figure, shown: LayerValues) -> None:

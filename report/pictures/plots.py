@@ -59,8 +59,9 @@ def heat_map(shown: LayerValues) -> Figure:
     title(figure, f"{shown.name} at each layer", shown.heading)
     bar = figure.colorbar(image, ax=axes, label=shown.name, pad=0.01, aspect=12)
     bar.ax.axhline(shown.by_chance, color=REFERENCE, linestyle="--", linewidth=1.4)
+    some = " but for windowed layers" if shown.some_layers else ""
     caption(
         figure,
-        f"Mean over prompts{cropped(shown.metric, low)}. Dot: the heuristic's lowest layer. Dashed in the colour bar: chance.",
+        f"Mean over prompts{cropped(shown.metric, low)}. Dot: the heuristic's lowest layer{some}. Dashed in the colour bar: chance.",
     )
     return figure

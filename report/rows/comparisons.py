@@ -21,6 +21,15 @@ def least_p(prompts: int) -> float:
     return min(1.0, 2.0 ** (1 - prompts))
 
 
+def needed_prompts(prompts: int) -> int:
+    """How many prompts the sign-flip test needs before a difference can be significant, at least those that there are.
+
+    >>> needed_prompts(2), needed_prompts(8)
+    (6, 8)
+    """
+    return next(number for number in range(prompts, 100 + prompts) if least_p(number) <= LEVEL)
+
+
 def comparisons(summary: pd.DataFrame) -> list[str]:
     """One sentence for each metric and keep rate of the declared family; none where nothing was compared.
 
@@ -42,10 +51,9 @@ def _sentences(declared: pd.DataFrame) -> Iterator[str]:
         at = "" if pd.isna(keep) else f" at {keep:g} %"
         yield f"{_measure(rows)}{at}: {_found(rows)} ({_count(len(rows), 'comparison')}, {_count(prompts, 'prompt')}, adjusted p)"
     if few:
-        least = next(number for number in range(few, 100) if least_p(number) <= LEVEL)
         yield (
             f"{_count(few, 'prompt')} are too few for any difference to be significant: p is at least {least_p(few):.2g}; "
-            f"{least} are needed"
+            f"{needed_prompts(few)} are needed"
         ).replace("1 prompt are", "1 prompt is")
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from tokenrank.records.measures import better
 from tokenrank.records.schema import contestant_names
 from tokenrank.report.rows.aligned import interval
-from tokenrank.report.rows.comparisons import LEVEL, least_p
+from tokenrank.report.rows.comparisons import LEVEL, least_p, needed_prompts
 from tokenrank.report.rows.ranking_rows import label
 
 SPELT = 3  # comparisons of one winner that are given each with its interval; more are summed up
@@ -70,6 +70,28 @@ def difference_sentences(summary: pd.DataFrame) -> list[str]:
     return [f"{TESTED}{apart}.", *said, *([NO_EQUALITY] if any(MISSES in each for each in said) else [])]
 
 
+def order_sentence(summary: pd.DataFrame) -> str:
+    """Whether the declared comparison tells methods apart, and for how many pairs.
+
+    Args:
+        summary: as in summary.parquet.
+    """
+    rows = declared(summary)
+    if rows.empty:
+        return "The order of the methods is not established: no two of them were compared."
+    prompts = int(rows["prompts"].max())
+    if least_p(prompts) > LEVEL:
+        return (
+            f"The order of the methods is not established. With {count(prompts, 'prompt')} no difference can be significant: "
+            f"the smallest possible p is {least_p(prompts):.2g}, {needed_prompts(prompts)} prompts are needed."
+        )
+    told = int((rows["p"] <= LEVEL).sum())
+    return (
+        f"The order of the methods is established for {told} of {count(len(rows), 'compared pair')} (adjusted p <= {LEVEL:g}); "
+        "intervals of single methods, whether they overlap or not, are no such test."
+    )
+
+
 def compared_sentence(summary: pd.DataFrame) -> list[str]:
     """Between how many methods the declared pairs are, and which contestants are in none of them; empty where all are in some.
 
@@ -90,10 +112,9 @@ def _of_family(rows: pd.DataFrame) -> Iterator[str]:
     prompts, pairs = int(rows["prompts"].max()), count(len(rows), "pair")
     begin = f"Declared comparison, {measured_in(rows)} ({pairs}, {count(prompts, 'prompt')})"
     if least_p(prompts) > LEVEL:
-        needed = next(number for number in range(prompts, 100) if least_p(number) <= LEVEL)
         yield (
             f"{begin}: no difference can be significant. "
-            f"The smallest possible p is {least_p(prompts):.2g}; {needed} prompts are needed."
+            f"The smallest possible p is {least_p(prompts):.2g}; {needed_prompts(prompts)} prompts are needed."
         )
         return
     won = _established(rows[rows["p"] <= LEVEL])

@@ -1,7 +1,7 @@
 """Reads of a run folder's tables what pictures and printed tables need, since all rows of a large run do not fit into memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.records.tables import SCHEMAS, Tables, check_table, read_rows, row_groups
+from tokenrank.records.tables import SCHEMAS, Tables, check_table, read_rows
 from tokenrank.report.rows.ranking_rows import ranked_metrics
 
 STATISTICS = ("mean", "worst", "median")  # of single prompts; the others are for readers of summary.parquet
 TEXTS_OF_SAMPLES = ("prompt", "references", "answer")
+WITHHELD = "the error is not shown, as it may quote the prompt (texts=false); the run's tables have it"
 DRAWN = ("recall", "spearman")  # the metrics that are drawn unless others are asked for
 
 
@@ -34,7 +35,7 @@ class LoadedTables(Tables):
 
 
 def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts: bool = False) -> tuple[Tables, float]:
-    """The tables of a run and the k that is shown; kept tokens and answers of ``runs`` are not read.
+    """The tables of a run and the k that is shown; kept tokens and answers of ``runs`` are not read, of a run without texts no errors.
 
     Args:
         folder: with the four tables.
@@ -49,14 +50,27 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts
         check_table(folder.path, name)
     if own_report(config) is not None:
         tables = folder.tables()
-        return tables, _k(tables.metrics, config, k)
+        own, runs = (without_errors(each, config) for each in (tables.samples, tables.runs))
+        return replace(tables, samples=own, runs=runs), _k(tables.metrics, config, k)
     truth = shown_truth(config)
     metrics = read_rows(folder.path, "metrics", partial(_without_layers, truth))
     shown = _k(metrics, config, k)
     summary = read_rows(folder.path, "summary", partial(_shown, shown, truth))
-    samples = read_rows(folder.path, "samples", without=() if texts else TEXTS_OF_SAMPLES)
-    runs = read_rows(folder.path, "runs", without=("kept", "answer"))
+    samples = without_errors(read_rows(folder.path, "samples", without=() if texts else TEXTS_OF_SAMPLES), config)
+    runs = without_errors(read_rows(folder.path, "runs", without=("kept", "answer")), config)
     return LoadedTables(metrics, summary, samples, runs, folder.path, truth), shown
+
+
+def without_errors(rows: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows of samples or runs as they may be shown: of a run with ``texts=false`` a sentence in place of each error.
+
+    Args:
+        rows: with a column ``error``.
+        config: content of config.yaml.
+    """
+    if config.get("texts", True):
+        return rows
+    return rows.assign(error=rows["error"].mask(rows["error"].notna(), WITHHELD))
 
 
 def run_config(folder: RunFolder) -> dict[str, Any]:
@@ -112,24 +126,6 @@ def drawn_metrics(tables: Tables, config: Mapping[str, Any], asked: Sequence[str
     if strange and asked is not None:
         raise ValueError(f"metric {strange[0]!r} was not measured, must be all or of this run's: {', '.join(names)}")
     return [name for name in names if name in listed]
-
-
-def layer_means(folder: RunFolder) -> pd.DataFrame:
-    """Means over prompts of the values at each layer: columns metric, heuristic, k, layer and value."""
-    by, parts = ["metric", "heuristic", "k", "layer"], []
-    for rows in row_groups(folder.path, "metrics", [*by, "value"]):
-        ranked = rows.filter(pc.and_(rows["layer"].is_valid(), rows["heuristic"].is_valid()))
-        sums = ranked.group_by(by, use_threads=False).aggregate([("value", "sum"), ("value", "count")])
-        parts.append(sums.cast(pa.schema([(name, _plain(sums.schema.field(name).type)) for name in sums.column_names])))
-    if not parts:
-        return pd.DataFrame(columns=[*by, "value"])
-    whole = pa.concat_tables(parts).group_by(by, use_threads=False)
-    found: pd.DataFrame = whole.aggregate([("value_sum", "sum"), ("value_count", "sum")]).to_pandas()
-    return found.assign(value=found["value_sum_sum"] / found["value_count_sum"])[[*by, "value"]]
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return pa.string() if pa.types.is_dictionary(kind) else kind
 
 
 def _k(metrics: pd.DataFrame, config: Mapping[str, Any], asked: float | None) -> float:

@@ -16,6 +16,16 @@ def ranked_metrics(tables: Tables) -> list[str]:
     return [str(name) for name in rows.loc[rows["sample"].notna() & rows["heuristic"].notna(), "metric"].unique()]
 
 
+def ranked_measures(tables: Tables) -> list[tuple[str, float | None]]:
+    """Every metric of ``ranked_metrics`` with each of its k in percent, ascending; None of a metric without k."""
+    rows = tables.summary[tables.summary["heuristic"].notna()]
+    found: list[tuple[str, float | None]] = []
+    for metric in ranked_metrics(tables):
+        percents = sorted({float(k) for k in rows.loc[rows["metric"] == metric, "k"].dropna()})
+        found += [(metric, k) for k in percents] or [(metric, None)]
+    return found
+
+
 def at(table: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:
     """Rows of one metric, at ``k`` percent if it has a k."""
     return table[(table["metric"] == metric) & (table["k"].isna() | (table["k"] == k))]
@@ -45,8 +55,8 @@ def over_prompts(summary: pd.DataFrame, metric: str, statistic: str, k: float) -
 
 
 def shared(rows: pd.DataFrame) -> "pd.Series[str]":
-    """The prompts of which every heuristic in these rows has some."""
-    each = rows[["sample", "heuristic"]].drop_duplicates()
+    """The prompts of which every heuristic in these rows has a value, as means in summary.parquet are over; those that have none at all do not count."""
+    each = rows.dropna(subset=["value", "heuristic"])[["sample", "heuristic"]].drop_duplicates()
     counts = each["sample"].value_counts(sort=False)
     return counts.index[counts == each["heuristic"].nunique()].to_series()
 
@@ -60,7 +70,7 @@ def label(metrics: pd.DataFrame, metric: str, k: float) -> str:
 def by_layer(metrics: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:
     """One value a prompt and layer: index (heuristic, sample), columns layers; heuristics in the order of the table.
 
-    Only prompts that every heuristic ranked, so that all means are over the same prompts.
+    Only prompts of which every heuristic has a value, so that all means are over the same prompts.
 
     Raises:
         ValueError: there is none.

@@ -1,6 +1,5 @@
 """Sentences on the level and on the worst layer of each ranking."""
 
-import numpy as np
 import pandas as pd
 
 from tokenrank.records.schema import is_bound
@@ -8,41 +7,13 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.pictures.contestant_style import is_grey
 from tokenrank.report.rows.aligned import interval
 from tokenrank.report.rows.differences import listed
-from tokenrank.report.rows.ranking_rows import by_layer, chance, label, over_prompts, windowed_layers
+from tokenrank.report.rows.ranking_rows import by_layer, chance, label, over_prompts, shared, windowed_layers
+from tokenrank.report.rows.worst_layers import worst_layers
 
+LEFT_OUT = (
+    "Means over layers and worst layers leave out the layers with a sliding window: most tokens are out of their reach."
+)
 SPELT = 4  # methods that are named with their numbers; the table has the others
-FLAT = 0.0005  # a fall below it would read as 0.000
-NEAR = 0.1  # of the drop: so near to the worst layer, another one is named too
-
-
-def worst_layers(tables: Tables, metric: str, k: float) -> pd.DataFrame:
-    """The layer at which each ranking is worst: the lowest of its means over prompts at each layer.
-
-    Args:
-        tables: of a run of evaluation=ranking.
-        metric: its name.
-        k: percent; of metrics that have a k.
-
-    Returns:
-        Index heuristics that have a value, in the order of the table; columns ``layer`` (number in the model), ``value`` (the mean over prompts there),
-        ``mean`` (over the same layers), ``drop`` (mean - value), and ``near`` and ``near_value``, the second lowest layer where it is less than
-        a tenth of the drop above the worst, else NaN. Windowed layers count only where the model has no others.
-
-    Raises:
-        ValueError: no prompt was ranked by every heuristic.
-    """
-    rows = tables.of_metric(metric, k)
-    values = by_layer(rows, metric, k)
-    windowed = [layer for layer in windowed_layers(rows) if layer in values]
-    if len(windowed) < values.shape[1]:
-        values = values.drop(columns=windowed)
-    means = values.groupby(level="heuristic", sort=False).mean().dropna(axis="columns", how="all").dropna(how="all")
-    found = pd.DataFrame({"layer": means.idxmin(axis=1), "value": means.min(axis=1), "mean": means.mean(axis=1)})
-    second = means.apply(lambda row: row.drop(row.idxmin()).min(), axis=1)
-    where = means.apply(lambda row: row.drop(row.idxmin()).fillna(np.inf).idxmin() if len(row) > 1 else np.nan, axis=1)
-    tie = second - found["value"] <= NEAR * (found["mean"] - found["value"])
-    near = pd.DataFrame({"near": where.where(tie).astype(float), "near_value": second.where(tie)})
-    return found.assign(layer=found["layer"].astype(int), drop=found["mean"] - found["value"]).join(near)
 
 
 def level_sentences(tables: Tables, metric: str, k: float) -> list[str]:
@@ -87,11 +58,16 @@ def _below_controls(means: "pd.Series[float]", named: str) -> str:
 
 def worst_layer_sentences(tables: Tables, metric: str, k: float) -> list[str]:
     """The method that falls deepest, the worst layers of the next ones, and methods without one; bounds and controls are left out."""
-    found = worst_layers(tables, metric, k)
+    rows = tables.of_metric(metric, k)
+    if not len(shared(rows)):
+        return []
+    means = by_layer(rows, metric, k).groupby(level="heuristic", sort=False).mean()
+    windowed = [layer for layer in windowed_layers(rows) if layer in means]
+    found = worst_layers(means, windowed)
     own = [str(name) for name in found.index if not (is_bound(str(name)) or is_grey(str(name)))]
     found = found.loc[own].sort_values("drop", ascending=False, kind="stable")
-    flat = [str(name) for name in found.index[found["drop"] < FLAT]]
-    found = found[found["drop"] >= FLAT]
+    flat = [str(name) for name in found.index[found["flat"]]]
+    found = found[~found["flat"]]
     named = label(tables.metrics, metric, k)
     same = [f"{named} is the same at all layers for {listed(flat)}."] if flat and not found.empty else []
     if found.empty:
@@ -100,7 +76,7 @@ def worst_layer_sentences(tables: Tables, metric: str, k: float) -> list[str]:
     said = [f"The deepest fall in {named} is that of {each[0]}."]
     if each[1:]:
         said.append(f"The worst layers of the others in {named}: {_first_of(each[1:], '; ')}.")
-    return [*said, *same]
+    return [*said, *same, *([LEFT_OUT] if 0 < len(windowed) < means.shape[1] else [])]
 
 
 def _worst(row: "pd.Series[float]") -> str:

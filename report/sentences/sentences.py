@@ -83,7 +83,7 @@ def _of_ranking(tables: Tables, metric: str, k: float, compared: list[str]) -> l
     if NEEDLE in ranked_metrics(tables) and metric != NEEDLE:
         layers += [*level_sentences(tables, NEEDLE, k), *worst_layer_sentences(tables, NEEDLE, k)]
     chosen = [CHOSEN] if any("deepest fall" in each for each in layers) else []
-    return [*said, *layers, *chosen, *filter(None, [exploratory_worst(tables.summary, metric, k)])]
+    return [*said, *dict.fromkeys(layers), *chosen, *filter(None, [exploratory_worst(tables.summary, metric, k)])]
 
 
 def _of_contestants(tables: Tables, metric: str, compared: list[str]) -> list[str]:

@@ -10,12 +10,11 @@ from tokenrank.records.run_files import REPORTS, SUMMARY
 from tokenrank.records.writing import write_text
 from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.printed.task_means import contestants_by_task, ranking_by_task
-from tokenrank.report.rows.comparisons import comparisons
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, WHOLE
 from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.loading import own_report
-from tokenrank.report.sentences.notes import notes
-from tokenrank.report.sentences.sentences import declared_measure, sentences
+from tokenrank.report.sentences.found import what_was_found
+from tokenrank.report.sentences.sentences import declared_measure
 from tokenrank.report.tables.latex import latex
 from tokenrank.report.tables.markdown import escaped, markdown
 from tokenrank.report.tables.result_captions import caption, named
@@ -136,7 +135,7 @@ def csv_text(rows: Sequence[pd.DataFrame]) -> str:
     """The rows with a heading line; numbers in full, empty where there is none. A text that a spreadsheet would compute begins with ``'``."""
     table = pd.concat(rows, ignore_index=True)
     texts = {
-        name: table[name].map(_no_formula) for name in map(str, table) if not pd.api.types.is_numeric_dtype(table[name])
+        str(name): table[name].map(_no_formula) for name in table if not pd.api.types.is_numeric_dtype(table[name])
     }
     return str(table.assign(**texts).to_csv(index=False, lineterminator="\n"))
 
@@ -148,8 +147,8 @@ def _no_formula(value: Any) -> Any:
 def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:
     """summary.md: the results in sentences, a table of every metric, means by task, and what failed or is not done."""
     own = own_report(run.config)
-    said = "\n".join(f"- {escaped(each)}" for each in sentences(run.tables, run.config))
-    parts = [f"# Summary of {escaped(run.name)}", said]
+    said = what_was_found(run.tables, run.config, environment)
+    parts = [f"# Summary of {escaped(run.name)}", _list([*said.order, *said.results])]
     if run.kind in BESIDE:
         rows = [result_rows(run)]
         parts.append(markdown([grid([run], metric, run.k, found=rows) for metric in metrics_of(run)]).strip())
@@ -162,9 +161,8 @@ def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:
     else:
         report = report_of(run.tables, own)
         parts += [f"```\n{report.printed(run.tables, run.k)}\n```"] if report is not None else []
-    found, tested = (
-        notes(run.tables, environment, ours=own is None),
-        comparisons(run.tables.summary),
-    )  # the sentences have these
-    below = "\n".join(f"- {escaped(each)}" for each in found if each and each not in tested)
-    return "\n\n".join([*parts, "## Notes", below]) + "\n"
+    return "\n\n".join([*parts, "## Notes", _list(said.notes)]) + "\n"
+
+
+def _list(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {escaped(each)}" for each in sentences)

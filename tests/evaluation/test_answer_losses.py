@@ -99,7 +99,8 @@ def test_masks_that_cannot_be_are_refused(given: dict[str, Any], sentence: str) 
 
 def test_a_single_chunk_cannot_be_masked() -> None:
     with pytest.raises(
-        ValueError, match=r"^chunk makes 1 of prompt p, must make at least 2, as random masks hide some"
+        ValueError,
+        match=r"^chunk=20 makes 1 chunk of prompt p of test, must make at least 2, as random masks hide some",
     ):
         masked_answer(losses_of("llama"), asked(), None, 20, Masks())
 

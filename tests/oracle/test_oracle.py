@@ -10,9 +10,11 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from transformers import PreTrainedModel
 
+from tests.prefill.cases import model_of
 from tokenrank.capture.answer_passes import AnswerPasses
 from tokenrank.capture.reading import read
 from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.oracle.ablation import AblationOracle
 from tokenrank.oracle.bound import Bound
 from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Oracle, Truth
 
@@ -102,3 +104,23 @@ def test_the_bound_is_chosen_like_a_heuristic_but_cannot_rank() -> None:
     assert built == Bound()
     assert not isinstance(built, Heuristic)
     assert not hasattr(built, "score")
+
+
+def test_models_and_prompts_are_checked_without_weights() -> None:
+    """By each oracle for what it needs: hybrids have no passes, and prompts no context that is shorter than a chunk."""
+    hybrid, decoder = (model_of(each) for each in ("jamba (hybrid)", "llama"))
+    for name in NAMES:
+        built = oracle(name)
+        built.check_model(decoder)
+        built.check_prompt(50, range(10, 18))
+        if built.needs.passes:
+            with pytest.raises(ValueError, match="single tokens of a prompt cannot be hidden from its answer"):
+                built.check_model(hybrid)
+        else:
+            built.check_model(hybrid)
+        if hasattr(built, "chunk"):
+            with pytest.raises(ValueError, match="chunk is 8 tokens, and the context has 7"):
+                built.check_prompt(50, range(10, 17))
+    AblationOracle(by="removal").check_model(hybrid)
+    with pytest.raises(ValueError, match="select_layer is 9, must be an attention layer of the model"):
+        AblationOracle(by="pruned", select_layer=9).check_model(decoder)

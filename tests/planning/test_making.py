@@ -43,11 +43,18 @@ def test_everything_a_run_needs_is_built_without_weights() -> None:
     assert [len(prompt.input_ids) for prompt in made.prompts] == [300, 300]
     assert [(unit.number, unit.name) for unit in made.units] == [(0, "niah_300_0_0"), (1, "niah_300_50_0")]
     assert len({unit.key for unit in made.units}) == 2
-    assert set(made.metrics) == {file.stem for file in (CONFIGS / "metric").glob("*.yaml")} - {"all"}
+    assert set(made.metrics) == {file.stem for file in (CONFIGS / "metric").glob("*.yaml")} - {
+        "all",
+        "lds",
+        "drop",
+        "kept",
+    }  # these feed the answer again and again
     assert made.layers == ModelLayers(4, (0, 1, 2, 3))
     assert made.model_name == "tiny"
     compare = {"against": "all", "metric": None, "k": None, "controls": False}
-    assert made.evaluation == RankingAgreement(k=[5, 10], window=8, seed=5, resamples=200, compare=compare)
+    masks = {"count": 64, "keep": 50, "seed": 0}
+    wanted = RankingAgreement(k=[5, 10], window=8, seed=5, resamples=200, compare=compare, masks=masks)
+    assert made.evaluation == wanted
 
 
 @pytest.mark.usefixtures("no_weights")
@@ -206,3 +213,38 @@ def test_a_model_that_shows_no_layer_is_refused(monkeypatch: pytest.MonkeyPatch)
     )  # the ordinary attention: nobody is told
     with pytest.raises(ValueError, match=r"^no attention layer of LlamaForCausalLM was captured: it has none"):
         plan()
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (
+            ["oracle=ablation", "chunk=290"],
+            r"oracle\.ablation, prompt niah_300_0_0 of niah: chunk is 290 tokens, and the context has \d+",
+        ),
+        (
+            ["oracle=[attention,regression]", "chunk=0"],
+            r"evaluation: chunk is 0, must be at least 1 token, or sentence",
+        ),
+        (
+            ["oracle=ablation", "metric=[mass,ndcg]"],
+            r"metric chooses mass, ndcg, which need importance of at least 0, and oracle=ablation",
+        ),
+        (
+            ["metric=lds", "chunk=200"],
+            r"chunk=200 makes \d chunk of prompt niah_300_0_0 of niah, must make at least 2|chunk is 200",
+        ),
+        (["metric=drop", "loss_layers=[7]"], r"select_layer is 7, must be an attention layer of the model"),
+        (["metric=lds", "masks.count=1"], r"evaluation: masks\.count is 1, must be a whole number, at least 2"),
+        (
+            ["oracle=ablation", "compare.metric=mass", "metric=[recall,mass]"],
+            r"compare\.metric is 'mass', must be null or one of recall",
+        ),
+    ],
+)
+def test_truths_and_measures_that_cannot_be_are_found_before_weights_are_loaded(
+    overrides: list[str], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        make_plan(composed("model=tiny", "task.lengths=[300]", *overrides))

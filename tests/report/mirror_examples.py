@@ -32,9 +32,13 @@ def made_up(folder: Path) -> RunFolder:
             metrics.append(at_layer(sample, None, None, "recall", k, k / 100))
             summary.append(of_prompt(sample, "claa", "recall", "mean", k, sum(both) / 2))
             summary.append(of_prompt(sample, "claa", "recall", "worst", k, min(both)))
-    summary.append(of_prompts("claa", "recall", "mean", 10.0, 7.0))  # over prompts
+        summary.append(of_prompts("claa", "recall", "mean", k, 0.425 * k / 10, prompts=2))
+        summary.append(of_prompts("claa", "recall", "worst", k, 0.35 * k / 10, prompts=2))
     summary.append(of_pair("claa", 0, 3, "recall", 10.0, 7.0))
     metrics.append(at_layer("a", "claa", 3, "spearman", None, -0.5))
+    for statistic in ("mean", "worst"):
+        summary.append(of_prompt("a", "claa", "spearman", statistic, None, -0.5))
+        summary.append(of_prompts("claa", "spearman", statistic, None, -0.5, prompts=1))
     samples = [
         {"id": "a", "tokens": 300, "prompt": OURS, "references": [OURS], "answer": OURS},
         {"id": "b", "tokens": 301, "error": f"OSError: {OURS}"},

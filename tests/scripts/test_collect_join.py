@@ -128,7 +128,6 @@ def test_another_evaluation_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [("prefill.protect=frame", "prefill.protect is window in the first and frame in the second"),
-     ("prefill.budget=beside", "prefill.budget is within in the first and beside in the second"),
      ("prefill.together=false", "prefill.together is True in the first and False in the second")],
 )  # fmt: skip
 def test_settings_are_called_as_one_types_them(
@@ -335,8 +334,7 @@ def test_wherever_joining_breaks_off_it_is_repeated(
     assert "No space left on device" in err
     with pytest.raises(ValueError, match="collect its records first"):
         RunFolder(new).tables()
-    assert command([str(new)]) == (
-        0 if place == "scripts.collect.collect" else 2
-    )  # all records are there: only tables are missing
+    whole_records = place == "scripts.collect.collect"
+    assert command([str(new)]) == (0 if whole_records else 2)
     assert call(*given, to=new, capsys=capsys)[0] == 0
     assert content(new) == whole

@@ -48,6 +48,16 @@ def test_without_a_key_the_spec_is_written_and_that_is_said(tmp_path: Path, caps
     assert {path.name for path in tmp_path.iterdir()} == {"run", "workspace.json"}
 
 
+def test_paths_in_the_home_folder_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_up(tmp_path / "run")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert command(["~/run", "--to=~/spec.json"]) == 0
+    assert "that was asked for" in capsys.readouterr().out
+    assert json.loads((tmp_path / "spec.json").read_text())["project"] == "tokenrank"
+
+
 def test_the_panels_are_those_of_the_run(tmp_path: Path) -> None:
     run = made_up(tmp_path / "run")
     (run.plots / "recall_at_10_heatmap.png").write_bytes(b"")
@@ -59,8 +69,9 @@ def test_the_panels_are_those_of_the_run(tmp_path: Path) -> None:
     ]
     assert {panel["xAxis"] for panel in curves} == {"layer"}
     assert [panel["mediaKeys"] for panel in found["Heat maps: heuristic x layer"]] == [["plots/recall_at_10_heatmap"]]
-    (pair,) = found["Trade-offs"]
-    assert pair["fieldSettings"] == {"x": "recall@10.worst", "y": "recall@10.mean"}
+    assert [panel["fieldSettings"] for panel in found["Trade-offs"]] == [
+        {"x": f"{name}.worst", "y": f"{name}.mean"} for name in ("recall@10", "spearman")
+    ]
     assert "Curves over keep rates" not in found
     assert len(found["Tables"]) == 2
     pinned = json.dumps(json.loads(Path("workspace.json").read_text())["spec"])
@@ -73,8 +84,11 @@ def test_contestants_have_curves_over_keep_rates_and_trade_offs(tmp_path: Path) 
         for name in ("accuracy", "loss", "flops_ratio")
         for keep in (10.0, 20.0)
     ]
-    mean = whose("claa", 10.0) | {"metric": "accuracy", "statistic": "mean", "value": 7.0}
-    workspace.make(settings(run_folder(tmp_path / "run", as_tables(rows, [mean]))))
+    means = [
+        whose("claa", row["keep"]) | {"metric": row["metric"], "statistic": "mean", "value": row["value"]}
+        for row in rows
+    ]
+    workspace.make(settings(run_folder(tmp_path / "run", as_tables(rows, means))))
     found = panels(Path("workspace.json").read_text())
     assert [panel["fieldSettings"]["y"] for panel in found["Trade-offs"]] == ["accuracy", "loss"]
     assert [panel["metricRegex"] for panel in found["Curves over keep rates"]] == [

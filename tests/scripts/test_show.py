@@ -12,7 +12,8 @@ from tests.plans import plan
 from tokenrank.models.tiny import Tiny
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report.page.token_view import FOUND, MISSED, WRONG, view
+from tokenrank.report.page.levels import ALWAYS, FOUND, MISSED, WRONG
+from tokenrank.report.page.token_view import view
 from tokenrank.work.loading import load_model
 from tokenrank.work.loop import run_unit
 
@@ -25,7 +26,7 @@ def measured(path: Path, *overrides: str, evaluation: str = "ranking") -> tuple[
     load_model(made)
     record, measurement = run_unit(made, Tiny(name="tiny").model(), made.units[0], lambda _: None)
     folder = RunFolder(path)
-    folder.begin({}, {record.unit: record.key}, "")
+    folder.begin({}, {record.unit: record.key}, "prefill:\n  window: 8\n")
     folder.write_record(record)
     assert measurement.levels is not None
     folder.write_levels(record.unit, measurement.levels)
@@ -52,12 +53,14 @@ def test_what_an_engine_kept_is_held_against_as_many_of_the_truth(tmp_path: Path
     levels = folder.levels(SAMPLE)
     assert levels is not None
     importance = levels.importance[0].tolist()
-    best = set(sorted(range(300), key=lambda place: (-importance[place], place))[:60])
+    judged = range(300 - 8)  # every engine keeps the last tokens
+    best = set(sorted(judged, key=lambda place: (-importance[place], place))[: 60 - 8])
     for run in record.runs:
         if run["heuristic"] is None:
             continue
         found = view(folder, SAMPLE, run["heuristic"], "20")
-        kept = set(run["kept"])
+        kept = set(run["kept"]) & set(judged)
+        assert {place for place in range(300) if found.kinds[place] == ALWAYS} == set(range(300)) - set(judged)
         assert {place for place in range(300) if found.kinds[place] == FOUND} == kept & best
         assert {place for place in range(300) if found.kinds[place] == MISSED} == best - kept
         assert {place for place in range(300) if found.kinds[place] == WRONG} == kept - best

@@ -83,14 +83,8 @@ def test_the_runs_of_a_sweep_are_joined_again_only_where_records_are_others(tmp_
     names = {"tova", "random"}
     assert set(pd.read_parquet(with_tables(tmp_path).path / "metrics.parquet")["heuristic"].dropna()) == names
     add(first)
-    assert (
-        len(
-            pd.read_parquet(with_tables(tmp_path).path / "metrics.parquet")
-            .query("heuristic == 'tova'")["sample"]
-            .unique()
-        )
-        == 2
-    )
+    metrics = pd.read_parquet(with_tables(tmp_path).path / "metrics.parquet")
+    assert metrics[metrics["heuristic"] == "tova"]["sample"].nunique() == 2
     assert (folder.path / "environment.json").stat().st_mtime_ns != before
 
 
@@ -109,7 +103,5 @@ def test_commands_show_a_killed_run_and_a_sweep(
         out, err = capsys.readouterr()
         assert "making the tables of" in err
         assert out
-    assert (
-        "half a run: 1 of 2 units are done"
-        in (tmp_path / "r" / ("joined" if sweep else ".") / "report.html").read_text()
-    )
+    page = tmp_path / "r" / ("joined" if sweep else ".") / "report.html"
+    assert "half a run: 1 of 2 units are done" in page.read_text()

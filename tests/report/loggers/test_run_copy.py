@@ -1,15 +1,19 @@
-"""What leaves a run folder: the right numbers, and no text or file with texts unless it was asked for."""
+"""What leaves a run folder: the numbers of the other reports, and no text or file with texts unless it was asked for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.report.contestant_examples import LOSSES, as_tables, fidelity_tables, value_row, whose
+from tests.report.layer_examples import SAMPLES, cells, ranking
 from tests.report.mirror_examples import NAMES, OURS, VALUES, made_up
+from tests.report.run_folders import run_folder
 from tokenrank.records.schema import TEXTS
 from tokenrank.records.tables import Tables
-from tokenrank.report.loggers.run_copy import keep_curves, means_of_contestants, run_copy
+from tokenrank.report.loggers.run_copy import keep_curves, layer_means, means_of_contestants, run_copy
+from tokenrank.report.pictures.layer_values import layer_values
 
 TABLES = {"metrics.parquet", "summary.parquet"}
 
@@ -31,6 +35,45 @@ def test_curves_are_the_means_over_prompts_at_each_layer(tmp_path: Path) -> None
     assert len(curves) == 7
 
 
+def test_curves_are_over_the_prompts_that_all_heuristics_have_as_in_the_pictures(tmp_path: Path) -> None:
+    tables = ranking()
+    lost = (tables.metrics["sample"] == "s4") & (tables.metrics["heuristic"] == "tova")
+    some = replace(tables, metrics=tables.metrics[~lost])
+    copied = run_copy(run_folder(tmp_path, some), NAMES, texts=False)
+    found = copied.curves.set_index(["contestant", "name", "step"])["value"]
+    for metric, k, name in (("recall", 5.0, "recall@5"), ("recall", 10.0, "recall@10"), ("spearman", None, "spearman")):
+        drawn = layer_values(some, metric, 10.0 if k is None else k)
+        by_hand = cells(ranking(samples=SAMPLES[:4]), metric, k)
+        for heuristic in drawn.heuristics:
+            for layer, value in enumerate(drawn.means.loc[heuristic].to_list()):
+                assert found[heuristic, name, layer] == value
+                assert value == pytest.approx(by_hand[heuristic][layer].mean())
+
+
+def test_a_prompt_without_a_value_of_some_heuristic_is_in_no_curve() -> None:
+    """Its row is there, with NaN; summary.parquet leaves the prompt out too. A heuristic without any value leaves none out."""
+    tables = ranking()
+    rows = tables.metrics
+    lost = (rows["sample"] == "s4") & (rows["heuristic"] == "tova") | (rows["heuristic"] == "recency")
+    found = layer_means(replace(tables, metrics=rows.assign(value=rows["value"].mask(lost))))
+    own = found[(found["heuristic"] == "claa") & (found["metric"] == "spearman")].set_index("layer")["value"]
+    wanted = cells(ranking(samples=SAMPLES[:4]), "spearman", None)["claa"].mean(axis=1)
+    assert own.to_list() == pytest.approx(wanted.tolist())
+    assert "recency" not in set(found["heuristic"])
+
+
+def test_means_of_rankings_are_those_of_the_summary(tmp_path: Path) -> None:
+    tables = ranking()
+    over = tables.summary["sample"].isna()
+    other = tables.summary.assign(value=tables.summary["value"].mask(over, tables.summary["value"] / 3))
+    copied = run_copy(run_folder(tmp_path, replace(tables, summary=other)), NAMES, texts=False)
+    found = copied.means.set_index(["contestant", "name"])["value"]
+    own = cells(tables, "recall", 10.0)["claa"]
+    assert found["claa", "recall@10.mean"] == pytest.approx(own.mean() / 3)
+    assert found["claa", "recall@10.worst"] == pytest.approx(own.min(axis=0).mean() / 3)
+    assert found["chance", "recall@10"] == pytest.approx(0.1)
+
+
 def test_texts_and_files_with_them_are_chosen_here_alone(tmp_path: Path) -> None:
     run = made_up(tmp_path)
     without, whole = (run_copy(run, NAMES, texts=texts) for texts in (False, True))
@@ -42,23 +85,49 @@ def test_texts_and_files_with_them_are_chosen_here_alone(tmp_path: Path) -> None
 
 
 def test_curves_of_contestants_are_over_keep_rates() -> None:
-    rows = [value_row("niah", "a", "claa", "accuracy", keep, keep / 100) for keep in (10.0, 20.0)]
-    curves = keep_curves(means_of_contestants(as_tables(rows, [])))
+    rows = [value_row("niah", "a", "claa", "accuracy", keep, 7.0) for keep in (10.0, 20.0)]
+    means = [
+        whose("claa", keep) | {"metric": "accuracy", "statistic": "mean", "value": keep / 100} for keep in (10.0, 20.0)
+    ]
+    curves = keep_curves(means_of_contestants(as_tables(rows, means)))
     wanted = pd.DataFrame({"contestant": "claa", "name": "accuracy", "step": [10.0, 20.0], "value": [0.1, 0.2]})
     pd.testing.assert_frame_equal(curves, wanted, check_dtype=False)
 
 
-def test_contestants_are_summed_up_at_every_keep_rate() -> None:
+def test_means_of_contestants_are_those_of_the_summary_over_the_prompts_that_all_have() -> None:
+    """Claa alone answered prompt c: its mean in summary.parquet is over a and b."""
+    values = {"a": 0.2, "b": 0.6, "c": 1.0}
+    lines = (("full", 100.0), ("claa", 10.0), ("claa", 20.0))
     metrics = [
-        value_row("niah", sample, name, "accuracy", keep, accuracy)
-        for sample, accuracy in (("a", 0.2), ("b", 0.6))
-        for name, keep in (("full", 100.0), ("claa", 10.0), ("claa", 20.0))
+        value_row("niah", sample, name, "accuracy", keep, value)
+        for sample, value in values.items()
+        for name, keep in lines
+        if sample != "c" or name == "claa"
     ]
-    mean = whose("claa", 10.0) | {"metric": "accuracy", "statistic": "mean", "value": 7.0}
-    median = value_row("niah", "a", "claa", "ttft", 10.0, 3.0) | {"statistic": "median"}
-    found = flat(as_tables(metrics, [mean, median]))
-    accuracies = {f"{name}/accuracy@{keep}": 0.4 for name, keep in (("full", 100), ("claa", 10), ("claa", 20))}
-    assert found == pytest.approx(accuracies | {"claa/ttft@10": 3.0})
+    means = [
+        whose(name, keep) | {"metric": "accuracy", "statistic": "mean", "value": 0.4, "prompts": 2}
+        for name, keep in lines
+    ]
+    difference = means[1] | {"against": "full", "value": 7.0}
+    by_task, closed = means[1] | {"task": "niah", "value": 7.0}, means[1] | {"statistic": "gap_closed", "value": 7.0}
+    found = flat(as_tables(metrics, [*means, difference, by_task, closed]))
+    assert found == {f"{name}/accuracy@{keep:g}": 0.4 for name, keep in lines}
+
+
+def test_times_are_summed_up_over_the_prompts_that_every_contestant_has() -> None:
+    """summary.parquet has the medians of each prompt and no mean over prompts."""
+    times = {("a", "full"): 4.0, ("a", "claa"): 2.0, ("b", "full"): 8.0, ("b", "claa"): 3.0, ("c", "full"): 9.0}
+    rates = {"full": 100.0, "claa": 10.0}
+    medians = [
+        value_row("random", sample, name, "ttft", rates[name], value) | {"statistic": "median"}
+        for (sample, name), value in times.items()
+    ]
+    metrics = [value_row("random", "a", "claa", "choosing_share", 10.0, 0.25)]
+    assert flat(as_tables(metrics, medians)) == {
+        "claa/ttft@10": 2.5,
+        "full/ttft@100": 6.0,
+        "claa/choosing_share@10": 0.25,
+    }
 
 
 def test_losses_of_every_engines_bound_and_control_are_summed_up() -> None:

@@ -95,8 +95,9 @@ def test_texts_are_shown_as_they_are_where_they_were_asked_for(tmp_path: Path) -
 def test_steps_of_contestants_are_keep_rates_and_a_half_percent_is_not_rounded_away(tmp_path: Path) -> None:
     for number, keeps in enumerate(((10.0, 20.0), (0.5, 10.0))):
         rows = [value_row("niah", "a", "claa", "accuracy", keep, keep / 100) for keep in keeps]
-        mean = whose("claa", keeps[0]) | {"metric": "accuracy", "statistic": "mean", "value": 7.0}
-        run = run_folder(tmp_path / str(number), as_tables(rows, [mean]))
+        mean = {"metric": "accuracy", "statistic": "mean"}
+        means = [whose("claa", keep) | mean | {"value": keep / 100} for keep in keeps]
+        run = run_folder(tmp_path / str(number), as_tables(rows, means))
         copied(run)
     whole, finer = (tmp_path / str(number) / "tensorboard" / "claa" for number in (0, 1))
     assert scalars(whole, "keep/accuracy") == [(10, pytest.approx(0.1)), (20, pytest.approx(0.2))]

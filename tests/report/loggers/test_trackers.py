@@ -12,7 +12,7 @@ import pytest
 
 from tests.command import ROOT
 from tests.report.mirror_examples import NAMES, made_up
-from tokenrank.report.loggers.trackers import WandB
+from tokenrank.report.loggers.trackers import Trackio, WandB
 
 CALL = (
     "import sys; from pathlib import Path; from tokenrank.records.run_folder import RunFolder;"
@@ -144,3 +144,13 @@ def test_a_folder_that_was_removed_is_written_again(
     shutil.rmtree(run.path / "wandb")
     WandB().mirror(run, NAMES)
     assert capsys.readouterr().out == "done\n"
+
+
+def test_a_folder_in_the_home_folder_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell expands ``~`` of a command line; of a config file nobody else does."""
+    monkeypatch.setattr("tokenrank.report.loggers.trackers.find_spec", lambda _: True)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run = made_up(tmp_path / "run")
+    assert Trackio(folder="~/all").home(run) == tmp_path / "all"
+    assert Trackio(folder="~/all").environment(run)["TRACKIO_DIR"] == str((tmp_path / "all").resolve())
+    assert Trackio(folder="all~").home(run) == Path("all~")

@@ -41,7 +41,8 @@ def configs(home: Path) -> dict[str, Any]:
 
 def test_each_heuristic_is_a_run_whose_steps_are_layers(run: RunFolder) -> None:
     means, first, second = logged(run.path / "trackio", CLAA)
-    assert means == (0, {"means/recall@10.mean": pytest.approx(0.425), "means/recall@10.worst": pytest.approx(0.35)})
+    wanted = {"recall@10.mean": 0.425, "recall@10.worst": 0.35, "spearman.mean": -0.5, "spearman.worst": -0.5}
+    assert means == (0, {f"means/{name}": pytest.approx(value) for name, value in wanted.items()})
     assert first == (0, {"layer/recall@5": pytest.approx(0.2), "layer/recall@10": pytest.approx(0.4)})
     assert second[0] == 3
     assert second[1]["layer/spearman"] == -0.5

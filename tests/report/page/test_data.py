@@ -12,17 +12,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.report import layer_examples
 from tests.report.contestant_examples import accuracy_tables, fidelity_tables
-from tests.report.page.test_page import data_of
+from tests.report.page.test_page import data_of, unpacked
 from tests.report.page_examples import PROMPTS, TOKENS, WINDOW, accuracy_run, kept_of, ranking_run, write_page
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tests.report.run_folders import CONFIG, run_folder
+from tokenrank.metrics.intervals import mean_intervals
 from tokenrank.records.schema import SAMPLES, table
 from tokenrank.records.token_levels import OUTSIDE
 from tokenrank.report.page.levels import ALWAYS
+from tokenrank.report.page.packing import numbers
 from tokenrank.report.page.prompts import worst_and_best
-from tokenrank.report.page.ranking import ranking_page
-from tokenrank.report.rows.loading import load
+from tokenrank.report.page.ranking import ranking_page, values_of_prompts
+from tokenrank.report.pictures.layer_values import layer_values
+from tokenrank.report.rows.loading import load, run_config
+from tokenrank.report.tables.markdown import escaped
+from tokenrank.report.tables.report_files import summary_text
+from tokenrank.report.tables.table_runs import TableRun
+
+SAMPLE_ROWS = [{"id": name, "task": "niah", "status": "ok"} for name in layer_examples.SAMPLES]
 
 
 def numbers_of(data: Any, label: str) -> Any:
@@ -32,7 +41,7 @@ def numbers_of(data: Any, label: str) -> Any:
 def test_fidelity_is_about_loss_although_the_full_prefill_was_graded(tmp_path: Path) -> None:
     page = data_of(write_page(run_folder(tmp_path, fidelity_tables())))["contestants"]
     assert page["results"][0] == "loss"
-    assert set(page["worst"]) == {"loss", "kl"}
+    assert set(page["worst"]) == {"loss", "kl", "same_token"}
     values = [value for value, line, _ in page["worst"]["loss"] if page["lines"][line]["key"] == "claa 10"]
     assert values == sorted(values, reverse=True) == [0.48] * 12
 
@@ -54,13 +63,126 @@ def test_missing_values_are_no_worst_ones(tmp_path: Path) -> None:
     summary += [of_prompts("claa", "spearman", "mean", None, 0.4)]
     samples = [{"id": sample, "task": "niah", "status": "ok"} for sample in "ab"]
     tables, k = load(run_folder(tmp_path, ranked(metrics, summary, samples)), {"plots": {"k": 10}}, None)
-    shown = numbers_of({"ranking": ranking_page(tables, k)}, "spearman")
+    shown = numbers_of({"ranking": ranking_page(tables, k, "recall")}, "spearman")
     assert list(shown["heuristics"]) == ["claa"]
     claa = shown["heuristics"]["claa"]
     assert claa["worst"] == [[0.25, 1, 0], [0.5, 0, 0], [0.75, 1, 1]]
     assert claa["lowest"] == [[1, 0.25], [1, 0.75]]
-    assert claa["low"][1] is None
+    assert claa["low"] == claa["high"] == [None, None]  # no intervals of two prompts
     assert claa["mean"] == [0.375, 0.75]
+    assert (claa["tenth"], claa["ninetieth"]) == (
+        [0.275, 0.75],
+        [0.475, 0.75],
+    )  # as the mean: of the values that there are
+    assert (claa["worst_layer"], claa["flat"]) == (0, False)
+
+
+def test_curves_and_bands_are_those_of_the_pictures(tmp_path: Path) -> None:
+    """Tova lacks prompt s4, so that all are over the other four."""
+    tables = layer_examples.ranking()
+    lost = (tables.metrics["sample"] == "s4") & (tables.metrics["heuristic"] == "tova")
+    some = replace(tables, metrics=tables.metrics[~lost], samples=table(SAMPLE_ROWS, SAMPLES))
+    data = data_of(write_page(run_folder(tmp_path, some)))
+    for metric, k, label in (
+        ("recall", 5.0, "recall@5"),
+        ("recall", 10.0, "recall@10"),
+        ("spearman", None, "spearman"),
+    ):
+        shown, drawn = numbers_of(data, label), layer_values(some, metric, 10.0 if k is None else k)
+        assert shown["prompts"] == 4
+        rows = layer_examples.cells(layer_examples.ranking(samples=layer_examples.SAMPLES[:4]), metric, k)
+        for name, each in shown["heuristics"].items():
+            assert each["mean"] == numbers(drawn.means.loc[name]) == pytest.approx(rows[name].mean(axis=1))
+            for part, frame in (
+                ("low", drawn.low),
+                ("high", drawn.high),
+                ("tenth", drawn.tenth),
+                ("ninetieth", drawn.ninetieth),
+            ):
+                assert each[part] == numbers(frame.loc[name])
+            ends = mean_intervals(rows[name].T)
+            if name != "oracle":
+                assert [each["low"], each["high"]] == [pytest.approx(end) for end in ends]
+            assert each["tenth"] == pytest.approx(np.percentile(rows[name], 10, axis=1))
+    assert numbers_of(data, "recall@10")["heuristics"]["oracle"]["low"] == [None] * 5  # 1 by definition
+
+
+def test_the_worst_layer_leaves_windowed_layers_out(tmp_path: Path) -> None:
+    tables = layer_examples.ranking(windowed=[3, 4])
+    folder = run_folder(tmp_path, replace(tables, samples=table(SAMPLE_ROWS, SAMPLES)))
+    shown = numbers_of(data_of(write_page(folder)), "recall@10")
+    assert shown["windowed"] == [3, 4]
+    claa = shown["heuristics"]["claa"]
+    assert claa["mean"].index(min(claa["mean"])) == 4
+    assert shown["layers"][claa["worst_layer"]] == layer_values(tables, "recall", 10).lowest["claa"] == 2
+    assert shown["heuristics"]["oracle"]["flat"]
+    assert {layer for _, _, layer in claa["worst"]} == {0, 1, 2}
+    assert claa["worst"][0][0] == pytest.approx(layer_examples.cells(tables, "recall", 10.0)["claa"][:3].min())
+
+
+def test_the_declared_metric_is_shown_first(tmp_path: Path) -> None:
+    compare = "evaluation:\n  compare:\n    metric: {}\n    k: 10\n"
+    tables = replace(layer_examples.ranking(), samples=table(SAMPLE_ROWS, SAMPLES))
+    for number, (metric, label) in enumerate((("recall", "recall@10"), ("spearman", "spearman"))):
+        page = data_of(write_page(run_folder(tmp_path / str(number), tables, CONFIG + compare.format(metric))))
+        assert page["declared"] == page["ranking"]["first"] == label
+        assert next(iter(page["ranking"]["metrics"].values()))["metric"] == metric  # in the list, too
+    for number, metric in enumerate(("accuracy", "kl", "logprob"), 3):
+        page = data_of(
+            write_page(run_folder(tmp_path / str(number), accuracy_tables(), CONFIG + compare.format(metric)))
+        )["contestants"]
+        assert page["results"][0] == next(iter(page["measures"])) == metric
+        assert set(page["worst"]) == set(page["results"])
+
+
+def test_prompts_are_in_the_order_of_the_declared_metric() -> None:
+    """Prompt a is the worst in recall, b in spearman."""
+    values = {"recall": {"a": 0.1, "b": 0.2}, "spearman": {"a": 0.9, "b": -0.5}}
+    summary = [
+        of_prompt(sample, "claa", metric, "mean", 10.0 if metric == "recall" else None, value)
+        for metric, each in values.items()
+        for sample, value in each.items()
+    ]
+    tables = ranked([], summary, [{"id": sample, "task": "niah", "status": "ok"} for sample in "ab"])
+    for metric, each in values.items():
+        assert values_of_prompts(tables, 10.0, metric) == each
+    assert values_of_prompts(tables, 10.0, "mass") == values["recall"]  # it was not measured
+
+
+@pytest.mark.parametrize("texts", [True, False])
+def test_errors_may_quote_a_prompt_and_are_shown_only_with_texts(tmp_path: Path, texts: bool) -> None:
+    """An error of a prompt, of a metric that failed on it (a note), and of a contestant's run."""
+    error = "ValueError: nobody's business"
+    config = f"{CONFIG}texts: {str(texts).lower()}\n"
+    lost = {"id": "s9", "task": "niah", "status": "failed", "error": error}
+    ranking = layer_examples.ranking()
+    failed = [{"id": "s0", "task": "niah", "status": "failed", "error": error}, *SAMPLE_ROWS[1:], lost]
+    accuracy = accuracy_tables(prompts=3)
+    runs = accuracy.runs.assign(status="failed", error=error)
+    samples = pd.concat([accuracy.samples, table([lost], SAMPLES)], ignore_index=True).astype(dict(SAMPLES))
+    for name, tables in (
+        ("ranking", replace(ranking, samples=table(failed, SAMPLES))),
+        ("accuracy", replace(accuracy, runs=runs, samples=samples)),
+    ):
+        folder = run_folder(tmp_path / name, tables, config, {"units": ["s9"]})
+        data = data_of(write_page(folder))
+        contents = [unpacked(view["content"]) for view in data["views"].values()]
+        said = [json.dumps({**data, "views": None}), json.dumps(contents)]
+        assert [error in each for each in said] == [texts, texts and name == "accuracy"]
+        assert bool(data["prompts"][-1]["error"])
+        found, k = load(folder, run_config(folder), None)
+        summary = summary_text(TableRun("a run", run_config(folder), found, k, 1), folder.environment())
+        assert ("nobody" in summary) == (texts and name == "ranking")  # the note on metrics that failed
+
+
+def test_page_and_summary_say_the_same_of_what_was_found(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, accuracy_tables(), environment={"units": ["s0", "later"]})
+    data, config = data_of(write_page(folder)), run_config(folder)
+    tables, k = load(folder, config, None)
+    summary = summary_text(TableRun("a run", config, tables, k, 2), folder.environment())
+    said = [line.removeprefix("- ") for line in summary.splitlines() if line.startswith("- ")]
+    assert said == [escaped(line) for line in [data["intro"][-1], *data["summary"]]]
+    assert said[0].startswith("The order of the methods is")
 
 
 def test_of_very_many_rows_the_first_metrics_alone_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,28 +13,18 @@ CONFIG = {"oracle": {"attention": {"_target_": "tokenrank.oracle.answer_attentio
 
 
 def compared(prompts: int, *p: float) -> Tables:
+    more = {"prompts": prompts, "exploratory": False, "low": 0.05, "high": 0.15}
     pairs = [
-        of_prompts("claa", "recall", "mean", 10, 0.1, against=f"m{place}", p=each, prompts=prompts, exploratory=False)
+        of_prompts("claa", "recall", "mean", 10, 0.1, against=f"m{place}", p=each, **more)
         for place, each in enumerate(p)
     ]
     return ranked(rows(), [of_prompt("a", "claa", "recall", "mean", 10, 0.5), *pairs])
 
 
-def test_importance_and_recall_are_defined_and_five_prompts_establish_nothing() -> None:
-    truth, measure, order = intro(compared(5, 0.0625), CONFIG, "ranking")
+def test_importance_and_recall_are_defined() -> None:
+    truth, measure = intro(compared(5, 0.0625), CONFIG, "ranking")
     assert "importance is the attention that the answer pays back to it" in truth
     assert measure.startswith("recall@10 is the share of the 10 % most important tokens")
-    assert order == (
-        "The order of the methods is not established. With 5 prompts no difference can be significant: "
-        "the smallest possible p is 0.062, 6 prompts are needed."
-    )
-
-
-def test_of_enough_prompts_the_established_pairs_are_counted() -> None:
-    assert "is established for 2 of 3 compared pairs" in intro(compared(6, 0.01, 0.05, 0.3), CONFIG, "ranking")[2]
-    assert intro(ranked(rows(), [of_prompt("a", "claa", "recall", "mean", 10, 0.5)]), CONFIG, "ranking")[2].endswith(
-        "no two of them were compared."
-    )
 
 
 def test_a_context_that_was_ranked_alone_is_said() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.report import layer_examples
 from tests.report.page_browser import Opened, chromium
 from tests.report.page_examples import (
     CONTESTANTS,
@@ -30,6 +31,9 @@ from tests.report.page_examples import (
     texts_of,
     write_page,
 )
+from tests.report.run_folders import CONFIG, run_folder
+from tokenrank.metrics.intervals import mean_intervals
+from tokenrank.records.schema import SAMPLES, table
 
 Open = Callable[..., Opened]
 
@@ -301,6 +305,89 @@ def test_a_prompt_without_hash_shows_the_best_method_at_its_worst_layer(opened: 
     }
     name = max(means, key=lambda each: float(means[each].mean()))
     assert f"{name} at layer {LAYERS[int(means[name].argmin())]}" in status
+
+
+@pytest.fixture(scope="module")
+def windowed_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a model with two windowed layers, spearman declared; gemfilter has no value at layer 0."""
+    tables = layer_examples.ranking(["claa", "gemfilter", "oracle", "random"], windowed=[3, 4])
+    rows = tables.metrics
+    lost = (rows["heuristic"] == "gemfilter") & (rows["layer"] == 0).fillna(False)
+    samples = table([{"id": name, "task": "niah", "status": "ok"} for name in layer_examples.SAMPLES], SAMPLES)
+    found = replace(tables, metrics=rows.assign(value=rows["value"].mask(lost)), samples=samples)
+    config = f"{CONFIG}evaluation:\n  compare:\n    metric: spearman\n"
+    return write_page(run_folder(tmp_path_factory.mktemp("windowed"), found, config))
+
+
+def test_it_opens_on_the_declared_metric_at_the_worst_layer_that_counts(browser: Any, windowed_page: Path) -> None:
+    shown = Opened(browser, windowed_page)
+    page = shown.page
+    assert page.evaluate("[VIEW.metric, METRIC.key, VIEW.ranking, VIEW.layer]") == ["spearman", "spearman", "claa", 0]
+    assert page.locator("#about-what").is_hidden()
+    shown.choose(view(metric="recall"))
+    means = page.evaluate("METRIC.heuristics.claa.mean")
+    assert means.index(min(means)) == 4  # a windowed layer
+    assert page.evaluate("VIEW.layer") == 2
+    ring = "[...document.querySelectorAll('.chart .low')].map(e => [Number(e.getAttribute('cx')), e.parentNode.querySelector('.name').textContent])"
+    across = page.evaluate("document.querySelector('.chart').across(2)")
+    assert [place for place, name in page.evaluate(ring) if name == "claa"] == [pytest.approx(across)]
+    assert {row[0]: row[5] for row in shown.table("#methods")}["claa"].startswith("layer 2 ")
+    assert page.evaluate("[...document.querySelectorAll('#heat .worst')].map(e => [e.dataset.name, e.dataset.layer])")[0] == ["claa", "2"]  # fmt: skip
+    assert "left out of means over layers and of worst layers" in page.locator("figcaption").first.text_content()
+    assert "over the layers without a sliding window" in page.locator("#methods caption").text_content()
+    shown.close()
+
+
+def test_bands_are_the_intervals_of_the_tables_and_the_chosen_method_has_its_spread(
+    browser: Any, windowed_page: Path
+) -> None:
+    shown = Opened(browser, windowed_page, view(metric="recall", ranking="claa"))
+    page = shown.page
+    values = layer_examples.cells(layer_examples.ranking(["claa", "random"]), "recall", 10.0)["claa"]
+    low, high = mean_intervals(values.T)
+    band = "kind => { const box = document.querySelector('.chart'); return document.querySelector('.chart .chosen ' + kind).getAttribute('points').split(' ').map(p => p.split(',').map(Number)) }"  # fmt: skip
+    up = "values => values.map(document.querySelector('.chart').up)"
+    for kind, ends in ((".band", (low, high)), (".spread", np.percentile(values, [10, 90], axis=1))):
+        wanted = page.evaluate(up, [*ends[1].tolist(), *ends[0].tolist()[::-1]])
+        assert [point[1] for point in page.evaluate(band, kind)] == pytest.approx(wanted, abs=0.06)
+    assert page.locator(".chart .spread").count() == 1
+    caption = page.locator("figcaption").first.text_content()
+    assert "Bands: 95 % intervals of the means over prompts." in caption
+    assert page.locator(".chart .band").count() == 2  # of the methods, not of the control and the bound
+    assert "middle 80 % of the prompts" in caption
+    page.evaluate(
+        "() => { for (const n of 'abc') METRIC.heuristics[n] = METRIC.heuristics.gemfilter; drawCurves(document.querySelector('.chart'), METRIC, VIEW); }"
+    )
+    assert page.locator(".chart .band").count() == 1  # of many methods the chosen one's alone
+    hover(page, 1, values[1].mean())
+    assert f"claa {values[1].mean():.3f}  [{low[1]:.3f}, {high[1]:.3f}]" in page.locator("#tip").text_content()
+    shown.close()
+
+
+def hover(page: Any, layer: int, value: float, *, click: bool = False) -> None:
+    """Moves to a place of the curves."""
+    page.locator(".chart").scroll_into_view_if_needed()
+    x, y = page.evaluate("""([layer, value]) => {
+      const box = document.querySelector('.chart'), frame = box.getBoundingClientRect();
+      return [frame.left + box.across(layer), frame.top + box.up(value)];
+    }""", [layer, value])  # fmt: skip
+    page.mouse.move(x, y)
+    if click:
+        page.mouse.click(x, y)
+
+
+def test_a_mean_that_is_missing_is_not_chosen(browser: Any, windowed_page: Path) -> None:
+    """As a number it would lie at 0, nearer than random's 0.1."""
+    shown = Opened(browser, windowed_page, view(metric="recall", ranking="oracle", layer=2))
+    page = shown.page
+    hover(page, 0, 0.0, click=True)
+    shown.drawn()
+    assert page.evaluate("[VIEW.ranking, VIEW.layer]") == ["random", 0]
+    assert page.locator("#tip").text_content().endswith("gemfilter \u2013")
+    hover(page, 1, page.evaluate("METRIC.heuristics.gemfilter.mean[1]"), click=True)  # the control
+    shown.drawn()
+    assert page.evaluate("[VIEW.ranking, VIEW.layer]") == ["gemfilter", 1]
+    shown.close()
 
 
 def test_keys_move_layers_and_tokens(opened: Open) -> None:

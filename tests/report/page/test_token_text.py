@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from tokenrank.report.page.levels import ALWAYS, FOUND, MISSED, NOTHING, WRONG
 from tokenrank.report.page.token_text import Letter, counts, shown, visible
-from tokenrank.report.page.token_view import FOUND, MISSED, OTHER, WRONG, TokenView
+from tokenrank.report.page.token_view import TokenView
 
 CODES = re.compile(r"\x1b\[[\d;]*m")
 
@@ -21,7 +22,7 @@ def prompt(found: TokenView, width: int = 80, *, colours: bool = False) -> str:
     return shown(found, width, colours=colours).split("\n\n")[2]
 
 
-SIX = made([" a", " b", " c", " d", " e", " f"], [FOUND, FOUND, MISSED, OTHER, WRONG, OTHER], range(2, 4))
+SIX = made([" a", " b", " c", " d", " e", " f"], [FOUND, FOUND, MISSED, NOTHING, WRONG, NOTHING], range(2, 4))
 
 
 def test_without_colours_marks_stand_around_runs_of_tokens_of_a_kind() -> None:
@@ -52,7 +53,7 @@ def test_the_counts_are_those_of_the_tokens() -> None:
 @pytest.mark.parametrize("colours", [True, False])
 def test_a_hostile_prompt_sends_no_code_and_hides_nothing(colours: bool) -> None:
     texts = ["\x1b]0;title\x07", "\x1b[2J", "a\x9b31mb", "\u202e\u2066", "c\rd", "\ud800", "\x00\x7f\u2028"]
-    found = made(texts, [FOUND, OTHER, WRONG, OTHER, MISSED, OTHER, OTHER], answer="\x1b[31m".join("yes"))
+    found = made(texts, [FOUND, NOTHING, WRONG, NOTHING, MISSED, NOTHING, NOTHING], answer="\x1b[31m".join("yes"))
     text = CODES.sub("", shown(found, 80, colours=colours)) if colours else shown(found, 80, colours=False)
     assert all(each == "\n" or each.isprintable() for each in text)
     for escape in (r"\x1b]0;title\x07", r"\x1b[2J", r"\x9b31m", r"\u202e\u2066", r"c\rd", r"\ud800", r"\x00\x7f\u2028"):
@@ -78,9 +79,21 @@ def test_lines_fit_and_no_letter_is_lost(colours: bool, width: int) -> None:
 
 
 def test_a_line_break_that_has_a_kind_is_shown() -> None:
-    assert prompt(made(["a", "\n", "b"], [OTHER, MISSED, OTHER])) == "a[-\\n\n]b"
-    assert prompt(made(["a", "\n", "b"], [OTHER, OTHER, FOUND])) == "a\n[=b]"
+    assert prompt(made(["a", "\n", "b"], [NOTHING, MISSED, NOTHING])) == "a[-\\n\n]b"
+    assert prompt(made(["a", "\n", "b"], [NOTHING, NOTHING, FOUND])) == "a\n[=b]"
 
 
 def test_an_answer_that_was_not_kept_is_said() -> None:
     assert shown(made(["a"], [FOUND], answer=None), 80, colours=False).endswith("answer: the run keeps none")
+
+
+def test_what_is_kept_in_any_case_is_marked_and_not_counted() -> None:
+    found = made([" a", " b", " c", "\n", " d"], [FOUND, NOTHING, ALWAYS, ALWAYS, MISSED], range(2, 3))
+    assert "[*always kept, not judged]" in shown(found, 80, colours=False)
+    assert prompt(found) == "[= a] b<<[* c]>>[*\\n\n][- d]"
+    assert "always" not in shown(SIX, 80, colours=False)
+    assert counts(found) == (
+        "found 1 of the truth's best 2 (recall 0.5000), missed 1,\nwrongly kept 0; of the needle's 1 tokens 1 kept"
+    )
+    nothing = counts(made([" a", " b"], [ALWAYS, NOTHING]))
+    assert nothing == "found 0 of the truth's best 0, missed 0,\nwrongly kept 0"

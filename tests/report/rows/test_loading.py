@@ -12,7 +12,7 @@ from tests.report.test_report import a_ranking
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.schema import RUNS, table
 from tokenrank.records.tables import Tables
-from tokenrank.report.rows.loading import layer_means, load
+from tokenrank.report.rows.loading import load
 
 CONFIG = {"plots": {"k": 10.0}}
 
@@ -84,14 +84,3 @@ def test_a_flipped_bit_in_a_table_is_found(tmp_path: Path, name: str) -> None:
         file.write_bytes(changed)
         with pytest.raises(ValueError, match=rf"{name}\.parquet cannot be read: .*collect its records again"):
             load(folder, CONFIG, None)
-
-
-def test_means_at_layers_are_those_of_the_whole_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = a_ranking()
-    values = whole.metrics.assign(value=[number / 7 for number in range(len(whole.metrics))])
-    monkeypatch.setattr("tokenrank.records.tables.AT_ONCE", 1)
-    folder = run_folder(tmp_path, Tables(values, whole.summary, whole.samples, whole.runs))
-    found = layer_means(folder).set_index(["metric", "heuristic", "k", "layer"])["value"]
-    wanted = values.dropna(subset=["layer"]).groupby(["metric", "heuristic", "k", "layer"])["value"].mean()
-    assert found.to_dict() == pytest.approx(wanted.to_dict())
-    assert len(found) == 2 * 2 * 3 * 2

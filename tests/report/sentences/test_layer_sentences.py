@@ -1,13 +1,10 @@
-"""Worst layers by hand, and what is left out of them."""
-
-import pytest
+"""Sentences on levels and worst layers by hand, and what is left out of them."""
 
 from tests.report.ranking_examples import Row, at_layer, of_prompts, ranked
 from tokenrank.report.sentences.layer_sentences import (
     exploratory_worst,
     level_sentences,
     worst_layer_sentences,
-    worst_layers,
 )
 
 VALUES = {"claa": ((0.5, 0.4, 0.6), (0.7, 0.2, 0.6)), "gemfilter": ((0.1, 0.6, 0.8), (0.3, 0.4, 0.8))}
@@ -21,22 +18,6 @@ def rows(windowed: int | None = None) -> list[Row]:
         for layer, value in enumerate(values)
     ]
     return [*found, at_layer("a", None, None, "recall", 10, 0.1), at_layer("a", "claa", 0, "recall", 5, 0.0)]
-
-
-def test_the_worst_layer_is_that_of_the_lowest_mean_over_prompts() -> None:
-    found = worst_layers(ranked(rows()), "recall", 10)
-    assert found.loc["claa", "layer"] == 1  # means 0.6, 0.3, 0.6
-    assert found.loc["gemfilter", "layer"] == 0  # means 0.2, 0.5, 0.8
-    assert found.loc["claa", "drop"] == pytest.approx(0.5 - 0.3)
-    assert found.loc["gemfilter", "drop"] == pytest.approx(0.5 - 0.2)
-
-
-def test_windowed_layers_count_only_where_there_are_no_others() -> None:
-    found = worst_layers(ranked(rows(windowed=1)), "recall", 10)
-    assert found.loc["claa", "layer"] == 0
-    assert found.loc["claa", "mean"] == pytest.approx(0.6)
-    alone = [row for row in rows(windowed=1) if row["layer"] in (1, None)]
-    assert worst_layers(ranked(alone), "recall", 10).loc["claa", "layer"] == 1
 
 
 def test_the_deepest_fall_comes_first_and_controls_are_left_out() -> None:
@@ -58,12 +39,23 @@ def test_rankings_that_are_equal_at_all_layers_have_no_worst_one() -> None:
     assert worst_layer_sentences(ranked(flat), "recall", 10) == []
 
 
-def test_a_ranking_without_a_value_has_no_worst_layer() -> None:
+def test_a_ranking_without_a_value_has_no_worst_layer_and_hides_no_other() -> None:
     nothing = [at_layer(sample, "tova", layer, "recall", 10, float("nan")) for sample in "ab" for layer in range(3)]
-    found = worst_layers(ranked([*rows(), *nothing]), "recall", 10)
-    assert {"claa", "gemfilter"} <= set(found.index)
-    assert "tova" not in found.index
-    assert found.loc["claa", "layer"] == 1
+    said = worst_layer_sentences(ranked([*rows(), *nothing]), "recall", 10)
+    assert said == worst_layer_sentences(ranked(rows()), "recall", 10)
+
+
+def test_what_windowed_layers_are_left_out_of_is_said() -> None:
+    said = worst_layer_sentences(ranked(rows(windowed=1)), "recall", 10)
+    assert said[0].startswith("The deepest fall in recall@10 is that of gemfilter at layer 0")
+    assert "claa" not in said[0]  # 0.6 at both other layers
+    assert said[-1].startswith("Means over layers and worst layers leave out the layers with a sliding window")
+    assert not any("sliding window" in each for each in worst_layer_sentences(ranked(rows()), "recall", 10))
+
+
+def test_where_no_prompt_was_ranked_by_all_there_are_no_sentences() -> None:
+    apart = [at_layer(sample, name, 0, "recall", 10, 0.5) for sample, name in (("a", "claa"), ("b", "tova"))]
+    assert worst_layer_sentences(ranked(apart), "recall", 10) == []
 
 
 def test_levels_are_said_best_first_with_chance() -> None:
@@ -103,10 +95,6 @@ def test_a_near_tie_for_the_worst_layer_is_named_and_flat_methods_have_none() ->
     layers = [
         at_layer("a", name, layer, "recall", 10, value) for name in values for layer, value in enumerate(values[name])
     ]
-    found = worst_layers(ranked(layers), "recall", 10)
-    assert found.loc["claa", "near"] == 2
-    assert found.loc["claa", "near_value"] == pytest.approx(0.31)
-    assert found[["near", "near_value"]].loc[["tova"]].isna().all(axis=None)
     said = worst_layer_sentences(ranked(layers), "recall", 10)
     assert said[0].endswith("tova at layer 1, 0.200 (0.150 below its mean over layers).")
     assert said[1].endswith("claa at layer 1, 0.300 (layer 2 has 0.310; 0.103 below its mean over layers).")

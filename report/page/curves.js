@@ -1,0 +1,152 @@
+// evaluation=ranking: the curves of all methods over the layers.
+
+const FEW = 4; // methods
+
+/** The place of the smallest value; values that are null do not count. */
+const least = (values) => values.indexOf(Math.min(...values.filter((value) => value !== null)));
+
+/** The axis holds what scores can be: from 0, or from below for correlations, to 1. */
+function axisOf(metric) {
+  const all = Object.values(metric.heuristics).flatMap((each) => [...each.low, ...each.tenth, ...each.mean]).filter((value) => value !== null);
+  const low = Math.min(0, Math.floor(Math.min(...all, 0) * 10) / 10);
+  return { low, high: Math.max(1, ...all) };
+}
+
+/** Curves of all methods on one axis. choose(heuristic, layer) is called for what is clicked. */
+function curves(metric, label, view, choose) {
+  const box = svg("svg", { class: "chart", tabindex: 0, role: "slider", "aria-orientation": "horizontal" });
+  const draw = () => drawCurves(box, metric, view);
+  const figure = el("figure", {}, box, el("figcaption", {}, captionOf(metric, label)));
+  new ResizeObserver(draw).observe(box);
+  const place = (event) => nearest(box, metric, event);
+  box.addEventListener("pointermove", (event) => {
+    const { layer, name } = place(event);
+    const rank = (each) => metric.heuristics[each].mean[layer] ?? -Infinity; // those without a value are last
+    const order = Object.keys(metric.heuristics).sort((a, b) => rank(b) - rank(a) || 0);
+    showTip(event.clientX, event.clientY, `layer ${metric.layers[layer]}`, order.map((each) => hoverLine(metric, each, layer, name)));
+    box.querySelector(".cursor").setAttribute("transform", `translate(${box.across(layer)} 0)`);
+  });
+  box.addEventListener("pointerleave", hideTip);
+  box.addEventListener("click", (event) => {
+    const { layer, name } = place(event);
+    if (name !== undefined) choose(name, metric.layers[layer]);
+  });
+  box.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+    const next = metric.layers[metric.layers.indexOf(view.layer) + step];
+    if (step && next !== undefined) {
+      event.preventDefault();
+      choose(view.ranking, next);
+    }
+  });
+  return figure;
+}
+
+function hoverLine(metric, name, layer, chosen) {
+  const each = metric.heuristics[name];
+  const ends = each.low[layer] === null || each.high[layer] === null ? "" : `  [${fixed(each.low[layer])}, ${fixed(each.high[layer])}]`;
+  return `${name === chosen ? "▸ " : ""}${name} ${fixed(each.mean[layer])}${ends}`;
+}
+
+/** Whether some layers are windowed and others are not: then statistics over layers are over the others. */
+const leavesOut = (metric) => metric.windowed.length > 0 && metric.windowed.length < metric.layers.length;
+
+/** Whether the methods are so few that all have their intervals as bands, as in the pictures. */
+const banded = (metric) => Object.values(metric.heuristics).filter((each) => !each.beside).length <= FEW;
+
+function captionOf(metric, label) {
+  const known = Object.values(metric.heuristics).some((each) => each.low.some((value) => value !== null));
+  const intervals = banded(metric) ? " Bands: 95 % intervals of the means over prompts." : " Band of the chosen method: 95 % interval of its mean over prompts; those of the others are shown under the pointer.";
+  const spread = metric.prompts > 1 ? " Lighter band of the chosen method: the middle 80 % of the prompts." : "";
+  const bands = (known ? intervals : "") + spread;
+  const windowed = metric.windowed.length ? ` Shaded layers have a sliding window${leavesOut(metric) ? " and are left out of means over layers and of worst layers, as most tokens are out of their reach" : ""}.` : "";
+  return `${label} at each layer, mean over ${metric.prompts} prompt${metric.prompts === 1 ? "" : "s"}; higher is better.${bands} `
+    + `A ring marks each method’s worst layer. Dashed: bounds and controls; dotted: chance (${fixed(metric.chance)}).${windowed} `
+    + "Click a curve to choose its method and layer; arrow keys move the layer.";
+}
+
+/** The layer below the pointer, and the method whose mean there is nearest; undefined where none has one. */
+function nearest(box, metric, event) {
+  const frame = box.getBoundingClientRect();
+  const distances = metric.layers.map((_, layer) => Math.abs(box.across(layer) - (event.clientX - frame.left)));
+  const layer = least(distances);
+  const names = Object.keys(metric.heuristics).filter((name) => metric.heuristics[name].mean[layer] !== null);
+  const gaps = names.map((name) => Math.abs(box.up(metric.heuristics[name].mean[layer]) - (event.clientY - frame.top)));
+  return { layer, name: names[least(gaps)] };
+}
+
+function drawCurves(box, metric, view) {
+  const { width, height } = box.getBoundingClientRect();
+  if (!width) return; // no longer in the page
+  const right = width < 600 ? 76 : 110;
+  const axis = axisOf(metric);
+  const [left, top, bottom] = [34, 8, height - 34];
+  const last = Math.max(1, metric.layers.length - 1);
+  box.across = (layer) => left + 6 + ((width - left - right - 12) * layer) / last;
+  box.up = (value) => bottom - ((bottom - top) * (value - axis.low)) / (axis.high - axis.low);
+  box.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  const here = metric.layers.indexOf(view.layer);
+  box.setAttribute("aria-label", "Layer of the chosen method");
+  box.setAttribute("aria-valuemin", metric.layers[0]);
+  box.setAttribute("aria-valuemax", metric.layers[last] ?? metric.layers[0]);
+  box.setAttribute("aria-valuenow", view.layer);
+  const chosen = metric.heuristics[view.ranking];
+  box.setAttribute("aria-valuetext", `layer ${view.layer}${chosen ? `, ${view.ranking} ${fixed(chosen.mean[here])}` : ""}`);
+  const cursor = svg("line", { class: "cursor", y1: top, y2: bottom, transform: `translate(${box.across(Math.max(0, here))} 0)` });
+  const names = Object.keys(metric.heuristics).sort((a, b) => (a === view.ranking) - (b === view.ranking));
+  const shades = metric.windowed.map((layer) => shade(box, metric.layers.indexOf(layer), top, bottom, last));
+  const lines = names.map((name) => curveOf(box, metric, name, view.ranking));
+  box.replaceChildren(...shades, ...axes(box, metric, axis, left, bottom, width - right), cursor, ...lines);
+  spreadNames(box, top, bottom);
+}
+
+function shade(box, layer, top, bottom, last) {
+  const half = (box.across(last) - box.across(0)) / last / 2;
+  const [from, to] = [Math.max(box.across(0) - 6, box.across(layer) - half), Math.min(box.across(last) + 6, box.across(layer) + half)];
+  return svg("rect", { class: "windowed", x: from, width: to - from, y: top, height: bottom - top });
+}
+
+function axes(box, metric, axis, left, bottom, right) {
+  const made = [];
+  const step = axis.high - axis.low > 1.01 ? 0.5 : 0.25;
+  for (let value = Math.ceil(axis.low / step) * step; value <= axis.high + 1e-9; value += step) {
+    made.push(svg("line", { class: "grid", x1: left, x2: right, y1: box.up(value), y2: box.up(value) }));
+    made.push(svg("text", { x: left - 5, y: box.up(value) + 4, "text-anchor": "end" }, String(value)));
+  }
+  const every = Math.ceil(metric.layers.length / Math.max(2, Math.floor((right - left) / 34)));
+  metric.layers.forEach((layer, place) => {
+    if (place % every === 0) made.push(svg("text", { x: box.across(place), y: bottom + 16, "text-anchor": "middle" }, String(layer)));
+  });
+  made.push(svg("text", { x: (left + right) / 2, y: bottom + 31, "text-anchor": "middle" }, "layer"));
+  if (metric.chance !== null) made.push(svg("line", { class: "chance", x1: left, x2: right, y1: box.up(metric.chance), y2: box.up(metric.chance) }));
+  return made;
+}
+
+function curveOf(box, metric, name, chosen) {
+  const each = metric.heuristics[name];
+  const point = (values, layer) => `${box.across(layer).toFixed(1)},${box.up(values[layer]).toFixed(1)}`;
+  const along = each.mean.map((_, layer) => layer).filter((layer) => each.mean[layer] !== null);
+  const band = (low, high, kind) => {
+    const wide = along.filter((layer) => low[layer] !== null && high[layer] !== null);
+    const points = [...wide.map((layer) => point(high, layer)), ...[...wide].reverse().map((layer) => point(low, layer))];
+    return points.length ? svg("polygon", { class: kind, points: points.join(" ") }) : null;
+  };
+  const low = each.worst_layer;
+  const end = along[along.length - 1];
+  const classes = `${each.beside ? "beside" : ""} ${name === chosen ? "chosen" : ""}`;
+  const label = svg("text", { class: "name", x: box.across(end) + 9, y: box.up(each.mean[end]) + 4 }, name);
+  const ring = each.beside || each.flat ? null : svg("circle", { class: "low", cx: box.across(low), cy: box.up(each.mean[low]), r: 4.5 });
+  return svg("g", { class: classes, colour: colourOf(name) }, metric.prompts > 1 && name === chosen ? band(each.tenth, each.ninetieth, "spread") : null, name === chosen || (banded(metric) && !each.beside) ? band(each.low, each.high, "band") : null,
+    svg("polyline", { class: "curve", points: along.map((layer) => point(each.mean, layer)).join(" ") }), ring, label);
+}
+
+/** Moves the names at the right end apart. */
+function spreadNames(box, top, bottom) {
+  const names = [...box.querySelectorAll(".name")].sort((a, b) => a.getAttribute("y") - b.getAttribute("y"));
+  const at = names.map((name) => Number(name.getAttribute("y")));
+  for (let place = 1; place < at.length; place += 1) at[place] = Math.max(at[place], at[place - 1] + 13);
+  const over = at.length ? at[at.length - 1] - (bottom + 4) : 0;
+  if (over > 0) at[at.length - 1] -= over;
+  for (let place = at.length - 2; place >= 0; place -= 1) at[place] = Math.max(top + 8, Math.min(at[place], at[place + 1] - 13));
+  names.forEach((name, place) => name.setAttribute("y", at[place]));
+}
