@@ -140,7 +140,7 @@ class LayerSummary(Summary):
         first = next((each.truth for each in named_series if each.truth is not None), None)  # of oracle=
         for (model, metric, truth, k), numbers in groups.items():
             names = [named_series[number].heuristic for number in numbers]
-            own = truth_name(truth, first)
+            own = truth if truth in names else truth_name(truth, first)  # agrees with itself by definition
             for place, statistic in enumerate(STATISTICS):
                 named = {
                     "model": model,

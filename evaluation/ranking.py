@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from tokenrank.evaluation.stored import stored_rank, stored_rows
 from tokenrank.evaluation.summary_rows import Comparing
 from tokenrank.evaluation.universe import PROMPT, Universe
 from tokenrank.metrics.metric import LOSS, MASKS
+from tokenrank.oracle.oracle import Truth
 from tokenrank.records.schema import ORACLE, truth_name
 from tokenrank.tasks.chunks import SENTENCE, check_chunk
 from tokenrank.tasks.task import Prompt
@@ -46,9 +47,8 @@ class RankingAgreement(Evaluation):
     save_levels: bool = True  # write the levels of the tokens in every ranking
     chunk: int | str = 64  # of the context, tokens or sentence, for metrics that hide chunks
     masks: dict[str, Any] = field(default_factory=dict)  # as Masks
-    loss_layers: list[int] | None = (
-        None  # attention layers at which rankings hide tokens; null: the select layer of pruned prefill
-    )
+    agreement: bool = False  # measure every ranking against every other heuristic's too, as against a truth
+    loss_layers: list[int] | None = None  # at which rankings hide tokens; null: the select layer of pruned prefill
     seed: int = 0  # of random sign flips
     resamples: int = 10000  # random sign flips
     compare: dict[str, Any] = field(default_factory=dict)  # as Family
@@ -71,6 +71,8 @@ class RankingAgreement(Evaluation):
     def check(self, plan: "Plan") -> None:
         """Raises ValueError for a comparison of what the run does not have, or a prompt that has no such universe."""
         first, *others = plan.oracles
+        if self.agreement and (both := [name for name in plan.heuristics if name in plan.oracles]):
+            raise ValueError(f"agreement=true, and {both[0]} is the name of a heuristic and of an oracle: rename one")
         of_first = metrics_against(plan.metrics, signed=plan.oracles[first].signed, first=True)
         if not of_first:
             raise ValueError(
@@ -95,6 +97,9 @@ class RankingAgreement(Evaluation):
         asked = {each.against for each in plan.metrics.values()} & {MASKS, LOSS}
         ranked = stored_rank(plan, model, prompt, plan.heuristics, passes=bool(asked)).with_bound(plan.rankings)
         started = time.perf_counter()
+        if self.agreement:
+            others = {name: Truth(ranked.scores[name]) for name in ranked.scores if name in plan.heuristics}
+            ranked = replace(ranked, truths=dict(ranked.truths) | others)
         failures = MetricFailures()
         losses = None if ranked.passes is None else AnswerLosses(ranked.passes, places)
         hidden = None if losses is None else self._hidden(plan, prompt, losses, asked)

@@ -115,7 +115,7 @@ def stored_rows(
         hidden: as for ``Asked.against_each``.
     """
     windowed, rows = plan.layers.windowed, list[Row]()
-    signed = [name for name, each in plan.oracles.items() if each.signed]
+    signed = [name for name in ranked.truths if name not in plan.oracles or plan.oracles[name].signed]
     for asked in Asked.against_each(ranked, prompt, plan.metrics, percents, universe, signed, hidden):
         rows += named_rows(None, asked.chance(failures), windowed)
         for name in ranked.scores:
@@ -127,7 +127,12 @@ def _rows_of_ranking(
     plan: "Plan", prompt: Prompt, ranked: Ranked, asked: Asked, name: str, failures: MetricFailures
 ) -> list[Row]:
     """The values of one ranking, which may be that of a truth: from the store, or measured and stored unless a metric fails."""
-    truths = {each: plan.parts.truth(each, prompt, ranked.answer) for each in ranked.truths}
+    truths = {
+        each: plan.parts.truth(each, prompt, ranked.answer)
+        if each in plan.oracles
+        else ranking_fields(plan, prompt, each, ranked.ahead_ids)
+        for each in ranked.truths
+    }
     first, order = next(iter(truths)), list(asked.metrics)
     of_truths = {truth_name(each, first): fields for each, fields in truths.items()}
     of_ranking = of_truths.get(name) or ranking_fields(plan, prompt, name, ranked.ahead_ids)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenrank.planning.comparable import Source, read_source
 from tokenrank.planning.joined_settings import agreed
-from tokenrank.records.run_files import CLAIMS, DRAWING, FILES, FOLDERS, MARKER, OF_LOGGERS
+from tokenrank.records.run_files import CLAIMS, DRAWING, FILES, FOLDERS, MARKER, OF_LOGGERS, is_sweep
 from tokenrank.records.run_folder import LOCK, RunFolder
 
 DEFAULT = "joined"  # the folder of a sweep that takes its runs
@@ -26,11 +26,6 @@ def find_sources(given: Sequence[Path]) -> list[Source]:
         for folder in _runs_in(path):
             found.setdefault(folder.path.resolve(), folder)
     return [read_source(folder) for folder in found.values()]
-
-
-def is_sweep(path: Path) -> bool:
-    """Whether the folder is no run folder and holds some."""
-    return not (path / MARKER).is_file() and any(path.glob(f"*/{MARKER}"))
 
 
 def _runs_in(path: Path) -> list[RunFolder]:

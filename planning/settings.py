@@ -57,6 +57,7 @@ class RunSettings:
     chunk: int | str
     masks: dict[str, Any]
     loss_layers: list[int] | None
+    agreement: bool
     bootstrap: dict[str, Any]
     compare: dict[str, Any]
     plots: dict[str, Any]

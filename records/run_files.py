@@ -8,6 +8,7 @@ from tokenrank.records.files import sweep_unfinished
 
 MARKER = "environment.json"  # it marks a run folder
 CONFIG = "config.yaml"
+JOINED = "joined"  # the entry of environment.json that tells a joined folder
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 COPIES = "copies.json"  # of loggers
 PAGE = "report.html"
@@ -23,6 +24,11 @@ FOLDERS = {
 OF_LOGGERS = ("wandb", "tensorboard", "trackio")  # folders that they write
 CLAIMS = ".claims"
 DRAWING = ".drawing"  # is there while tables and pictures are made
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether the folder is no run folder and holds some."""
+    return not (path / MARKER).is_file() and any(path.glob(f"*/{MARKER}"))
 
 
 def names_of_ours(folder: Path) -> list[str]:

@@ -46,6 +46,12 @@ class Tables:
         rows = self.metrics
         return rows[(rows["metric"] == metric) & (rows["k"].isna() | (rows["k"] == k))]
 
+    def means_against_all(self) -> pd.DataFrame:
+        """Rows of ``summary`` that are means over prompts of means over layers, whatever truth they are against."""
+        rows = self.summary
+        over = rows["sample"].isna() & rows["task"].isna() & rows["against"].isna() & rows["other_layer"].isna()
+        return rows[over & (rows["statistic"] == "mean") & ~rows["windowed"].fillna(False).astype(bool)]
+
 
 def table_schema(name: str) -> pa.Schema:
     """The Arrow types of a table."""

@@ -9,6 +9,7 @@ from typing import Any
 from hydra.utils import get_object
 
 from tokenrank.records.tables import Tables
+from tokenrank.report.pictures.agreement import agreement_pictures
 from tokenrank.report.pictures.contestant_grid import contestant_grids
 from tokenrank.report.pictures.drawing import Pictures
 from tokenrank.report.pictures.grid import ranking_grids
@@ -63,6 +64,7 @@ class RankingReport(EvaluationReport):
         found: Groups = {f"{each} by layer": partial(layer_pictures, tables, each, k) for each in metrics}
         found |= {
             "layer pairs": partial(layer_pair_pictures, tables, metrics, k),
+            "agreement with each truth": partial(agreement_pictures, tables, metrics, k),
             "the needle grid": partial(ranking_grids, tables, k),
         }
         return found | ({"the study": partial(study_pictures, tables, study, k)} if study else {})

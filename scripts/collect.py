@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tokenrank.planning.comparable import evaluation_of
-from tokenrank.planning.joined_runs import DEFAULT, is_sweep
+from tokenrank.planning.joined_runs import DEFAULT
 from tokenrank.records.messages import log, messages_to_terminal
+from tokenrank.records.run_files import is_sweep
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.report.report import printed
 from tokenrank.report.rows.loaded_run import load_run

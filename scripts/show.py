@@ -3,6 +3,7 @@
     python scripts/show.py RUN SAMPLE HEURISTIC LAYER [--k 10]     of evaluation=ranking, at a layer, the best k percent
     python scripts/show.py RUN SAMPLE CONTESTANT KEEP              of accuracy and fidelity: what was kept at a keep rate in percent
 
+RUN may be half done, and may be the folder of a sweep, whose runs are then joined in SWEEP/joined.
 Installed: python -m tokenrank.show. --no-color, the environment variable NO_COLOR, or output that is no terminal: marks in place of
 colours. --width: letters of a line. Exit codes: 0; 2 for what is not there.
 """
@@ -13,9 +14,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from tokenrank.records.run_folder import RunFolder
 from tokenrank.report.page.token_text import shown, visible
 from tokenrank.report.page.token_view import view
+from tokenrank.work.made_tables import with_records
 
 NARROWEST = 20
 
@@ -38,7 +39,7 @@ def command(arguments: list[str]) -> int:
     try:
         if asked.width is not None and width < NARROWEST:
             raise ValueError(f"--width is {width}, must be at least {NARROWEST}")
-        found = view(RunFolder(asked.run.expanduser()), asked.sample, asked.name, asked.number, asked.k)
+        found = view(with_records(asked.run.expanduser()), asked.sample, asked.name, asked.number, asked.k)
     except ValueError as error:
         print(f"error: {visible(str(error))}", file=sys.stderr)
         return 2

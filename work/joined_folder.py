@@ -11,8 +11,9 @@ from tokenrank.planning.joined_settings import against_note, joined_config
 from tokenrank.planning.telling_apart import told_apart
 from tokenrank.records.digests import digest
 from tokenrank.records.messages import log
+from tokenrank.records.run_files import JOINED
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.work.joining import JOINED, begin_joined, finish_joined, join
+from tokenrank.work.joining import begin_joined, finish_joined, join
 from tokenrank.work.surveying import Part, Survey, survey
 
 RECORDS = "records"  # the entry of ``JOINED`` that tells which records were joined

@@ -5,15 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tokenrank.records.record import read_record
-from tokenrank.records.run_files import MARKER
+from tokenrank.records.run_files import JOINED, MARKER
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.token_levels import TokenLevels, joined_levels
 from tokenrank.records.writing import write_json
 from tokenrank.work.contestant_values import CHANCE, Who, groups
 from tokenrank.work.merging import Contribution, merged
 from tokenrank.work.surveying import Head, Part, Survey, listed
-
-JOINED = "joined"  # the entry of environment.json that tells a joined folder
 
 
 @dataclass

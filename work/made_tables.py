@@ -3,15 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tokenrank.planning.comparable import evaluation_of
-from tokenrank.planning.joined_runs import DEFAULT, is_sweep
 from tokenrank.records.messages import log
 from tokenrank.records.record import read_header
+from tokenrank.records.run_files import JOINED, is_sweep
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import SCHEMAS, check_table, column
-from tokenrank.work.collecting import collect
-from tokenrank.work.joined_folder import joinable
-from tokenrank.work.joining import JOINED
 
 
 def with_records(path: Path) -> RunFolder:
@@ -21,6 +17,9 @@ def with_records(path: Path) -> RunFolder:
         ValueError: it is neither, the runs of the sweep cannot be joined, or the joined folder is unfinished.
     """
     if is_sweep(path):
+        from tokenrank.planning.joined_runs import DEFAULT  # importing what measures takes seconds
+        from tokenrank.work.joined_folder import joinable
+
         made = joinable([path], path / DEFAULT)
         if not made.is_joined:
             log.info("joining the runs of %s in %s", path, made.folder.path)
@@ -46,6 +45,9 @@ def with_tables(path: Path) -> RunFolder:
         return folder
     if not folder.record_files():
         raise ValueError(f"{folder.path} has no record of a prompt yet: the command of the run goes on with it")
+    from tokenrank.planning.comparable import evaluation_of
+    from tokenrank.work.collecting import collect
+
     log.info("making the tables of %s", folder.path)
     with folder.locked():
         for line in collect(folder, evaluation_of(folder)):
@@ -57,7 +59,13 @@ def _are_current(folder: RunFolder) -> bool:
     """Whether all tables are there, and have every sound record; where there are no records, tables stay as they are."""
     if not all((folder.path / f"{name}.parquet").is_file() for name in SCHEMAS):
         return not folder.record_files() and any((folder.path / f"{name}.parquet").is_file() for name in SCHEMAS)
-    check_table(folder.path, "samples")
+    try:
+        check_table(folder.path, "samples")
+    except ValueError as error:
+        if not folder.record_files():
+            raise
+        log.warning("%s; the tables are made again", error)
+        return False
     known = set(zip(*(column(folder.path, "samples", name) for name in ("id", "key", "seconds")), strict=True))
     return known.issuperset(_records_of(folder))
 

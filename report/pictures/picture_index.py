@@ -47,6 +47,11 @@ SENTENCES = (  # file name without its ending -> what is said of it; (?P<metric>
         "dark ones layers that disagree.",
     ),
     (
+        r"(?P<metric>.+)_agreement",
+        "{metric}: every ranking against every truth, means over layers and prompts; columns in which the order of the rows is another are "
+        "truths by which other methods look best.",
+    ),
+    (
         r"study_(?P<metric>.+)",
         "{metric}: the metric against the values of one setting, as mean over layers and as worst layer; the dark band is the 95 % interval "
         "of the mean, the light one 10 % to 90 % of the prompts.",

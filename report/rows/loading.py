@@ -33,6 +33,11 @@ class LoadedTables(Tables):
         """Rows of metrics.parquet of one metric, at ``k`` percent if it has a k; read from the file."""
         return read_rows(self.folder, "metrics", partial(_of_metric, metric, k, self.truth))
 
+    def means_against_all(self) -> pd.DataFrame:
+        """As ``Tables.means_against_all``; read from the file, as ``summary`` is against one truth."""
+        whole = read_rows(self.folder, "summary", lambda rows: rows.filter(rows["sample"].is_null()))
+        return Tables(self.metrics, whole, self.samples, self.runs).means_against_all()
+
 
 def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts: bool = False) -> tuple[Tables, float]:
     """The tables of a run and the k that is shown; kept tokens and answers of ``runs`` are not read, of a run without texts no errors.

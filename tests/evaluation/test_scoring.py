@@ -1,11 +1,12 @@
 """One pass: all heuristics and the oracle out of one read; wrong scores are errors with a name."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.layer import AttentionLayer
@@ -16,8 +17,10 @@ from tokenrank.heuristics.fastkv import FastKV
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.snapkv import SnapKV
 from tokenrank.models.architectures import tiny_of
+from tokenrank.oracle.ablation import AblationOracle
 from tokenrank.oracle.answer_attention import AttentionOracle
-from tokenrank.oracle.oracle import Answer, AnsweredPrompt, Truth
+from tokenrank.oracle.gradient import GradientOracle
+from tokenrank.oracle.oracle import Answer, AnsweredPrompt, OracleNeeds, Truth
 from tokenrank.tasks.task import Prompt
 
 PROMPT = Prompt("p", "test", tuple((7 * i * i + 3) % 256 for i in range(60)), max_new_tokens=5)
@@ -152,6 +155,55 @@ def test_every_oracle_gives_its_truth_and_its_ranking_stands_in_place_of_the_bou
     again = rank(tiny_model, PROMPT, {}, both, None, known)
     assert list(again.truths) == ["highest", "average"]  # the order of the oracles, whichever is known
     assert again.truths["average"] is found.truths["average"]
+
+
+@dataclass(frozen=True)
+class Asking(AttentionOracle):
+    """Notes what it was given; its truth is that of attention where it has layers."""
+
+    asks: OracleNeeds = field(default_factory=OracleNeeds)
+    given: list[AnsweredPrompt] = field(default_factory=list)
+
+    @property
+    def needs(self) -> OracleNeeds:
+        return self.asks
+
+    def truth(self, answered: AnsweredPrompt) -> Truth:
+        self.given.append(answered)
+        return Truth(torch.arange(60.0)[None]) if not answered.layers else super().truth(answered)
+
+
+@pytest.mark.parametrize("given", [None, Answer((5, 6, 7, 8), "brought")])
+def test_oracles_are_handed_what_they_need_and_no_more(
+    tiny_model: PreTrainedModel, byte_tokenizer: Tokenizer, given: Answer | None
+) -> None:
+    prompt = replace(PROMPT, context=range(3, 20))
+    for asks in (OracleNeeds(), OracleNeeds(False, True), OracleNeeds(False, False, True), OracleNeeds(False)):
+        oracle = Asking(asks=asks)
+        found = rank(tiny_model, prompt, {}, {"asking": oracle}, given, tokenizer=byte_tokenizer)
+        got = oracle.given[0]
+        assert (bool(got.layers), got.passes is not None, got.texts is not None) == (
+            asks.layers,
+            asks.passes,
+            asks.texts,
+        )
+        assert got.context == range(3, 20)
+        assert got.answer_ids.tolist() == list(found.answer.token_ids)
+        if got.passes is not None:
+            assert got.passes.rows == len(found.answer.token_ids)
+        if got.texts is not None:
+            assert len(got.texts) == len(prompt.input_ids)
+    with pytest.raises(ValueError, match="reads the texts of tokens, for which the model's tokenizer is needed"):
+        rank(tiny_model, prompt, {}, {"asking": Asking(asks=OracleNeeds(texts=True))}, given)
+
+
+def test_truths_of_a_given_answer_are_those_of_the_generated_one(tiny_model: PreTrainedModel) -> None:
+    """Where the answer is given and no layers are needed, only the prompt is read."""
+    oracles = {"ablation": AblationOracle(chunk=7), "gradient": GradientOracle()}
+    generated = rank(tiny_model, PROMPT, {}, oracles)
+    brought = rank(tiny_model, PROMPT, {}, oracles, Answer(generated.answer.token_ids, "brought"))
+    for name in oracles:
+        assert torch.allclose(generated.truths[name].importance, brought.truths[name].importance, atol=1e-5)
 
 
 def test_a_truth_that_is_not_finite_is_refused(tiny_model: PreTrainedModel) -> None:

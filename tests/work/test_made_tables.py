@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from scripts import leaderboard, plot, report, table
+from scripts import leaderboard, plot, report, show, table
 from tests.joinable import measured, written
 from tokenrank.evaluation.plan import Plan
 from tokenrank.records.record import Record
@@ -46,8 +46,10 @@ def test_tables_are_made_where_they_lack_a_record_and_else_stay(tmp_path: Path) 
     with_tables(tmp_path)
     assert {file.name: file.stat().st_mtime_ns for file in tmp_path.glob("*.parquet")} == before
     (tmp_path / "summary.parquet").unlink()
+    (tmp_path / "samples.parquet").write_bytes(b"damaged")
     with_tables(tmp_path)
     assert (tmp_path / "summary.parquet").is_file()
+    assert ids(folder) == units
 
 
 def test_tables_without_records_stay(tmp_path: Path) -> None:
@@ -58,6 +60,9 @@ def test_tables_without_records_stay(tmp_path: Path) -> None:
         file.unlink()
     assert with_tables(tmp_path).path == tmp_path
     assert (tmp_path / "metrics.parquet").read_bytes() == before
+    (tmp_path / "samples.parquet").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match=r"samples\.parquet cannot be read"):
+        with_tables(tmp_path)
 
 
 def test_why_there_are_none_is_said(tmp_path: Path) -> None:
@@ -105,3 +110,9 @@ def test_commands_show_a_killed_run_and_a_sweep(
         assert out
     page = tmp_path / "r" / ("joined" if sweep else ".") / "report.html"
     assert "half a run: 1 of 2 units are done" in page.read_text()
+
+
+def test_show_looks_for_the_prompt_among_the_joined_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = half(tmp_path / "a").record_files()[0].stem
+    assert show.command([str(tmp_path), sample, "tova", "0"]) == 2  # these runs kept no levels
+    assert f"{tmp_path / 'joined'} has no levels/{sample}.parquet" in " ".join(capsys.readouterr().err.split())
