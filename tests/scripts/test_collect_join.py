@@ -98,6 +98,7 @@ def test_a_failing_job_of_a_sweep_is_no_obstacle(
     ("setting", "sentence"),
     [
         ("universe.window=4", "universe.window is 8 in the first and 4 in the second"),
+        ("universe=context", "universe is prompt in the first and context in the second"),
         ("k=[10]", "k is [5, 10] in the first and [10] in the second"),
         ("oracle.attention.kernel=5", "oracle.attention.kernel is 13 in the first and 5 in the second"),
         (

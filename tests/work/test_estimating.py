@@ -91,7 +91,7 @@ def test_a_quadratic_cost_is_estimated_exactly_from_these_two() -> None:
 
 
 def test_a_prompt_that_fails_gives_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("it broke")
 
     monkeypatch.setattr("tokenrank.evaluation.ranking.stored_rank", broken)

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from tests.report.mirror_examples import NAMES, OURS, made_up
-from tokenrank.records.schema import SAMPLES, TEXTS
+from tokenrank.records.schema import SAMPLES, TEXTS, arrow_table, frame
 from tokenrank.report.loggers.trackers import WandB
+from tokenrank.report.loggers.wandb_mirror import as_table
 
 BLOCK = 32_768
 
@@ -150,3 +151,14 @@ def test_a_copy_with_other_settings_takes_the_place_of_the_first(tmp_path: Path)
     (second,) = tmp_path.glob("wandb/offline-run-*")
     (head,) = (each.run for each in records(next(second.glob("*.wandb"))) if each.WhichOneof("record_type") == "run")
     assert head.project == "another"
+
+
+def test_lists_of_lists_are_cells_of_a_table() -> None:
+    """As parquet gives the spans of evidence: arrays of arrays, of which prompts have none, one or several."""
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "evidence": [[3, 9], [12, 15]]}, {"id": "b", "evidence": [[0, 2]]}, {"id": "c", "evidence": None},
+    ]  # fmt: skip
+    columns = {"id": "str", "evidence": "object"}
+    found = as_table(frame(arrow_table(rows, columns), columns))
+    assert found.columns == ["id", "evidence"]
+    assert found.data == [["a", [[3, 9], [12, 15]]], ["b", [[0, 2]]], ["c", None]]
