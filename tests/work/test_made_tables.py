@@ -61,7 +61,7 @@ def test_tables_without_records_stay(tmp_path: Path) -> None:
     assert with_tables(tmp_path).path == tmp_path
     assert (tmp_path / "metrics.parquet").read_bytes() == before
     (tmp_path / "samples.parquet").write_bytes(b"damaged")
-    with pytest.raises(ValueError, match="samples.parquet cannot be read"):
+    with pytest.raises(ValueError, match=r"samples\.parquet cannot be read"):
         with_tables(tmp_path)
 
 
