@@ -57,7 +57,8 @@ ADDED = (
     "context_effect",
     "universe",
     "budget",
-)  # columns that files of earlier versions lack, and are null then
+    "evidence",
+)  # files of earlier versions lack these columns: null
 TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a prompt; loggers leave them out
 
 _ARROW = {
