@@ -14,6 +14,7 @@ from tokenrank.evaluation.layer_statistics import STATISTICS, statistics_over_la
 from tokenrank.evaluation.summary import Summary, coded, summary_table
 from tokenrank.evaluation.summary_rows import Comparing, Group, group_rows
 from tokenrank.metrics.intervals import Numbers
+from tokenrank.records.measures import UNBOUNDED
 from tokenrank.records.record import Record
 from tokenrank.records.schema import SUMMARY, arrow_table, truth_name
 
@@ -152,7 +153,7 @@ class LayerSummary(Summary):
                 }
                 of_whom = [{"heuristic": name} for name in names]
                 values = whole[:, numbers, place]
-                yield Group(named, of_whom, names, values, tasks, own, exploratory=truth not in (None, first))
+                yield Group(named, of_whom, names, values, tasks, own, metric in UNBOUNDED, truth not in (None, first))
 
     def _of_pairs(self) -> Iterator[dict[str, Any]]:
         names = list(self._series)

@@ -76,15 +76,15 @@ def loss_without_best(ranking: Ranking, loss: Loss, k: int) -> Tensor:
     return loss(~best(ranking, k))
 
 
-def loss_with_best_alone(ranking: Ranking, loss: Loss, k: int) -> Tensor:
-    """What the answer loses when of the ranked tokens the ``k`` best alone are visible to it.
+def gain_with_best_alone(ranking: Ranking, loss: Loss, k: int) -> Tensor:
+    """Minus what the answer loses when of the ranked tokens the ``k`` best alone are visible to it.
 
     Args and Raises as for ``loss_without_best``.
 
     Returns:
-        (rows,) float64, nats a token of the answer; lower = the ranking kept what the answer needs. May be below 0.
+        (rows,) float64, nats a token of the answer, mostly at most 0; higher = the ranking kept what the answer needs.
     """
-    return loss(best(ranking, k))
+    return -loss(best(ranking, k))
 
 
 def best(ranking: Ranking, k: int) -> Tensor:

@@ -13,8 +13,9 @@ COSTS = {"flops": "flops_ratio", "kv_bytes": "kv_ratio"}  # name -> the same ove
 _LOWER = (LOSS, "loss_clipped", KL)
 _SHARES = ("same_token",)
 LOWER_IS_BETTER = frozenset(front + name for front in ("", REFERENCE) for name in _LOWER)
-UNBOUNDED = frozenset(FIDELITY) - {
-    front + name for front in ("", REFERENCE) for name in _SHARES
+UNBOUNDED = frozenset(FIDELITY) - {front + name for front in ("", REFERENCE) for name in _SHARES} | {
+    "drop",
+    "kept",
 }  # may lie outside of [0, 1]
 # what the full prefill has of itself in every prompt, whatever the prompt: a loss of 0, a ratio of 1
 BY_DEFINITION = frozenset(front + name for front in ("", REFERENCE) for name in (*_LOWER, *_SHARES)) | {

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-CORRELATIONS = ("spearman", "kendall")  # in [-1, 1]
+CORRELATIONS = ("spearman", "kendall", "lds")  # in [-1, 1]
 SHARES = (
     "recall", "mass", "ndcg", "average_precision", "rbo", "needle_recall", "jaccard", "accuracy", "needle_kept", "same_token",
 )  # in [0, 1]  # fmt: skip

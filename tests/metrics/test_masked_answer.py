@@ -5,7 +5,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from tokenrank.metrics.masked_answer import MaskedAnswer, datamodeling_score, loss_with_best_alone, loss_without_best
+from tokenrank.metrics.masked_answer import MaskedAnswer, datamodeling_score, gain_with_best_alone, loss_without_best
 from tokenrank.metrics.ranked_tokens import Ranking
 
 TOKENS, MASKS = 40, 64
@@ -40,14 +40,14 @@ def test_scores_that_are_the_losses_score_one_and_their_opposite_minus_one() -> 
 def test_hiding_the_best_tokens_costs_what_they_are_worth() -> None:
     knows = Ranking(torch.stack([NEEDED, -NEEDED]))
     assert [loss_without_best(knows, loss, k).tolist()[0] for k in (1, 2, 3, 40)] == [4, 6, 7, 7]
-    assert [loss_with_best_alone(knows, loss, k).tolist()[0] for k in (1, 2, 3, 40)] == [3, 1, 0, 0]
+    assert [gain_with_best_alone(knows, loss, k).tolist()[0] for k in (1, 2, 3, 40)] == [-3, -1, 0, 0]
     assert loss_without_best(knows, loss, 37).tolist()[1] == 0
-    assert loss_with_best_alone(knows, loss, 37).tolist()[1] == 7
+    assert gain_with_best_alone(knows, loss, 37).tolist()[1] == -7
 
 
 @pytest.mark.parametrize("k", [0, TOKENS + 1])
 def test_another_k_is_refused(k: int) -> None:
-    for measure in (loss_without_best, loss_with_best_alone):
+    for measure in (loss_without_best, gain_with_best_alone):
         with pytest.raises(ValueError, match=f"^k is {k}, must be from 1 to the {TOKENS} tokens ranked$"):
             measure(Ranking(SCORES), loss, k)
 
