@@ -32,12 +32,12 @@ CHOICES = [
     ("task=prompts", "task.path is missing and has no default"),
 ]
 TOP = [
-    ("+nonsense=1", "nonsense is not a setting; there are answer, "),
+    ("+nonsense=1", "nonsense is not a setting; there are agreement, answer, "),
     ("nonsense=1", "nonsense"),
     ("+universe.nonsense=1", "universe.nonsense is not a setting; there are of, window"),
     ("+prefill.nonsense=1", "prefill.nonsense is not a setting"),
     ("+logger.nonsense=1", "logger.nonsense is not a setting"),
-    ("+evaluation.nonsense=1", "evaluation.nonsense is not a setting; there are chunk, compare, k, "),
+    ("+evaluation.nonsense=1", "evaluation.nonsense is not a setting; there are agreement, chunk, compare, k, "),
     ("~k", "k is missing"),
     ("~seed", "seed is missing"),
     ("~universe", "universe is missing"),

@@ -17,7 +17,7 @@ SENTENCES = [
     ("heuristic.claa.windwo=3", "heuristic.claa.windwo is not a setting; did you mean window? There are: heads, kernel, n, window"),
     ("heuristic.tova.windwo=3", "heuristic=claa is chosen, and heuristic=tova has none of this name"),
     ("heuristics=claa", "heuristics is not a setting; did you mean heuristic?"),
-    ("universe.windw=2", "universe.windw is not a setting; did you mean window? There are: window"),
+    ("universe.windw=2", "universe.windw is not a setting; did you mean window? There are: of, window"),
     ("-m heuristic=claa,gemfilter heuristic.claa.n=2", "is chosen, heuristic=gemfilter: heuristic=claa has it"),
     ("model.name=a,b", "model.name=a,b holds a comma"),
     ("model.name=a(b", "is put in quotes within quotes"),
