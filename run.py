@@ -204,6 +204,7 @@ def finished(plan: "Plan", now: "Progress", logger: "Logger", folder: RunFolder)
             failures = [] if current else collect(folder, plan.evaluation)
             show_as(folder, plan.config)
             loaded = load_run(folder)
+            log.info("drawing the pictures")
             failures += write_report(loaded, lacking=lacking)
         for line in failures:
             log.warning(line)

@@ -54,11 +54,16 @@ class AnswerLosses:
 
         Args:
             visible: (passes, ranked tokens) bool.
+
+        Raises:
+            ValueError: a log-probability is NaN or infinite.
         """
         whole = torch.ones(len(visible), self.passes.tokens, dtype=torch.bool)
         whole[:, self.universe.start : self.universe.stop] = visible
-        losses = (self.whole - self.passes.logprobs(whole)).clamp(-CLIP, CLIP)
-        return losses.double().mean(dim=1)
+        losses = self.whole - self.passes.logprobs(whole)
+        if not bool(losses.isfinite().all()):
+            raise ValueError("a loss of the answer with hidden tokens is NaN or infinite, must be finite")
+        return losses.clamp(-CLIP, CLIP).double().mean(dim=1)
 
 
 def chunks_masked(prompt: Prompt, texts: Sequence[str] | None, chunk: int | str) -> list[range]:

@@ -33,6 +33,12 @@ class MetricFailures:
         if heuristic not in names:
             names.append(heuristic)
 
+    def take(self, others: "MetricFailures") -> None:
+        """Notes those of others too."""
+        for failure, names in others.whose.items():
+            own = self.whose.setdefault(failure, [])
+            own += [name for name in names if name not in own]
+
     def text(self) -> str:
         """One sentence for each metric and reason; empty if none failed."""
         return "; ".join(f"metric {name} of {', '.join(whose)}: {why}" for (name, why), whose in self.whose.items())

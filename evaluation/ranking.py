@@ -97,13 +97,14 @@ class RankingAgreement(Evaluation):
         asked = {each.against for each in plan.metrics.values()} & {MASKS, LOSS}
         ranked = stored_rank(plan, model, prompt, plan.heuristics, passes=bool(asked)).with_bound(plan.rankings)
         started = time.perf_counter()
+        measured = ranked
         if self.agreement:
             others = {name: Truth(ranked.scores[name]) for name in ranked.scores if name in plan.heuristics}
-            ranked = replace(ranked, truths=dict(ranked.truths) | others)
+            measured = replace(ranked, truths=dict(ranked.truths) | others)
         failures = MetricFailures()
         losses = None if ranked.passes is None else AnswerLosses(ranked.passes, places)
         hidden = None if losses is None else self._hidden(plan, prompt, losses, asked)
-        rows = stored_rows(plan, prompt, ranked, self.k, places, failures, hidden)
+        rows = stored_rows(plan, prompt, measured, self.k, places, failures, hidden)
         metrics_seconds = time.perf_counter() - started
         advance(len(prompt.input_ids))
         answer = str(plan.tokenizer.decode(list(ranked.answer.token_ids), skip_special_tokens=True))

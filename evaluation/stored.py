@@ -143,9 +143,10 @@ def _rows_of_ranking(
     if found is not None:
         own = sorted(as_rows(found, names), key=lambda row: order.index(row["metric"]))
         return [{"metric": row["metric"], "truth": asked.truth_of(row["metric"])} | row for row in own]
-    before = len(failures.whose)
-    own = asked.of_ranking(name, ranked.scores[name], failures)
-    if len(failures.whose) == before:
+    failed = MetricFailures()
+    own = asked.of_ranking(name, ranked.scores[name], failed)
+    failures.take(failed)
+    if not failed.whose:
         plan.store.put(VALUES, fields, as_columns(own, names))
     return own
 

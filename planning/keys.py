@@ -21,7 +21,8 @@ OF_METRICS = ("scipy",)  # further packages that compute their values
 CONTROLS = (
     "tokenrank.planning.contestants",
 )  # imports what ranks for the contestants that are added, and says which these are
-READING, SCORING, MEASURING = "tokenrank.capture.reading", "tokenrank.evaluation.scoring", "tokenrank.evaluation.stored"
+READING, SCORING = "tokenrank.capture.reading", "tokenrank.evaluation.scoring"
+MEASURING = {"tokenrank.evaluation.stored", "tokenrank.evaluation.answer_losses"}
 
 
 def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, Heuristic]) -> PartKeys:
@@ -62,7 +63,7 @@ def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, H
         metrics={
             "settings": settings(config.metric),
             "versions": _versions(OF_METRICS),
-            "source": source_digest({MEASURING} | modules_of(config.metric)),
+            "source": source_digest(MEASURING | modules_of(config.metric)),
         },
     )
 

@@ -92,7 +92,9 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Columns) -> pd.DataFrame:
     >>> table([{"id": "a", "tokens": 7}], {"id": "str", "tokens": "Int64", "depth": "Float64"}).isna().to_dict("records")
     [{'id': False, 'tokens': False, 'depth': True}]
     """
-    return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))
+    found = pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))
+    lists = {name: found[name].where(found[name].notna(), None) for name, kind in columns.items() if kind == "object"}
+    return found.assign(**lists)  # None, as in files
 
 
 def concatenated(tables: Iterable[pd.DataFrame], columns: Columns) -> pd.DataFrame:

@@ -29,9 +29,20 @@ from tokenrank.records.tables import SCHEMAS
 
 PERCENTS = [5.0, 10.0, 20.0, 40.0]
 TOKENS, LETTERS, TASKS = 8000, 32_000, 16
-AT_K = ("recall", "mass", "ndcg", "average_precision", "needle_recall", "jaccard")
-ALL = ("recall", "spearman", "kendall", "mass", "ndcg", "average_precision", "rbo", "needle_recall", "jaccard")
-COUNTED = ("recall", "needle_recall", "jaccard")  # shares of few values
+AT_K = ("recall", "mass", "ndcg", "average_precision", "needle_recall", "evidence_recall", "jaccard")
+ALL = (
+    "recall",
+    "spearman",
+    "kendall",
+    "mass",
+    "ndcg",
+    "average_precision",
+    "rbo",
+    "needle_recall",
+    "evidence_recall",
+    "jaccard",
+)
+COUNTED = ("recall", "needle_recall", "evidence_recall", "jaccard")  # shares of few values
 STAGES = ("collect", "print", "draw")
 
 

@@ -36,7 +36,8 @@ def chunked(
 ) -> list[range]:
     """The chunks of a prompt, in order; together they are all its places, and none is empty.
 
-    What is before the context, the context and what is after it are divided each by itself, so the last chunk of each may be shorter.
+    What is before the context, the context and what is after it are divided each by itself, into as few chunks as hold it, whose lengths
+    differ by 1 at most.
     A sentence ends after a full stop, question or exclamation mark (closing quotes and brackets included) where space and no lower
     case letter follow, after the marks of Chinese and Japanese, and at a line break.
 
@@ -63,7 +64,7 @@ def chunked(
     borders = {0, tokens} if context is None else {0, context.start, context.stop, tokens}
     parts = [range(start, stop) for start, stop in pairwise(sorted(borders))]
     if isinstance(chunk, int):
-        return [part[first : first + chunk] for part in parts for first in range(0, len(part), chunk)]
+        return [piece for part in parts for piece in _even(part, chunk)]
     return [sentence for part in parts for sentence in _sentences(part, (texts or ())[part.start : part.stop])]
 
 
@@ -107,6 +108,13 @@ def spread(scores: Tensor, chunks: Sequence[range]) -> Tensor:
     """
     lengths = torch.tensor([len(each) for each in chunks])
     return (scores.float() / lengths).repeat_interleave(lengths)
+
+
+def _even(part: range, chunk: int) -> list[range]:
+    """Pieces of at most ``chunk`` tokens whose lengths differ by 1 at most, so that no piece is a remainder of a few tokens."""
+    pieces = -(-len(part) // chunk)
+    ends = [len(part) * number // pieces for number in range(pieces + 1)]
+    return [part[start:stop] for start, stop in pairwise(ends)]
 
 
 def _sentences(part: range, texts: Sequence[str]) -> list[range]:

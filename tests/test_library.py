@@ -205,7 +205,10 @@ def test_arguments_reach_the_template_and_names_of_control_tokens_in_messages_ar
             {"heuristics": {"claa": CLAA(n=9)}},
             "heuristic claa: n is 9, must be at most 4, the number of layers of the model",
         ),
-        ({"metrics": ["recal"]}, "metrics holds 'recal', must be some of average_precision, jaccard, "),
+        (
+            {"metrics": ["recal"]},
+            "metrics holds 'recal', must be some of average_precision, evidence_recall, jaccard, ",
+        ),
         ({"k": [0]}, "k holds 0, must be above 0 and at most 100 percent"),
         ({"answers": ["a", "b"]}, "answers holds 2, must be one for each of the 1 prompts"),
         ({"answers": ""}, "the answer to prompt_0 is empty, must be a text of at least one token"),

@@ -154,10 +154,10 @@ def default_engine(heuristic: Heuristic) -> Engine:
 
 
 def metric_named(name: str) -> Metric:
-    """The metric of a file in configs/metric; raises ValueError for a name that is none."""
-    file = CONFIGS / "metric" / f"{name}.yaml"
-    if not file.is_file() or name == "all":
-        known = sorted(each.stem for each in file.parent.glob("*.yaml") if each.stem != "all")
+    """The metric of a file in configs/metric; raises ValueError for a name that is none, or one that feeds the answer again."""
+    file, left_out = CONFIGS / "metric" / f"{name}.yaml", ("all", "lds", "drop", "kept")
+    if not file.is_file() or name in left_out:
+        known = sorted(each.stem for each in file.parent.glob("*.yaml") if each.stem not in left_out)
         raise ValueError(f"metrics holds {name!r}, must be some of {', '.join(known)}")
     built: Metric = build(OmegaConf.select(OmegaConf.load(file), name), f"metric.{name}", Metric)
     return built

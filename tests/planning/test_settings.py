@@ -10,7 +10,7 @@ from tokenrank.planning.settings import of_the_chosen, run_settings
 @pytest.mark.parametrize(
     ("setting", "value", "sentence"),
     [
-        ("nonsense", 1, r"nonsense is not a setting; there are answer, answers, bootstrap, "),
+        ("nonsense", 1, r"nonsense is not a setting; there are agreement, answer, answers, bootstrap, "),
         ("save_rankings", "maybe", r"save_rankings is 'maybe', must be of type bool$"),
         ("texts", 1, r"texts is 1, must be of type bool$"),
         ("k", [], r"k is empty, must be a list of percentages"),

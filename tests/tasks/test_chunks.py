@@ -37,7 +37,12 @@ def test_chunks_tile_the_prompt_and_stay_in_their_part(chunk: Any, context: rang
     else:
         assert of_context(found, None) == list(range(len(found)))
     if isinstance(chunk, int):
-        assert max(map(len, found)) == chunk
+        parts = [range(30)] if context is None else [range(context.start), context, range(context.stop, 30)]
+        for part in filter(None, parts):
+            lengths = [len(each) for each in found if each.start in part]
+            assert max(lengths) <= chunk
+            assert max(lengths) - min(lengths) <= 1
+            assert len(lengths) == -(-len(part) // chunk)  # no more chunks than needed
 
 
 @pytest.mark.parametrize(
