@@ -44,6 +44,7 @@ class LayerSummary(Summary):
     """Keeps of each prompt its statistics over layers (48 bytes a heuristic, metric and k), and sums of pairs of layers."""
 
     comparing: Comparing
+    first: str | None = None  # the truth that comparisons are declared against; None: the first that has a value
     _series: dict[Series, int] = field(default_factory=dict)
     _prompts: list[tuple[str, str]] = field(default_factory=list)  # task and sample
     _found: dict[tuple[int, bool], OfPrompt] = field(
@@ -138,7 +139,7 @@ class LayerSummary(Summary):
         for each, number in self._series.items():
             groups.setdefault((each.model, each.metric, each.truth, each.k), []).append(number)
         named_series = list(self._series)
-        first = next((each.truth for each in named_series if each.truth is not None), None)  # of oracle=
+        first = self.first or next((each.truth for each in named_series if each.truth is not None), None)
         for (model, metric, truth, k), numbers in groups.items():
             names = [named_series[number].heuristic for number in numbers]
             own = truth if truth in names else truth_name(truth, first)  # agrees with itself by definition

@@ -41,6 +41,7 @@ class RankingAgreement(Evaluation):
     """Every metric of every chosen heuristic at every layer."""
 
     k: list[float]  # percent of the universe, for the metrics that take a k
+    truths: list[str] = field(default_factory=list)  # names of oracle=; comparisons are declared against the first
     universe: str = PROMPT  # what is ranked: the prompt, or its context alone
     window: int = 8  # last tokens of the prompt that are not ranked
     save_rankings: bool = False  # write the scores themselves
@@ -143,7 +144,7 @@ class RankingAgreement(Evaluation):
         comparing = Comparing(
             self.seed, self.resamples, lambda named: named["statistic"] in COMPARED, self._is_declared, family
         )
-        return LayerSummary(comparing)
+        return LayerSummary(comparing, next(iter(self.truths), None))
 
     def _is_declared(self, named: Mapping[str, Any]) -> bool:
         """Whether a group is the mean over layers of the declared metric, at the declared k if it has one."""

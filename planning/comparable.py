@@ -22,7 +22,7 @@ SHOWN = 60  # letters of a value in a message
 # settings of an evaluation's config -> the settings that they are taken from, which one types
 TYPED = {
     "protect": "prefill.protect", "budget": "prefill.budget", "together": "prefill.together", "keep": "prefill.keep",
-    "universe": "universe", "window": "universe.window", "k": "k", "chunk": "chunk", "masks": "masks", "loss_layers": "loss_layers", "agreement": "agreement",
+    "universe": "universe", "truths": "order of oracle", "window": "universe.window", "k": "k", "chunk": "chunk", "masks": "masks", "loss_layers": "loss_layers", "agreement": "agreement",
     "seed": "seed", "resamples": "bootstrap.resamples", "save_rankings": "save_rankings", "save_levels": "save_levels",
 }  # fmt: skip
 
@@ -96,6 +96,14 @@ def check_comparable(sources: Sequence[Source]) -> list[str]:
     first, notes = sources[0], []
     own = _facts(first)
     for other in sources[1:]:
+        if other.config["evaluation"].get("agreement") and other.run != first.run:
+            raise not_joined(
+                first.label,
+                other.label,
+                "agreement",
+                "true",
+                "true, and heuristics that are truths of a run are not those of another",
+            )
         found = difference(own, _facts(other))
         if found is not None:
             raise not_joined(first.label, other.label, *found)

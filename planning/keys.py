@@ -101,8 +101,6 @@ def unit_keys(
     common["evaluation"] = {
         name: value for name, value in common["evaluation"].items() if name not in evaluation.summary_settings
     }
-    if len(config.oracle) > 1:  # the first is the truth that comparisons are declared against
-        common["oracles"] = [str(name) for name in config.oracle]
     if evaluation.adds_controls:
         common["control_seed"] = config.seed  # of the random controls, which are no chosen heuristics
         common["source"]["controls"] = source_digest(CONTROLS)

@@ -125,6 +125,8 @@ def texts_note(plan: Plan) -> str | None:
 
 def sign_note(plan: Plan) -> str | None:
     """A line for the terminal where metrics are not measured against a truth, because its importance may be below 0."""
+    if plan.evaluation.runs_engines:  # metrics are those of evaluation=ranking
+        return None
     signed = [name for name, each in plan.oracles.items() if each.signed]
     metrics = [name for name, each in plan.metrics.items() if each.nonnegative]
     if not signed or not metrics:

@@ -19,15 +19,17 @@ from omegaconf.errors import OmegaConfBaseException
 CONFIGS = Path(__file__).parent.parent / "configs"
 REFUSED = re.compile(r"Could not (?:override|delete from config\.) '([\w.]+)'")  # what Hydra says
 TRIED = 50  # combinations of a sweep in which the refused one is looked for
+OF_RANKING = ("agreement", "masks", "loss_layers")  # settings that evaluation=ranking alone reads
 # kind of evaluation -> settings and groups that change nothing of its runs
 UNUSED: Mapping[str, Sequence[str]] = {
     "ranking": ("prefill",),
-    "accuracy": ("k", "universe", "metric", "plots"),
-    "fidelity": ("k", "universe", "metric", "plots"),
+    "accuracy": ("k", "universe", "metric", "plots", *OF_RANKING),
+    "fidelity": ("k", "universe", "metric", "plots", *OF_RANKING),
     "ttft": (
         "k",
         "universe",
         "metric",
+        *OF_RANKING,
         "oracle",
         "compare",
         "bootstrap",

@@ -136,7 +136,7 @@ def _check_drawn(metrics: str | list[str] | None, names: list[str]) -> None:
 
 
 def of_the_chosen(config: DictConfig, configs: Path) -> DictConfig:
-    """A copy without an experiment's settings for heuristics of tokenrank that were not chosen.
+    """A copy without an experiment's settings for heuristics and oracles of tokenrank that were not chosen.
 
     Args:
         config: of a run.
@@ -144,10 +144,10 @@ def of_the_chosen(config: DictConfig, configs: Path) -> DictConfig:
     """
     copy = config.copy()
     OmegaConf.set_struct(copy, False)
-    ours = configs / "heuristic"
-    copy.heuristic = {
-        name: node
-        for name, node in config.heuristic.items()
-        if not OmegaConf.is_dict(node) or "_target_" in node or not (ours / f"{name}.yaml").is_file()
-    }
+    for group in ("heuristic", "oracle"):
+        copy[group] = {
+            name: node
+            for name, node in config[group].items()
+            if not OmegaConf.is_dict(node) or "_target_" in node or not (configs / group / f"{name}.yaml").is_file()
+        }
     return copy

@@ -46,6 +46,11 @@ class Tables:
         rows = self.metrics
         return rows[(rows["metric"] == metric) & (rows["k"].isna() | (rows["k"] == k))]
 
+    @property
+    def first_truth(self) -> str | None:
+        """The truth that ``oracle`` is the ranking of; None where no value is against one."""
+        return next(iter(self.summary["truth"].dropna()), None)
+
     def means_against_all(self) -> pd.DataFrame:
         """Rows of ``summary`` that are means over prompts of means over layers, whatever truth they are against."""
         rows = self.summary

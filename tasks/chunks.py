@@ -52,7 +52,7 @@ def chunked(
             are asked for and ``texts`` are not one for each token.
 
     >>> chunked(7, 2, context=range(1, 6))
-    [range(0, 1), range(1, 3), range(3, 5), range(5, 6), range(6, 7)]
+    [range(0, 1), range(1, 2), range(2, 4), range(4, 6), range(6, 7)]
     >>> chunked(6, "sentence", texts=["It", " is", " 3.", "5.", " No", "!"])
     [range(0, 4), range(4, 6)]
     """

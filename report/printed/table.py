@@ -6,6 +6,7 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.printed.fitting import Block, fitting, shortened
 from tokenrank.report.rows.aligned import Column, aligned, interval, number, wrapped
 from tokenrank.report.rows.ranking_rows import chance, label, over_prompts, ranked_metrics
+from tokenrank.report.rows.truths import against
 from tokenrank.report.rows.universe import universe
 
 CHANCE = "(chance)"
@@ -36,9 +37,7 @@ def summary(tables: Tables, k: float) -> str:
         *mean, worst = _columns(tables, metric, k, names)
         blocks += [Block(mean, 2 * number_of + 1), Block([worst], 2 * number_of + 2 if number_of else 1)]
     prompts = int(first["prompts"].max())
-    heading = (
-        f"mean over layers, its 95 % interval and (worst layer), average of {prompts} prompt{'s' * (prompts != 1)}"
-    )
+    heading = f"mean over layers, its 95 % interval and (worst layer), average of {prompts} prompt{'s' * (prompts != 1)}{against(tables)}"
     return "\n".join([*map(wrapped, [heading, *universe(tables.samples)]), aligned(fitting(blocks))])
 
 

@@ -28,6 +28,12 @@ class LoadedTables(Tables):
 
     folder: Path
     truth: str | None  # whose values these are, of a run with several truths
+    first: str | None  # of the run's truths
+
+    @property
+    def first_truth(self) -> str | None:
+        """As ``Tables.first_truth``, of whichever truth the values are."""
+        return self.first
 
     def of_metric(self, metric: str, k: float) -> pd.DataFrame:
         """Rows of metrics.parquet of one metric, at ``k`` percent if it has a k; read from the file."""
@@ -63,7 +69,9 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts
     summary = read_rows(folder.path, "summary", partial(_shown, shown, truth))
     samples = without_errors(read_rows(folder.path, "samples", without=() if texts else TEXTS_OF_SAMPLES), config)
     runs = without_errors(read_rows(folder.path, "runs", without=("kept", "answer")), config)
-    return LoadedTables(metrics, summary, samples, runs, folder.path, truth), shown
+    first = next(iter(config.get("oracle") or ()), None)
+    first = next(iter((config.get("evaluation") or {}).get("truths") or ()), first)
+    return LoadedTables(metrics, summary, samples, runs, folder.path, truth, first), shown
 
 
 def without_errors(rows: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:

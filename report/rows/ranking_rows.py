@@ -4,6 +4,7 @@ import pandas as pd
 
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import measured_on
+from tokenrank.report.rows.truths import against
 from tokenrank.report.rows.universe import is_context
 
 
@@ -106,4 +107,4 @@ def heading(tables: Tables, prompts: int, k: float | None = None) -> str:
     some = f"{prompts} of {every}" if every > prompts else str(prompts)
     share = "" if k is None else f", k = {k:g} %"
     ranked = ", context alone" if is_context(tables.samples) else ""
-    return f"{measured_on(tables.metrics)}{ranked}, n = {some} prompt{'s' * (some != '1')}{share}"
+    return f"{measured_on(tables.metrics)}{ranked}{against(tables)}, n = {some} prompt{'s' * (some != '1')}{share}"

@@ -4,7 +4,8 @@ import pandas as pd
 
 from tokenrank.records.schema import ORACLE, WHICH_TRUTH
 from tokenrank.records.tables import Tables
-from tokenrank.report.rows.ranking_rows import at
+
+ATTENTION = "attention"  # the truth of the paper, which titles need not name
 
 
 def agreement(tables: Tables, metric: str, k: float) -> pd.DataFrame | None:
@@ -18,11 +19,12 @@ def agreement(tables: Tables, metric: str, k: float) -> pd.DataFrame | None:
     Returns:
         None where the run has fewer than two truths, or the metric compares with none.
     """
-    rows = at(tables.means_against_all(), metric, k).dropna(subset=["truth"])
+    means = tables.means_against_all()
+    rows = means[(means["metric"] == metric) & (means["k"].isna() | (means["k"] == k))].dropna(subset=["truth"])
     truths = [str(name) for name in rows["truth"].unique()]
     if len(truths) < 2:
         return None
-    named = rows.assign(heuristic=[truth_of(name, truths[0]) for name in rows["heuristic"]])
+    named = rows.assign(heuristic=[truth_of(name, tables.first_truth or truths[0]) for name in rows["heuristic"]])
     wide = named.pivot(index="heuristic", columns="truth", values="value")
     others = [name for name in named["heuristic"].unique() if name not in truths]
     return wide.reindex(index=[*(name for name in truths if name in wide.index), *others], columns=truths)
@@ -36,3 +38,9 @@ def truth_of(heuristic: str, first: str) -> str:
     """
     name, _, truth = heuristic.partition(WHICH_TRUTH)
     return (truth or first) if name == ORACLE else heuristic
+
+
+def against(tables: Tables) -> str:
+    """``, against ablation``: for titles, where values are against another truth than attention; else empty."""
+    truths = [str(name) for name in tables.summary["truth"].dropna().unique()]
+    return f", against {truths[0]}" if len(truths) == 1 and truths != [ATTENTION] else ""

@@ -10,6 +10,7 @@ from tokenrank.report.rows.contestant_rows import RANKING
 from tokenrank.report.rows.differences import count, declared
 from tokenrank.report.rows.protection import protected
 from tokenrank.report.rows.published import MODEL
+from tokenrank.report.rows.truths import against as against_truth
 from tokenrank.report.rows.universe import universe
 from tokenrank.report.tables.result_rows import BASELINES, CONTROL, IN_PRINT, compared_with, measured
 from tokenrank.report.tables.table_runs import TableRun
@@ -49,7 +50,7 @@ def _what(runs: Sequence[TableRun], rows: Sequence[pd.DataFrame], metric: str, k
         of_tokens = "" if k is None else f" (k = {k:g} % of the ranked tokens)"
         ranked = "".join(f" {line}." for line in universe(runs[0].tables.samples))
         return (
-            f"{named(metric, k)}{of_tokens}, {where}. Mean, worst layer and standard deviation are taken over the layers of each prompt and "
+            f"{named(metric, k)}{of_tokens}{against_truth(runs[0].tables)}, {where}. Mean, worst layer and standard deviation are taken over the layers of each prompt and "
             "averaged over prompts, with 95 % intervals over prompts."
             + (" Layers with a sliding window are left out." if any(map(_has_windowed, runs)) else "")
             + ranked

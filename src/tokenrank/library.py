@@ -113,11 +113,12 @@ def rank(
         check_length(prompt, window + 1, f"window={window}")
     places = [over.places(prompt) for prompt in asked]
     oracles = named_oracles(oracle)
+    signed = [name for name, each in oracles.items() if each.signed]
     rows: list[dict[str, Any]] = []
     for prompt, given, own in zip(asked, fed, places, strict=True):
         ranked = rank_prompt(model, prompt, rankers, oracles, given, tokenizer=tokenizer).with_bound(list(heuristics))
         whose = {"model": name_of(model), "task": prompt.task, "sample": prompt.id}
-        rows += [whose | row for row in measured_rows(ranked, prompt, formulas, list(k), own, layers.windowed)]
+        rows += [whose | row for row in measured_rows(ranked, prompt, formulas, list(k), own, layers.windowed, signed)]
     measured = table(rows, MEASURED)
     return measured.loc[measured["other_layer"].isna(), list(METRICS)].reset_index(drop=True)
 

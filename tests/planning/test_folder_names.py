@@ -79,3 +79,10 @@ def test_a_list_is_no_sweep_and_a_sweep_over_shards_has_no_folder_of_its_own(mon
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "heuristic=[claa,tova]", "shard=1/2,2/2", "--config-dir", "a=b,c"])
     assert OmegaConf.create({"swept": "${swept:}"}).swept in ("shard", "shard,a")
     assert sweep_name("shard") == "."
+
+
+def test_the_order_of_truths_decides_the_folder() -> None:
+    """The first drives the ranking called oracle, and comparisons are declared against it."""
+    one, other = (name(f"oracle=[{names}]") for names in ("attention,gradient", "gradient,attention"))
+    assert one != other
+    assert one == name("oracle=[attention,gradient]")

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from tests.plans import config
+from tests.plans import config, plan
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.heuristics.speculative import Speculative
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.models.tiny import Tiny
+from tokenrank.oracle.oracle import Answer
 from tokenrank.planning.building import build
 from tokenrank.planning.keys import part_keys, unit_keys
 from tokenrank.planning.making import resolved
@@ -214,3 +215,14 @@ def test_ids_are_told_apart_by_their_borders() -> None:
 def test_what_is_no_number_in_json_has_no_digest() -> None:
     with pytest.raises(ValueError, match="JSON"):
         digest({"a": float("nan")})
+
+
+def test_the_order_of_truths_decides_the_keys() -> None:
+    one, other = (
+        plan(f"oracle=[{names}]", "task.depths=[0]") for names in ("attention,gradient", "gradient,attention")
+    )
+    assert one.units[0].key != other.units[0].key
+    answer = Answer((1,), "generated")
+    assert one.parts.truth("gradient", one.prompts[0], answer) == other.parts.truth(
+        "gradient", other.prompts[0], answer
+    )

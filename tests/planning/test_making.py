@@ -53,7 +53,9 @@ def test_everything_a_run_needs_is_built_without_weights() -> None:
     assert made.model_name == "tiny"
     compare = {"against": "all", "metric": None, "k": None, "controls": False}
     masks = {"count": 64, "keep": 50, "seed": 0}
-    wanted = RankingAgreement(k=[5, 10], window=8, seed=5, resamples=200, compare=compare, masks=masks)
+    wanted = RankingAgreement(
+        k=[5, 10], window=8, seed=5, resamples=200, compare=compare, masks=masks, truths=["attention"]
+    )
     assert made.evaluation == wanted
 
 
@@ -248,3 +250,9 @@ def test_truths_and_measures_that_cannot_be_are_found_before_weights_are_loaded(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{sentence}"):
         make_plan(composed("model=tiny", "task.lengths=[300]", *overrides))
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_settings_of_an_oracle_that_is_not_chosen_are_left_out() -> None:
+    made = make_plan(composed("model=tiny", "task.lengths=[300]", "experiment=paper_rankings", "oracle=gradient"))
+    assert list(made.oracles) == ["gradient"]

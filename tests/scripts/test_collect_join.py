@@ -119,6 +119,18 @@ def test_settings_that_values_depend_on_must_agree(
     assert not (tmp_path / "new").exists()
 
 
+def test_rankings_that_are_truths_of_their_runs_are_not_joined(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """heuristic.claa.n=1 and 2 are two rankings, and each would be a truth called claa."""
+    runs = [ran(tmp_path / f"n{n}", "task.depths=[0]", f"heuristic.claa.n={n}", "agreement=true") for n in (1, 2)]
+    code, _, err = call(*runs, to=tmp_path / "joined", capsys=capsys)
+    assert code == 2
+    assert "cannot be joined: agreement is true" in err
+    shards = [ran(tmp_path / name, "agreement=true", f"shard={name}") for name in ("1/2", "2/2")]
+    assert call(*shards, to=tmp_path / "whole", capsys=capsys)[0] == 0
+
+
 def test_another_evaluation_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = written(tmp_path / "one", plan(), [])
     other = written(tmp_path / "other", plan(evaluation="accuracy"), [])
