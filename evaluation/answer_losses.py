@@ -12,7 +12,7 @@ from tokenrank.evaluation.setting_checks import check_whole
 from tokenrank.metrics.answer_loss import CLIP
 from tokenrank.metrics.masked_answer import MaskedAnswer
 from tokenrank.records.digests import ids_digest
-from tokenrank.tasks.chunks import chunked, of_context
+from tokenrank.tasks.chunks import chunked, of_context, visible_where
 from tokenrank.tasks.task import Prompt
 
 
@@ -66,8 +66,8 @@ class AnswerLosses:
         return losses.clamp(-CLIP, CLIP).double().mean(dim=1)
 
 
-def chunks_masked(prompt: Prompt, texts: Sequence[str] | None, chunk: int | str) -> list[range]:
-    """The chunks of a prompt that random masks hide: those of its context, or all where it has none.
+def chunks_masked(prompt: Prompt, texts: Sequence[str] | None, chunk: int | str) -> tuple[list[range], list[int]]:
+    """The chunks of a prompt, and numbers of those that random masks hide: of its context, or all where it has none.
 
     Args:
         prompt: to be masked.
@@ -78,13 +78,13 @@ def chunks_masked(prompt: Prompt, texts: Sequence[str] | None, chunk: int | str)
         ValueError: there are fewer than two, or as ``chunked``.
     """
     chunks = chunked(len(prompt.input_ids), chunk, prompt.context, texts)
-    own = [chunks[number] for number in of_context(chunks, prompt.context)]
+    own = of_context(chunks, prompt.context)
     if len(own) < 2:
         raise ValueError(
             f"chunk={chunk} makes {len(own)} chunk of prompt {prompt.id} of {prompt.task}, must make at least 2, as random masks hide "
             "some of them: set chunk lower"
         )
-    return own
+    return chunks, own
 
 
 def masked_answer(
@@ -102,10 +102,8 @@ def masked_answer(
     Raises:
         ValueError: as ``chunked``.
     """
-    own = chunks_masked(prompt, texts, chunk)
-    visible = torch.ones(masks.count, len(prompt.input_ids), dtype=torch.bool)
-    for each, kept in zip(own, masks.draw(prompt, len(own)).T, strict=True):
-        visible[:, each.start : each.stop] = kept[:, None]
+    chunks, own = chunks_masked(prompt, texts, chunk)
+    visible = visible_where(chunks, own, masks.draw(prompt, len(own)))
     ranked = visible[:, losses.universe.start : losses.universe.stop]
     return MaskedAnswer(ranked, losses.of(ranked))
 

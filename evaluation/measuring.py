@@ -29,9 +29,7 @@ class MetricFailures:
     def add(self, metric: str, heuristic: str, error: Exception) -> None:
         """Notes one failure; the traceback goes to the log."""
         log.debug("metric %s of %s", metric, heuristic, exc_info=error)
-        names = self.whose.setdefault((metric, reason(error)), [])
-        if heuristic not in names:
-            names.append(heuristic)
+        self.take(MetricFailures({(metric, reason(error)): [heuristic]}))
 
     def take(self, others: "MetricFailures") -> None:
         """Notes those of others too."""

@@ -116,35 +116,37 @@ def stored_rows(
     """
     windowed, rows = plan.layers.windowed, list[Row]()
     signed = [name for name in ranked.truths if name not in plan.oracles or plan.oracles[name].signed]
+    heuristics = {
+        name: ranking_fields(plan, prompt, name, ranked.ahead_ids) for name in ranked.scores if name in plan.heuristics
+    }
+    truths = {
+        name: plan.parts.truth(name, prompt, ranked.answer) if name in plan.oracles else heuristics[name]
+        for name in ranked.truths
+    }
+    first = next(iter(truths))
+    rankings = {truth_name(name, first): fields for name, fields in truths.items()} | heuristics
     for asked in Asked.against_each(ranked, prompt, plan.metrics, percents, universe, signed, hidden):
         rows += named_rows(None, asked.chance(failures), windowed)
-        for name in ranked.scores:
-            rows += named_rows(name, _rows_of_ranking(plan, prompt, ranked, asked, name, failures), windowed)
+        for name, scores in ranked.scores.items():
+            names = sorted(asked.metrics)  # by which entries number the metrics: the order decides no key
+            fields = plan.parts.values(rankings[name], truths[asked.truth], prompt, percents, universe, names)
+            fields |= {"hidden": dict(asked.hidden.settings)} if asked.hidden.settings else {}
+            rows += named_rows(name, _rows_of_ranking(plan, fields, asked, name, scores, failures), windowed)
     return rows
 
 
 def _rows_of_ranking(
-    plan: "Plan", prompt: Prompt, ranked: Ranked, asked: Asked, name: str, failures: MetricFailures
+    plan: "Plan", fields: Fields, asked: Asked, name: str, scores: Tensor, failures: MetricFailures
 ) -> list[Row]:
-    """The values of one ranking, which may be that of a truth: from the store, or measured and stored unless a metric fails."""
-    truths = {
-        each: plan.parts.truth(each, prompt, ranked.answer)
-        if each in plan.oracles
-        else ranking_fields(plan, prompt, each, ranked.ahead_ids)
-        for each in ranked.truths
-    }
-    first, order = next(iter(truths)), list(asked.metrics)
-    of_truths = {truth_name(each, first): fields for each, fields in truths.items()}
-    of_ranking = of_truths.get(name) or ranking_fields(plan, prompt, name, ranked.ahead_ids)
-    names = sorted(order)  # by which entries number the metrics: the order decides no key
-    fields = plan.parts.values(of_ranking, truths[asked.truth], prompt, asked.percents, asked.universe, names)
-    fields |= {"hidden": dict(asked.hidden.settings)} if asked.hidden.settings else {}
+    """The values of one ranking: from the store, under these fields, or measured and stored unless a metric fails."""
+    order = list(asked.metrics)
+    names = sorted(order)
     found = plan.store.get(VALUES, fields)
     if found is not None:
         own = sorted(as_rows(found, names), key=lambda row: order.index(row["metric"]))
         return [{"metric": row["metric"], "truth": asked.truth_of(row["metric"])} | row for row in own]
     failed = MetricFailures()
-    own = asked.of_ranking(name, ranked.scores[name], failed)
+    own = asked.of_ranking(name, scores, failed)
     failures.take(failed)
     if not failed.whose:
         plan.store.put(VALUES, fields, as_columns(own, names))

@@ -14,6 +14,7 @@ from tokenrank.metrics.ranked_tokens import Ranking
 
 # what rankings are compared with: a truth, the needle, all evidence, one layer with another, random masks of the prompt, or the answer's loss
 TRUTH, NEEDLE, EVIDENCE, ITSELF, MASKS, LOSS = AGAINST = ("truth", "needle", "evidence", "itself", "masks", "loss")
+FEEDS_ANSWER = (MASKS, LOSS)  # of these, what needs further passes over the answer
 
 
 @dataclass(frozen=True)

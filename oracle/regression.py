@@ -10,7 +10,7 @@ from tokenrank.oracle.oracle import AnsweredPrompt, Oracle, OracleNeeds, Truth
 from tokenrank.signals.checks import check_choice
 from tokenrank.signals.linear_fits import lasso, ridge
 from tokenrank.signals.log_odds import log_odds
-from tokenrank.tasks.chunks import SENTENCE, check_chunk, check_chunk_fits, chunked, of_context, spread, visible_without
+from tokenrank.tasks.chunks import SENTENCE, check_chunk, check_chunk_fits, chunked, of_context, spread, visible_where
 
 FITS = {"ridge": ridge, "lasso": lasso}
 
@@ -72,10 +72,8 @@ class RegressionOracle(Oracle):
         chunks = chunked(len(answered.input_ids), self.chunk, answered.context, answered.texts)
         inside = of_context(chunks, answered.context)
         masks, passes = random_masks(self.masks, len(inside), self.keep, self.seed), answered.needed_passes()
-        hidden = torch.zeros(self.masks, len(chunks), dtype=torch.bool)
-        hidden[:, inside] = ~masks
         outcomes = torch.empty(self.masks, dtype=torch.float64)
-        for number, logits in passes.logits(visible_without(chunks, hidden)):
+        for number, logits in passes.logits(visible_where(chunks, inside, masks)):
             outcomes[number] = log_odds(logits, passes.answer_ids).sum()
         weights = torch.zeros(len(chunks), dtype=torch.float64)
         fitted = FITS[self.fit](masks.double().numpy(), (outcomes / passes.rows).numpy(), self.strength)

@@ -12,11 +12,11 @@ from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.planning.building import build
 from tokenrank.planning.folder_names import OPERATIONAL
 from tokenrank.planning.keys import OF_METRICS, VERSIONS
+from tokenrank.planning.replay import FOR_HYDRA
 from tokenrank.records.digests import digest
 from tokenrank.records.flat_settings import flat
 from tokenrank.records.run_folder import RunFolder
 
-FOR_HYDRA = ("defaults", "hydra")  # entries of config.yaml that are no settings
 OF_CONTESTANTS = ("keep", "save_rankings", "save_levels")  # settings of an evaluation that need not agree
 SHOWN = 60  # letters of a value in a message
 # settings of an evaluation's config -> the settings that they are taken from, which one types

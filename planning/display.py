@@ -4,13 +4,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tokenrank.planning.replay import replayable
+from tokenrank.planning.replay import FOR_HYDRA, replayable
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.writing import write_text
 
 EVERYWHERE = ("plots", "report_class")  # in pictures, tables, page and terminal
 SHOWN = (*EVERYWHERE, "report")
-FOR_HYDRA = ("defaults", "hydra")
 
 
 def shows_the_same(folder: RunFolder, config: DictConfig) -> bool:

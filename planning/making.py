@@ -17,7 +17,7 @@ from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE, Plan, Unit, reference_answer
 from tokenrank.evaluation.shard import Shard
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.metrics.metric import LOSS, MASKS, Metric
+from tokenrank.metrics.metric import FEEDS_ANSWER, Metric
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.models.weight_files import user_path
 from tokenrank.oracle.bound import Bound
@@ -74,7 +74,7 @@ def make_plan(config: DictConfig) -> Plan:
         with naming(f"oracle.{name}"):
             oracle.check_model(skeleton)
     for name, metric in metrics.items():
-        if metric.against in (MASKS, LOSS):
+        if metric.against in FEEDS_ANSWER:
             with naming(f"metric.{name}"):
                 check_passes(skeleton)
     log.info("making the prompts")

@@ -2,6 +2,7 @@
 
 from omegaconf import DictConfig, OmegaConf
 
+FOR_HYDRA = ("defaults", "hydra")  # entries of config.yaml that are no settings
 HEAD = """\
 # tokenrank --config-dir THIS_FOLDER --config-name config repeats this run.
 defaults:

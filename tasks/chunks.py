@@ -93,6 +93,25 @@ def visible_without(chunks: Sequence[range], hidden: Tensor) -> Tensor:
     return ~hidden.repeat_interleave(torch.tensor([len(each) for each in chunks]), dim=1)
 
 
+def visible_where(chunks: Sequence[range], numbers: Sequence[int], kept: Tensor) -> Tensor:
+    """Which tokens are visible where some of the chunks are masked; all others are visible.
+
+    Args:
+        chunks: of a prompt.
+        numbers: of those that are masked.
+        kept: (passes, len(numbers)) bool, which of them are visible.
+
+    Returns:
+        (passes, tokens) bool.
+
+    >>> visible_where([range(0, 1), range(1, 3)], [1], torch.tensor([[True], [False]])).tolist()
+    [[True, True, True], [True, False, False]]
+    """
+    hidden = torch.zeros(len(kept), len(chunks), dtype=torch.bool)
+    hidden[:, numbers] = ~kept
+    return visible_without(chunks, hidden)
+
+
 def spread(scores: Tensor, chunks: Sequence[range]) -> Tensor:
     """Scores of chunks as scores of tokens: each token has its share, so that the tokens of a chunk sum to its score.
 

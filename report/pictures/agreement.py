@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tokenrank.records.tables import Tables
-from tokenrank.report.pictures.drawing import DOUBLE, INK, SINGLE, Pictures, caption, file_name, title
-from tokenrank.report.pictures.grid import BRIGHTNESS, LIGHT
+from tokenrank.report.pictures.drawing import DOUBLE, SINGLE, Pictures, caption, file_name, title
+from tokenrank.report.pictures.panels import ink_on
 from tokenrank.report.pictures.score_range import score_range
 from tokenrank.report.rows.ranking_rows import heading, label
 from tokenrank.report.rows.truths import agreement
@@ -47,8 +47,7 @@ def _picture(tables: Tables, values: pd.DataFrame, metric: str, k: float) -> Fig
     axes.set_xlabel("against")
     for (row, column), value in np.ndenumerate(numbers):
         if not np.isnan(value):
-            behind = np.asarray(image.to_rgba(np.array([value])), dtype=float)[0, :3]
-            ink = INK if behind @ BRIGHTNESS >= LIGHT else "white"
+            ink = ink_on(image, value)
             axes.text(
                 column, row, f"{round(value, 2) + 0.0:.2f}", ha="center", va="center_baseline", fontsize=6, color=ink
             )

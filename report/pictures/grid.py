@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from tokenrank.records.tables import Tables
-from tokenrank.report.pictures.drawing import INK, Pictures, caption, file_name, title
-from tokenrank.report.pictures.panels import SHARE, colour_bar, panels
+from tokenrank.report.pictures.drawing import Pictures, caption, file_name, title
+from tokenrank.report.pictures.panels import SHARE, colour_bar, ink_on, panels
 from tokenrank.report.pictures.result_order import by_result
 from tokenrank.report.rows.ranking_rows import chance, heading, label, over_layers
 
@@ -24,8 +24,6 @@ WIDTH, DIGIT = 380, 4.6  # points: of the panels of a row together, and of a dig
 WRITTEN = (5, 11)  # lengths and depths up to which cells have their value and their number of prompts written in
 COUNTED = {12: 4, 24: 2, 48: 1}  # lengths up to which cells have the number written in -> panels a row
 CELL, SMALL = 0.26, 0.13  # inches: height of a cell with a value, and of one with a number of prompts alone
-LIGHT = 0.48  # brightness of a colour, from 0 to 1, from which on the writing on it is dark
-BRIGHTNESS = (0.299, 0.587, 0.114)  # shares of red, green and blue
 
 
 class Cells(NamedTuple):
@@ -165,8 +163,7 @@ def _write_in(panel: Axes, cells: Cells, image: AxesImage, *, both: bool) -> Non
     for (row, column), value in np.ndenumerate(cells.means.to_numpy(dtype=float)):
         if np.isnan(value):
             continue
-        behind = np.asarray(image.to_rgba(np.array([value])), dtype=float)[0, :3]
-        ink: dict[str, Any] = {"color": INK if behind @ BRIGHTNESS >= LIGHT else "white", "ha": "center"}
+        ink: dict[str, Any] = {"color": ink_on(image, value), "ha": "center"}
         count = int(counts[row, column])
         if both:
             panel.text(column, row + 0.06, f"{round(value, 2) + 0.0:.2f}", va="bottom", fontsize=6, **ink)

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from textwrap import fill
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from tokenrank.report.pictures.drawing import DOUBLE, PANELS_A_ROW, REFERENCE, SINGLE
+from tokenrank.report.pictures.drawing import DOUBLE, INK, PANELS_A_ROW, REFERENCE, SINGLE
 
 SHARE: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 1, "interpolation": "nearest", "aspect": "auto"}
+LIGHT = 0.48  # brightness of a colour, from 0 to 1, from which on the writing on it is dark
+BRIGHTNESS = (0.299, 0.587, 0.114)  # shares of red, green and blue
 TITLED = 34  # letters of the titles in a row of panels over two columns of a paper, on a line
 
 
@@ -43,6 +46,12 @@ def panels(
     for panel, name in zip(used, names, strict=True):
         panel.set_title(fill(name, 2 * TITLED // max(2, columns)))
     return figure, used
+
+
+def ink_on(image: AxesImage, value: float) -> str:
+    """The colour of writing that can be read on the colour of a value."""
+    behind = np.asarray(image.to_rgba(np.array([value])), dtype=float)[0, :3]
+    return INK if behind @ BRIGHTNESS >= LIGHT else "white"
 
 
 def colour_bar(figure: Figure, image: AxesImage, shown: Sequence[Axes], name: str, by_chance: float | None) -> None:

@@ -5,8 +5,7 @@ import pandas as pd
 from tokenrank.records.tables import Tables
 from tokenrank.report.printed.fitting import Block, fitting, shortened
 from tokenrank.report.rows.aligned import Column, aligned, interval, number, wrapped
-from tokenrank.report.rows.ranking_rows import chance, label, over_prompts, ranked_metrics
-from tokenrank.report.rows.truths import against
+from tokenrank.report.rows.ranking_rows import against, chance, label, over_prompts, ranked_metrics
 from tokenrank.report.rows.universe import universe
 
 CHANCE = "(chance)"

@@ -69,9 +69,7 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts
     summary = read_rows(folder.path, "summary", partial(_shown, shown, truth))
     samples = without_errors(read_rows(folder.path, "samples", without=() if texts else TEXTS_OF_SAMPLES), config)
     runs = without_errors(read_rows(folder.path, "runs", without=("kept", "answer")), config)
-    first = next(iter(config.get("oracle") or ()), None)
-    first = next(iter((config.get("evaluation") or {}).get("truths") or ()), first)
-    return LoadedTables(metrics, summary, samples, runs, folder.path, truth, first), shown
+    return LoadedTables(metrics, summary, samples, runs, folder.path, truth, next(iter(truths_of(config)), None)), shown
 
 
 def without_errors(rows: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
@@ -105,9 +103,14 @@ def own_report(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return found
 
 
+def truths_of(config: Mapping[str, Any]) -> list[str]:
+    """Names of a run's truths, in order."""
+    return [str(name) for name in config.get("oracle") or ()]
+
+
 def shown_truth(config: Mapping[str, Any]) -> str | None:
     """The truth that tables and pictures are against: ``plots.truth``, or the run's first; None for a run that names none."""
-    names = [str(name) for name in config.get("oracle") or ()]
+    names = truths_of(config)
     wanted = (config.get("plots") or {}).get("truth")
     return wanted if wanted in names else next(iter(names), None)
 

@@ -4,8 +4,9 @@ import pandas as pd
 
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import measured_on
-from tokenrank.report.rows.truths import against
 from tokenrank.report.rows.universe import is_context
+
+ATTENTION = "attention"  # the truth of the paper, which titles need not name
 
 
 def ranked_metrics(tables: Tables) -> list[str]:
@@ -93,6 +94,12 @@ def chance(metrics: pd.DataFrame, metric: str, k: float) -> float:
 def windowed_layers(metrics: pd.DataFrame) -> list[int]:
     """Numbers of the layers with a sliding window."""
     return sorted({int(layer) for layer in metrics.loc[metrics["windowed"].fillna(False).astype(bool), "layer"]})
+
+
+def against(tables: Tables) -> str:
+    """``, against ablation``: for titles, where values are against another truth than attention; else empty."""
+    truths = [str(name) for name in tables.summary["truth"].dropna().unique()]
+    return f", against {truths[0]}" if len(truths) == 1 and truths != [ATTENTION] else ""
 
 
 def heading(tables: Tables, prompts: int, k: float | None = None) -> str:

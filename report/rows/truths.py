@@ -4,8 +4,7 @@ import pandas as pd
 
 from tokenrank.records.schema import ORACLE, WHICH_TRUTH
 from tokenrank.records.tables import Tables
-
-ATTENTION = "attention"  # the truth of the paper, which titles need not name
+from tokenrank.report.rows.ranking_rows import at
 
 
 def agreement(tables: Tables, metric: str, k: float) -> pd.DataFrame | None:
@@ -19,8 +18,7 @@ def agreement(tables: Tables, metric: str, k: float) -> pd.DataFrame | None:
     Returns:
         None where the run has fewer than two truths, or the metric compares with none.
     """
-    means = tables.means_against_all()
-    rows = means[(means["metric"] == metric) & (means["k"].isna() | (means["k"] == k))].dropna(subset=["truth"])
+    rows = at(tables.means_against_all(), metric, k).dropna(subset=["truth"])
     truths = [str(name) for name in rows["truth"].unique()]
     if len(truths) < 2:
         return None
@@ -38,9 +36,3 @@ def truth_of(heuristic: str, first: str) -> str:
     """
     name, _, truth = heuristic.partition(WHICH_TRUTH)
     return (truth or first) if name == ORACLE else heuristic
-
-
-def against(tables: Tables) -> str:
-    """``, against ablation``: for titles, where values are against another truth than attention; else empty."""
-    truths = [str(name) for name in tables.summary["truth"].dropna().unique()]
-    return f", against {truths[0]}" if len(truths) == 1 and truths != [ATTENTION] else ""

@@ -10,7 +10,7 @@ from tokenrank.report.rows.contestant_rows import RANKING
 from tokenrank.report.rows.differences import count, declared
 from tokenrank.report.rows.protection import protected
 from tokenrank.report.rows.published import MODEL
-from tokenrank.report.rows.truths import against as against_truth
+from tokenrank.report.rows.ranking_rows import against as against_truth
 from tokenrank.report.rows.universe import universe
 from tokenrank.report.tables.result_rows import BASELINES, CONTROL, IN_PRINT, compared_with, measured
 from tokenrank.report.tables.table_runs import TableRun

@@ -14,7 +14,7 @@ from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.evaluation.plan import REFERENCE
 from tokenrank.evaluation.setting_checks import check_whole
 from tokenrank.heuristics.heuristic import Heuristic
-from tokenrank.metrics.metric import Metric
+from tokenrank.metrics.metric import FEEDS_ANSWER, Metric
 from tokenrank.models.lengths import check_asked, check_table, readable_tokens
 from tokenrank.oracle.answer_attention import AttentionOracle
 from tokenrank.oracle.oracle import Answer, Oracle
@@ -155,11 +155,13 @@ def default_engine(heuristic: Heuristic) -> Engine:
 
 def metric_named(name: str) -> Metric:
     """The metric of a file in configs/metric; raises ValueError for a name that is none, or one that feeds the answer again."""
-    file, left_out = CONFIGS / "metric" / f"{name}.yaml", ("all", "lds", "drop", "kept")
-    if not file.is_file() or name in left_out:
-        known = sorted(each.stem for each in file.parent.glob("*.yaml") if each.stem not in left_out)
-        raise ValueError(f"metrics holds {name!r}, must be some of {', '.join(known)}")
-    built: Metric = build(OmegaConf.select(OmegaConf.load(file), name), f"metric.{name}", Metric)
+    nodes = {
+        each.stem: OmegaConf.select(OmegaConf.load(each), each.stem) for each in (CONFIGS / "metric").glob("*.yaml")
+    }
+    known = {each: node for each, node in nodes.items() if node is not None and node.get("against") not in FEEDS_ANSWER}
+    if name not in known:
+        raise ValueError(f"metrics holds {name!r}, must be some of {', '.join(sorted(known))}")
+    built: Metric = build(known[name], f"metric.{name}", Metric)
     return built
 
 
