@@ -18,7 +18,10 @@ from tokenrank.work.executor import Executor, check_alone
 from tokenrank.work.processes import import_path
 from tokenrank.work.worker import Job
 
+log = logging.getLogger(__name__)
+
 LOCAL, AUTO = "local", "auto"
+STARTS = 3  # of a local cluster: the ports that Ray chooses for it may be taken before it listens on them
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,26 @@ class RayExecutor(Executor):
         """Connects this process to the cluster, after it started it if it is a local one.
 
         Raises:
-            ValueError: there is no such cluster.
+            ValueError: there is no such cluster, or a local one did not start ``STARTS`` times.
         """
-        import ray
-
         if self.address != LOCAL:
             _check_reachable(self.address)
+        starts = STARTS if self.address == LOCAL else 1
+        for start in range(1, starts + 1):
+            try:
+                self._begin()
+                return
+            except (Exception, SystemExit) as error:  # Ray ends the process where a cluster does not answer
+                if start == starts:
+                    times = f" (tried {starts} times)" if starts > 1 else ""
+                    raise ValueError(
+                        f"executor.address is {self.address!r}, and Ray cannot connect to it{times}: {error}"
+                    ) from error
+                log.warning("a local Ray cluster did not start and is started again: %s", error)
+
+    def _begin(self) -> None:
+        import ray
+
         before = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
@@ -87,8 +104,9 @@ class RayExecutor(Executor):
                 logging_level=logging.ERROR,
                 runtime_env={"env_vars": {"PYTHONPATH": import_path()}} if self.address == LOCAL else None,
             )
-        except (Exception, SystemExit) as error:  # Ray ends the process where a cluster does not answer
-            raise ValueError(f"executor.address is {self.address!r}, and Ray cannot connect to it: {error}") from error
+        except (Exception, SystemExit):
+            ray.shutdown()  # ends what had been started
+            raise
         finally:
             with contextlib.suppress(ValueError):  # not the main thread: then Ray has set none
                 signal.signal(signal.SIGTERM, before)  # Ray's own would end the process with a traceback

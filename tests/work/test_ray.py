@@ -108,6 +108,26 @@ def test_settings_out_of_range_are_refused(setting: dict[str, float], sentence: 
         RayExecutor(**setting)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("failures", "starts"), [(0, 1), (2, 3), (3, 3)])
+def test_a_local_cluster_that_does_not_start_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, failures: int, starts: int
+) -> None:
+    seen: list[object] = []
+
+    def init(**settings: object) -> None:
+        seen.append(settings["address"])
+        if len(seen) <= failures:
+            raise RuntimeError("Failed to start GCS")
+
+    monkeypatch.setattr(ray, "init", init)
+    if failures == 3:
+        with pytest.raises(ValueError, match=r"'local', and Ray cannot connect to it \(tried 3 times\): Failed to start"):
+            RayExecutor()._connect()
+    else:
+        RayExecutor()._connect()
+    assert seen == ["local"] * starts
+
+
 def test_an_actor_for_which_a_busy_cluster_has_no_room_is_given_up_with_a_sentence(tmp_path: Path) -> None:
     made = plan("task.depths=[0]")
     RayExecutor().check(made)  # leaves this process connected
