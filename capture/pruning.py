@@ -80,7 +80,7 @@ class PrunedRun:
         self.answer_tokens = answer_tokens
         self.masks = PositionMasks(fused=model.config._attn_implementation == FUSED)
         self.choosing = Stopwatch(self.device, exact=clock)  # seconds spent in the visitor and on what it drops
-        self._last_position = self.fed.all_positions[-1:]
+        self._last_position = self._end = self.fed.all_positions[-1:]  # of what was fed, and of the prompt
         self._read = int(self._last_position) + 1 if restarts_after(model) is not None else 0
 
     @torch.inference_mode()
@@ -153,21 +153,48 @@ class PrunedRun:
         Raises:
             ValueError: no tokens, there is no room for them, or they cannot be followed (``check_answer_position``).
         """
-        if len(ids) == 0:
-            raise ValueError("the answer has no tokens to be fed, must have at least one")
-        check_answer_position(self.model, self._read, position + len(ids) - 1)
+        parts = self._parts(ids, position)
         self.kept.mark()
-        together = can_go_back(self.kept.cache)
-        parts = in_passes(self.model, ids, position) if together else one_by_one(ids, position)
-        return torch.cat([self._pass(part.to(self.device), start) for part, start in parts])
+        return torch.cat([self._pass(part, start, len(part)) for part, start in parts])
+
+    @torch.inference_mode()
+    def read_on(self, ids: Tensor, position: int) -> Tensor:
+        """Reads further tokens of the prompt, which every layer processes and keeps; ``feed`` and ``back`` go on after them.
+
+        Call it once at most, before an answer is fed: the tokens take room of the answer's.
+
+        Args:
+            ids: (tokens,) int64; at least one.
+            position: of the first; the others follow it.
+
+        Returns:
+            (vocabulary,) logits of the first answer token.
+
+        Raises:
+            ValueError: as ``feed``.
+        """
+        for part, start in self._parts(ids, position):
+            logits = self._pass(part, start, 1)
+        self._end = self._last_position
+        self._read = position + len(ids) if self._read else 0
+        return logits[0]
 
     def back(self) -> None:
-        """Forgets the answer's tokens: the cache is as the prefill left it, and an answer can be fed anew."""
+        """Forgets the answer's tokens: the cache is as the prompt left it, and an answer can be fed anew."""
         self.kept.back()
-        self._last_position = self.fed.all_positions[-1:]
+        self._last_position = self._end
 
-    def _pass(self, ids: Tensor, position: int) -> Tensor:
-        """One forward pass over tokens of the answer; (tokens, vocabulary)."""
+    def _parts(self, ids: Tensor, position: int) -> list[tuple[Tensor, int]]:
+        """Tokens that follow what was read, in passes, (ids on the device, position of the first); ValueError as ``feed``."""
+        if len(ids) == 0:
+            raise ValueError("there are no tokens to be fed, must be at least one")
+        check_answer_position(self.model, self._read, position + len(ids) - 1)
+        together = can_go_back(self.kept.cache)
+        parts = in_passes(self.model, ids, position) if together else one_by_one(ids, position)
+        return [(part.to(self.device), start) for part, start in parts]
+
+    def _pass(self, ids: Tensor, position: int, last: int) -> Tensor:
+        """One forward pass over tokens that follow what was read; (last, vocabulary) logits after the last of them."""
         now = torch.arange(position, position + len(ids), device=self.device)
 
         def seen(module: nn.Module, _query: Tensor, _key: Tensor, _value: Tensor, rules: AttentionRules) -> None:
@@ -180,7 +207,7 @@ class PrunedRun:
 
         self._last_position = now[-1:]
         watchers = {"on_attention": seen, "mask_by": mask_by}
-        return last_of_rows(self.model, ids[None], now[None], self.kept.cache, len(ids), **watchers)[0]
+        return last_of_rows(self.model, ids[None], now[None], self.kept.cache, last, **watchers)[0]
 
     def feeding(self) -> AbstractContextManager[None]:
         """Within the block the model reads the prompt, and each decoder layer is given only the tokens that it is to process."""

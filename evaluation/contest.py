@@ -94,13 +94,12 @@ class Contest:
     def _hold(self, entry: Entry) -> None:
         with self._guarded(entry):
             done = self._shared.prefilled(entry.contestant, entry.rate)
-            entry.found |= {"kept": done.kept.tolist(), "kv_bytes": done.kv_bytes(), "flops": done.operations}
             self._held.append((entry, done))
 
     def _finish(self) -> None:
         """Measures the prefills that are held, decodes from them, and lets them go."""
         self._shared.shared.forget_halves()
-        held, self._held = self._held, []
+        held, self._held = list(self._read_on(self._held)), []
         one_by_one: Iterable[tuple[Entry, Prefilled]] = held
         if self._together and len(held) > 1 and can_run_together(held[0][1].run.model):
             again = [entry for entry, _ in held]
@@ -148,8 +147,16 @@ class Contest:
         for entry in entries:
             entry.error = None
             with self._guarded(entry):
-                yield entry, self._shared.prefilled(entry.contestant, entry.rate)
+                yield from self._read_on([(entry, self._shared.prefilled(entry.contestant, entry.rate))])
                 self._shared.shared.forget_halves()
+
+    def _read_on(self, held: Iterable[tuple[Entry, Prefilled]]) -> Iterator[tuple[Entry, Prefilled]]:
+        """Those from which the answer can follow; what they hold and took is noted."""
+        for entry, done in held:
+            with self._guarded(entry):
+                asked = self._shared.read_on(done)
+                entry.found |= {"kept": asked.kept.tolist(), "kv_bytes": asked.kv_bytes(), "flops": asked.operations}
+                yield entry, asked
 
     @contextmanager
     def _guarded(self, entry: Entry) -> Iterator[None]:

@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING
 from tokenrank.prefill.protection import BESIDE, WINDOW, WITHIN, kept_in_all, protected_places
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tokenrank.evaluation.plan import Plan
     from tokenrank.prefill.contestant import Contestant
     from tokenrank.tasks.task import Prompt
 
 
-def check_kept(plan: "Plan", keep: list[float], protect: str, budget: str = WITHIN) -> None:
+def check_kept(
+    plan: "Plan", keep: list[float], protect: str, budget: str = WITHIN, prompts: "Sequence[Prompt] | None" = None
+) -> None:
     """Checks the lowest keep rate against what always stays of each prompt.
 
     Args:
@@ -18,13 +22,14 @@ def check_kept(plan: "Plan", keep: list[float], protect: str, budget: str = WITH
         keep: keep rates in percent.
         protect: what always stays, as for ``protected_places``.
         budget: whether that counts in the keep rate, as for ``kept_in_all``.
+        prompts: what is ranked of them; None: the plan's, whole.
 
     Raises:
         ValueError: a keep rate leaves no token beside what always stays of a prompt, or the prompt's context is needed and not known.
     """
     rate = min(keep)
     widest = max(plan.contestants[1:], key=lambda each: each.engine.window)
-    for prompt in plan.prompts:
+    for prompt in plan.prompts if prompts is None else prompts:
         always = len(protected_places(prompt, widest.engine.window, protect))
         kept = kept_in_all(rate, len(prompt.input_ids), always, budget)
         if kept <= always:

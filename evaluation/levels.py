@@ -29,7 +29,13 @@ def levels_of(
 ) -> TokenLevels:
     """``token_levels`` of one of the plan's prompts, with the tokens' texts unless ``texts`` is false."""
     texts = token_texts(plan.tokenizer, prompt.input_ids) if plan.texts else None
-    return token_levels(ranked.truth, scores, ranked.layers, percents, universe, texts)
+    whole = {name: _of_whole(rows, len(prompt.input_ids)) for name, rows in scores.items()}
+    return token_levels(ranked.truth, whole, ranked.layers, percents, universe, texts)
+
+
+def _of_whole(scores: Tensor, tokens: int) -> Tensor:
+    """Scores of a prompt's first tokens as those of all; the last are not in the universe."""
+    return torch.nn.functional.pad(scores, (0, tokens - scores.shape[1]))
 
 
 def token_levels(

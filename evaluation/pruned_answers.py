@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.inspection import model_layers
 from tokenrank.evaluation.accuracy_tables import accuracy_summary, costs
+from tokenrank.evaluation.agnostic_checks import ranked_parts
 from tokenrank.evaluation.contest import CACHES, Contest, Entry, full_answers
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement, Row
 from tokenrank.evaluation.family import Family
@@ -22,6 +23,7 @@ from tokenrank.prefill.engine import Full
 from tokenrank.prefill.protection import WINDOW, WITHIN, check_budget, check_protect
 from tokenrank.records.measures import ACCURACY, REFERENCE
 from tokenrank.records.schema import RUNS
+from tokenrank.tasks.before_question import AWARE, check_prompts, ranked_part
 from tokenrank.tasks.task import Prompt
 
 if TYPE_CHECKING:
@@ -39,9 +41,12 @@ class PrunedAnswers(Evaluation):
     so that they are the same whatever was measured before and on however busy a machine; time is that of evaluation=ttft.
     """
 
-    keep: list[float]  # keep rates: percent of the prompt's tokens that stay
+    keep: list[float]  # keep rates: percent of the prompt's tokens that stay, or of those that are ranked
     protect: str = WINDOW  # what always stays: window, or frame
     budget: str = WITHIN  # whether that counts within the keep rate, or stays beside it
+    prompts: str = (
+        AWARE  # aware: whole prompts are pruned; agnostic: up to the end of the context, before the question is read
+    )
     together: bool = True  # decode the contestants' answers together
     save_rankings: bool = False  # must be false
     save_levels: bool = True  # write the levels of the tokens in the truth
@@ -60,6 +65,7 @@ class PrunedAnswers(Evaluation):
         check_percentages("prefill.keep", self.keep)
         check_protect(self.protect)
         check_budget(self.budget)
+        check_prompts(self.prompts)
         check_whole("seed", self.seed, 0)
         check_whole("bootstrap.resamples", self.resamples, 1)
         refuse_rankings(self.save_rankings)
@@ -67,7 +73,13 @@ class PrunedAnswers(Evaluation):
     def check(self, plan: "Plan") -> None:
         """Raises ValueError for a comparison of what the run does not have, or keep rates that are too low."""
         Family(**self.compare).check([each.name for each in plan.contestants], self.measures)
-        check_kept(plan, self.keep, self.protect, self.budget)
+        parts = ranked_parts(plan, self.prompts)
+        try:
+            check_kept(plan, self.keep, self.protect, self.budget, parts)
+        except ValueError as error:
+            if self.prompts == AWARE:
+                raise
+            raise ValueError(f"prompts={self.prompts} prunes what is before the question: {error}") from error
 
     def rounds(self, plan: "Plan") -> int:
         """The full prefill, and each other contestant once a keep rate."""
@@ -78,7 +90,8 @@ class PrunedAnswers(Evaluation):
         prompt = unit.prompt
         model_layers(model)  # runs one token the first time, which must not be counted
         fed = self._answers_fed(plan, prompt)
-        shared = SharedPrompt(plan, model, prompt, self.protect, prompt.max_new_tokens, self.budget)
+        shared = SharedPrompt(plan, model, prompt, self.protect, prompt.max_new_tokens, self.budget, self.prompts)
+        ranked_tokens = range(len(ranked_part(prompt, self.prompts).input_ids))
         full = shared.full()
         ranked = shared.ranked
         answers: dict[str, FullAnswer] = {}
@@ -104,9 +117,7 @@ class PrunedAnswers(Evaluation):
         )
         entries = contest.run(plan.contestants[1:], self.keep, lambda: advance(len(prompt.input_ids)))
         rows = [full_row, *(self._row(plan, prompt, each) for each in entries)]
-        levels = (
-            levels_of(plan, prompt, ranked, {}, self.keep, range(len(prompt.input_ids))) if self.save_levels else None
-        )
+        levels = levels_of(plan, prompt, ranked, {}, self.keep, ranked_tokens) if self.save_levels else None
         return replace(self._measurement(full_row, rows, ranked.seconds), levels=levels)
 
     def summarize(self, measured: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
@@ -131,7 +142,7 @@ class PrunedAnswers(Evaluation):
         kept = entry.found.get("kept")
         row = {
             "engine": entry.contestant.engine_name, "heuristic": entry.contestant.name, "keep": entry.rate, "protect": self.protect,
-            "budget": self.budget,
+            "budget": self.budget, "prompts": self.prompts,
             "kept_tokens": None if kept is None else len(kept), "kept": kept,
         }  # fmt: skip
         if entry.error is not None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.select_layer import resolve_select_layer
+from tokenrank.evaluation.agnostic_checks import ranked_parts
 from tokenrank.evaluation.answer_losses import AnswerLosses, Masks, chunks_masked, context_effect, masked_answer
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
 from tokenrank.evaluation.family import Family
@@ -19,12 +20,13 @@ from tokenrank.evaluation.levels import levels_of
 from tokenrank.evaluation.measuring import Hidden, MetricFailures, metrics_against
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
-from tokenrank.evaluation.stored import stored_rank, stored_rows
+from tokenrank.evaluation.stored import stored_rank, stored_rows, stored_scores
 from tokenrank.evaluation.summary_rows import Comparing
 from tokenrank.evaluation.universe import PROMPT, Universe
 from tokenrank.metrics.metric import LOSS, MASKS
 from tokenrank.oracle.oracle import Truth
 from tokenrank.records.schema import ORACLE, truth_name
+from tokenrank.tasks.before_question import AWARE, check_prompts, ranked_part
 from tokenrank.tasks.chunks import SENTENCE, check_chunk
 from tokenrank.tasks.task import Prompt
 from tokenrank.tasks.token_texts import token_texts
@@ -43,7 +45,8 @@ class RankingAgreement(Evaluation):
     k: list[float]  # percent of the universe, for the metrics that take a k
     truths: list[str] = field(default_factory=list)  # names of oracle=; comparisons are declared against the first
     universe: str = PROMPT  # what is ranked: the prompt, or its context alone
-    window: int = 8  # last tokens of the prompt that are not ranked
+    window: int = 8  # last tokens of the prompt, or of what is before its question, that are not ranked
+    prompts: str = AWARE  # aware: whole prompts are ranked; agnostic: their tokens up to the end of the context
     save_rankings: bool = False  # write the scores themselves
     save_levels: bool = True  # write the levels of the tokens in every ranking
     chunk: int | str = 64  # of the context, tokens or sentence, for metrics that hide chunks
@@ -62,12 +65,19 @@ class RankingAgreement(Evaluation):
         Universe(self.universe, self.window)  # raises for a setting out of range
         check_whole("seed", self.seed, 0)
         check_whole("bootstrap.resamples", self.resamples, 1)
+        check_prompts(self.prompts)
         check_chunk(self.chunk)
         Masks(**self.masks)  # raises for a setting out of range
 
     def places(self, prompt: Prompt) -> range:
         """Positions of the prompt's ranked tokens; ValueError as ``Universe.places``."""
-        return Universe(self.universe, self.window).places(prompt)
+        universe, part = Universe(self.universe, self.window), ranked_part(prompt, self.prompts)
+        if part is prompt:
+            return universe.places(prompt)
+        try:
+            return universe.places(part)
+        except ValueError as error:
+            raise ValueError(f"prompts={self.prompts} ranks what is before the question: {error}") from error
 
     def check(self, plan: "Plan") -> None:
         """Raises ValueError for a comparison of what the run does not have, or a prompt that has no such universe."""
@@ -82,6 +92,7 @@ class RankingAgreement(Evaluation):
             )
         own = [truth_name(each, first) for each in others] if ORACLE in plan.rankings else []
         Family(**self.compare).check([*plan.rankings, *own], list(of_first), self.k)
+        ranked_parts(plan, self.prompts)
         for prompt in plan.prompts:
             self.places(prompt)
             if any(each.against == MASKS for each in plan.metrics.values()):
@@ -96,7 +107,7 @@ class RankingAgreement(Evaluation):
         """
         prompt, places = unit.prompt, self.places(unit.prompt)
         asked = {each.against for each in plan.metrics.values()} & {MASKS, LOSS}
-        ranked = stored_rank(plan, model, prompt, plan.heuristics, passes=bool(asked)).with_bound(plan.rankings)
+        ranked = self._ranked(plan, model, prompt, passes=bool(asked)).with_bound(plan.rankings)
         started = time.perf_counter()
         measured = ranked
         if self.agreement:
@@ -105,7 +116,8 @@ class RankingAgreement(Evaluation):
         failures = MetricFailures()
         losses = None if ranked.passes is None else AnswerLosses(ranked.passes, places)
         hidden = None if losses is None else self._hidden(plan, prompt, losses, asked)
-        rows = stored_rows(plan, prompt, measured, self.k, places, failures, hidden)
+        part = ranked_part(prompt, self.prompts)
+        rows = stored_rows(plan, prompt, measured, self.k, places, failures, hidden, part)
         metrics_seconds = time.perf_counter() - started
         advance(len(prompt.input_ids))
         answer = str(plan.tokenizer.decode(list(ranked.answer.token_ids), skip_special_tokens=True))
@@ -117,6 +129,7 @@ class RankingAgreement(Evaluation):
             "context_effect": None if losses is None else context_effect(losses, prompt),
             "metrics_seconds": metrics_seconds,
             "universe": self.universe,
+            "prompts": self.prompts,
         } | ({"error": failures.text()} if failures.text() else {})
         own = {name: scores for name, scores in ranked.scores.items() if name in plan.heuristics}  # no bound
         return Measurement(
@@ -125,6 +138,16 @@ class RankingAgreement(Evaluation):
             rankings=as_tensors(unit, ranked, plan.texts) if self.save_rankings else None,
             levels=levels_of(plan, prompt, ranked, own, self.k, places) if self.save_levels else None,
         )
+
+    def _ranked(self, plan: "Plan", model: PreTrainedModel, prompt: Prompt, *, passes: bool) -> Ranked:
+        """The prompt with its rankings and truths; rankings of less than the whole prompt are of its first tokens."""
+        part = ranked_part(prompt, self.prompts)
+        if part is prompt:
+            return stored_rank(plan, model, prompt, plan.heuristics, passes=passes)
+        ranked = stored_rank(plan, model, prompt, {}, passes=passes)
+        scores, seconds = stored_scores(plan, model, part, plan.heuristics)
+        read = {"prefill": ranked.seconds.get("prefill", 0.0) + seconds} if seconds else {}
+        return replace(ranked, scores=scores, seconds=dict(ranked.seconds) | read)
 
     def _texts(self, plan: "Plan", prompt: Prompt) -> Sequence[str] | None:
         """Of the prompt's tokens, where chunks are sentences."""

@@ -13,6 +13,7 @@ from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.measuring import Asked, Hidden, MetricFailures, named_rows
 from tokenrank.evaluation.part_keys import Fields
+from tokenrank.evaluation.scores_alone import scores_of
 from tokenrank.evaluation.scoring import Known, Ranked, rank
 from tokenrank.heuristics.heuristic import Heuristic
 from tokenrank.oracle.oracle import Answer, Truth
@@ -69,6 +70,36 @@ def stored_rank(
     return ranked
 
 
+def stored_scores(
+    plan: "Plan", model: PreTrainedModel, prompt: Prompt, heuristics: Mapping[str, Heuristic]
+) -> tuple[dict[str, Tensor], float]:
+    """Rankings of a prompt that nobody answers, of the store where it has them; the model reads the prompt for the others.
+
+    Args:
+        plan: says which store.
+        model: loaded.
+        prompt: to be ranked, such as what stands before the question of one of the plan's.
+        heuristics: some of the plan's, by name; none that ranks after an answer.
+
+    Returns:
+        (layers, tokens) of each, and the seconds of the reading.
+
+    Raises:
+        ValueError: as ``scores_of``.
+        StoreUnwritable: the store cannot be written.
+    """
+    found = {name: plan.store.get(RANKINGS, ranking_fields(plan, prompt, name, ())) for name in heuristics}
+    known = {name: entry["scores"] for name, entry in found.items() if entry is not None}
+    missing = {name: each for name, each in heuristics.items() if name not in known}
+    if not missing:
+        return known, 0.0
+    scores, seconds = scores_of(model, prompt, missing)
+    if plan.store_rankings:
+        for name, rows in scores.items():
+            plan.store.put(RANKINGS, ranking_fields(plan, prompt, name, ()), {"scores": rows})
+    return {name: (known | scores)[name] for name in heuristics}, seconds
+
+
 def _known(
     plan: "Plan",
     prompt: Prompt,
@@ -102,6 +133,7 @@ def stored_rows(
     universe: range,
     failures: MetricFailures,
     hidden: Hidden | None = None,
+    part: Prompt | None = None,
 ) -> list[Row]:
     """``measured_rows`` of one of the plan's prompts; a ranking whose values are stored is not measured again.
 
@@ -113,11 +145,14 @@ def stored_rows(
         universe: positions of the prompt's tokens that are ranked.
         failures: takes what a metric raises; then nothing of that ranking is stored.
         hidden: as for ``Asked.against_each``.
+        part: that heuristics have ranked, the first tokens of the prompt; None: all of it.
     """
     windowed, rows = plan.layers.windowed, list[Row]()
     signed = [name for name in ranked.truths if name not in plan.oracles or plan.oracles[name].signed]
     heuristics = {
-        name: ranking_fields(plan, prompt, name, ranked.ahead_ids) for name in ranked.scores if name in plan.heuristics
+        name: ranking_fields(plan, part or prompt, name, ranked.ahead_ids)
+        for name in ranked.scores
+        if name in plan.heuristics
     }
     truths = {
         name: plan.parts.truth(name, prompt, ranked.answer) if name in plan.oracles else heuristics[name]

@@ -21,7 +21,7 @@ OF_CONTESTANTS = ("keep", "save_rankings", "save_levels")  # settings of an eval
 SHOWN = 60  # letters of a value in a message
 # settings of an evaluation's config -> the settings that they are taken from, which one types
 TYPED = {
-    "protect": "prefill.protect", "budget": "prefill.budget", "together": "prefill.together", "keep": "prefill.keep",
+    "protect": "prefill.protect", "budget": "prefill.budget", "together": "prefill.together", "prompts": "prompts", "keep": "prefill.keep",
     "universe": "universe", "truths": "order of oracle", "window": "universe.window", "k": "k", "chunk": "chunk", "masks": "masks", "loss_layers": "loss_layers", "agreement": "agreement",
     "seed": "seed", "resamples": "bootstrap.resamples", "save_rankings": "save_rankings", "save_levels": "save_levels",
 }  # fmt: skip

@@ -14,6 +14,7 @@ from tokenrank.models.pretrained import Pretrained
 from tokenrank.oracle.oracle import Answer
 from tokenrank.planning.sources import modules_of, source_digest
 from tokenrank.records.digests import digest, ids_digest
+from tokenrank.tasks.before_question import AWARE
 from tokenrank.tasks.task import Prompt
 
 VERSIONS = ("torch", "transformers", "numpy")
@@ -99,8 +100,10 @@ def unit_keys(
         | {group: OmegaConf.to_container(config[group], resolve=True) for group in groups}
     )
     common["evaluation"] = {
-        name: value for name, value in common["evaluation"].items() if name not in evaluation.summary_settings
-    }
+        name: value
+        for name, value in common["evaluation"].items()
+        if name not in evaluation.summary_settings and (name, value) != ("prompts", AWARE)
+    }  # without what was the case before there was a setting, so that keys stay
     if evaluation.adds_controls:
         common["control_seed"] = config.seed  # of the random controls, which are no chosen heuristics
         common["source"]["controls"] = source_digest(CONTROLS)

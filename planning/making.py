@@ -13,6 +13,7 @@ from tokenrank.capture.feeding import check_positions
 from tokenrank.capture.inspection import model_layers
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.rope_lengths import may_restart, restarts_after
+from tokenrank.evaluation.agnostic_checks import check_lengths
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE, Plan, Unit, reference_answer
 from tokenrank.evaluation.shard import Shard
@@ -31,6 +32,7 @@ from tokenrank.planning.settings import RunSettings, of_the_chosen, run_settings
 from tokenrank.planning.side_by_side import side_by_side
 from tokenrank.records.cache_folder import default_store
 from tokenrank.records.store import NoStore, Storage, Store
+from tokenrank.tasks.before_question import AGNOSTIC, AWARE
 from tokenrank.tasks.task import Prompt, Task, check_ids
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -48,6 +50,10 @@ def make_plan(config: DictConfig) -> Plan:
     config = resolved(config)  # planning, config.yaml and the keys use resolved values
     config = side_by_side(each_press(of_the_chosen(config, CONFIGS)))
     evaluation: Evaluation = build(config.evaluation, "evaluation", Evaluation)
+    if settings.prompts == AGNOSTIC != getattr(evaluation, "prompts", AWARE):
+        raise ValueError(
+            f"prompts is {AGNOSTIC}, must be {AWARE} with evaluation={evaluation.kind}, which reads prompts whole"
+        )
     chosen = build_all(config, "heuristic", (Heuristic, Bound))
     heuristics: dict[str, Heuristic] = {name: each for name, each in chosen.items() if type(each) is not Bound}
     metrics: dict[str, Metric] = build_all(config, "metric", Metric)
@@ -85,6 +91,8 @@ def make_plan(config: DictConfig) -> Plan:
         for name, oracle in oracles.items():
             with naming(f"oracle.{name}, prompt {prompt.id} of {prompt.task}"):
                 oracle.check_prompt(len(prompt.input_ids), prompt.context)
+    if settings.prompts == AGNOSTIC and evaluation.runs_engines:
+        check_lengths(skeleton, prompts)
     engines = contestants(config, settings.seed, heuristics, layers, evaluation) if evaluation.runs_engines else ()
     given = _given(settings, prompts, tokenizer)
     parts = part_keys(config, source, heuristics)

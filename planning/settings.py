@@ -12,6 +12,7 @@ from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE
 from tokenrank.evaluation.setting_checks import check_percentages
 from tokenrank.evaluation.universe import Universe
 from tokenrank.planning.building import check_settings
+from tokenrank.tasks.before_question import check_prompts
 
 GROUPS = ("model", "task", "heuristic", "oracle", "metric", "prefill", "evaluation", "logger", "executor")
 
@@ -53,6 +54,7 @@ class RunSettings:
     k: list[float]
     answer: str
     answers: str | None
+    prompts: str
     universe: dict[str, Any]
     chunk: int | str
     masks: dict[str, Any]
@@ -109,6 +111,7 @@ def run_settings(config: DictConfig) -> RunSettings:
         raise ValueError(f"answer is {settings.answer!r}, must be {GENERATED} or {REFERENCE}")
     if settings.answer == REFERENCE and settings.answers is not None:
         raise ValueError(f"answers is {settings.answers}, must be null with answer={REFERENCE}: choose one of them")
+    check_prompts(settings.prompts)
     if settings.seed < 0:
         raise ValueError(f"seed is {settings.seed}, must be a whole number, at least 0")
     if settings.threads is not None and settings.threads < 1:

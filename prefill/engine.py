@@ -13,7 +13,7 @@ from tokenrank.capture.feeding import input_device
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.needs import NOTHING
-from tokenrank.capture.operations import counted
+from tokenrank.capture.operations import END, counted, counted_once
 from tokenrank.capture.pruning import PrunedRun
 from tokenrank.capture.second_half import whole_run
 from tokenrank.capture.shared_prefill import LayerReader, SharedPrefill
@@ -65,6 +65,34 @@ class Prefilled:
     next_position: int  # of the first answer token
     choosing_seconds: float  # spent on scores, on ordering them and on dropping what is not kept
     operations: int | None = None  # floating-point operations that the engine takes alone; None: not counted
+
+    def then(self, ids: Tensor, decoding: Decoding) -> "Prefilled":
+        """The prompt with further tokens, which were not ranked: every layer reads and keeps all of them, through what was kept before.
+
+        Args:
+            ids: (tokens,) int64, at least one; they take room of the job's ``answer_tokens``.
+            decoding: rules of the answer.
+
+        Returns:
+            With the logits of the answer's first token, of which the rules see the whole prompt, and operations that hold those of the
+            further tokens. The cache is shared with this one, which must not be used again.
+
+        Raises:
+            ValueError: as ``PrunedRun.feed`` and ``finished``.
+        """
+        job, before, new = self.job, len(self.job.input_ids), len(ids)
+        held = [
+            0 if (keys := getattr(each, "keys", None)) is None else keys.shape[-2]
+            for each in self.run.kept.cache.layers
+        ]
+        with counted_once(job.model, ("then", new, *held)) as marks:
+            logits = self.run.read_on(ids.cpu(), self.next_position)
+        whole = torch.cat([job.input_ids, ids.to(job.input_ids.device)])
+        asked = replace(job, input_ids=whole, answer_tokens=job.answer_tokens - new, decoding=decoding)
+        kept = torch.cat([self.kept, torch.arange(before, before + new, device=self.kept.device)])
+        done = finished(asked, self.run, logits, kept, self.next_position + new, self.choosing_seconds)
+        operations = None if self.operations is None else self.operations + marks[END]
+        return replace(done, operations=operations)
 
     def kv_bytes(self) -> int:
         """Bytes of keys and values held now; of a windowed layer only those that the next token can still see."""

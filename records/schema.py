@@ -40,7 +40,7 @@ SUMMARY: Columns = _WHOSE | {
 SAMPLES: Columns = {
     "id": "str", "task": "str", "tokens": "Int64", "cut_tokens": "Int64", "needle_start": "Int64", "needle_tokens": "Int64", "evidence": "object",
     "depth": "Float64", "context_start": "Int64", "context_tokens": "Int64", "question_start": "Int64", "question_tokens": "Int64",
-    "universe": "str",
+    "universe": "str", "prompts": "str",
     "input_ids_sha256": "str", "prompt": "str", "references": "object", "answer_tokens": "Int64",
     "answer": "str", "accuracy": "Float64", "prefill_seconds": "Float64", "decode_seconds": "Float64",
     "oracle_seconds": "Float64", "context_effect": "Float64", "metrics_seconds": "Float64", "seconds": "Float64", "host": "str", "device": "str",
@@ -48,7 +48,7 @@ SAMPLES: Columns = {
 }  # fmt: skip
 RUNS: Columns = {
     "task": "str", "sample": "str", "engine": "str", "heuristic": "str", "keep": "Float64", "repeat": "Int64",
-    "protect": "str", "budget": "str", "kept_tokens": "Int64", "kept": "object", "needle_kept": "Float64", "answer_tokens": "Int64", "answer": "str", "accuracy": "Float64",
+    "protect": "str", "budget": "str", "prompts": "str", "kept_tokens": "Int64", "kept": "object", "needle_kept": "Float64", "answer_tokens": "Int64", "answer": "str", "accuracy": "Float64",
     "prefill_seconds": "Float64", "choosing_seconds": "Float64", "decode_seconds": "Float64", "flops": "Int64",
     "kv_bytes": "Int64", "peak_bytes": "Int64", "status": "str", "error": "str",
 }  # fmt: skip
@@ -57,6 +57,7 @@ ADDED = (
     "context_effect",
     "universe",
     "budget",
+    "prompts",
     "evidence",
 )  # files of earlier versions lack these columns: null
 TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a prompt; loggers leave them out

@@ -9,6 +9,7 @@ import pandas as pd
 from tokenrank.records.token_levels import OUTSIDE, TokenLevels
 from tokenrank.report.page.packing import packed
 
+AGNOSTIC = "agnostic"  # of ``prompts``: tokens up to the end of the context are ranked
 FRAME = "frame"  # of ``prefill.protect``: all tokens outside of the context always stay
 NOTHING, FOUND, MISSED, WRONG, ALWAYS = range(5)  # verdict on a token that an engine kept, or did not
 
@@ -75,7 +76,9 @@ def best_first(importance: Array) -> Array:
     return np.argsort(-importance, kind="stable")
 
 
-def always_kept(levels: TokenLevels, protect: Any, window: int, context_start: Any, context_tokens: Any) -> Array:
+def always_kept(
+    levels: TokenLevels, protect: Any, window: int, context_start: Any, context_tokens: Any, prompts: Any = None
+) -> Array:
     """Which tokens an engine keeps in any case, so that it is not judged by them.
 
     Args:
@@ -84,11 +87,13 @@ def always_kept(levels: TokenLevels, protect: Any, window: int, context_start: A
         window: last tokens of a prompt that every engine keeps (``prefill.window``).
         context_start: position of the context's first token; null where the task does not know it.
         context_tokens: number of its tokens.
+        prompts: of the run of the engine, as in runs.parquet; with ``agnostic`` the window is the end of the context.
 
     Returns:
         (tokens,) bool: the last ones, tokens that are not ranked, and with a protected frame all but the context.
     """
-    stay = (levels.truth[0] == OUTSIDE) | (np.arange(levels.tokens) >= levels.tokens - window)
+    end = int(context_start) + int(context_tokens) if prompts == AGNOSTIC else levels.tokens
+    stay = (levels.truth[0] == OUTSIDE) | (np.arange(levels.tokens) >= end - window)
     if protect == FRAME and not pd.isna(context_start):
         context = np.zeros(levels.tokens, bool)
         context[int(context_start) : int(context_start) + int(context_tokens)] = True

@@ -163,7 +163,8 @@ def _kept(sample: pd.Series, runs: pd.DataFrame, levels: TokenLevels, window: in
     found = {}
     for name, run in zip(contestant_names(runs), runs.to_dict("records"), strict=True):
         if run["engine"] != FULL and run["kept"] is not None:
-            stay = always_kept(levels, run["protect"], window, sample["context_start"], sample["context_tokens"])
+            context = sample["context_start"], sample["context_tokens"]
+            stay = always_kept(levels, run["protect"], window, *context, run.get("prompts"))
             found[f"{name} {run['keep']:g}"] = packed(verdicts(levels, run["kept"], stay).tobytes())
     return found
 

@@ -116,7 +116,8 @@ def _of_contestant(record: Record, levels: TokenLevels, name: str, number: str, 
             f"{name} at {number} % kept no tokens of {record.unit}: {run.get('error') or 'its run has none'}"
         )
     kept, sample = run["kept"], record.sample
-    stay = always_kept(levels, run.get("protect"), window, sample.get("context_start"), sample.get("context_tokens"))
+    context = sample.get("context_start"), sample.get("context_tokens")
+    stay = always_kept(levels, run.get("protect"), window, *context, run.get("prompts"))
     heading = f"{record.unit}: {name} at keep rate {number} %, {len(kept)} of {levels.tokens} tokens kept"
     if len(levels.importance) > 1:
         heading += ", held against the mean of the layers' truths"

@@ -12,6 +12,11 @@ BUDGETED = {
     "within": "",
     "beside": ", beside the keep rate, which is a percentage of the other tokens (prefill.budget=beside)",
 }
+RANKED = {
+    "aware": "",
+    "agnostic": "; ranked before the question, on the tokens up to the end of the context, of which keep rates are percentages and whose last tokens "
+    "are the window (prompts=agnostic)",
+}
 
 
 def protected(runs: pd.DataFrame) -> list[str]:
@@ -22,10 +27,12 @@ def protected(runs: pd.DataFrame) -> list[str]:
     """
     pruned = runs.assign(contestant=contestant_names(runs)).dropna(subset=["protect"])
     pruned = pruned[pruned["contestant"] != FULL]
-    whose = pruned.assign(budget=pruned["budget"].fillna("within")).groupby(["protect", "budget"], sort=False)
-    found = {_said(str(protect), str(budget)): rows["contestant"].unique() for (protect, budget), rows in whose}
+    usual = {name: pruned[name].fillna(value) for name, value in (("budget", "within"), ("prompts", "aware"))}
+    whose = pruned.assign(**usual).groupby(["protect", "budget", "prompts"], sort=False)
+    found = {_said(*map(str, settings)): rows["contestant"].unique() for settings, rows in whose}
     return [said + (f" ({', '.join(map(str, names))})" if len(found) > 1 else "") for said, names in found.items()]
 
 
-def _said(protect: str, budget: str) -> str:
-    return PROTECTED.get(protect, f"prefill.protect={protect}") + BUDGETED.get(budget, f", prefill.budget={budget}")
+def _said(protect: str, budget: str, prompts: str) -> str:
+    said = PROTECTED.get(protect, f"prefill.protect={protect}") + BUDGETED.get(budget, f", prefill.budget={budget}")
+    return said + RANKED.get(prompts, f", prompts={prompts}")

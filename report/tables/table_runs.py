@@ -17,6 +17,7 @@ OF_RANKING = ("oracle", "universe")  # settings that decide every value of evalu
 OF_ANSWERS = {
     "protect": "window",
     "budget": "within",
+    "prompts": "aware",
 }  # with the values of runs that do not say: settings of the evaluation that decide every value of accuracy and fidelity
 SHOWN = 60  # letters of a value in a message
 
@@ -103,7 +104,7 @@ def settings_of(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
     config = run.config
     settings: dict[str, Any] = {"answer": config.get("answer") if config.get("answers") is None else "brought"}
     if run.kind == RANKING:
-        settings |= {name: config.get(name) for name in OF_RANKING}
+        settings |= {name: config.get(name) for name in OF_RANKING} | {"prompts": config.get("prompts", "aware")}
         settings |= {f"metric.{name}": (config.get("metric") or {}).get(name) for name in metrics}
     else:
         settings |= {
