@@ -121,7 +121,7 @@ def test_with_all_kept_nothing_is_lost_on_any_architecture(architecture: str) ->
         rate = 100.0
         assert abs(found[name, rate]["loss"]) < 1e-5
         assert found[name, rate]["same_token"] == 1
-    assert all(abs(found[name, 45.0]["kl"]) > 1e-4 for name in FEW)  # the control: something is pruned
+    assert all(abs(found[name, 45.0]["kl"]) > 1e-6 for name in FEW)  # the control: something is pruned
     alone = values(run(architecture, rates=[45.0], kind=Fidelity, together=False))
     assert all(close(alone[name, 45.0], found[name, 45.0], 1e-4) for name in FEW)
 

@@ -1,0 +1,127 @@
+"""Shows side by side what protection and the question do to the order of methods, of a sweep such as experiment=protection.
+
+    python scripts/protection.py FOLDER... [--metric loss] [--to FILE.md]
+
+A folder is a run of evaluation=accuracy or fidelity, or a sweep of such runs. A table for each keep rate, a column for each run: the mean over
+prompts with its 95 % interval, and the method's place in the order of that run. Every number is one of summary.parquet. Runs may differ in
+prefill.protect, prefill.budget and prompts alone. Exit codes: 0; 2 for bad input.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from tokenrank.planning.joined_runs import find_sources
+from tokenrank.records.measures import better
+from tokenrank.records.writing import write_text
+from tokenrank.report.rows.aligned import interval, number
+from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY
+from tokenrank.report.tables.markdown import escaped
+from tokenrank.report.tables.report_files import main_metrics
+from tokenrank.report.tables.result_rows import BASELINES, METHOD, result_rows
+from tokenrank.report.tables.table_runs import OF_ANSWERS, TableRun, read_run, settings_of
+from tokenrank.work.made_tables import with_tables
+
+
+def compared(folders: Sequence[Path], metric: str | None = None) -> str:
+    """The tables.
+
+    Args:
+        folders: runs, or sweeps of runs.
+        metric: that orders the methods; None: the declared one of the first run.
+
+    Raises:
+        ValueError: a folder is no such run or lacks the metric, or two runs differ in something else, or in nothing.
+    """
+    runs = [read_run(with_tables(source.folder.path).path) for source in find_sources(folders)]
+    for run in runs:
+        if run.kind not in (ACCURACY, FIDELITY):
+            raise ValueError(f"{run.name} is no run of evaluation=accuracy or fidelity, whose methods prune")
+    shown = metric or main_metrics(runs[0])[0]
+    choices = [_choice(run, runs, shown) for run in runs]
+    if twice := next((each for each in choices if choices.count(each) > 1), None):
+        raise ValueError(f"two runs have {twice}: give one of them")
+    rows = [_means(run, shown) for run in runs]
+    rates = sorted({float(rate) for each in rows for rate in each["keep"]})
+    lower = "lower" if better(shown, -1.0) else "higher"
+    head = f"{shown}, {lower} is better: mean over prompts, its 95 % interval, and the place among the methods."
+    tables = [
+        _table(f"{head} Keep rate {rate:g} %.", choices, [each[each["keep"] == rate] for each in rows], shown)
+        for rate in rates
+    ]
+    return "\n\n".join(tables) + "\n"
+
+
+def _choice(run: TableRun, runs: Sequence[TableRun], metric: str) -> str:
+    """What a run's column is called: its settings that may differ; ValueError if it differs from the first in another one."""
+    own, first = (settings_of(each, [metric]) for each in (run, runs[0]))
+    free = {f"evaluation.{name}" for name in OF_ANSWERS}
+    for name in {**first, **own}:
+        if name not in free and own.get(name) != first.get(name):
+            raise ValueError(
+                f"{name} is {first.get(name)} in {runs[0].name} and {own.get(name)} in {run.name}, must be one value"
+            )
+    same = [name for name in free if len({settings_of(each, [metric])[name] for each in runs}) == 1]
+    differ = [f"{name}={own[f'evaluation.{name}']}" for name in OF_ANSWERS if f"evaluation.{name}" not in same]
+    return ", ".join(differ) or "all settings alike"
+
+
+def _means(run: TableRun, metric: str) -> pd.DataFrame:
+    """Rows of contestants that prune, with their place among the methods of their keep rate."""
+    rows = result_rows(run)
+    rows = rows[(rows["metric"] == metric) & (rows["statistic"] == "mean") & (rows["role"] != "full")]
+    if rows.empty:
+        raise ValueError(f"{run.name} has no mean of {metric}")
+    ranked = (rows["role"] == METHOD) | rows["method"].isin(BASELINES)
+    places = rows[ranked].groupby("keep")["value"].rank(method="min", ascending=better(metric, -1.0))
+    return rows.assign(place=places)
+
+
+def _table(heading: str, choices: Sequence[str], rows: Sequence[pd.DataFrame], metric: str) -> str:
+    """A Markdown table: methods in the order of the first run, then bounds and controls."""
+    first = pd.concat(rows).drop_duplicates("method")
+    names = first.sort_values(["place", "value"], ascending=[True, better(metric, -1.0)])["method"]
+    lines = [["method", "engine", *choices], ["---", "---", *("---:" for _ in choices)]]
+    for name in names:
+        own = [each[each["method"] == name] for each in rows]
+        engine = next(str(each["engine"].iloc[0]) for each in own if len(each))
+        lines.append([name, engine, *map(_cell, own)])
+    table = "\n".join(
+        f"| {' | '.join(cells if place == 1 else map(escaped, cells))} |" for place, cells in enumerate(lines)
+    )
+    return f"{heading}\n\n{table}"
+
+
+def _cell(found: pd.DataFrame) -> str:
+    if found.empty:
+        return "-"
+    row = found.iloc[0]
+    place = "" if pd.isna(row["place"]) else f" ({int(row['place'])})"
+    return f"{number(row['value'])} {interval(row['low'], row['high'])}{place}"
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Prints or writes the tables; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        "protection.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="+", type=lambda text: Path(text).expanduser(), metavar="FOLDER")
+    parser.add_argument("--metric")
+    parser.add_argument("--to")
+    given = parser.parse_args(arguments)
+    try:
+        text = compared(given.folders, given.metric)
+        if given.to:
+            write_text(Path(given.to).expanduser(), text)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(given.to if given.to else text, end="\n" if given.to else "")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command(sys.argv[1:]))
