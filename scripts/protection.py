@@ -40,6 +40,9 @@ def compared(folders: Sequence[Path], metric: str | None = None) -> str:
     for run in runs:
         if run.kind not in (ACCURACY, FIDELITY):
             raise ValueError(f"{run.name} is no run of evaluation=accuracy or fidelity, whose methods prune")
+    runs.sort(
+        key=lambda run: [settings_of(run, [])[f"evaluation.{name}"] != usual for name, usual in OF_ANSWERS.items()]
+    )
     shown = metric or main_metrics(runs[0])[0]
     choices = [_choice(run, runs, shown) for run in runs]
     if twice := next((each for each in choices if choices.count(each) > 1), None):
@@ -84,14 +87,12 @@ def _table(heading: str, choices: Sequence[str], rows: Sequence[pd.DataFrame], m
     """A Markdown table: methods in the order of the first run, then bounds and controls."""
     first = pd.concat(rows).drop_duplicates("method")
     names = first.sort_values(["place", "value"], ascending=[True, better(metric, -1.0)])["method"]
-    lines = [["method", "engine", *choices], ["---", "---", *("---:" for _ in choices)]]
+    lines = [["method", "engine", *map(escaped, choices)], ["---", "---", *("---:" for _ in choices)]]
     for name in names:
         own = [each[each["method"] == name] for each in rows]
         engine = next(str(each["engine"].iloc[0]) for each in own if len(each))
-        lines.append([name, engine, *map(_cell, own)])
-    table = "\n".join(
-        f"| {' | '.join(cells if place == 1 else map(escaped, cells))} |" for place, cells in enumerate(lines)
-    )
+        lines.append([escaped(name), escaped(engine), *map(_cell, own)])
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     return f"{heading}\n\n{table}"
 
 
