@@ -8,7 +8,17 @@ import pytest
 
 from tests.command import Command
 
-SUBSETS = "hotpotqa 2wikimqa musique multifieldqa_en gov_report multi_news trec lcc repobench-p".split()
+SUBSETS = [
+    "hotpotqa",
+    "2wikimqa",
+    "musique",
+    "multifieldqa_en",
+    "gov_report",
+    "multi_news",
+    "trec",
+    "lcc",
+    "repobench-p",
+]
 TRUTHS = {"attention", "ablation", "gradient", "regression"}
 
 
@@ -18,7 +28,13 @@ def longbench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
     data.mkdir()
     for subset in SUBSETS:
-        line = {"input": "Who?", "context": "Ada wrote it. " * 20, "answers": ["Ada"], "all_classes": None, "length": 60}
+        line = {
+            "input": "Who?",
+            "context": "Ada wrote it. " * 20,
+            "answers": ["Ada"],
+            "all_classes": None,
+            "length": 60,
+        }
         (data / f"{subset}.jsonl").write_text(json.dumps(line))
     (data / "dataset2prompt.json").write_text(json.dumps(dict.fromkeys(SUBSETS, "{context} {input}")))
     (data / "dataset2maxlen.json").write_text(json.dumps(dict.fromkeys(SUBSETS, 8)))
@@ -31,11 +47,14 @@ def test_one_command_measures_truths_on_real_prompts_and_on_needles(
     given = ["experiment=oracle_validity", "model=tiny", f"hydra.sweep.dir={tmp_path / 'swept'}", "task.samples=2"]
     ended = tokenrank(*given, "masks.count=4", "oracle.regression.masks=4", "report=false", "save_levels=false")
     assert ended.code == 0, ended.err
-    tables = {pd.read_parquet(file).task.iloc[0].split("/")[0]: file.parent for file in tmp_path.glob("swept/*/metrics.parquet")}
+    tables = {
+        pd.read_parquet(file).task.iloc[0].split("/")[0]: file.parent
+        for file in tmp_path.glob("swept/*/metrics.parquet")
+    }
     assert set(tables) == {"longbench", "niah"}
     for folder in tables.values():
         assert set(pd.read_parquet(folder / "samples.parquet")["universe"]) == {"context"}
         measured = pd.read_parquet(folder / "metrics.parquet")
-        assert TRUTHS < set(measured["truth"].dropna())  # and every heuristic's ranking, by agreement=true
+        assert set(measured["truth"].dropna()) > TRUTHS  # and every heuristic's ranking, by agreement=true
         assert set(measured["metric"]) == {"recall", "spearman", "lds", "drop", "kept"}
         assert {"oracle", *(f"oracle:{name}" for name in TRUTHS - {"attention"})} < set(measured["heuristic"].dropna())
