@@ -107,7 +107,7 @@ class Asked:
         return self.truth if self.metrics[metric].against == TRUTH else None
 
     def chance(self, failures: MetricFailures | None = None) -> list[Row]:
-        """A row a metric and k: the expectation for a random ranking. ``failures`` as for ``of_ranking``."""
+        """A row a metric and k: the expectation for a random ranking, NaN where it is not known. ``failures`` as for ``of_ranking``."""
         return [
             row
             for named, metric, k in self.each()
@@ -188,7 +188,7 @@ def _guarded(named: Row, whose: str, rows: Callable[[], list[Row]], failures: Me
 
 
 def _chance(metric: Metric, target: Target, k: int | None) -> list[Row]:
-    return [] if metric.chance is None else [{"value": metric.by_chance(target, k)}]
+    return [{"value": metric.by_chance(target, k)}]
 
 
 def _values(metric: Metric, ranking: Ranking, layers: Sequence[int], target: Target, k: int | None) -> list[Row]:

@@ -1,5 +1,6 @@
 """What an answer loses without tokens: against slow passes, one choice of tokens at a time; the masks; what cannot be masked."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +9,17 @@ from torch import Tensor
 
 from tests.capture.slow_passes import hidden_logits
 from tests.capture.test_answer_passes import GIVEN, passes_of
+from tests.plans import plan, records, written
 from tests.plans import tables as tables_of
 from tests.prefill.cases import TOKENS, model_of, prompt
 from tokenrank.evaluation.answer_losses import AnswerLosses, Masks, context_effect, masked_answer
 from tokenrank.metrics.answer_loss import CLIP
+from tokenrank.report.printed.table import summary
+from tokenrank.report.rows.contestant_rows import kind
+from tokenrank.report.rows.loading import load
+from tokenrank.report.sentences.sentences import sentences
 from tokenrank.tasks.task import Prompt
+from tokenrank.work.collecting import collect
 
 RANKED = range(4, 36)
 CONTEXT = range(10, 30)
@@ -105,6 +112,19 @@ def test_a_single_chunk_cannot_be_masked() -> None:
         masked_answer(losses_of("llama"), asked(), None, 20, Masks())
 
 
+def test_a_run_of_metrics_without_a_chance_level_has_a_report(tmp_path: Path) -> None:
+    made = plan("metric=[drop,kept]", "heuristic=[claa,random]", "save_levels=false")
+    folder = written(tmp_path, records(made))
+    assert collect(folder, made.evaluation) == []
+    read, k = load(folder, {"plots": {"k": 10}}, None)
+    assert kind(read) == "ranking"
+    shown = summary(read, k)
+    assert "drop@10" in shown
+    assert "kept@10" in shown
+    assert shown.splitlines()[-1].split()[:2] == ["(chance)", "-"]
+    assert not any("nan" in each for each in sentences(read, {"plots": {"k": 10}}))
+
+
 def test_a_run_measures_drop_and_kept_at_the_select_layer_and_lds_everywhere() -> None:
     tables = tables_of(
         "metric=[lds,drop,kept]", "heuristic=[claa,oracle]", "task.depths=[0]", "chunk=16", "masks.count=8"
@@ -116,6 +136,6 @@ def test_a_run_measures_drop_and_kept_at_the_select_layer_and_lds_everywhere() -
     everything = tables_of(
         "metric=[drop,kept]", "heuristic=claa", "task.depths=[0]", "k=[100]", "plots.k=100", "compare.k=100"
     )
-    values = everything.metrics.set_index("metric")["value"]
+    values = everything.metrics.dropna(subset=["layer"]).set_index("metric")["value"]
     assert values["kept"] == pytest.approx(0, abs=1e-5)  # all ranked tokens are visible
     assert values["drop"] > float(tables.samples["context_effect"].iloc[0]) > 0.1  # and none is
