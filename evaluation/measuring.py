@@ -49,7 +49,9 @@ class Hidden:
     masked: MaskedAnswer | None = None
     loss: Loss | None = None  # it takes a pass over the answer each time, so few layers are measured
     layers: tuple[int, ...] = ()  # numbers of these layers
-    settings: Mapping[str, Any] = field(default_factory=dict)  # that decide it; ready for JSON
+    decided: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what metrics compare with -> what decides it; ready for JSON
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,12 @@ class Asked:
             truth = Ranking(each.importance[:, universe.start : universe.stop])
             target = Target(truth, evidence, hidden.masked, hidden.loss)
             yield cls(target, ranked.layers, own, percents, universe, name, hidden)
+
+    @property
+    def decided(self) -> dict[str, Any]:
+        """Of ``hidden.decided`` what the metrics ask for."""
+        asked = {each.against for each in self.metrics.values()}
+        return {name: each for name, each in self.hidden.decided.items() if name in asked}
 
     def each(self) -> Iterator[tuple[Row, Metric, int | None]]:
         """(name of the metric and k in percent, metric, k in tokens) of every metric that applies, at every k."""
