@@ -49,7 +49,9 @@ class Hidden:
     masked: MaskedAnswer | None = None
     loss: Loss | None = None  # it takes a pass over the answer each time, so few layers are measured
     layers: tuple[int, ...] = ()  # numbers of these layers
-    settings: Mapping[str, Any] = field(default_factory=dict)  # that decide it; ready for JSON
+    decided: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what metrics compare with -> what decides it; ready for JSON
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,12 @@ class Asked:
             target = Target(truth, evidence, hidden.masked, hidden.loss)
             yield cls(target, ranked.layers, own, percents, universe, name, hidden)
 
+    @property
+    def decided(self) -> dict[str, Any]:
+        """Of ``hidden.decided`` what the metrics ask for."""
+        asked = {each.against for each in self.metrics.values()}
+        return {name: each for name, each in self.hidden.decided.items() if name in asked}
+
     def each(self) -> Iterator[tuple[Row, Metric, int | None]]:
         """(name of the metric and k in percent, metric, k in tokens) of every metric that applies, at every k."""
         for name, metric in self.metrics.items():
@@ -107,7 +115,7 @@ class Asked:
         return self.truth if self.metrics[metric].against == TRUTH else None
 
     def chance(self, failures: MetricFailures | None = None) -> list[Row]:
-        """A row a metric and k: the expectation for a random ranking. ``failures`` as for ``of_ranking``."""
+        """A row a metric and k: the expectation for a random ranking, NaN where it is not known. ``failures`` as for ``of_ranking``."""
         return [
             row
             for named, metric, k in self.each()
@@ -188,7 +196,7 @@ def _guarded(named: Row, whose: str, rows: Callable[[], list[Row]], failures: Me
 
 
 def _chance(metric: Metric, target: Target, k: int | None) -> list[Row]:
-    return [] if metric.chance is None else [{"value": metric.by_chance(target, k)}]
+    return [{"value": metric.by_chance(target, k)}]
 
 
 def _values(metric: Metric, ranking: Ranking, layers: Sequence[int], target: Target, k: int | None) -> list[Row]:

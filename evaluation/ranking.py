@@ -1,8 +1,9 @@
 """Agreement of every ranking with the truth, layer by layer; one pass over each prompt serves all heuristics."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.select_layer import resolve_select_layer
-from tokenrank.evaluation.answer_losses import AnswerLosses, Masks, chunks_masked, context_effect, masked_answer
+from tokenrank.evaluation.answer_losses import Masks, chunks_masked, visible_under_masks, visible_without_context
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.layer_summary import LayerSummary
@@ -20,10 +21,13 @@ from tokenrank.evaluation.measuring import Hidden, MetricFailures, metrics_again
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.stored import stored_rank, stored_rows
+from tokenrank.evaluation.stored_losses import Hides, StoredLosses
 from tokenrank.evaluation.summary_rows import Comparing
 from tokenrank.evaluation.universe import PROMPT, Universe
+from tokenrank.metrics.masked_answer import MaskedAnswer
 from tokenrank.metrics.metric import LOSS, MASKS
 from tokenrank.oracle.oracle import Truth
+from tokenrank.records.digests import bits_digest
 from tokenrank.records.schema import ORACLE, truth_name
 from tokenrank.tasks.chunks import SENTENCE, check_chunk
 from tokenrank.tasks.task import Prompt
@@ -95,16 +99,18 @@ class RankingAgreement(Evaluation):
         A metric that fails is named in the sample's error, and the values of the others are kept.
         """
         prompt, places = unit.prompt, self.places(unit.prompt)
-        asked = {each.against for each in plan.metrics.values()} & {MASKS, LOSS}
-        ranked = stored_rank(plan, model, prompt, plan.heuristics, passes=bool(asked)).with_bound(plan.rankings)
+        hides = self._hides(plan, prompt, places)
+        lack = None if hides is None else partial(hides.lack, plan, prompt)
+        ranked = stored_rank(plan, model, prompt, plan.heuristics, lack=lack).with_bound(plan.rankings)
         started = time.perf_counter()
         measured = ranked
         if self.agreement:
             others = {name: Truth(ranked.scores[name]) for name in ranked.scores if name in plan.heuristics}
             measured = replace(ranked, truths=dict(ranked.truths) | others)
         failures = MetricFailures()
-        losses = None if ranked.passes is None else AnswerLosses(ranked.passes, places)
-        hidden = None if losses is None else self._hidden(plan, prompt, losses, asked)
+        losses = StoredLosses(plan, model, prompt, ranked, places)
+        hidden = None if hides is None else self._hidden(plan, hides, losses)
+        without = None if hides is None else hides.context
         rows = stored_rows(plan, prompt, measured, self.k, places, failures, hidden)
         metrics_seconds = time.perf_counter() - started
         advance(len(prompt.input_ids))
@@ -114,7 +120,7 @@ class RankingAgreement(Evaluation):
             "answer": answer,
             "accuracy": plan.task.grade(prompt, answer) if ranked.answer.origin != "reference" else None,
             **{f"{part}_seconds": ranked.seconds.get(part) for part in ("prefill", "decode", "oracle")},
-            "context_effect": None if losses is None else context_effect(losses, prompt),
+            "context_effect": None if without is None else float(losses.stored(without)[0]),
             "metrics_seconds": metrics_seconds,
             "universe": self.universe,
         } | ({"error": failures.text()} if failures.text() else {})
@@ -130,13 +136,23 @@ class RankingAgreement(Evaluation):
         """Of the prompt's tokens, where chunks are sentences."""
         return token_texts(plan.tokenizer, prompt.input_ids) if self.chunk == SENTENCE else None
 
-    def _hidden(self, plan: "Plan", prompt: Prompt, losses: AnswerLosses, asked: Collection[str]) -> Hidden:
+    def _hides(self, plan: "Plan", prompt: Prompt, places: range) -> Hides | None:
+        """What metrics ask to hide from the prompt's answer; None: nothing."""
+        asked = {each.against for each in plan.metrics.values()} & {MASKS, LOSS}
+        if not asked:
+            return None
+        masks = None
+        if MASKS in asked:
+            masks = visible_under_masks(prompt, places, self._texts(plan, prompt), self.chunk, Masks(**self.masks))
+        return Hides(places, masks, visible_without_context(prompt, places), LOSS in asked)
+
+    def _hidden(self, plan: "Plan", hides: Hides, losses: StoredLosses) -> Hidden:
         """What the answer loses under random masks, and under those that rankings make, as far as metrics ask for it."""
-        texts = self._texts(plan, prompt)
-        masked = masked_answer(losses, prompt, texts, self.chunk, Masks(**self.masks)) if MASKS in asked else None
         layers = tuple(self.loss_layers or [resolve_select_layer(plan.layers, None)])
-        settings = {"chunk": self.chunk, "masks": self.masks, "layers": list(layers)}
-        return Hidden(masked, losses.of if LOSS in asked else None, layers, settings)
+        masked = None if hides.masks is None else MaskedAnswer(hides.masks, losses.stored(hides.masks))
+        of_masks = {} if hides.masks is None else {MASKS: bits_digest(hides.masks.numpy())}
+        decided = of_masks | ({LOSS: list(layers)} if hides.by_rankings else {})
+        return Hidden(masked, losses.of if hides.by_rankings else None, layers, decided)
 
     def summary(self) -> LayerSummary:
         """Statistics over layers, their means over prompts with intervals, comparisons, and overlaps of layer pairs."""

@@ -1,6 +1,6 @@
 """Ranks a prompt and measures its rankings with what the store has; what is computed is put there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -33,9 +33,9 @@ def stored_rank(
     heuristics: Mapping[str, Heuristic],
     shared: SharedPrefill | None = None,
     *,
-    passes: bool = False,
+    lack: Callable[[Answer, bool], bool] | None = None,
 ) -> Ranked:
-    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something, or for ``shared`` or ``passes``.
+    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something, or for ``shared``.
 
     Args:
         plan: says which store.
@@ -43,7 +43,8 @@ def stored_rank(
         prompt: of the plan.
         heuristics: some of the plan's, by name; there may be none.
         shared: as for ``rank``.
-        passes: as for ``rank``.
+        lack: whether passes over an answer are needed, given the answer and whether the prompt is read without them; those over an
+            answer that is not known yet are kept. None: there are none.
 
     Raises:
         ValueError: as ``rank``.
@@ -55,6 +56,9 @@ def stored_rank(
     found = None if given else plan.store.get(ANSWERS, plan.parts.answer(prompt, limit))
     ahead_ids = None if found is None else tuple(found["token_ids"].tolist())
     known = _known(plan, prompt, heuristics, given, ahead_ids) if given or ahead_ids else Known()
+    answer = given or (None if ahead_ids is None else _generated(prompt, ahead_ids))
+    reads = shared is not None or bool(heuristics.keys() - known.scores or plan.oracles.keys() - known.truths)
+    passes = lack is not None and (answer is None or lack(answer, reads))
     ranked = rank(model, prompt, heuristics, plan.oracles, given, known, shared, plan.tokenizer, passes=passes)
     if given is None and ahead_ids is None:
         plan.store.put(ANSWERS, plan.parts.answer(prompt, limit), {"token_ids": torch.tensor(ranked.ahead_ids)})
@@ -78,7 +82,7 @@ def _known(
 ) -> Known:
     """What the store has of a prompt whose answer is known."""
     followed = given.token_ids if given else ahead_ids or ()
-    answer = given or Answer(followed[: prompt.max_new_tokens], "generated")
+    answer = given or _generated(prompt, followed)
     truths = {name: plan.store.get(TRUTHS, plan.parts.truth(name, prompt, answer)) for name in plan.oracles}
     scores = {name: plan.store.get(RANKINGS, ranking_fields(plan, prompt, name, followed)) for name in heuristics}
     return Known(
@@ -86,6 +90,10 @@ def _known(
         {name: Truth(found["importance"]) for name, found in truths.items() if found is not None},
         {name: found["scores"] for name, found in scores.items() if found is not None},
     )
+
+
+def _generated(prompt: Prompt, ahead_ids: tuple[int, ...]) -> Answer:
+    return Answer(ahead_ids[: prompt.max_new_tokens], "generated")
 
 
 def ranking_fields(plan: "Plan", prompt: Prompt, name: str, ahead_ids: Sequence[int]) -> Fields:
@@ -130,7 +138,7 @@ def stored_rows(
         for name, scores in ranked.scores.items():
             names = sorted(asked.metrics)  # by which entries number the metrics: the order decides no key
             fields = plan.parts.values(rankings[name], truths[asked.truth], prompt, percents, universe, names)
-            fields |= {"hidden": dict(asked.hidden.settings)} if asked.hidden.settings else {}
+            fields |= {"hidden": asked.decided} if asked.decided else {}
             rows += named_rows(name, _rows_of_ranking(plan, fields, asked, name, scores, failures), windowed)
     return rows
 

@@ -22,7 +22,7 @@ CONTROLS = (
     "tokenrank.planning.contestants",
 )  # imports what ranks for the contestants that are added, and says which these are
 READING, SCORING = "tokenrank.capture.reading", "tokenrank.evaluation.scoring"
-MEASURING = {"tokenrank.evaluation.stored", "tokenrank.evaluation.answer_losses"}
+MEASURING, LOSSES = {"tokenrank.evaluation.stored"}, "tokenrank.evaluation.answer_losses"
 
 
 def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, Heuristic]) -> PartKeys:
@@ -63,8 +63,9 @@ def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, H
         metrics={
             "settings": settings(config.metric),
             "versions": _versions(OF_METRICS),
-            "source": source_digest(MEASURING | modules_of(config.metric)),
+            "source": source_digest(MEASURING | {LOSSES} | modules_of(config.metric)),
         },
+        losses_source=source_digest({READING, LOSSES} | of_model),
     )
 
 

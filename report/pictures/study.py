@@ -118,7 +118,8 @@ _ORACLE: dict[str, Any] = {"color": "#000000", "linestyle": "--", "linewidth": 0
 
 def _levels(tables: Tables, metric: str, k: float) -> dict[str, float]:
     known = over_prompts(tables.summary, metric, "mean", k)["value"]
-    found = {"chance": chance(tables.metrics, metric, k)}
+    by_chance = chance(tables.metrics, metric, k)
+    found = {"chance": by_chance} if pd.notna(by_chance) else {}
     bound = float(known[ORACLE]) if ORACLE in known.index else 1.0
     return found | ({ORACLE: bound} if bound < ALL_BUT else {})
 

@@ -86,7 +86,7 @@ def by_layer(metrics: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:
 
 
 def chance(metrics: pd.DataFrame, metric: str, k: float) -> float:
-    """Expected value of a random ranking, mean over prompts."""
+    """Expected value of a random ranking, mean over prompts; NaN where it is not known."""
     rows = at(metrics, metric, k)
     return float(rows.loc[rows["heuristic"].isna(), "value"].mean())
 

@@ -129,11 +129,12 @@ def _is_better(metric: str, pairs: Sequence[Mapping[Any, Any]], name: str, other
 
 
 def _by_chance(run: TableRun) -> pd.DataFrame:
-    """What a random ranking reaches in expectation, in the metrics and k of a run of evaluation=ranking."""
+    """What a random ranking reaches in expectation, in the metrics and k of a run of evaluation=ranking where that is known."""
     if run.kind != RANKING:
         return pd.DataFrame()
     metrics = run.tables.metrics
-    level = metrics[metrics["heuristic"].isna() & metrics["layer"].isna()][["metric", "k"]].drop_duplicates()
+    known = metrics["heuristic"].isna() & metrics["layer"].isna() & metrics["value"].notna()
+    level = metrics[known][["metric", "k"]].drop_duplicates()
     return pd.DataFrame(
         [
             {

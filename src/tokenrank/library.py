@@ -90,7 +90,7 @@ def rank(
 
     Returns:
         The columns of metrics.parquet: one row per prompt, heuristic, layer, metric and k; rows without a heuristic are the chance
-        level. A text's ``sample`` is ``prompt_0``, ``prompt_1``, ...
+        level, NaN where it is not known. A text's ``sample`` is ``prompt_0``, ``prompt_1``, ...
 
     Raises:
         ValueError: with one sentence that says what is wrong, its value and what is allowed.

@@ -239,6 +239,14 @@ def test_what_fails_for_several_rankings_is_said_once() -> None:
     assert failures.text() == "metric none of a, b: ValueError: no truth"
 
 
+def test_a_chance_level_that_is_not_known_has_a_row_without_a_value() -> None:
+    unknown = {"recall": replace(METRICS["recall"], chance=None), "spearman": METRICS["spearman"]}
+    rows = list(measure({}, Target(TRUTH), LAYERS, unknown, PERCENTS))
+    assert [(row["metric"], row["k"], row["value"] == row["value"]) for row in rows] == [
+        ("recall", 10, False), ("recall", 50, False), ("spearman", None, True),
+    ]  # fmt: skip
+
+
 def test_a_chance_level_that_fails_is_named_too() -> None:
     failures = MetricFailures()
     negative = Target(Ranking(-TRUTH.scores))
