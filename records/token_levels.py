@@ -138,9 +138,7 @@ def _truths(rows: list[dict[str, Any]]) -> dict[str, TruthLevels]:
     importance: dict[str, list[list[float]]] = {}
     for row in own:
         importance.setdefault(row["name"], []).append(row["importance"])
-    return {
-        name: TruthLevels(np.array(importance[name], np.float32), levels) for name, levels in _by_name(own).items()
-    }
+    return {name: TruthLevels(np.array(importance[name], np.float32), levels) for name, levels in _by_name(own).items()}
 
 
 def _by_name(rows: Iterable[Mapping[str, Any]]) -> dict[str, np.ndarray[Any, Any]]:

@@ -50,7 +50,11 @@ def test_a_prompt_without_a_ranked_token_is_refused() -> None:
 def test_every_truth_has_levels_by_rank_whatever_its_sign() -> None:
     signed = torch.tensor([[-0.5, 0.25, -3.0, 0.0]])
     each_layer = torch.tensor([[4.0, 3.0, 2.0, 1.0], [1.0, 2.0, 3.0, 4.0]])
-    truths = {"attention": Truth(torch.tensor([[0.1, 0.2, 0.3, 0.4]])), "ablation": Truth(signed), "own": Truth(each_layer)}
+    truths = {
+        "attention": Truth(torch.tensor([[0.1, 0.2, 0.3, 0.4]])),
+        "ablation": Truth(signed),
+        "own": Truth(each_layer),
+    }
     found = token_levels(truths, {}, [0, 1], [25, 50], range(4), None)
     assert found.truth.tolist() == [[0, 0, 1, 2]]
     assert list(found.others) == ["ablation", "own"]
