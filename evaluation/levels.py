@@ -1,4 +1,4 @@
-"""Levels of a prompt's tokens in the truth and in rankings, for reports that show single tokens."""
+"""Levels of a prompt's tokens in its truths and in rankings, for reports that show single tokens."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from tokenrank.evaluation.scoring import Ranked
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.oracle.oracle import Truth
-from tokenrank.records.token_levels import OUTSIDE, TokenLevels
+from tokenrank.records.token_levels import OUTSIDE, TokenLevels, TruthLevels
 from tokenrank.tasks.task import Prompt
 from tokenrank.tasks.token_texts import token_texts
 
@@ -29,21 +29,21 @@ def levels_of(
 ) -> TokenLevels:
     """``token_levels`` of one of the plan's prompts, with the tokens' texts unless ``texts`` is false."""
     texts = token_texts(plan.tokenizer, prompt.input_ids) if plan.texts else None
-    return token_levels(ranked.truth, scores, ranked.layers, percents, universe, texts)
+    return token_levels(ranked.truths, scores, ranked.layers, percents, universe, texts)
 
 
 def token_levels(
-    truth: Truth,
+    truths: Mapping[str, Truth],
     scores: Mapping[str, Tensor],
     layers: Sequence[int],
     percents: Sequence[float],
     universe: range,
     texts: Sequence[str] | None,
 ) -> TokenLevels:
-    """The levels in a truth and in rankings of one prompt.
+    """The levels in the truths and in rankings of one prompt.
 
     Args:
-        truth: of the prompt.
+        truths: of the prompt by name, in order; one at least.
         scores: by heuristic, each (layers, tokens); there may be none.
         layers: numbers of the layers.
         percents: of the ranked tokens, in any order.
@@ -54,13 +54,18 @@ def token_levels(
         ValueError: no token is ranked, or a percentage lies outside (0, 100].
     """
     k = sorted(set(percents))
+    first, *others = [
+        (name, TruthLevels(each.importance.numpy(), levels(each.importance, k, universe)))
+        for name, each in truths.items()
+    ]
     return TokenLevels(
         tuple(k),
         tuple(layers),
-        truth.importance.numpy(),
-        levels(truth.importance, k, universe),
+        first[1].importance,
+        first[1].levels,
         {name: levels(rows, k, universe) for name, rows in scores.items()},
         None if texts is None else tuple(texts),
+        dict(others),
     )
 
 

@@ -98,7 +98,7 @@ def layer_values(tables: Tables, metric: str, k: float) -> LayerValues:
     ends = {each: by_heuristic.quantile(each / 100) for each in SPREAD}
     own_k = k if rows["k"].notna().any() else None
     return LayerValues(
-        metric, label(rows, metric, k), heading(tables, prompts, own_k), chance(rows, metric, k),
+        metric, label(rows, metric, k), heading(tables, prompts, own_k, metric), chance(rows, metric, k),
         windowed_layers(rows), len(over_layers(tables.summary, metric, "mean", k, windowed=True)) > 0,
         by_heuristic.mean(), low, high, ends[SPREAD[0]], ends[SPREAD[1]], found.loc[by_heuristic.mean().index],
         values,

@@ -11,6 +11,7 @@ from tokenrank.report.pictures.layer_curves import layer_curves, prompt_bands
 from tokenrank.report.pictures.layer_values import LayerValues, layer_values
 from tokenrank.report.pictures.layer_variance import layer_variance
 from tokenrank.report.pictures.score_range import cropped
+from tokenrank.report.rows.ranking_rows import picture_name
 
 LAYERS_NAMED = 12  # along an axis
 
@@ -30,7 +31,8 @@ def layer_pictures(tables: Tables, metric: str, k: float) -> Pictures:
     draw: dict[str, Callable[[LayerValues], Figure]] = {
         "variance": layer_variance, "layers": layer_curves, "prompts": prompt_bands, "heatmap": heat_map,
     }  # fmt: skip
-    return {f"{file_name(shown.name)}_{kind}": partial(_picture, each, shown) for kind, each in draw.items()}
+    name = picture_name(tables, metric, file_name(shown.name))
+    return {f"{name}_{kind}": partial(_picture, each, shown) for kind, each in draw.items()}
 
 
 def _picture(draw: Callable[[LayerValues], Figure], shown: LayerValues) -> Figure:
