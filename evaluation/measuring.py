@@ -1,13 +1,11 @@
 """Applies every metric to every ranking of one prompt, at every layer."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 from typing import Any, Self
-
-from torch import Tensor
 
 from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.failures import reason
@@ -122,50 +120,22 @@ class Asked:
             for row in _guarded(named, "chance", partial(_chance, metric, self.target, k), failures)
         ]
 
-    def of_ranking(self, name: str, scores: Tensor, failures: MetricFailures | None = None) -> list[Row]:
+    def of_ranking(self, name: str, ranking: Ranking, failures: MetricFailures | None = None) -> list[Row]:
         """Values of one ranking at each layer and between layers.
 
         Args:
             name: of the heuristic.
-            scores: (layers, tokens) of the whole prompt.
+            ranking: (layers, tokens) of the universe.
             failures: takes what a metric raises; its values are then missing, and the other metrics go on. None: it is raised.
         """
-        own = scores[:, self.universe.start : self.universe.stop]
-        ranking = Ranking(own)  # its order and ranks are large: one at a time
         few = [place for place, layer in enumerate(self.layers) if layer in self.hidden.layers]
-        at_few, few_layers = Ranking(own[few]) if few else ranking, [self.layers[place] for place in few]
+        at_few, few_layers = Ranking(ranking.scores[few]) if few else ranking, [self.layers[place] for place in few]
         rows: list[Row] = []
         for named, metric, k in self.each():
             of_few = metric.against == LOSS
             chosen, layers = (at_few, few_layers) if of_few else (ranking, list(self.layers))
             rows += _guarded(named, name, partial(_values, metric, chosen, layers, self.target, k), failures)
         return rows
-
-
-def measured_rows(
-    ranked: Ranked,
-    prompt: Prompt,
-    metrics: Mapping[str, Metric],
-    percents: Sequence[float],
-    universe: range,
-    windowed: Collection[int] = (),
-    signed: Collection[str] = (),
-) -> Iterator[Row]:
-    """All rows of one prompt, by truth: the chance levels (no heuristic), then each heuristic's values at each layer and between layers.
-
-    Args:
-        ranked: the scores and the truth.
-        prompt: what was ranked.
-        metrics: by name.
-        percents: of the universe, for the metrics that take a k.
-        universe: positions of the prompt's tokens that are ranked; its evidence is among them.
-        windowed: numbers of the layers with a sliding window.
-        signed: as for ``Asked.against_each``.
-    """
-    for asked in Asked.against_each(ranked, prompt, metrics, percents, universe, signed):
-        yield from named_rows(None, asked.chance(), windowed)
-        for name, scores in ranked.scores.items():
-            yield from named_rows(name, asked.of_ranking(name, scores), windowed)
 
 
 def metrics_against(metrics: Mapping[str, Metric], *, signed: bool, first: bool) -> dict[str, Metric]:
@@ -175,14 +145,6 @@ def metrics_against(metrics: Mapping[str, Metric], *, signed: bool, first: bool)
         for name, each in metrics.items()
         if not (signed and each.nonnegative) and (first or each.against == TRUTH)
     }
-
-
-def named_rows(heuristic: str | None, rows: Iterable[Row], windowed: Collection[int]) -> Iterator[Row]:
-    """The rows with the name of their heuristic, and whether their layer has a sliding window."""
-    for row in rows:
-        layer = row.get("layer")
-        named = {} if heuristic is None else {"heuristic": heuristic}
-        yield row | named | {"windowed": None if layer is None else layer in windowed}
 
 
 def _guarded(named: Row, whose: str, rows: Callable[[], list[Row]], failures: MetricFailures | None) -> list[Row]:

@@ -1,7 +1,7 @@
 """Agreement of every ranking with the truth, layer by layer; one pass over each prompt serves all heuristics."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -68,6 +68,18 @@ class RankingAgreement(Evaluation):
         check_whole("bootstrap.resamples", self.resamples, 1)
         check_chunk(self.chunk)
         Masks(**self.masks)  # raises for a setting out of range
+
+    def idle_settings(self, against: Collection[str]) -> Collection[str]:
+        """Those of masks and of layers whose rankings hide tokens, where no metric asks for them, and those that stand for what is always so."""
+        idle = {
+            "chunk": MASKS not in against,
+            "masks": MASKS not in against,
+            "loss_layers": LOSS not in against,
+            "agreement": not self.agreement,
+            "truths": len(self.truths) < 2,  # their order; the names are in the keys of oracles
+            "universe": self.universe == PROMPT,
+        }
+        return [name for name, each in idle.items() if each]
 
     def places(self, prompt: Prompt) -> range:
         """Positions of the prompt's ranked tokens; ValueError as ``Universe.places``."""

@@ -11,10 +11,12 @@ from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import ahead_limit
 from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.evaluation.evaluation import Row
-from tokenrank.evaluation.measuring import Asked, Hidden, MetricFailures, named_rows
+from tokenrank.evaluation.measuring import Asked, Hidden, MetricFailures
 from tokenrank.evaluation.part_keys import Fields
+from tokenrank.evaluation.rows_by_truth import rows_by_truth
 from tokenrank.evaluation.scoring import Known, Ranked, rank
 from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.oracle.oracle import Answer, Truth
 from tokenrank.records.schema import truth_name
 from tokenrank.records.store import ANSWERS, RANKINGS, TRUTHS, VALUES
@@ -122,7 +124,6 @@ def stored_rows(
         failures: takes what a metric raises; then nothing of that ranking is stored.
         hidden: as for ``Asked.against_each``.
     """
-    windowed, rows = plan.layers.windowed, list[Row]()
     signed = [name for name in ranked.truths if name not in plan.oracles or plan.oracles[name].signed]
     heuristics = {
         name: ranking_fields(plan, prompt, name, ranked.ahead_ids) for name in ranked.scores if name in plan.heuristics
@@ -133,18 +134,19 @@ def stored_rows(
     }
     first = next(iter(truths))
     rankings = {truth_name(name, first): fields for name, fields in truths.items()} | heuristics
-    for asked in Asked.against_each(ranked, prompt, plan.metrics, percents, universe, signed, hidden):
-        rows += named_rows(None, asked.chance(failures), windowed)
-        for name, scores in ranked.scores.items():
-            names = sorted(asked.metrics)  # by which entries number the metrics: the order decides no key
-            fields = plan.parts.values(rankings[name], truths[asked.truth], prompt, percents, universe, names)
-            fields |= {"hidden": asked.decided} if asked.decided else {}
-            rows += named_rows(name, _rows_of_ranking(plan, fields, asked, name, scores, failures), windowed)
-    return rows
+
+    def measure(asked: Asked, name: str, ranking: Ranking) -> list[Row]:
+        names = sorted(asked.metrics)  # by which entries number the metrics: the order decides no key
+        fields = plan.parts.values(rankings[name], truths[asked.truth], prompt, percents, universe, names)
+        fields |= {"hidden": asked.decided} if asked.decided else {}
+        return _rows_of_ranking(plan, fields, asked, name, ranking, failures)
+
+    each = list(Asked.against_each(ranked, prompt, plan.metrics, percents, universe, signed, hidden))
+    return rows_by_truth(each, ranked, universe, plan.layers.windowed, measure, failures)
 
 
 def _rows_of_ranking(
-    plan: "Plan", fields: Fields, asked: Asked, name: str, scores: Tensor, failures: MetricFailures
+    plan: "Plan", fields: Fields, asked: Asked, name: str, ranking: Ranking, failures: MetricFailures
 ) -> list[Row]:
     """The values of one ranking: from the store, under these fields, or measured and stored unless a metric fails."""
     order = list(asked.metrics)
@@ -154,7 +156,7 @@ def _rows_of_ranking(
         own = sorted(as_rows(found, names), key=lambda row: order.index(row["metric"]))
         return [{"metric": row["metric"], "truth": asked.truth_of(row["metric"])} | row for row in own]
     failed = MetricFailures()
-    own = asked.of_ranking(name, scores, failed)
+    own = asked.of_ranking(name, ranking, failed)
     failures.take(failed)
     if not failed.whose:
         plan.store.put(VALUES, fields, as_columns(own, names))

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.part_keys import PartKeys
 from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.metrics.metric import TRUTH
 from tokenrank.models.devices import pick_device
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.oracle.oracle import Answer
@@ -99,9 +100,9 @@ def unit_keys(
         }
         | {group: OmegaConf.to_container(config[group], resolve=True) for group in groups}
     )
-    common["evaluation"] = {
-        name: value for name, value in common["evaluation"].items() if name not in evaluation.summary_settings
-    }
+    against = {str(node.get("against", TRUTH)) for node in config.metric.values()}
+    undecided = {*evaluation.summary_settings, *evaluation.idle_settings(against)}
+    common["evaluation"] = {name: value for name, value in common["evaluation"].items() if name not in undecided}
     if evaluation.adds_controls:
         common["control_seed"] = config.seed  # of the random controls, which are no chosen heuristics
         common["source"]["controls"] = source_digest(CONTROLS)

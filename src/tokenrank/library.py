@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.decoding import Decoding
-from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
+from tokenrank.evaluation.rows_by_truth import measured_rows
 from tokenrank.evaluation.scoring import rank as rank_prompt
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.universe import PROMPT, Universe

@@ -12,7 +12,8 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from tokenrank.evaluation.measuring import Asked, MetricFailures, measured_rows
+from tokenrank.evaluation.measuring import Asked, MetricFailures
+from tokenrank.evaluation.rows_by_truth import measured_rows
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.metrics.mass import mass_at_k
 from tokenrank.metrics.metric import Metric, Target, no_association, share_kept
@@ -53,7 +54,7 @@ def measure(
     asked = Asked(target, tuple(layers), metrics, percents, range(TOKENS), "attention")
     yield from asked.chance(failures)
     for name, each in scores.items():
-        yield from ({"heuristic": name} | row for row in asked.of_ranking(name, each, failures))
+        yield from ({"heuristic": name} | row for row in asked.of_ranking(name, Ranking(each), failures))
 
 
 def at(row: dict[str, Any]) -> tuple[Any, ...]:

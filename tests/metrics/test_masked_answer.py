@@ -44,7 +44,7 @@ def test_of_masks_of_unequal_size_what_their_size_explains_is_left_out(visible: 
     for row, value in zip(SCORES.double().numpy(), found.tolist(), strict=True):
         sums = visible.numpy() @ row
         left = [each - np.polyval(np.polyfit(sizes, each, 1), sizes) for each in (sums, -losses.numpy())]
-        assert value == pytest.approx(spearmanr(*left).statistic, abs=1e-6)
+        assert value == pytest.approx(spearmanr(left[0], left[1]).statistic, abs=1e-6)
 
 
 @pytest.mark.parametrize("visible", [EVEN, UNEVEN])
