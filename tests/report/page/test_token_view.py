@@ -84,7 +84,7 @@ def test_the_truth_is_that_of_plots_truth_and_is_named(tmp_path: Path) -> None:
 
 def test_every_span_of_the_evidence_is_there(tmp_path: Path) -> None:
     run = folder(tmp_path)
-    run.write_record(replace(record(), sample=record().sample | {"evidence": [[0, 1], [3, 5]]}))
+    run.write_record(replace(record(), sample={**record().sample, "evidence": [[0, 1], [3, 5]]}))
     assert view(run, "s", "claa", "1", 40).evidence == [range(1), range(3, 5)]
 
 

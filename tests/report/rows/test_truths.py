@@ -89,8 +89,8 @@ def test_every_cell_has_its_own_number_of_prompts() -> None:
     counts = [24, 24, 24, 20, 24, 24]
     found = agreement(replace(tables, summary=tables.summary.assign(prompts=counts)), "recall", 10)
     assert found is not None
-    assert found.prompts.loc["claa"].tolist() == [24, 20]
-    assert found.prompts.drop(index="claa").to_numpy().tolist() == [[24, 24], [24, 24]]
+    assert found.prompts.loc[["claa"]].to_numpy().tolist() == [[24, 20]]
+    assert found.prompts.loc[["one", "two"]].to_numpy().tolist() == [[24, 24], [24, 24]]
 
 
 def test_the_picture_counts_the_prompts_of_its_values_and_names_no_single_truth() -> None:

@@ -48,7 +48,7 @@ def test_a_metric_that_is_not_shown_may_differ() -> None:
         check_alike([of("a"), of("b", metric=changed)], ["rbo"])
 
 
-TWO = {"oracle": {"attention": {}, "ablation": {}}}
+TWO: dict[str, Any] = {"oracle": {"attention": {}, "ablation": {}}}
 HIDING = {"recall": {}, "lds": {"against": "masks"}, "drop": {"against": "loss"}}
 MASKS = {"count": 64, "keep": 50, "seed": 0}
 
