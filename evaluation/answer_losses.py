@@ -10,7 +10,6 @@ from torch import Tensor
 from tokenrank.capture.answer_passes import AnswerPasses
 from tokenrank.evaluation.setting_checks import check_whole
 from tokenrank.metrics.answer_loss import CLIP
-from tokenrank.metrics.masked_answer import MaskedAnswer
 from tokenrank.records.digests import ids_digest
 from tokenrank.tasks.chunks import chunked, of_context, visible_where
 from tokenrank.tasks.task import Prompt
@@ -87,31 +86,28 @@ def chunks_masked(prompt: Prompt, texts: Sequence[str] | None, chunk: int | str)
     return chunks, own
 
 
-def masked_answer(
-    losses: AnswerLosses, prompt: Prompt, texts: Sequence[str] | None, chunk: int | str, masks: Masks
-) -> MaskedAnswer:
-    """What the answer loses under random masks of a prompt's chunks, those of its context where it has one.
+def visible_under_masks(
+    prompt: Prompt, universe: range, texts: Sequence[str] | None, chunk: int | str, masks: Masks
+) -> Tensor:
+    """(masks, ranked tokens) bool: what random masks leave of a prompt's chunks, those of its context where it has one.
 
     Args:
-        losses: of its answer.
-        prompt: that was answered.
+        prompt: that is masked.
+        universe: positions of the ranked tokens.
         texts: of its tokens, for chunks that are sentences.
         chunk: tokens, or ``sentence``.
         masks: of the chunks.
 
     Raises:
-        ValueError: as ``chunked``.
+        ValueError: as ``chunks_masked``.
     """
     chunks, own = chunks_masked(prompt, texts, chunk)
-    visible = visible_where(chunks, own, masks.draw(prompt, len(own)))
-    ranked = visible[:, losses.universe.start : losses.universe.stop]
-    return MaskedAnswer(ranked, losses.of(ranked))
+    return visible_where(chunks, own, masks.draw(prompt, len(own)))[:, universe.start : universe.stop]
 
 
-def context_effect(losses: AnswerLosses, prompt: Prompt) -> float | None:
-    """What the answer loses when all ranked tokens of the context are hidden, nats a token; None for a prompt without a context."""
+def visible_without_context(prompt: Prompt, universe: range) -> Tensor | None:
+    """(1, ranked tokens) bool: those outside of the context; None for a prompt without a context."""
     if prompt.context is None:
         return None
-    places = torch.arange(losses.universe.start, losses.universe.stop)
-    outside = (places < prompt.context.start) | (places >= prompt.context.stop)
-    return float(losses.of(outside[None])[0])
+    places = torch.arange(universe.start, universe.stop)
+    return ((places < prompt.context.start) | (places >= prompt.context.stop))[None]

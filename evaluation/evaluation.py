@@ -1,7 +1,7 @@
 """What every evaluation provides: a check of the plan, the measurement of a unit, and the summary of all units."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -44,6 +44,14 @@ class Evaluation(ABC):
 
     def check(self, plan: "Plan") -> None:  # noqa: B027 - planning has checked what most need
         """Raises ValueError, with one sentence, if this plan cannot be measured."""
+
+    def idle_settings(self, against: Collection[str]) -> Collection[str]:  # noqa: ARG002
+        """Names of fields that decide nothing in this run, by default none: keys of units do not depend on them.
+
+        Args:
+            against: what the run's metrics compare rankings with, of ``metrics.metric.AGAINST``.
+        """
+        return ()
 
     def rounds(self, plan: "Plan") -> int:  # noqa: ARG002
         """How many times each prompt is read, for the progress bar."""

@@ -1,4 +1,4 @@
-"""Levels of a prompt's tokens in the truth and in rankings, for reports that show single tokens."""
+"""Levels of a prompt's tokens in its truths and in rankings, for reports that show single tokens."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from tokenrank.evaluation.scoring import Ranked
 from tokenrank.metrics.metric import tokens_kept
 from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.oracle.oracle import Truth
-from tokenrank.records.token_levels import OUTSIDE, TokenLevels
+from tokenrank.records.token_levels import OUTSIDE, TokenLevels, TruthLevels
 from tokenrank.tasks.task import Prompt
 from tokenrank.tasks.token_texts import token_texts
 
@@ -30,7 +30,7 @@ def levels_of(
     """``token_levels`` of one of the plan's prompts, with the tokens' texts unless ``texts`` is false."""
     texts = token_texts(plan.tokenizer, prompt.input_ids) if plan.texts else None
     whole = {name: _of_whole(rows, len(prompt.input_ids)) for name, rows in scores.items()}
-    return token_levels(ranked.truth, whole, ranked.layers, percents, universe, texts)
+    return token_levels(ranked.truths, whole, ranked.layers, percents, universe, texts)
 
 
 def _of_whole(scores: Tensor, tokens: int) -> Tensor:
@@ -39,17 +39,17 @@ def _of_whole(scores: Tensor, tokens: int) -> Tensor:
 
 
 def token_levels(
-    truth: Truth,
+    truths: Mapping[str, Truth],
     scores: Mapping[str, Tensor],
     layers: Sequence[int],
     percents: Sequence[float],
     universe: range,
     texts: Sequence[str] | None,
 ) -> TokenLevels:
-    """The levels in a truth and in rankings of one prompt.
+    """The levels in the truths and in rankings of one prompt.
 
     Args:
-        truth: of the prompt.
+        truths: of the prompt by name, in order; one at least.
         scores: by heuristic, each (layers, tokens); there may be none.
         layers: numbers of the layers.
         percents: of the ranked tokens, in any order.
@@ -60,13 +60,18 @@ def token_levels(
         ValueError: no token is ranked, or a percentage lies outside (0, 100].
     """
     k = sorted(set(percents))
+    first, *others = [
+        (name, TruthLevels(each.importance.numpy(), levels(each.importance, k, universe)))
+        for name, each in truths.items()
+    ]
     return TokenLevels(
         tuple(k),
         tuple(layers),
-        truth.importance.numpy(),
-        levels(truth.importance, k, universe),
+        first[1].importance,
+        first[1].levels,
         {name: levels(rows, k, universe) for name, rows in scores.items()},
         None if texts is None else tuple(texts),
+        dict(others),
     )
 
 

@@ -1,13 +1,11 @@
 """Applies every metric to every ranking of one prompt, at every layer."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 from typing import Any, Self
-
-from torch import Tensor
 
 from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.failures import reason
@@ -49,7 +47,9 @@ class Hidden:
     masked: MaskedAnswer | None = None
     loss: Loss | None = None  # it takes a pass over the answer each time, so few layers are measured
     layers: tuple[int, ...] = ()  # numbers of these layers
-    settings: Mapping[str, Any] = field(default_factory=dict)  # that decide it; ready for JSON
+    decided: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what metrics compare with -> what decides it; ready for JSON
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,12 @@ class Asked:
             target = Target(truth, evidence, hidden.masked, hidden.loss)
             yield cls(target, ranked.layers, own, percents, universe, name, hidden)
 
+    @property
+    def decided(self) -> dict[str, Any]:
+        """Of ``hidden.decided`` what the metrics ask for."""
+        asked = {each.against for each in self.metrics.values()}
+        return {name: each for name, each in self.hidden.decided.items() if name in asked}
+
     def each(self) -> Iterator[tuple[Row, Metric, int | None]]:
         """(name of the metric and k in percent, metric, k in tokens) of every metric that applies, at every k."""
         for name, metric in self.metrics.items():
@@ -107,57 +113,29 @@ class Asked:
         return self.truth if self.metrics[metric].against == TRUTH else None
 
     def chance(self, failures: MetricFailures | None = None) -> list[Row]:
-        """A row a metric and k: the expectation for a random ranking. ``failures`` as for ``of_ranking``."""
+        """A row a metric and k: the expectation for a random ranking, NaN where it is not known. ``failures`` as for ``of_ranking``."""
         return [
             row
             for named, metric, k in self.each()
             for row in _guarded(named, "chance", partial(_chance, metric, self.target, k), failures)
         ]
 
-    def of_ranking(self, name: str, scores: Tensor, failures: MetricFailures | None = None) -> list[Row]:
+    def of_ranking(self, name: str, ranking: Ranking, failures: MetricFailures | None = None) -> list[Row]:
         """Values of one ranking at each layer and between layers.
 
         Args:
             name: of the heuristic.
-            scores: (layers, tokens) of the whole prompt.
+            ranking: (layers, tokens) of the universe.
             failures: takes what a metric raises; its values are then missing, and the other metrics go on. None: it is raised.
         """
-        own = scores[:, self.universe.start : self.universe.stop]
-        ranking = Ranking(own)  # its order and ranks are large: one at a time
         few = [place for place, layer in enumerate(self.layers) if layer in self.hidden.layers]
-        at_few, few_layers = Ranking(own[few]) if few else ranking, [self.layers[place] for place in few]
+        at_few, few_layers = Ranking(ranking.scores[few]) if few else ranking, [self.layers[place] for place in few]
         rows: list[Row] = []
         for named, metric, k in self.each():
             of_few = metric.against == LOSS
             chosen, layers = (at_few, few_layers) if of_few else (ranking, list(self.layers))
             rows += _guarded(named, name, partial(_values, metric, chosen, layers, self.target, k), failures)
         return rows
-
-
-def measured_rows(
-    ranked: Ranked,
-    prompt: Prompt,
-    metrics: Mapping[str, Metric],
-    percents: Sequence[float],
-    universe: range,
-    windowed: Collection[int] = (),
-    signed: Collection[str] = (),
-) -> Iterator[Row]:
-    """All rows of one prompt, by truth: the chance levels (no heuristic), then each heuristic's values at each layer and between layers.
-
-    Args:
-        ranked: the scores and the truth.
-        prompt: what was ranked.
-        metrics: by name.
-        percents: of the universe, for the metrics that take a k.
-        universe: positions of the prompt's tokens that are ranked; its evidence is among them.
-        windowed: numbers of the layers with a sliding window.
-        signed: as for ``Asked.against_each``.
-    """
-    for asked in Asked.against_each(ranked, prompt, metrics, percents, universe, signed):
-        yield from named_rows(None, asked.chance(), windowed)
-        for name, scores in ranked.scores.items():
-            yield from named_rows(name, asked.of_ranking(name, scores), windowed)
 
 
 def metrics_against(metrics: Mapping[str, Metric], *, signed: bool, first: bool) -> dict[str, Metric]:
@@ -167,14 +145,6 @@ def metrics_against(metrics: Mapping[str, Metric], *, signed: bool, first: bool)
         for name, each in metrics.items()
         if not (signed and each.nonnegative) and (first or each.against == TRUTH)
     }
-
-
-def named_rows(heuristic: str | None, rows: Iterable[Row], windowed: Collection[int]) -> Iterator[Row]:
-    """The rows with the name of their heuristic, and whether their layer has a sliding window."""
-    for row in rows:
-        layer = row.get("layer")
-        named = {} if heuristic is None else {"heuristic": heuristic}
-        yield row | named | {"windowed": None if layer is None else layer in windowed}
 
 
 def _guarded(named: Row, whose: str, rows: Callable[[], list[Row]], failures: MetricFailures | None) -> list[Row]:
@@ -188,7 +158,7 @@ def _guarded(named: Row, whose: str, rows: Callable[[], list[Row]], failures: Me
 
 
 def _chance(metric: Metric, target: Target, k: int | None) -> list[Row]:
-    return [] if metric.chance is None else [{"value": metric.by_chance(target, k)}]
+    return [{"value": metric.by_chance(target, k)}]
 
 
 def _values(metric: Metric, ranking: Ranking, layers: Sequence[int], target: Target, k: int | None) -> list[Row]:

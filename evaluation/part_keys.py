@@ -1,12 +1,14 @@
-"""Fields that decide the stored parts of a prompt: its answer, truth, rankings and measured values."""
+"""Fields that decide the stored parts of a prompt: its answer, truth, rankings, losses of its answer and measured values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from torch import Tensor
+
 from tokenrank.oracle.oracle import Answer
-from tokenrank.records.digests import digest, ids_digest
+from tokenrank.records.digests import bits_digest, digest, ids_digest
 from tokenrank.tasks.task import Prompt
 
 Fields = dict[str, Any]
@@ -22,6 +24,7 @@ class PartKeys:
     oracles: Mapping[str, Mapping[str, Any]]  # by name: settings, and the digest of source files
     heuristics: Mapping[str, Mapping[str, Any]]  # by name: settings, identity of other models, digest of source files
     metrics: Mapping[str, Any]  # settings of all metrics, and the digest of their source files
+    losses_source: str  # digest of the source files that hide tokens from an answer
 
     def answer(self, prompt: Prompt, limit: int) -> Fields:
         """Of a generated answer that was decoded up to ``limit`` tokens."""
@@ -49,6 +52,18 @@ class PartKeys:
         """
         ahead = None if ahead_ids is None else ids_digest(ahead_ids)
         return self._of(prompt) | {"ahead_ids": ahead, "heuristic": dict(self.heuristics[name])}
+
+    def losses(self, prompt: Prompt, answer: Answer, universe: range, visible: Tensor) -> Fields:
+        """Of what an answer loses where only some of the ranked tokens are visible.
+
+        Args:
+            prompt: that was answered.
+            answer: wherever it came from.
+            universe: positions of the ranked tokens.
+            visible: (passes, ranked tokens) bool.
+        """
+        ranked = {"universe": [universe.start, universe.stop], "visible": bits_digest(visible.numpy())}
+        return self._of(prompt) | {"answer_ids": ids_digest(answer.token_ids)} | ranked | {"source": self.losses_source}
 
     def values(
         self,

@@ -1,6 +1,7 @@
 """What evaluation=accuracy and evaluation=fidelity share: one prompt, all contestants, every keep rate."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -69,6 +70,10 @@ class PrunedAnswers(Evaluation):
         check_whole("seed", self.seed, 0)
         check_whole("bootstrap.resamples", self.resamples, 1)
         refuse_rankings(self.save_rankings)
+
+    def idle_settings(self, against: Collection[str]) -> Collection[str]:  # noqa: ARG002
+        """``prompts`` where it says what is so without it."""
+        return ["prompts"] if self.prompts == AWARE else []
 
     def check(self, plan: "Plan") -> None:
         """Raises ValueError for a comparison of what the run does not have, or keep rates that are too low."""

@@ -1,8 +1,9 @@
 """Agreement of every ranking with the truth, layer by layer; one pass over each prompt serves all heuristics."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.select_layer import resolve_select_layer
 from tokenrank.evaluation.agnostic_checks import ranked_parts
-from tokenrank.evaluation.answer_losses import AnswerLosses, Masks, chunks_masked, context_effect, masked_answer
+from tokenrank.evaluation.answer_losses import Masks, chunks_masked, visible_under_masks, visible_without_context
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.layer_summary import LayerSummary
@@ -21,10 +22,13 @@ from tokenrank.evaluation.measuring import Hidden, MetricFailures, metrics_again
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.stored import stored_rank, stored_rows, stored_scores
+from tokenrank.evaluation.stored_losses import Hides, StoredLosses
 from tokenrank.evaluation.summary_rows import Comparing
 from tokenrank.evaluation.universe import PROMPT, Universe
+from tokenrank.metrics.masked_answer import MaskedAnswer
 from tokenrank.metrics.metric import LOSS, MASKS
-from tokenrank.oracle.oracle import Truth
+from tokenrank.oracle.oracle import Answer, Truth
+from tokenrank.records.digests import bits_digest
 from tokenrank.records.schema import ORACLE, truth_name
 from tokenrank.tasks.before_question import AWARE, check_prompts, ranked_part
 from tokenrank.tasks.chunks import SENTENCE, check_chunk
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from tokenrank.evaluation.plan import Plan, Unit
 
 METRIC = "recall"  # that heuristics are compared in, unless compare.metric names another
+Lack = Callable[[Answer, bool], bool] | None
 COMPARED = ("mean", "worst", "std")  # statistics over layers in which heuristics are compared with each other
 
 
@@ -68,6 +73,19 @@ class RankingAgreement(Evaluation):
         check_prompts(self.prompts)
         check_chunk(self.chunk)
         Masks(**self.masks)  # raises for a setting out of range
+
+    def idle_settings(self, against: Collection[str]) -> Collection[str]:
+        """Those of masks and of layers whose rankings hide tokens, where no metric asks for them, and those that stand for what is always so."""
+        idle = {
+            "chunk": MASKS not in against,
+            "masks": MASKS not in against,
+            "loss_layers": LOSS not in against,
+            "agreement": not self.agreement,
+            "truths": len(self.truths) < 2,  # their order; the names are in the keys of oracles
+            "universe": self.universe == PROMPT,
+            "prompts": self.prompts == AWARE,
+        }
+        return [name for name, each in idle.items() if each]
 
     def places(self, prompt: Prompt) -> range:
         """Positions of the prompt's ranked tokens; ValueError as ``Universe.places``."""
@@ -106,16 +124,18 @@ class RankingAgreement(Evaluation):
         A metric that fails is named in the sample's error, and the values of the others are kept.
         """
         prompt, places = unit.prompt, self.places(unit.prompt)
-        asked = {each.against for each in plan.metrics.values()} & {MASKS, LOSS}
-        ranked = self._ranked(plan, model, prompt, passes=bool(asked)).with_bound(plan.rankings)
+        hides = self._hides(plan, prompt, places)
+        lack = None if hides is None else partial(hides.lack, plan, prompt)
+        ranked = self._ranked(plan, model, prompt, lack).with_bound(plan.rankings)
         started = time.perf_counter()
         measured = ranked
         if self.agreement:
             others = {name: Truth(ranked.scores[name]) for name in ranked.scores if name in plan.heuristics}
             measured = replace(ranked, truths=dict(ranked.truths) | others)
         failures = MetricFailures()
-        losses = None if ranked.passes is None else AnswerLosses(ranked.passes, places)
-        hidden = None if losses is None else self._hidden(plan, prompt, losses, asked)
+        losses = StoredLosses(plan, model, prompt, ranked, places)
+        hidden = None if hides is None else self._hidden(plan, hides, losses)
+        without = None if hides is None else hides.context
         part = ranked_part(prompt, self.prompts)
         rows = stored_rows(plan, prompt, measured, self.k, places, failures, hidden, part)
         metrics_seconds = time.perf_counter() - started
@@ -126,7 +146,7 @@ class RankingAgreement(Evaluation):
             "answer": answer,
             "accuracy": plan.task.grade(prompt, answer) if ranked.answer.origin != "reference" else None,
             **{f"{part}_seconds": ranked.seconds.get(part) for part in ("prefill", "decode", "oracle")},
-            "context_effect": None if losses is None else context_effect(losses, prompt),
+            "context_effect": None if without is None else float(losses.stored(without)[0]),
             "metrics_seconds": metrics_seconds,
             "universe": self.universe,
             "prompts": self.prompts,
@@ -139,12 +159,12 @@ class RankingAgreement(Evaluation):
             levels=levels_of(plan, prompt, ranked, own, self.k, places) if self.save_levels else None,
         )
 
-    def _ranked(self, plan: "Plan", model: PreTrainedModel, prompt: Prompt, *, passes: bool) -> Ranked:
-        """The prompt with its rankings and truths; rankings of less than the whole prompt are of its first tokens."""
+    def _ranked(self, plan: "Plan", model: PreTrainedModel, prompt: Prompt, lack: Lack = None) -> Ranked:
+        """The prompt with its rankings and truths; rankings of less than the whole prompt are of its first tokens; ``lack`` as for ``stored_rank``."""
         part = ranked_part(prompt, self.prompts)
         if part is prompt:
-            return stored_rank(plan, model, prompt, plan.heuristics, passes=passes)
-        ranked = stored_rank(plan, model, prompt, {}, passes=passes)
+            return stored_rank(plan, model, prompt, plan.heuristics, lack=lack)
+        ranked = stored_rank(plan, model, prompt, {}, lack=lack)
         scores, seconds = stored_scores(plan, model, part, plan.heuristics)
         read = {"prefill": ranked.seconds.get("prefill", 0.0) + seconds} if seconds else {}
         return replace(ranked, scores=scores, seconds=dict(ranked.seconds) | read)
@@ -153,13 +173,23 @@ class RankingAgreement(Evaluation):
         """Of the prompt's tokens, where chunks are sentences."""
         return token_texts(plan.tokenizer, prompt.input_ids) if self.chunk == SENTENCE else None
 
-    def _hidden(self, plan: "Plan", prompt: Prompt, losses: AnswerLosses, asked: Collection[str]) -> Hidden:
+    def _hides(self, plan: "Plan", prompt: Prompt, places: range) -> Hides | None:
+        """What metrics ask to hide from the prompt's answer; None: nothing."""
+        asked = {each.against for each in plan.metrics.values()} & {MASKS, LOSS}
+        if not asked:
+            return None
+        masks = None
+        if MASKS in asked:
+            masks = visible_under_masks(prompt, places, self._texts(plan, prompt), self.chunk, Masks(**self.masks))
+        return Hides(places, masks, visible_without_context(prompt, places), LOSS in asked)
+
+    def _hidden(self, plan: "Plan", hides: Hides, losses: StoredLosses) -> Hidden:
         """What the answer loses under random masks, and under those that rankings make, as far as metrics ask for it."""
-        texts = self._texts(plan, prompt)
-        masked = masked_answer(losses, prompt, texts, self.chunk, Masks(**self.masks)) if MASKS in asked else None
         layers = tuple(self.loss_layers or [resolve_select_layer(plan.layers, None)])
-        settings = {"chunk": self.chunk, "masks": self.masks, "layers": list(layers)}
-        return Hidden(masked, losses.of if LOSS in asked else None, layers, settings)
+        masked = None if hides.masks is None else MaskedAnswer(hides.masks, losses.stored(hides.masks))
+        of_masks = {} if hides.masks is None else {MASKS: bits_digest(hides.masks.numpy())}
+        decided = of_masks | ({LOSS: list(layers)} if hides.by_rankings else {})
+        return Hidden(masked, losses.of if hides.by_rankings else None, layers, decided)
 
     def summary(self) -> LayerSummary:
         """Statistics over layers, their means over prompts with intervals, comparisons, and overlaps of layer pairs."""

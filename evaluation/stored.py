@@ -1,6 +1,6 @@
 """Ranks a prompt and measures its rankings with what the store has; what is computed is put there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,11 +11,13 @@ from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import ahead_limit
 from tokenrank.capture.shared_prefill import SharedPrefill
 from tokenrank.evaluation.evaluation import Row
-from tokenrank.evaluation.measuring import Asked, Hidden, MetricFailures, named_rows
+from tokenrank.evaluation.measuring import Asked, Hidden, MetricFailures
 from tokenrank.evaluation.part_keys import Fields
+from tokenrank.evaluation.rows_by_truth import rows_by_truth
 from tokenrank.evaluation.scores_alone import scores_of
 from tokenrank.evaluation.scoring import Known, Ranked, rank
 from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.metrics.ranked_tokens import Ranking
 from tokenrank.oracle.oracle import Answer, Truth
 from tokenrank.records.schema import truth_name
 from tokenrank.records.store import ANSWERS, RANKINGS, TRUTHS, VALUES
@@ -34,9 +36,9 @@ def stored_rank(
     heuristics: Mapping[str, Heuristic],
     shared: SharedPrefill | None = None,
     *,
-    passes: bool = False,
+    lack: Callable[[Answer, bool], bool] | None = None,
 ) -> Ranked:
-    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something, or for ``shared`` or ``passes``.
+    """``rank`` of one of the plan's prompts: the model reads it only if the store lacks something, or for ``shared``.
 
     Args:
         plan: says which store.
@@ -44,7 +46,8 @@ def stored_rank(
         prompt: of the plan.
         heuristics: some of the plan's, by name; there may be none.
         shared: as for ``rank``.
-        passes: as for ``rank``.
+        lack: whether passes over an answer are needed, given the answer and whether the prompt is read without them; those over an
+            answer that is not known yet are kept. None: there are none.
 
     Raises:
         ValueError: as ``rank``.
@@ -56,6 +59,9 @@ def stored_rank(
     found = None if given else plan.store.get(ANSWERS, plan.parts.answer(prompt, limit))
     ahead_ids = None if found is None else tuple(found["token_ids"].tolist())
     known = _known(plan, prompt, heuristics, given, ahead_ids) if given or ahead_ids else Known()
+    answer = given or (None if ahead_ids is None else _generated(prompt, ahead_ids))
+    reads = shared is not None or bool(heuristics.keys() - known.scores or plan.oracles.keys() - known.truths)
+    passes = lack is not None and (answer is None or lack(answer, reads))
     ranked = rank(model, prompt, heuristics, plan.oracles, given, known, shared, plan.tokenizer, passes=passes)
     if given is None and ahead_ids is None:
         plan.store.put(ANSWERS, plan.parts.answer(prompt, limit), {"token_ids": torch.tensor(ranked.ahead_ids)})
@@ -109,7 +115,7 @@ def _known(
 ) -> Known:
     """What the store has of a prompt whose answer is known."""
     followed = given.token_ids if given else ahead_ids or ()
-    answer = given or Answer(followed[: prompt.max_new_tokens], "generated")
+    answer = given or _generated(prompt, followed)
     truths = {name: plan.store.get(TRUTHS, plan.parts.truth(name, prompt, answer)) for name in plan.oracles}
     scores = {name: plan.store.get(RANKINGS, ranking_fields(plan, prompt, name, followed)) for name in heuristics}
     return Known(
@@ -117,6 +123,10 @@ def _known(
         {name: Truth(found["importance"]) for name, found in truths.items() if found is not None},
         {name: found["scores"] for name, found in scores.items() if found is not None},
     )
+
+
+def _generated(prompt: Prompt, ahead_ids: tuple[int, ...]) -> Answer:
+    return Answer(ahead_ids[: prompt.max_new_tokens], "generated")
 
 
 def ranking_fields(plan: "Plan", prompt: Prompt, name: str, ahead_ids: Sequence[int]) -> Fields:
@@ -147,7 +157,6 @@ def stored_rows(
         hidden: as for ``Asked.against_each``.
         part: that heuristics have ranked, the first tokens of the prompt; None: all of it.
     """
-    windowed, rows = plan.layers.windowed, list[Row]()
     signed = [name for name in ranked.truths if name not in plan.oracles or plan.oracles[name].signed]
     heuristics = {
         name: ranking_fields(plan, part or prompt, name, ranked.ahead_ids)
@@ -160,18 +169,19 @@ def stored_rows(
     }
     first = next(iter(truths))
     rankings = {truth_name(name, first): fields for name, fields in truths.items()} | heuristics
-    for asked in Asked.against_each(ranked, prompt, plan.metrics, percents, universe, signed, hidden):
-        rows += named_rows(None, asked.chance(failures), windowed)
-        for name, scores in ranked.scores.items():
-            names = sorted(asked.metrics)  # by which entries number the metrics: the order decides no key
-            fields = plan.parts.values(rankings[name], truths[asked.truth], prompt, percents, universe, names)
-            fields |= {"hidden": dict(asked.hidden.settings)} if asked.hidden.settings else {}
-            rows += named_rows(name, _rows_of_ranking(plan, fields, asked, name, scores, failures), windowed)
-    return rows
+
+    def measure(asked: Asked, name: str, ranking: Ranking) -> list[Row]:
+        names = sorted(asked.metrics)  # by which entries number the metrics: the order decides no key
+        fields = plan.parts.values(rankings[name], truths[asked.truth], prompt, percents, universe, names)
+        fields |= {"hidden": asked.decided} if asked.decided else {}
+        return _rows_of_ranking(plan, fields, asked, name, ranking, failures)
+
+    each = list(Asked.against_each(ranked, prompt, plan.metrics, percents, universe, signed, hidden))
+    return rows_by_truth(each, ranked, universe, plan.layers.windowed, measure, failures)
 
 
 def _rows_of_ranking(
-    plan: "Plan", fields: Fields, asked: Asked, name: str, scores: Tensor, failures: MetricFailures
+    plan: "Plan", fields: Fields, asked: Asked, name: str, ranking: Ranking, failures: MetricFailures
 ) -> list[Row]:
     """The values of one ranking: from the store, under these fields, or measured and stored unless a metric fails."""
     order = list(asked.metrics)
@@ -181,7 +191,7 @@ def _rows_of_ranking(
         own = sorted(as_rows(found, names), key=lambda row: order.index(row["metric"]))
         return [{"metric": row["metric"], "truth": asked.truth_of(row["metric"])} | row for row in own]
     failed = MetricFailures()
-    own = asked.of_ranking(name, scores, failed)
+    own = asked.of_ranking(name, ranking, failed)
     failures.take(failed)
     if not failed.whose:
         plan.store.put(VALUES, fields, as_columns(own, names))

@@ -33,12 +33,17 @@ def datamodeling_score(ranking: Ranking, masked: MaskedAnswer) -> Tensor:
 
         LDS = Spearman over masks of (sum of the scores of the visible tokens, minus the loss)
 
+    Where masks differ in the number of visible tokens, both are residuals of a straight line in that number (least squares): any
+    positive scores would else predict the loss, which more hidden tokens make larger. The expected sum of scores that know nothing of
+    the answer, drawn for tokens or for chunks, is such a line, so that their expected residual is 0 under every mask; scores whose
+    sums are the losses keep a value of 1.
+
     Args:
         ranking: (rows, tokens); the scores themselves are used, not their order alone.
         masked: of as many tokens.
 
     Returns:
-        (rows,) float64 in [-1, 1]; chance is 0. 0 where all sums, or all losses, are equal.
+        (rows,) float64 in [-1, 1]; chance is 0. 0 where all sums, or all losses, are equal, or the number of tokens explains them.
 
     Raises:
         ValueError: the masks are of another number of tokens.
@@ -46,17 +51,40 @@ def datamodeling_score(ranking: Ranking, masked: MaskedAnswer) -> Tensor:
     Source: Park et al. 2023, https://arxiv.org/abs/2303.14186; for the context of an answer Cohen-Wang et al. 2024,
     https://arxiv.org/abs/2409.00729.
 
-    >>> masked = MaskedAnswer(torch.tensor([[True, False], [False, True], [True, True]]), torch.tensor([0.1, 0.9, 0.0]).double())
-    >>> datamodeling_score(Ranking(torch.tensor([[3.0, 1.0], [1.0, 3.0]])), masked)
+    >>> masked = MaskedAnswer(torch.eye(3).bool(), torch.tensor([0.1, 0.9, 0.5]).double())
+    >>> datamodeling_score(Ranking(torch.tensor([[3.0, 1.0, 2.0], [3.0, 2.0, 1.0]])), masked)
     tensor([1.0000, 0.5000], dtype=torch.float64)
     """
     if masked.visible.shape[1] != ranking.tokens:
         raise ValueError(
             f"masks are of {masked.visible.shape[1]} tokens, must be of the {ranking.tokens} tokens ranked"
         )
-    sums = ranking.scores.double() @ masked.visible.double().T
-    kept, lost = Ranking(sums).standard_ranks, Ranking(-masked.loss[None].double()).standard_ranks
+    visible = masked.visible.double()
+    both = ranking.scores.double() @ visible.T, -masked.loss[None].double()
+    kept, lost = (Ranking(_beyond_size(each, visible.sum(dim=1))).standard_ranks for each in both)
     return (kept * lost).sum(dim=1).clamp(-1, 1)
+
+
+def _beyond_size(values: Tensor, sizes: Tensor) -> Tensor:
+    """What a line in the sizes of the masks leaves of values, scaled; the values themselves where all sizes are equal.
+
+    Args:
+        values: (rows, masks) float64.
+        sizes: (masks,) float64.
+
+    Returns:
+        (rows, masks) float64, rounded so that what rounding left of equal values is equal.
+
+    >>> _beyond_size(torch.tensor([[2.0, 4.0, 9.0]]).double(), torch.tensor([1.0, 2.0, 3.0]).double()).mul(9).round(decimals=6)
+    tensor([[ 0.5000, -1.0000,  0.5000]], dtype=torch.float64)
+    """
+    sizes = sizes - sizes.mean()
+    square = sizes @ sizes
+    if square == 0:
+        return values
+    centred = values - values.mean(dim=1, keepdim=True)
+    left = centred - (centred @ sizes / square)[:, None] * sizes
+    return (left / values.abs().amax(dim=1, keepdim=True).clamp(min=torch.finfo(values.dtype).tiny)).round(decimals=9)
 
 
 def loss_without_best(ranking: Ranking, loss: Loss, k: int) -> Tensor:

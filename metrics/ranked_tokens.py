@@ -7,10 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+RELEASED = "_released"  # the order, of a ranking that was released
+
+
+def sorted_places(scores: Tensor) -> Tensor:
+    """(rows, tokens) int64: places from the highest to the lowest score; of equal ones the earlier first."""
+    return scores.argsort(dim=1, descending=True, stable=True)
+
 
 @dataclass(frozen=True)
 class Ranking:
-    """One or more rankings of the same tokens, one per row. Order and ranks are computed on first use and kept.
+    """One or more rankings of the same tokens, one per row. Order and ranks are computed on first use and kept; ``release`` makes them small.
 
     >>> Ranking(torch.tensor([[0.1, 0.7, 0.7, 0.2]])).order
     tensor([[1, 2, 3, 0]])
@@ -32,7 +39,19 @@ class Ranking:
     @cached_property
     def order(self) -> Tensor:
         """(rows, tokens) int64: tokens from best to worst; of tokens with equal scores the earlier one first."""
-        return self.scores.argsort(dim=1, descending=True, stable=True)
+        found: Tensor | None = vars(self).get(RELEASED)
+        if found is not None:
+            return found.long()
+        rows = self.scores[:1] if self.scores.stride(0) == 0 else self.scores  # 0: one row, seen as several
+        return sorted_places(rows).expand(self.scores.shape)
+
+    def release(self) -> None:
+        """Of what was computed keeps the order, in 4 bytes a token: ranks are computed again on their next use, without sorting."""
+        kept = vars(self)
+        if "order" in kept:
+            kept[RELEASED] = kept.pop("order").int()
+        for name in ("places", "standard_ranks"):
+            kept.pop(name, None)
 
     @cached_property
     def places(self) -> Tensor:

@@ -9,12 +9,12 @@ from omegaconf import DictConfig, OmegaConf
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.part_keys import PartKeys
 from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.metrics.metric import TRUTH
 from tokenrank.models.devices import pick_device
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.oracle.oracle import Answer
 from tokenrank.planning.sources import modules_of, source_digest
 from tokenrank.records.digests import digest, ids_digest
-from tokenrank.tasks.before_question import AWARE
 from tokenrank.tasks.task import Prompt
 
 VERSIONS = ("torch", "transformers", "numpy")
@@ -23,7 +23,7 @@ CONTROLS = (
     "tokenrank.planning.contestants",
 )  # imports what ranks for the contestants that are added, and says which these are
 READING, SCORING = "tokenrank.capture.reading", "tokenrank.evaluation.scoring"
-MEASURING = {"tokenrank.evaluation.stored", "tokenrank.evaluation.answer_losses"}
+MEASURING, LOSSES = {"tokenrank.evaluation.stored"}, "tokenrank.evaluation.answer_losses"
 
 
 def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, Heuristic]) -> PartKeys:
@@ -64,8 +64,9 @@ def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, H
         metrics={
             "settings": settings(config.metric),
             "versions": _versions(OF_METRICS),
-            "source": source_digest(MEASURING | modules_of(config.metric)),
+            "source": source_digest(MEASURING | {LOSSES} | modules_of(config.metric)),
         },
+        losses_source=source_digest({READING, LOSSES} | of_model),
     )
 
 
@@ -99,11 +100,9 @@ def unit_keys(
         }
         | {group: OmegaConf.to_container(config[group], resolve=True) for group in groups}
     )
-    common["evaluation"] = {
-        name: value
-        for name, value in common["evaluation"].items()
-        if name not in evaluation.summary_settings and (name, value) != ("prompts", AWARE)
-    }  # without what was the case before there was a setting, so that keys stay
+    against = {str(node.get("against", TRUTH)) for node in config.metric.values()}
+    undecided = {*evaluation.summary_settings, *evaluation.idle_settings(against)}
+    common["evaluation"] = {name: value for name, value in common["evaluation"].items() if name not in undecided}
     if evaluation.adds_controls:
         common["control_seed"] = config.seed  # of the random controls, which are no chosen heuristics
         common["source"]["controls"] = source_digest(CONTROLS)

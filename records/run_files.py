@@ -9,6 +9,7 @@ from tokenrank.records.files import sweep_unfinished
 MARKER = "environment.json"  # it marks a run folder
 CONFIG = "config.yaml"
 JOINED = "joined"  # the entry of environment.json that tells a joined folder
+CONTEXT_EFFECT = "context_effect"  # its entry of one whose prompts were chosen by it: at_least, kept, of and unknown
 TABLES = ("metrics.parquet", "summary.parquet", "samples.parquet", "runs.parquet")
 COPIES = "copies.json"  # of loggers
 PAGE = "report.html"

@@ -1,4 +1,4 @@
-"""The store: answers, truths, rankings and values that were computed once, for all runs on this machine (docs/store.md)."""
+"""The store: answers, truths, rankings, losses and values that were computed once, for all runs on this machine (docs/store.md)."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from torch import Tensor
 from tokenrank.records.entry import entry_bytes, entry_key, read_entry
 from tokenrank.records.files import PREFIX, whole_file
 
-KINDS = ANSWERS, TRUTHS, RANKINGS, VALUES = ("answers", "truths", "rankings", "values")
+KINDS = ANSWERS, TRUTHS, RANKINGS, LOSSES, VALUES = ("answers", "truths", "rankings", "losses", "values")
 log = logging.getLogger("tokenrank")
 
 

@@ -51,11 +51,30 @@ class Tables:
         """The truth that ``oracle`` is the ranking of; None where no value is against one."""
         return next(iter(self.summary["truth"].dropna()), None)
 
+    @property
+    def other_truth(self) -> str | None:
+        """The truth that values are against, where it is another than the run's first; None: they are against the first, or all."""
+        return None
+
+    @property
+    def chosen(self) -> str:
+        """``context_effect >= 0.2``: by what the prompts were chosen of those that were measured; empty: these are all."""
+        return ""
+
+    def compared(self) -> pd.DataFrame:
+        """Rows of ``summary`` with the comparisons that the run was made for; those of another truth than its first are exploratory."""
+        return declared(self.summary)
+
     def means_against_all(self) -> pd.DataFrame:
         """Rows of ``summary`` that are means over prompts of means over layers, whatever truth they are against."""
         rows = self.summary
         over = rows["sample"].isna() & rows["task"].isna() & rows["against"].isna() & rows["other_layer"].isna()
         return rows[over & (rows["statistic"] == "mean") & ~rows["windowed"].fillna(False).astype(bool)]
+
+
+def declared(summary: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the comparisons that were declared, before the run, against its first truth; the others are exploratory."""
+    return summary[summary["against"].notna() & (summary["exploratory"] == False).fillna(False)]  # noqa: E712
 
 
 def table_schema(name: str) -> pa.Schema:

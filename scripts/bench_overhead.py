@@ -27,9 +27,9 @@ from transformers import PreTrainedModel
 from tokenrank.capture.layer import AttentionLayer
 from tokenrank.capture.needs import Needs
 from tokenrank.capture.reading import read
-from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.peak_memory import MIB, seconds_and_mebibytes
 from tokenrank.evaluation.plan import Plan
+from tokenrank.evaluation.rows_by_truth import measured_rows
 from tokenrank.evaluation.scoring import rank
 from tokenrank.evaluation.universe import Universe
 from tokenrank.heuristics.heuristic import Heuristic

@@ -1,4 +1,4 @@
-"""Shows, checks or prunes the store of answers, truths, rankings and values (docs/store.md).
+"""Shows, checks or prunes the store of answers, truths, rankings, losses and values (docs/store.md).
 
     python scripts/store.py [FOLDER] show      entries and bytes of each kind and model
     python scripts/store.py [FOLDER] check     reads every entry, and names those that are damaged

@@ -11,8 +11,9 @@ from tokenrank.planning.joined_settings import against_note, joined_config
 from tokenrank.planning.telling_apart import told_apart
 from tokenrank.records.digests import digest
 from tokenrank.records.messages import log
-from tokenrank.records.run_files import JOINED
+from tokenrank.records.run_files import CONTEXT_EFFECT, JOINED
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.work.chosen_prompts import where_context_matters
 from tokenrank.work.joining import begin_joined, finish_joined, join
 from tokenrank.work.surveying import Part, Survey, survey
 
@@ -51,11 +52,16 @@ class Joinable:
         return [*self.found.warnings, *done.warnings]
 
 
-def joinable(given: Sequence[Path], target: Path) -> Joinable:
+def joinable(given: Sequence[Path], target: Path, context_effect: float | None = None) -> Joinable:
     """Checks runs, shards and sweeps that are to be joined in a folder.
 
+    Args:
+        given: their folders.
+        target: the folder that takes them.
+        context_effect: nats a token; only prompts whose context effect is at least so large are joined. None: all.
+
     Raises:
-        ValueError: one is no run folder, they cannot be joined, or the folder may not take them.
+        ValueError: one is no run folder, they cannot be joined, the folder may not take them, or no prompt has such a context effect.
     """
     sources = find_sources(given)
     notes = check_comparable(sources)
@@ -65,8 +71,12 @@ def joinable(given: Sequence[Path], target: Path) -> Joinable:
     parts = [Part(source.folder, source.environment["units"], names, engines) for source, names, engines in runs]
     found = survey(parts, timed=sources[0].evaluation.timed)
     environment = joined_environment(sources)
+    if context_effect is not None:
+        chosen = where_context_matters(found, context_effect, [source.label for source in sources])
+        found, environment[JOINED][CONTEXT_EFFECT] = chosen.found, chosen.facts
     environment[JOINED][RECORDS] = digest(
         {"": [[head.part, head.unit, head.key, head.seconds] for unit in found.units for head in unit.heads]}
+        | ({CONTEXT_EFFECT: context_effect} if context_effect is not None else {})
     )
     said = [*notes, *against_note(sources, contestants), *found.notes, *_not_joined(parts)]
     config = joined_config(sources, contestants)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tokenrank.records.digests import digest
 from tokenrank.records.record import Record, measured_table
+from tokenrank.records.schema import WHICH_TRUTH
 from tokenrank.work.contestant_values import Who, coded, groups, mapped, same_rows, untimed, who_of
 
 FACTS = (
@@ -162,8 +163,8 @@ def _runs(each: Contribution) -> dict[Who, list[dict[str, Any]]]:
 
 
 def _place(who: Who, places: Mapping[str, int]) -> tuple[float, int]:
-    """Chance and the full prefill first; then by keep rate, and contestants in their order."""
-    name, keep = who
+    """Chance and the full prefill first; then by keep rate, and contestants in their order; rankings of further truths behind ``oracle``."""
+    name, keep = who[0].partition(WHICH_TRUTH)[0], who[1]
     return (keep, places[name]) if name in places else (-1.0, 0)
 
 

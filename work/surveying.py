@@ -51,6 +51,7 @@ class Head:
     prompt: str  # SHA-256 of the key fields that make the prompt
     failed: bool
     seconds: float  # that measuring it took; another record of the unit has others
+    context_effect: float | None = None  # nats a token; None: not measured
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,9 @@ def _checked(record: Record, file: Path, unit: str, key: str) -> Record:
 
 def _head(number: int, file: Path, record: Record) -> Head:
     prompt = digest({name: record.key_fields.get(name) for name in OF_PROMPT})
-    return Head(number, file, record.unit, record.key, prompt, record.failed, record.sample["seconds"])
+    sample = record.sample
+    effect = sample.get("context_effect")
+    return Head(number, file, record.unit, record.key, prompt, record.failed, sample["seconds"], effect)
 
 
 def _units(parts: Sequence[Part], heads: Sequence[Head]) -> list[JoinedUnit]:

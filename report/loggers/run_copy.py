@@ -13,7 +13,6 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import RANKING, TIMES, TTFT, kind
 from tokenrank.report.rows.loading import load, run_config
 from tokenrank.report.rows.ranking_rows import (
-    at,
     by_layer,
     chance,
     label,
@@ -141,8 +140,9 @@ def means_of_rankings(tables: Tables, k: float) -> pd.DataFrame:
         for statistic in ("mean", "worst"):
             means = over_prompts(tables.summary, metric, statistic, k)["value"]
             found += [(str(heuristic), f"{name}.{statistic}", float(value)) for heuristic, value in means.items()]
-        if len(at(tables.metrics, metric, k)):
-            found.append((CHANCE, name, chance(tables.metrics, metric, k)))
+        by_chance = chance(tables.metrics, metric, k)
+        if pd.notna(by_chance):
+            found.append((CHANCE, name, by_chance))
     return pd.DataFrame(found, columns=["contestant", "name", "value"])
 
 

@@ -59,9 +59,10 @@ function captionOf(metric, label) {
   const intervals = banded(metric) ? " Bands: 95 % intervals of the means over prompts." : " Band of the chosen method: 95 % interval of its mean over prompts; those of the others are shown under the pointer.";
   const spread = metric.prompts > 1 ? " Lighter band of the chosen method: the middle 80 % of the prompts." : "";
   const bands = (known ? intervals : "") + spread;
+  const chance = metric.chance === null ? "" : `; dotted: chance (${fixed(metric.chance)})`;
   const windowed = metric.windowed.length ? ` Shaded layers have a sliding window${leavesOut(metric) ? " and are left out of means over layers and of worst layers, as most tokens are out of their reach" : ""}.` : "";
   return `${label} at each layer, mean over ${metric.prompts} prompt${metric.prompts === 1 ? "" : "s"}; higher is better.${bands} `
-    + `A ring marks each method’s worst layer. Dashed: bounds and controls; dotted: chance (${fixed(metric.chance)}).${windowed} `
+    + `A ring marks each method’s worst layer. Dashed: oracles and controls${chance}.${windowed} `
     + "Click a curve to choose its method and layer; arrow keys move the layer.";
 }
 

@@ -11,11 +11,13 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.page import contestants as page_contestants
 from tokenrank.report.page import ranking as page_ranking
 from tokenrank.report.page.intro import intro
+from tokenrank.report.page.levels import evidence_of
 from tokenrank.report.page.packing import embedded_json, number
 from tokenrank.report.page.prompts import views, worst_and_best
 from tokenrank.report.pictures.contestant_style import styles
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind, origin
 from tokenrank.report.rows.loaded_run import LoadedRun
+from tokenrank.report.rows.loading import truth_shown
 from tokenrank.report.rows.ranking_rows import label
 from tokenrank.report.sentences.found import what_was_found
 from tokenrank.report.sentences.sentences import declared_measure
@@ -56,6 +58,7 @@ def page_data(run: LoadedRun, room: int) -> dict[str, Any]:
         "kind": of,
         "k": k,
         "intro": [*intro(tables, config, of), *said.order],
+        "truth": truth_shown(config),
         "declared": _declared(tables, config, of),
         "summary": [*said.results, *said.notes],
         "prompts": [_prompt(row) for row in tables.samples.to_dict("records")],
@@ -109,8 +112,9 @@ def _declared(tables: Tables, config: Mapping[str, Any], of: str | None) -> str 
 
 
 def _prompt(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """One row of samples.parquet without its texts; ``needle`` and its like are [first token, number of tokens]."""
-    places = {name: _place(row, name) for name in ("needle", "context", "question")}
+    """One row of samples.parquet without its texts; ``context`` and ``question`` are [first token, number of tokens], ``evidence`` a list of such."""
+    places: dict[str, Any] = {name: _place(row, name) for name in ("context", "question")}
+    places["evidence"] = [[span.start, len(span)] for span in evidence_of(row)] or None
     found = {"id": row["id"], "task": row["task"], "tokens": number(_there(row["tokens"]))}
     more = {"depth": number(_there(row["depth"])), "accuracy": number(_there(row["accuracy"]))}
     failed = {"error": str(row["error"])} if row["status"] != "ok" and not pd.isna(row["error"]) else {}

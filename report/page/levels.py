@@ -1,6 +1,6 @@
 """Levels of a prompt's tokens as report.html holds them: some per byte, deflated, token after token with all of its layers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,20 @@ def _digits(cells: Array, base: int) -> bytes:
     for digit in filled.T:
         found = found * np.uint8(base) + digit
     return found.tobytes()
+
+
+def evidence_of(sample: Mapping[Any, Any]) -> list[range]:
+    """Positions of the tokens of each span of a prompt's evidence, in order; of earlier versions' prompts the needle alone; none where it is not known.
+
+    Args:
+        sample: row of samples.parquet, or of a record.
+    """
+    spans = sample.get("evidence")
+    if isinstance(spans, (list, tuple, np.ndarray)):
+        return [range(int(start), int(stop)) for start, stop in spans]
+    start, tokens = sample.get("needle_start"), sample.get("needle_tokens")
+    there = not (pd.isna(start) or pd.isna(tokens))
+    return [range(int(start), int(start) + int(tokens))] if there and start is not None and tokens is not None else []
 
 
 def ranked_places(levels: TokenLevels) -> range:

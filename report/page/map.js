@@ -28,24 +28,24 @@ function layerMap(prompt, view, choose) {
     showTip(event.clientX, event.clientY, ...tokenLines(shown, token, judge(shown, asked)[token], asked));
   });
   canvas.addEventListener("pointerleave", hideTip);
-  const marks = prompt.facts.needle ? el("div", { class: "part" }, needleMark(prompt), needleName(prompt)) : null;
+  const marks = prompt.facts.evidence ? el("div", { class: "part" }, ...prompt.facts.evidence.map((span) => evidenceMark(prompt, span)), evidenceName(prompt)) : null;
   const map = el("div", { class: `map ${prompt.kept ? "engines" : ""}` }, marks, el("div", { class: "area" }, canvas, frame, ...sides));
   const made = el("figure", {}, map, el("figcaption", {}, `${what[0].toUpperCase()}${what.slice(1)} (down) × tokens (across). A click chooses a row and goes to the token.`));
   made.redraw = (legend) => paint(prompt, view, canvas, frame, sides, legend);
   return made;
 }
 
-function needleMark(prompt) {
-  const mark = el("i", { title: "needle" });
-  const [start, count] = prompt.facts.needle;
+function evidenceMark(prompt, [start, count]) {
+  const mark = el("i", { title: "evidence" });
   mark.style.left = `${(100 * start) / prompt.tokens}%`;
   mark.style.width = `${(100 * count) / prompt.tokens}%`;
   return mark;
 }
 
-function needleName(prompt) {
-  const name = el("span", {}, "needle");
-  const share = (100 * prompt.facts.needle[0]) / prompt.tokens;
+/** The word above the first span. */
+function evidenceName(prompt) {
+  const name = el("span", {}, "evidence");
+  const share = (100 * prompt.facts.evidence[0][0]) / prompt.tokens;
   if (share > 80) name.style.right = `${100 - share}%`;
   else name.style.left = `${share}%`;
   return name;

@@ -17,7 +17,7 @@ from tokenrank.records.tables import read_rows
 from tokenrank.records.token_levels import TokenLevels
 from tokenrank.report.page.levels import always_kept, packed_levels, percentiles, ranked_places, verdicts
 from tokenrank.report.page.packing import embedded_json, number, packed, packed_json
-from tokenrank.report.rows.loading import without_errors
+from tokenrank.report.rows.loading import other_truth, without_errors
 
 AT_ONCE = 8  # prompts whose texts and runs are in memory
 
@@ -58,18 +58,21 @@ def views(
         k: percent; where not all percentages fit, those far from this one are left out.
         room: characters that the prompts may take.
         measured: what was measured of the contestants on a prompt; None: there are none.
-        config: content of config.yaml, for the last tokens that every contestant keeps and for whether errors may be shown.
+        config: content of config.yaml, for the truth that is shown, the last tokens that every contestant keeps and whether errors may
+            be shown.
 
     Raises:
         ValueError: a file of levels cannot be read.
     """
     config = config or {}
+    other = other_truth(config)
     window = int((config.get("prefill") or {}).get("window") or 0)  # engines may have longer ones of their own
     found: dict[str, Any] = {}
     dropped: set[float] = set()
     missing: list[str] = []
     for name, sample, runs in _each(folder, list(order), config):
-        levels = folder.levels(name)
+        kept = folder.levels(name)
+        levels = None if kept is None else kept.against(other)
         if levels is None:
             missing.append(name)
         values = None if measured is None else measured(name)
@@ -83,10 +86,12 @@ def views(
         if room < 0:
             break
         found[name] = view
-    return Views(found, list(_lacks(len(order), dropped, missing, found)))
+    return Views(found, list(_lacks(len(order), dropped, missing, found, other)))
 
 
-def _lacks(of: int, dropped: Collection[float], missing: Collection[str], found: Mapping[str, Any]) -> Iterator[str]:
+def _lacks(
+    of: int, dropped: Collection[float], missing: Collection[str], found: Mapping[str, Any], other: str | None
+) -> Iterator[str]:
     if len(found) < of:
         yield (
             f"This page has the tokens of {len(found)} of {of} prompts, the worst and the best ones, to stay below 3 MB. "
@@ -97,7 +102,8 @@ def _lacks(of: int, dropped: Collection[float], missing: Collection[str], found:
         yield f"Tokens are not shown at k = {without} %, to stay below 3 MB; the run folder has these levels."
     if missing:
         whose = "any prompt" if len(missing) >= len(found) else f"{len(missing)} prompts"
-        yield f"The run kept no levels of the tokens of {whose}: its rankings cannot be shown on the text."
+        against = f" in the truth {other}" if other else ""
+        yield f"The run kept no levels of the tokens of {whose}{against}: its rankings cannot be shown on the text."
     if any(view["texts"] is False for view in found.values()):
         yield "The run kept no texts (texts=false): tokens are shown as numbered boxes, and answers are not shown."
 

@@ -37,7 +37,7 @@ function worstLayers(section, metric, label, view) {
     });
   };
   const columns = [["method", ""], ["layer", ""], ["prompt", "name"], [label, ""]];
-  worstSection(section, `The lowest ${label} of any prompt, method and layer; at first one row a method; bounds and controls only if chosen${leavesOut(metric) ? ", layers with a sliding window never" : ""}. A prompt’s name goes to its tokens.`, columns, rowsOf, Object.keys(metric.heuristics));
+  worstSection(section, `The lowest ${label} of any prompt, method and layer; at first one row a method; oracles and controls only if chosen${leavesOut(metric) ? ", layers with a sliding window never" : ""}. A prompt’s name goes to its tokens.`, columns, rowsOf, Object.keys(metric.heuristics));
 }
 
 /** evaluation=accuracy and fidelity: prompt x contestant x keep rate. */
@@ -53,7 +53,7 @@ function worstPrompts(section, measure, view) {
   };
   const columns = [["contestant", ""], ["keep %", ""], ["prompt", "name"], [measures[measure].heading, ""]];
   const names = [...new Set(lines.filter((line) => line.keep !== null).map((line) => line.name))];
-  worstSection(section, `The worst ${measures[measure].label} of any prompt, contestant and keep rate; bounds and controls only if chosen. A prompt’s name goes to its tokens.`, columns, rowsOf, names);
+  worstSection(section, `The worst ${measures[measure].label} of any prompt, contestant and keep rate; oracles and controls only if chosen. A prompt’s name goes to its tokens.`, columns, rowsOf, names);
 }
 
 const rate = (line) => (line.keep === null ? "all" : String(line.keep));
@@ -79,7 +79,7 @@ function tradeOff(measure) {
     return { cells, class: `${line.beside ? "beside" : ""} ${next ? "next" : ""}` };
   });
   return table("Every contestant at every keep rate, engine by engine; means over prompts. FLOPs and KV are over the full prefill’s; "
-    + "gap closed: 0 is the random control and 1 the oracle of the same engine. Grey: bounds and controls.", columns, rows, { id: "tradeoff" });
+    + "gap closed: 0 is the random control and 1 the oracle of the same engine. Grey: oracles and controls.", columns, rows, { id: "tradeoff" });
 }
 
 /** What each engine answered on a prompt. */

@@ -18,7 +18,7 @@ COLOURS = {
 MARKS = {FOUND: "[=", MISSED: "[-", WRONG: "[+", ALWAYS: "[*"}
 WORDS = {FOUND: "found", MISSED: "missed", WRONG: "wrongly kept", ALWAYS: "always kept, not judged"}
 UNDERLINED, DIM = "4", "2"
-NEEDLE = ("<<", ">>")  # around the needle where there are no colours
+EVIDENCE = ("<<", ">>")  # around each span of evidence where there are no colours
 TAB = 4
 
 
@@ -59,16 +59,18 @@ def shown(found: TokenView, width: int, *, colours: bool) -> str:
 
 
 def counts(found: TokenView) -> str:
-    """How many tokens were found, missed and wrongly kept, and how much of the needle."""
+    """How many tokens were found, missed and wrongly kept, and how much of the evidence."""
     best = found.count(FOUND) + found.count(MISSED)
     recall = f" (recall {found.recall:.4f})" if best else ""
     lines = [
         f"found {found.count(FOUND)} of the truth's best {best}{recall}, missed {found.count(MISSED)},",
         f"wrongly kept {found.count(WRONG)}",
     ]
-    if len(found.needle):
-        kept = sum(int(found.kinds[place]) in (FOUND, WRONG, ALWAYS) for place in found.needle)
-        lines[1] += f"; of the needle's {len(found.needle)} tokens {kept} kept"
+    places = [place for span in found.evidence for place in span]
+    if places:
+        kept = sum(int(found.kinds[place]) in (FOUND, WRONG, ALWAYS) for place in places)
+        spans = f" in {len(found.evidence)} spans" if len(found.evidence) > 1 else ""
+        lines[1] += f"; of the evidence's {len(places)} tokens{spans} {kept} kept"
     return "\n".join(lines)
 
 
@@ -92,8 +94,8 @@ def _escape(letter: str) -> str:
 def _legend(found: TokenView, *, colours: bool) -> Iterator[Letter]:
     said = {kind: word for kind, word in WORDS.items() if kind != ALWAYS or found.count(ALWAYS)}
     entries = [(word, COLOURS[kind]) if colours else (f"{MARKS[kind]}{word}]", "") for kind, word in said.items()]
-    if len(found.needle):
-        entries.append(("needle", UNDERLINED) if colours else (f"{NEEDLE[0]}needle{NEEDLE[1]}", ""))
+    if found.evidence:
+        entries.append(("evidence", UNDERLINED) if colours else (f"{EVIDENCE[0]}evidence{EVIDENCE[1]}", ""))
     if len(found.unranked):
         entries.append((f"{len(found.unranked)} tokens outside of the universe are not ranked", DIM if colours else ""))
     for place, (text, style) in enumerate(entries):
@@ -104,21 +106,25 @@ def _legend(found: TokenView, *, colours: bool) -> Iterator[Letter]:
 
 def _letters(found: TokenView, *, colours: bool) -> Iterator[Letter]:
     """The prompt, run by run of tokens of one kind."""
-    styled = [(int(kind), place in found.needle, place in found.unranked) for place, kind in enumerate(found.kinds)]
-    inside = False
-    for (kind, needle, unranked), tokens in groupby(zip(styled, found.texts, strict=True), key=lambda each: each[0]):
+    span_of = {place: number for number, span in enumerate(found.evidence, start=1) for place in span}
+    styled = [(int(kind), span_of.get(place, 0), place in found.unranked) for place, kind in enumerate(found.kinds)]
+    inside = 0  # number of the span; 0: none
+    for (kind, span, unranked), tokens in groupby(zip(styled, found.texts, strict=True), key=lambda each: each[0]):
         text = "".join(visible(each) for _, each in tokens)
         if colours:
-            style = ";".join(filter(None, [COLOURS[kind], UNDERLINED * needle, DIM * (unranked and kind == NOTHING)]))
+            style = ";".join(
+                filter(None, [COLOURS[kind], UNDERLINED * bool(span), DIM * (unranked and kind == NOTHING)])
+            )
             yield from _each(text, style, breaks=kind not in (NOTHING, ALWAYS))
             continue
-        if needle != inside:
-            yield Letter(NEEDLE[0] if needle else NEEDLE[1])
-            inside = needle
+        if span != inside:
+            yield from (Letter(EVIDENCE[1]) for _ in range(bool(inside)))
+            yield from (Letter(EVIDENCE[0]) for _ in range(bool(span)))
+            inside = span
         mark = MARKS.get(kind)
         yield from _each(text if mark is None else f"{mark}{text}]", "", breaks=mark is not None)
     if inside:
-        yield Letter(NEEDLE[1])
+        yield Letter(EVIDENCE[1])
 
 
 def _each(text: str, style: str, *, breaks: bool) -> Iterator[Letter]:

@@ -11,8 +11,8 @@ from tokenrank.records.record import Record, read_header
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import FULL
 from tokenrank.records.token_levels import OUTSIDE, TokenLevels
-from tokenrank.report.page.levels import FOUND, MISSED, NOTHING, WRONG, always_kept, verdicts
-from tokenrank.report.rows.loading import run_config
+from tokenrank.report.page.levels import FOUND, MISSED, NOTHING, WRONG, always_kept, evidence_of, verdicts
+from tokenrank.report.rows.loading import other_truth, run_config, truth_shown
 
 SHOWN = 12  # names in a message
 Answer = tuple[str, str | None]  # whose, and its text; None: the run keeps none
@@ -25,7 +25,7 @@ class TokenView:
     heading: str
     texts: Sequence[str]  # what each token adds to the prompt's text
     kinds: np.ndarray[Any, Any]  # (tokens,) NOTHING, FOUND, MISSED, WRONG or ALWAYS: kept in any case, not judged
-    needle: range  # positions of its tokens; empty where there is none
+    evidence: Sequence[range]  # positions of the tokens of each span; none where it is not known
     unranked: frozenset[int]  # positions of the tokens that are not ranked
     answers: Sequence[Answer]
 
@@ -53,22 +53,30 @@ def view(folder: RunFolder, sample: str, name: str, number: str, k: float | None
     Raises:
         ValueError: with one sentence that says what is allowed.
     """
-    record = _record(folder, sample)
-    levels = folder.levels(sample)
-    if levels is None:
+    record, config = _record(folder, sample), run_config(folder)
+    kept = folder.levels(sample)
+    if kept is None:
         raise ValueError(
             f"{folder.path} has no levels/{sample}.parquet: save_levels=false, evaluation=ttft and runs of earlier versions keep none"
         )
+    levels = kept.against(other_truth(config))
+    if levels is None:
+        raise ValueError(
+            f"levels/{sample}.parquet of {folder.path} has the run's first truth alone, and plots.truth is {other_truth(config)}: "
+            "a run of an earlier version keeps no other, measure it again or draw it with plots.truth=null"
+        )
+    truth = truth_shown(config)
+    against = "" if truth is None else f", against {truth}"
     if levels.texts is None:
         raise ValueError(f"{folder.path} keeps no texts (texts=false), so its prompts cannot be shown")
     if levels.rankings:
-        return _of_ranking(record, levels, name, number, k)
+        return _of_ranking(record, levels, name, number, k, against)
     if k is not None:
         raise ValueError(
             f"--k is {k:g}, must be left out: what {name} kept is held against as many of the truth's best tokens"
         )
-    window = int((run_config(folder).get("prefill") or {}).get("window") or 0)
-    return _of_contestant(record, levels, name, number, window)
+    window = int((config.get("prefill") or {}).get("window") or 0)
+    return _of_contestant(record, levels, name, number, window, against)
 
 
 def _record(folder: RunFolder, sample: str) -> Record:
@@ -82,7 +90,9 @@ def _record(folder: RunFolder, sample: str) -> Record:
     return read_header(folder.record_file(sample))
 
 
-def _of_ranking(record: Record, levels: TokenLevels, name: str, number: str, k: float | None) -> TokenView:
+def _of_ranking(
+    record: Record, levels: TokenLevels, name: str, number: str, k: float | None, against: str
+) -> TokenView:
     if name not in levels.rankings:
         raise ValueError(f"heuristic is {name!r}, must be one of this run's: {_listed(levels.rankings, name)}")
     rates = [f"{each:g}" for each in levels.k]
@@ -95,13 +105,13 @@ def _of_ranking(record: Record, levels: TokenLevels, name: str, number: str, k: 
     row, least = layers.index(number), len(rates) - rates.index(asked)
     ranking, truth = levels.rankings[name][row], levels.truth[row if len(levels.truth) > 1 else 0]
     ranked = int((truth != OUTSIDE).sum())
-    heading = f"{record.unit}: {name} at layer {number}, best {asked} % of {ranked} ranked tokens"
+    heading = f"{record.unit}: {name} at layer {number}, best {asked} % of {ranked} ranked tokens{against}"
     kept, best = _at_least(ranking, least), _at_least(truth, least)
     kinds = np.select([kept & best, ~kept & best, kept & ~best], [FOUND, MISSED, WRONG], NOTHING)
     return _view(record, levels, heading, kinds, [])
 
 
-def _of_contestant(record: Record, levels: TokenLevels, name: str, number: str, window: int) -> TokenView:
+def _of_contestant(record: Record, levels: TokenLevels, name: str, number: str, window: int, against: str) -> TokenView:
     own = [each for each in record.runs if (each["heuristic"] or each["engine"]) == name]
     names = list(dict.fromkeys(each["heuristic"] or each["engine"] for each in record.runs))
     names = [each for each in names if each != FULL]
@@ -118,7 +128,7 @@ def _of_contestant(record: Record, levels: TokenLevels, name: str, number: str, 
     kept, sample = run["kept"], record.sample
     context = sample.get("context_start"), sample.get("context_tokens")
     stay = always_kept(levels, run.get("protect"), window, *context, run.get("prompts"))
-    heading = f"{record.unit}: {name} at keep rate {number} %, {len(kept)} of {levels.tokens} tokens kept"
+    heading = f"{record.unit}: {name} at keep rate {number} %, {len(kept)} of {levels.tokens} tokens kept{against}"
     if len(levels.importance) > 1:
         heading += ", held against the mean of the layers' truths"
     answers = [(f"{name} at {number} %", run["answer"])] if run.get("answer_tokens") is not None else []
@@ -128,12 +138,11 @@ def _of_contestant(record: Record, levels: TokenLevels, name: str, number: str, 
 def _view(
     record: Record, levels: TokenLevels, heading: str, kinds: "np.ndarray[Any, Any]", answers: Sequence[Answer]
 ) -> TokenView:
-    start, length = record.sample.get("needle_start"), record.sample.get("needle_tokens")
-    needle = range(0) if start is None or length is None else range(int(start), int(start) + int(length))
+    evidence = evidence_of(record.sample)
     unranked = frozenset(np.flatnonzero(levels.truth[0] == OUTSIDE).tolist())
     whose = "answer" if not answers else "full prefill"
     return TokenView(
-        heading, levels.texts or (), kinds, needle, unranked, [(whose, record.sample.get("answer")), *answers]
+        heading, levels.texts or (), kinds, evidence, unranked, [(whose, record.sample.get("answer")), *answers]
     )
 
 

@@ -1,6 +1,7 @@
 // A prompt with its tokens, coloured by the truth, by a ranking, or by the difference between both.
 
-const MODES = [["truth", "truth"], ["ranking", "ranking"], ["difference", "difference"]];
+const TRUTH = DATA.truth ? `truth (${DATA.truth})` : "truth"; // which one, of a run with several
+const MODES = [["truth", TRUTH], ["ranking", "ranking"], ["difference", "difference"]];
 const VERDICTS = ["", "found", "missed", "wrong", "always"];
 const WORDS = { found: "found", missed: "missed", wrong: "wrongly kept", always: "always kept, not judged", out: "not ranked" };
 
@@ -52,12 +53,15 @@ function colourClass(prompt, { truth, ranked, verdict }, mode) {
   return verdict === "out" ? "out" : scale(ranked);
 }
 
+/** Whether a token is in a span of the evidence. */
+const isEvidence = (prompt, token) => (prompt.facts.evidence ?? []).some(([start, count]) => token >= start && token < start + count);
+
 /** Classes that do not change: which part of the prompt a token is of. */
 function partClass(prompt, token) {
   const within = (part) => part && token >= part[0] && token < part[0] + part[1];
-  const { needle, context, question } = prompt.facts;
+  const { context, question } = prompt.facts;
   const text = prompt.content.texts ? prompt.content.texts[token] : null;
-  return [within(needle) && "needle", within(question) && "question", context && !within(context) && !within(question) && "frame",
+  return [isEvidence(prompt, token) && "evidence", within(question) && "question", context && !within(context) && !within(question) && "frame",
     text === null && "box", text !== null && text.includes("\n") && "nl", text === "" && "empty"].filter(Boolean).join(" ");
 }
 
@@ -78,8 +82,8 @@ function tokenLines(prompt, token, told, { layer, k }) {
   const title = content.texts ? JSON.stringify(content.texts[token]) : `token ${token}`;
   const lines = [`token ${token + 1} of ${prompt.tokens}`];
   if (told.verdict === "out") return [title, [...lines, WORDS.out]];
-  if (prompt.percentile && isRanked(view, token)) lines.push(`truth: more important than ${prompt.percentile[token] === 255 ? "nearly all" : `${Math.round((100 * prompt.percentile[token]) / 255)} %`} of the tokens`);
-  lines.push(`truth: ${percentWords(view, told.truth)}`);
+  if (prompt.percentile && isRanked(view, token)) lines.push(`${TRUTH}: more important than ${prompt.percentile[token] === 255 ? "nearly all" : `${Math.round((100 * prompt.percentile[token]) / 255)} %`} of the tokens`);
+  lines.push(`${TRUTH}: ${percentWords(view, told.truth)}`);
   if (told.ranked !== null) lines.push(`${prompt.ranking}, layer ${layer}: ${percentWords(view, told.ranked)}`);
   const judged = told.verdict ? WORDS[told.verdict] : "neither important nor kept";
   if (prompt.levels || prompt.kept) lines.push(`${prompt.kept ? `${prompt.ranking} %` : `at ${k} %`}: ${judged}`);
@@ -90,13 +94,14 @@ function tokenLines(prompt, token, told, { layer, k }) {
 function statusOf(prompt, told, view) {
   const count = (verdict) => told.filter((each) => each.verdict === verdict).length;
   const [found, missed, wrong] = [count("found"), count("missed"), count("wrong")];
-  if (!prompt.levels && !prompt.kept) return `${prompt.id}, ${prompt.tokens} tokens: the truth.`;
+  if (!prompt.levels && !prompt.kept) return `${prompt.id}, ${prompt.tokens} tokens: the ${TRUTH}.`;
   const who = prompt.kept ? `${prompt.ranking} %` : `${view.ranking} at layer ${view.layer}, best ${view.k} %`;
-  const needle = prompt.facts.needle;
-  const seen = needle ? told.slice(needle[0], needle[0] + needle[1]).filter((each) => ["found", "wrong", "always"].includes(each.verdict)).length : 0;
+  const spans = prompt.facts.evidence ?? [];
+  const evidence = told.filter((_, token) => isEvidence(prompt, token));
+  const seen = evidence.filter((each) => ["found", "wrong", "always"].includes(each.verdict)).length;
   const share = found + missed ? ` (recall ${fixed(found / (found + missed))})` : "";
-  return `${prompt.id}, ${who}: found ${found} of the ${found + missed} most important tokens${share}, missed ${missed}, wrongly kept ${wrong}.`
-    + (needle ? ` Of the needle’s ${needle[1]} tokens ${seen} are kept.` : "");
+  return `${prompt.id}, ${who}: found ${found} of the ${found + missed} most important tokens${DATA.truth ? ` by ${DATA.truth}` : ""}${share}, missed ${missed}, wrongly kept ${wrong}.`
+    + (spans.length ? ` Of the evidence’s ${evidence.length} tokens${spans.length > 1 ? ` in ${spans.length} spans` : ""} ${seen} are kept.` : "");
 }
 
 function legendOf(prompt, mode) {
@@ -108,7 +113,7 @@ function legendOf(prompt, mode) {
     if (prompt.kept) items.push(key("always", "always kept, not judged (dotted line)"));
   } else if (mode === "ranking" && prompt.kept) items.push(key("s s10 ranking", "kept"), key("always", "always kept (dotted line)"));
   else view.k.forEach((k, place) => items.push(key(`s s${Math.round((10 * (view.k.length - place)) / view.k.length)} ${mode}`, `best ${k} %`)));
-  if (facts.needle) items.push(key("needle", "needle: the evidence (lines above and below)"));
+  if (facts.evidence) items.push(key("evidence", "evidence: what answers the question (lines above and below)"));
   if (facts.question) items.push(key("question", "question (italic)"));
   if (facts.context) items.push(key("frame", `outside of the context, as the chat template (dimmed)${prompt.kept ? "" : "; these tokens count too"}`));
   if (facts.context && mode === "difference") items.push(key("missed frame", "missed outside of the context (wavy underline)"));

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from tokenrank.records.tables import Tables
@@ -12,7 +11,7 @@ from tokenrank.report.pictures.drawing import DOUBLE, SINGLE, Pictures, caption,
 from tokenrank.report.pictures.panels import ink_on
 from tokenrank.report.pictures.score_range import score_range
 from tokenrank.report.rows.ranking_rows import heading, label
-from tokenrank.report.rows.truths import agreement
+from tokenrank.report.rows.truths import Agreement, agreement
 
 NARROW = 5  # columns that fit one column of a paper
 
@@ -33,7 +32,8 @@ def agreement_pictures(tables: Tables, metrics: Sequence[str], k: float) -> Pict
     }
 
 
-def _picture(tables: Tables, values: pd.DataFrame, metric: str, k: float) -> Figure:
+def _picture(tables: Tables, found: Agreement, metric: str, k: float) -> Figure:
+    values = found.values
     name = label(tables.metrics, metric, k)
     own_k = k if "@" in name else None
     numbers = values.to_numpy(dtype=float)
@@ -52,7 +52,9 @@ def _picture(tables: Tables, values: pd.DataFrame, metric: str, k: float) -> Fig
                 column, row, f"{round(value, 2) + 0.0:.2f}", ha="center", va="center_baseline", fontsize=6, color=ink
             )
     figure.colorbar(image, ax=axes, label=name, pad=0.01, aspect=12)
-    prompts = len(tables.metrics[["task", "sample"]].drop_duplicates())
-    title(figure, f"{name} of each ranking with each truth", heading(tables, prompts, own_k))
-    caption(figure, "Mean over layers, then over prompts.")
+    counts = found.prompts.to_numpy().ravel()
+    least, most = int(np.nanmin(counts)), int(np.nanmax(counts))
+    title(figure, f"{name} of each ranking with each truth", heading(tables, most, own_k))
+    fewer = f" Some cells are over fewer prompts, {least} at least." if least < most else ""
+    caption(figure, f"Mean over layers, then over prompts.{fewer}")
     return figure

@@ -72,7 +72,7 @@ def _recalls(cells: pd.DataFrame, tables: Tables, k: float) -> Figure:
     grids = {str(name): grid(cells, by_heuristic[name]) for name in order}
     name, by_chance = label(metrics, NEEDLE, k), chance(metrics, NEEDLE, k)
     some = "full-attention " if len(over_layers(tables.summary, NEEDLE, "mean", k, windowed=True)) else ""
-    said = (f"{name} by length and depth, mean over {some}layers", heading(tables, len(by_heuristic), k))
+    said = (f"{name} by length and depth, mean over {some}layers", heading(tables, len(by_heuristic), k, NEEDLE))
     note = "\n".join(filter(None, [f"Chance: {by_chance:.2f}.", blank_cells(cells)]))
     return grid_panels(grids, name, said, note, by_chance)
 

@@ -36,8 +36,9 @@ def layer_curves(shown: LayerValues) -> Figure:
     title(figure, f"{shown.name} at each layer", shown.heading)
     handles: list[Artist] = [lines[name] for name in shown.heuristics]
     names = list(shown.heuristics)
-    handles.append(Line2D([], [], **CHANCE))
-    names.append("chance")
+    if shown.chance_known:
+        handles.append(Line2D([], [], **CHANCE))
+        names.append("chance")
     if _banded(shown):
         handles.append(Patch(color=GREY, alpha=INTERVAL, linewidth=0))
         names.append(SAID_INTERVAL)
@@ -76,13 +77,14 @@ def _banded(shown: LayerValues) -> list[str]:
 
 
 def _ground(axes: Axes, shown: LayerValues) -> None:
-    """Limits, layer numbers, the chance level, and a shade behind windowed layers."""
+    """Limits, layer numbers, the chance level if it is known, and a shade behind windowed layers."""
     layers = shown.means.columns.to_numpy(dtype=float)
     axes.set_ylim(*widened(*shown.range))
     axes.set_xlim(layers.min() - 0.5, layers.max() + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.set_xlabel("layer")
-    axes.axhline(shown.by_chance, label="chance", **CHANCE)
+    if shown.chance_known:
+        axes.axhline(shown.by_chance, label="chance", **CHANCE)
     for layer in sorted(shown.windowed):
         axes.axvspan(layer - 0.5, layer + 0.5, color=WINDOWED, linewidth=0, zorder=0)
     plain_axes(axes)
@@ -117,8 +119,9 @@ def prompt_bands(shown: LayerValues) -> Figure:
         if there:
             handles.append(Patch(color=ACCENT, alpha=opacity, linewidth=0))
             said.append(what)
-    handles.append(Line2D([], [], **CHANCE))
-    said.append("chance")
+    if shown.chance_known:
+        handles.append(Line2D([], [], **CHANCE))
+        said.append("chance")
     if shown.windowed:
         handles.append(Patch(color=WINDOWED))
         said.append("windowed layer")

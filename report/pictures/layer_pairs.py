@@ -37,7 +37,7 @@ def _picture(tables: Tables, pairs: pd.DataFrame, metric: str, k: float) -> Figu
     name = label(metrics, metric, k)
     own_k = k if metrics["k"].notna().any() else None
     prompts = len(tables.metrics[["task", "sample"]].drop_duplicates())
-    said = (f"{name}, layer against layer, mean over prompts", heading(tables, prompts, own_k))
+    said = (f"{name}, layer against layer, mean over prompts", heading(tables, prompts, own_k, metric))
     matrices = layer_matrices(pairs, metric, k)
     return layer_against_layer(matrices, chance(metrics, metric, k), name, said, windowed_layers(metrics))
 

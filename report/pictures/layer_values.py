@@ -36,7 +36,7 @@ class LayerValues:
     metric: str
     name: str  # recall@10
     heading: str  # model, task, number of prompts and k
-    by_chance: float  # expected value of a random ranking
+    by_chance: float  # expected value of a random ranking; NaN: not known
     windowed: Collection[int]  # layers with a sliding window
     some_layers: bool  # whether statistics over layers are over the full-attention layers alone
     means: pd.DataFrame  # over prompts
@@ -57,6 +57,11 @@ class LayerValues:
         """The number of the worst layer of each heuristic that has one (``report.rows.worst_layers``)."""
         found = worst_layers(self.means, self.windowed)
         return found.loc[~found["flat"], "layer"]
+
+    @property
+    def chance_known(self) -> bool:
+        """Whether there is a chance level to show."""
+        return bool(np.isfinite(self.by_chance))
 
     @property
     def range(self) -> tuple[float, float]:
@@ -93,7 +98,7 @@ def layer_values(tables: Tables, metric: str, k: float) -> LayerValues:
     ends = {each: by_heuristic.quantile(each / 100) for each in SPREAD}
     own_k = k if rows["k"].notna().any() else None
     return LayerValues(
-        metric, label(rows, metric, k), heading(tables, prompts, own_k), chance(rows, metric, k),
+        metric, label(rows, metric, k), heading(tables, prompts, own_k, metric), chance(rows, metric, k),
         windowed_layers(rows), len(over_layers(tables.summary, metric, "mean", k, windowed=True)) > 0,
         by_heuristic.mean(), low, high, ends[SPREAD[0]], ends[SPREAD[1]], found.loc[by_heuristic.mean().index],
         values,

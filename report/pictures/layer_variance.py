@@ -44,7 +44,8 @@ def layer_variance(shown: LayerValues) -> Figure:
     draw_curves(left, shown)
     for place, name in enumerate(reversed(shown.heuristics)):
         _row(right, shown, name, place)
-    right.axvline(shown.by_chance, label="chance", **CHANCE)
+    if shown.chance_known:
+        right.axvline(shown.by_chance, label="chance", **CHANCE)
     right.set_xlim(*widened(*shown.range))
     right.set_ylim(-0.6, len(names) - 0.4)
     right.set_yticks(range(len(names)), names[::-1])
@@ -102,7 +103,7 @@ def _legend(figure: Figure, shown: LayerValues) -> None:
         (Line2D([], [], **grey, **LAYER), f"a {some}layer, mean over prompts", True),
         (Line2D([], [], **grey, **OF_WINDOW), "a windowed layer, mean over prompts", bool(shown.windowed)),
         (Line2D([], [], **grey, **WORST), f"worst {some}layer of each prompt, mean over prompts", True),
-        (Line2D([], [], **CHANCE), "chance", True),
+        (Line2D([], [], **CHANCE), "chance", shown.chance_known),
     ]
     there = [(handle, name) for handle, name, holds in entries if holds]
     legend_below(figure, [handle for handle, _ in there], [name for _, name in there])

@@ -55,9 +55,10 @@ def ink_on(image: AxesImage, value: float) -> str:
 
 
 def colour_bar(figure: Figure, image: AxesImage, shown: Sequence[Axes], name: str, by_chance: float | None) -> None:
-    """One colour bar for all panels; the chance level, if there is one, is a dashed line in it."""
-    named = name if by_chance is None else f"{name} (dashed: chance)"
+    """One colour bar for all panels; the chance level, if there is one and it is not NaN, is a dashed line in it."""
+    known = by_chance is not None and np.isfinite(by_chance)
+    named = f"{name} (dashed: chance)" if known else name
     rows = len({each.get_position().y0 for each in shown})
     bar = figure.colorbar(image, ax=list(shown), label=named, pad=0.01, aspect=14 * rows)
-    if by_chance is not None:
+    if by_chance is not None and known:
         bar.ax.axhline(by_chance, color=REFERENCE, linestyle="--", dashes=(1.2, 0.8), linewidth=1.6)

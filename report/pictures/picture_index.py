@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from tokenrank.report.rows.ranking_rows import AGAINST
+
 INDEX = "index.md"
 HEADING = """# Pictures of this run
 
@@ -105,12 +107,15 @@ def sentence(name: str) -> tuple[int, str]:
 
     >>> sentence("recall_at_10_heatmap")[1][:33]
     'recall@10: method x layer, means '
+    >>> sentence("recall_at_10_against_ablation_heatmap")[1][:35]
+    'recall@10, against ablation: method'
     """
     for number, (pattern, said) in enumerate(SENTENCES):
         found = re.fullmatch(pattern, name)
         if found:
             parts = found.groupdict()
-            metric = re.sub(r"_at_(?=[\d.]+$)", "@", parts.get("metric") or "")
+            named, _, truth = (parts.get("metric") or "").partition(AGAINST)
+            metric = re.sub(r"_at_(?=[\d.]+$)", "@", named) + (f", against {truth}" if truth else "")
             keep = f", keep rate {parts['keep']} %" if parts.get("keep") else ""
             return number, said.format(metric=metric, keep=keep)
     return len(SENTENCES), OTHER

@@ -11,6 +11,7 @@ from tokenrank.report.pictures.layer_curves import layer_curves, prompt_bands
 from tokenrank.report.pictures.layer_values import LayerValues, layer_values
 from tokenrank.report.pictures.layer_variance import layer_variance
 from tokenrank.report.pictures.score_range import cropped
+from tokenrank.report.rows.ranking_rows import picture_name
 
 LAYERS_NAMED = 12  # along an axis
 
@@ -30,7 +31,8 @@ def layer_pictures(tables: Tables, metric: str, k: float) -> Pictures:
     draw: dict[str, Callable[[LayerValues], Figure]] = {
         "variance": layer_variance, "layers": layer_curves, "prompts": prompt_bands, "heatmap": heat_map,
     }  # fmt: skip
-    return {f"{file_name(shown.name)}_{kind}": partial(_picture, each, shown) for kind, each in draw.items()}
+    name = picture_name(tables, metric, file_name(shown.name))
+    return {f"{name}_{kind}": partial(_picture, each, shown) for kind, each in draw.items()}
 
 
 def _picture(draw: Callable[[LayerValues], Figure], shown: LayerValues) -> Figure:
@@ -40,7 +42,7 @@ def _picture(draw: Callable[[LayerValues], Figure], shown: LayerValues) -> Figur
 def heat_map(shown: LayerValues) -> Figure:
     """Heuristic x layer, mean over prompts; a dot is the heuristic's lowest layer, windowed layers have a w.
 
-    The chance level is a line in the colour bar.
+    The chance level, where it is known, is a line in the colour bar.
     """
     names, layers = shown.heuristics, [int(layer) for layer in shown.means.columns]
     figure = Figure(figsize=(DOUBLE, 0.95 + 0.17 * len(names)), layout="constrained")
@@ -58,10 +60,12 @@ def heat_map(shown: LayerValues) -> Figure:
     )  # fmt: skip
     title(figure, f"{shown.name} at each layer", shown.heading)
     bar = figure.colorbar(image, ax=axes, label=shown.name, pad=0.01, aspect=12)
-    bar.ax.axhline(shown.by_chance, color=REFERENCE, linestyle="--", linewidth=1.4)
+    if shown.chance_known:
+        bar.ax.axhline(shown.by_chance, color=REFERENCE, linestyle="--", linewidth=1.4)
+    dashed = " Dashed in the colour bar: chance." if shown.chance_known else ""
     some = " but for windowed layers" if shown.some_layers else ""
     caption(
         figure,
-        f"Mean over prompts{cropped(shown.metric, low)}. Dot: the heuristic's lowest layer{some}. Dashed in the colour bar: chance.",
+        f"Mean over prompts{cropped(shown.metric, low)}. Dot: the heuristic's lowest layer{some}.{dashed}",
     )
     return figure

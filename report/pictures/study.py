@@ -29,7 +29,15 @@ from tokenrank.report.pictures.drawing import (
 from tokenrank.report.pictures.layer_curves import CHANCE, INTERVAL, SAID_INTERVAL, SAID_SPREAD, SPREAD, TITLED
 from tokenrank.report.pictures.layer_values import SPREAD as PERCENTILES
 from tokenrank.report.pictures.score_range import cropped, score_range, widened
-from tokenrank.report.rows.ranking_rows import chance, heading, label, over_layers, over_prompts, shared
+from tokenrank.report.rows.ranking_rows import (
+    chance,
+    heading,
+    label,
+    over_layers,
+    over_prompts,
+    picture_name,
+    shared,
+)
 
 CURVES: dict[str, tuple[str, dict[str, Any]]] = {  # statistic -> its name and look
     "mean": ("mean over layers", {"color": ACCENT, "marker": "o"}),
@@ -51,7 +59,11 @@ def study_pictures(tables: Tables, study: Mapping[str, Any], k: float) -> Pictur
     if over_layers(tables.summary, metric, "mean", k).empty:
         return {}
     name = label(tables.metrics, metric, k)
-    return {f"study_{study['name']}_{file_name(name)}": partial(study_curves, tables, study, k)}
+    return {
+        f"study_{study['name']}_{picture_name(tables, metric, file_name(name))}": partial(
+            study_curves, tables, study, k
+        )
+    }
 
 
 def per_value(summary: pd.DataFrame, points: Mapping[str, Any], metric: str, statistic: str, k: float) -> pd.DataFrame:
@@ -108,7 +120,7 @@ def study_curves(tables: Tables, study: Mapping[str, Any], k: float) -> Figure:
         panel.set_xlabel(study["label"])
     figure.supylabel(name + cropped(metric, limits[0]), fontsize=7.5)
     own_k = k if tables.metrics.loc[tables.metrics["metric"] == metric, "k"].notna().any() else None
-    title(figure, f"{study['name']}: {name}", heading(tables, len(shared(rows)), own_k))
+    title(figure, f"{study['name']}: {name}", heading(tables, len(shared(rows)), own_k, metric))
     _legend(figure, list(levels), intervals=bool(curves["mean"]["low"].notna().any()))
     return figure
 
@@ -118,7 +130,8 @@ _ORACLE: dict[str, Any] = {"color": "#000000", "linestyle": "--", "linewidth": 0
 
 def _levels(tables: Tables, metric: str, k: float) -> dict[str, float]:
     known = over_prompts(tables.summary, metric, "mean", k)["value"]
-    found = {"chance": chance(tables.metrics, metric, k)}
+    by_chance = chance(tables.metrics, metric, k)
+    found = {"chance": by_chance} if pd.notna(by_chance) else {}
     bound = float(known[ORACLE]) if ORACLE in known.index else 1.0
     return found | ({ORACLE: bound} if bound < ALL_BUT else {})
 

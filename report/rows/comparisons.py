@@ -6,6 +6,7 @@ import pandas as pd
 
 from tokenrank.records.measures import better
 from tokenrank.records.schema import contestant_names
+from tokenrank.records.tables import Tables
 from tokenrank.report.rows.ranking_rows import label
 
 LEVEL = 0.05
@@ -30,26 +31,27 @@ def needed_prompts(prompts: int) -> int:
     return next(number for number in range(prompts, 100 + prompts) if least_p(number) <= LEVEL)
 
 
-def comparisons(summary: pd.DataFrame) -> list[str]:
+def comparisons(tables: Tables) -> list[str]:
     """One sentence for each metric and keep rate of the declared family; none where nothing was compared.
 
     Args:
-        summary: as in summary.parquet.
+        tables: of the run; with ``plots.truth`` of another truth than the first the same pairs, which are exploratory, are compared.
     """
-    declared = summary[summary["against"].notna() & (summary["exploratory"] == False).fillna(False)]  # noqa: E712
-    return list(_sentences(declared))
+    rows = tables.compared()
+    explored = bool(rows["exploratory"].fillna(value=False).any())
+    return list(_sentences(rows, f"; exploratory, as not declared: against {tables.other_truth}" if explored else ""))
 
 
-def _sentences(declared: pd.DataFrame) -> Iterator[str]:
+def _sentences(compared: pd.DataFrame, marked: str) -> Iterator[str]:
     few = 0
-    for _, rows in declared.groupby(["metric", "keep"], sort=False, dropna=False):
+    for _, rows in compared.groupby(["metric", "keep"], sort=False, dropna=False):
         prompts = int(rows["prompts"].max())
         if least_p(prompts) > LEVEL:
             few = prompts
             continue
         keep = rows["keep"].iloc[0]
         at = "" if pd.isna(keep) else f" at {keep:g} %"
-        yield f"{_measure(rows)}{at}: {_found(rows)} ({_count(len(rows), 'comparison')}, {_count(prompts, 'prompt')}, adjusted p)"
+        yield f"{_measure(rows)}{at}: {_found(rows)} ({_count(len(rows), 'comparison')}, {_count(prompts, 'prompt')}, adjusted p{marked})"
     if few:
         yield (
             f"{_count(few, 'prompt')} are too few for any difference to be significant: p is at least {least_p(few):.2g}; "

@@ -149,7 +149,8 @@ def models(tables: Tables) -> str:
 def origin(tables: Tables) -> str:
     """``llama3 on longbench (6 subsets), 24 prompts``, for titles."""
     count = prompts(tables)
-    return f"{measured_on(tables.metrics)}, {count} prompt{'s' * (count != 1)}"
+    chosen = f" with {tables.chosen}" if tables.chosen else ""
+    return f"{measured_on(tables.metrics)}, {count} prompt{'s' * (count != 1)}{chosen}"
 
 
 def measured_on(metrics: pd.DataFrame) -> str:

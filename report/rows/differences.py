@@ -1,4 +1,4 @@
-"""Sentences of a results section on the declared comparisons: what was found, what was not, and what could not have been."""
+"""Sentences of a results section on the comparisons that a run was made for: what was found, what was not, and what could not have been."""
 
 from collections.abc import Iterator
 from statistics import NormalDist
@@ -7,6 +7,7 @@ import pandas as pd
 
 from tokenrank.records.measures import better
 from tokenrank.records.schema import contestant_names
+from tokenrank.records.tables import Tables
 from tokenrank.report.rows.aligned import interval
 from tokenrank.report.rows.comparisons import LEVEL, least_p, needed_prompts
 from tokenrank.report.rows.ranking_rows import label
@@ -22,13 +23,15 @@ MISSES = f"with power {POWER} (about), smaller ones less often"
 NO_EQUALITY = "A difference that is not established is no evidence of equality."
 
 
-def declared(summary: pd.DataFrame) -> pd.DataFrame:
+def family_of(tables: Tables) -> pd.DataFrame:
     """Rows of the comparisons that the run was made for, with the names of both: columns ``contestant`` and ``against``.
 
+    They are declared ones, or, with ``plots.truth`` of another truth than the first, the same pairs against that truth.
+
     Args:
-        summary: as in summary.parquet.
+        tables: of the run.
     """
-    rows = summary[summary["against"].notna() & (summary["exploratory"] == False).fillna(False)]  # noqa: E712
+    rows = tables.compared()
     return rows.assign(contestant=contestant_names(rows))
 
 
@@ -52,31 +55,42 @@ def detectable(family: pd.DataFrame) -> "pd.Series[float]":
     return half * (critical + NORMAL.inv_cdf(POWER)) / critical
 
 
-def difference_sentences(summary: pd.DataFrame) -> list[str]:
+def difference_sentences(tables: Tables) -> list[str]:
     """For each keep rate of the declared family who is better than whom, which differences are not established, and what n allows.
 
     Args:
-        summary: as in summary.parquet.
+        tables: of the run.
 
     Returns:
         None where nothing was compared.
     """
-    rows = declared(summary)
+    rows = family_of(tables)
     families = [family for _, family in rows.groupby(["metric", "keep"], sort=False, dropna=False)]
     if not families:
         return []
     apart = "; each keep rate is a family of its own" if len(families) > 1 else ""
-    said = [sentence for family in families for sentence in _of_family(family)]
+    begin = f"Exploratory comparison {undeclared(tables)}" if is_exploratory(rows) else "Declared comparison"
+    said = [sentence for family in families for sentence in _of_family(family, begin)]
     return [f"{TESTED}{apart}.", *said, *([NO_EQUALITY] if any(MISSES in each for each in said) else [])]
 
 
-def order_sentence(summary: pd.DataFrame) -> str:
-    """Whether the declared comparison tells methods apart, and for how many pairs.
+def is_exploratory(rows: pd.DataFrame) -> bool:
+    """Whether rows of ``family_of`` are against another truth than the one that they were declared against."""
+    return bool(rows["exploratory"].fillna(value=False).any())
+
+
+def undeclared(tables: Tables) -> str:
+    """``against ablation (the declared one is against attention)``."""
+    return f"against {tables.other_truth} (the declared one is against {tables.first_truth})"
+
+
+def order_sentence(tables: Tables) -> str:
+    """Whether the declared comparison tells methods apart, and for how many pairs; of another truth that it is exploratory.
 
     Args:
-        summary: as in summary.parquet.
+        tables: of the run.
     """
-    rows = declared(summary)
+    rows = family_of(tables)
     if rows.empty:
         return "The order of the methods is not established: no two of them were compared."
     prompts = int(rows["prompts"].max())
@@ -86,19 +100,24 @@ def order_sentence(summary: pd.DataFrame) -> str:
             f"the smallest possible p is {least_p(prompts):.2g}, {needed_prompts(prompts)} prompts are needed."
         )
     told = int((rows["p"] <= LEVEL).sum())
+    if is_exploratory(rows):
+        return (
+            f"Against {tables.other_truth} a difference is established for {told} of {count(len(rows), 'compared pair')} (adjusted p <= {LEVEL:g}). "
+            f"This is exploratory: the declared comparison is against {tables.first_truth}."
+        )
     return (
         f"The order of the methods is established for {told} of {count(len(rows), 'compared pair')} (adjusted p <= {LEVEL:g}); "
         "intervals of single methods, whether they overlap or not, are no such test."
     )
 
 
-def compared_sentence(summary: pd.DataFrame) -> list[str]:
-    """Between how many methods the declared pairs are, and which contestants are in none of them; empty where all are in some.
+def compared_sentence(tables: Tables) -> list[str]:
+    """Between how many methods the compared pairs are, and which contestants are in none of them; empty where all are in some.
 
     Args:
-        summary: as in summary.parquet.
+        tables: of the run.
     """
-    rows, own = declared(summary), summary[summary["against"].isna()]
+    rows, own = family_of(tables), tables.summary[tables.summary["against"].isna()]
     methods = {str(name) for name in [*rows["contestant"], *rows["against"]]}
     others = [name for name in dict.fromkeys(map(str, contestant_names(own).dropna())) if name not in methods]
     if not methods or not others:
@@ -108,9 +127,9 @@ def compared_sentence(summary: pd.DataFrame) -> list[str]:
     return [f"Compared were {count(len(methods), 'method')}{whole}; not compared: {listed(sorted(others))}."]
 
 
-def _of_family(rows: pd.DataFrame) -> Iterator[str]:
+def _of_family(rows: pd.DataFrame, begin: str) -> Iterator[str]:
     prompts, pairs = int(rows["prompts"].max()), count(len(rows), "pair")
-    begin = f"Declared comparison, {measured_in(rows)} ({pairs}, {count(prompts, 'prompt')})"
+    begin = f"{begin}, {measured_in(rows)} ({pairs}, {count(prompts, 'prompt')})"
     if least_p(prompts) > LEVEL:
         yield (
             f"{begin}: no difference can be significant. "

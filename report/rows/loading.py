@@ -13,12 +13,14 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.records.tables import SCHEMAS, Tables, check_table, read_rows
-from tokenrank.report.rows.ranking_rows import ranked_metrics
+from tokenrank.records.tables import SCHEMAS, Tables, check_table, declared, read_rows
+from tokenrank.report.rows.chosen_prompts import chosen_by
+from tokenrank.report.rows.ranking_rows import ATTENTION, ranked_metrics
 
 STATISTICS = ("mean", "worst", "median")  # of single prompts; the others are for readers of summary.parquet
 TEXTS_OF_SAMPLES = ("prompt", "references", "answer")
 WITHHELD = "the error is not shown, as it may quote the prompt (texts=false); the run's tables have it"
+PAIR = ("model", "heuristic", "against", "metric", "k", "statistic", "windowed")  # columns that tell a comparison
 DRAWN = ("recall", "spearman")  # the metrics that are drawn unless others are asked for
 
 
@@ -29,6 +31,22 @@ class LoadedTables(Tables):
     folder: Path
     truth: str | None  # whose values these are, of a run with several truths
     first: str | None  # of the run's truths
+    family: pd.DataFrame  # as ``compared`` gives it
+    chosen_by: str = ""  # as ``chosen`` gives it
+
+    @property
+    def other_truth(self) -> str | None:
+        """As ``Tables.other_truth``."""
+        return self.truth if self.truth != self.first else None
+
+    @property
+    def chosen(self) -> str:
+        """As ``Tables.chosen``."""
+        return self.chosen_by
+
+    def compared(self) -> pd.DataFrame:
+        """As ``Tables.compared``."""
+        return self.family
 
     @property
     def first_truth(self) -> str | None:
@@ -69,7 +87,33 @@ def load(folder: RunFolder, config: Mapping[str, Any], k: float | None, *, texts
     summary = read_rows(folder.path, "summary", partial(_shown, shown, truth))
     samples = without_errors(read_rows(folder.path, "samples", without=() if texts else TEXTS_OF_SAMPLES), config)
     runs = without_errors(read_rows(folder.path, "runs", without=("kept", "answer")), config)
-    return LoadedTables(metrics, summary, samples, runs, folder.path, truth, next(iter(truths_of(config)), None)), shown
+    first = next(iter(truths_of(config)), None)
+    if truth != first:  # metrics that need no truth stand among the first truth's
+        summary = _in_order(summary, list(config.get("metric") or ()))
+    family, chosen = _family(folder, summary, truth, first), chosen_by(folder.environment())
+    return LoadedTables(metrics, summary, samples, runs, folder.path, truth, first, family, chosen), shown
+
+
+def _family(folder: RunFolder, summary: pd.DataFrame, truth: str | None, first: str | None) -> pd.DataFrame:
+    """The declared comparisons among rows that are against a truth; where these were declared against another one, the same pairs in the same metric."""
+    own = declared(summary)
+    if truth == first or len(own):
+        return own
+    of_first = declared(read_rows(folder.path, "summary", partial(_declared_rows, first)))
+    wanted = of_first[list(PAIR)].drop_duplicates()
+    compared = summary[summary["against"].notna() & summary["task"].isna() & (summary["truth"] == truth)]
+    kept = compared[list(PAIR)].merge(wanted, how="left", on=list(PAIR), indicator=True)["_merge"].eq("both")
+    return compared[kept.to_numpy()]
+
+
+def _in_order(rows: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """The rows metric by metric, as the run has them; else in their order."""
+    places = {name: place for place, name in enumerate(metrics)}
+    return rows.sort_values("metric", key=lambda names: names.map(places), kind="stable", ignore_index=True)
+
+
+def _declared_rows(first: str | None, rows: pa.Table) -> pa.Table:
+    return against(rows.filter(pc.fill_null(pc.equal(rows["exploratory"], False), False)), first)
 
 
 def without_errors(rows: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
@@ -113,6 +157,17 @@ def shown_truth(config: Mapping[str, Any]) -> str | None:
     names = truths_of(config)
     wanted = (config.get("plots") or {}).get("truth")
     return wanted if wanted in names else next(iter(names), None)
+
+
+def other_truth(config: Mapping[str, Any]) -> str | None:
+    """The truth that tables and pictures are against, where it is not the run's first; else None."""
+    shown = shown_truth(config)
+    return None if shown == next(iter(truths_of(config)), None) else shown
+
+
+def truth_shown(config: Mapping[str, Any]) -> str | None:
+    """The name of the truth that tokens are held against, where it must be said: the run has several, or one that is not attention; else None."""
+    return None if truths_of(config) in ([], [ATTENTION]) else shown_truth(config)
 
 
 def drawn_metrics(tables: Tables, config: Mapping[str, Any], asked: Sequence[str] | str | None) -> list[str]:

@@ -6,6 +6,7 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import measured_on
 from tokenrank.report.rows.universe import is_context
 
+AGAINST = "_against_"  # in names of pictures, before that of another truth than the first
 ATTENTION = "attention"  # the truth of the paper, which titles need not name
 
 
@@ -86,7 +87,7 @@ def by_layer(metrics: pd.DataFrame, metric: str, k: float) -> pd.DataFrame:
 
 
 def chance(metrics: pd.DataFrame, metric: str, k: float) -> float:
-    """Expected value of a random ranking, mean over prompts."""
+    """Expected value of a random ranking, mean over prompts; NaN where it is not known."""
     rows = at(metrics, metric, k)
     return float(rows.loc[rows["heuristic"].isna(), "value"].mean())
 
@@ -96,22 +97,49 @@ def windowed_layers(metrics: pd.DataFrame) -> list[int]:
     return sorted({int(layer) for layer in metrics.loc[metrics["windowed"].fillna(False).astype(bool), "layer"]})
 
 
-def against(tables: Tables) -> str:
-    """``, against ablation``: for titles, where values are against another truth than attention; else empty."""
-    truths = [str(name) for name in tables.summary["truth"].dropna().unique()]
+def needs_truth(tables: Tables, metric: str) -> bool:
+    """Whether values of a metric are against a truth."""
+    rows = tables.summary
+    return bool(rows.loc[rows["metric"] == metric, "truth"].notna().any())
+
+
+def against(tables: Tables, metric: str | None = None) -> str:
+    """``, against ablation``: for titles, where values are against another truth than attention; else empty.
+
+    Args:
+        tables: of the run.
+        metric: whose values are shown; None: those of all metrics.
+    """
+    rows = tables.summary if metric is None else tables.summary[tables.summary["metric"] == metric]
+    truths = [str(name) for name in rows["truth"].dropna().unique()]
     return f", against {truths[0]}" if len(truths) == 1 and truths != [ATTENTION] else ""
 
 
-def heading(tables: Tables, prompts: int, k: float | None = None) -> str:
+def picture_name(tables: Tables, metric: str, name: str) -> str:
+    """``recall_at_10``, or ``recall_at_10_against_ablation`` of another truth than the first, so that its pictures have names of their own.
+
+    Args:
+        tables: of the run.
+        metric: that is drawn.
+        name: of the metric and its k in file names.
+    """
+    apart = tables.other_truth is not None and needs_truth(tables, metric)
+    return f"{name}{AGAINST}{tables.other_truth}" if apart else name
+
+
+def heading(tables: Tables, prompts: int, k: float | None = None, metric: str | None = None) -> str:
     """``llama3 on niah, n = 24 prompts, k = 10 %``: the second line of a title.
 
     Args:
         tables: of the run, for the names of model and task, and what was ranked.
         prompts: that the picture is over; how many there are is said where these are fewer.
         k: percent; None for a metric without one.
+        metric: that is shown, whose truth is said; None: it needs none, or is shown against all of them.
     """
     every = len(tables.metrics[["task", "sample"]].dropna().drop_duplicates())
     some = f"{prompts} of {every}" if every > prompts else str(prompts)
     share = "" if k is None else f", k = {k:g} %"
     ranked = ", context alone" if is_context(tables.samples) else ""
-    return f"{measured_on(tables.metrics)}{ranked}{against(tables)}, n = {some} prompt{'s' * (some != '1')}{share}"
+    truth = "" if metric is None else against(tables, metric)
+    some_prompts = f", {tables.chosen}" if tables.chosen else ""
+    return f"{measured_on(tables.metrics)}{ranked}{truth}{some_prompts}, n = {some} prompt{'s' * (some != '1')}{share}"

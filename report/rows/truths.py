@@ -1,5 +1,7 @@
 """How far rankings and truths agree: one value for each ranking and each truth that it is measured against."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from tokenrank.records.schema import ORACLE, WHICH_TRUTH
@@ -7,8 +9,16 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.rows.ranking_rows import at
 
 
-def agreement(tables: Tables, metric: str, k: float) -> pd.DataFrame | None:
-    """Means over layers and prompts, (rankings, truths); rankings that are truths are called as these, and stand first.
+@dataclass(frozen=True)
+class Agreement:
+    """One value for each ranking (index) and each truth (columns); rankings that are truths are called as these, and stand first."""
+
+    values: pd.DataFrame  # means over layers and prompts
+    prompts: pd.DataFrame  # over how many prompts each mean is; NaN where there is none
+
+
+def agreement(tables: Tables, metric: str, k: float) -> Agreement | None:
+    """Means over layers and prompts of every ranking against every truth, with their numbers of prompts.
 
     Args:
         tables: of a run of evaluation=ranking.
@@ -23,9 +33,13 @@ def agreement(tables: Tables, metric: str, k: float) -> pd.DataFrame | None:
     if len(truths) < 2:
         return None
     named = rows.assign(heuristic=[truth_of(name, tables.first_truth or truths[0]) for name in rows["heuristic"]])
-    wide = named.pivot(index="heuristic", columns="truth", values="value")
-    others = [name for name in named["heuristic"].unique() if name not in truths]
-    return wide.reindex(index=[*(name for name in truths if name in wide.index), *others], columns=truths)
+    known = list(dict.fromkeys(map(str, named["heuristic"])))
+    order = [*(name for name in truths if name in known), *(name for name in known if name not in truths)]
+    values, prompts = (
+        named.pivot(index="heuristic", columns="truth", values=column).reindex(index=order, columns=truths)
+        for column in ("value", "prompts")
+    )
+    return Agreement(values, prompts.astype(float))
 
 
 def truth_of(heuristic: str, first: str) -> str:

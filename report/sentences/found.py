@@ -34,9 +34,9 @@ def what_was_found(tables: Tables, config: Mapping[str, Any], environment: Mappi
     """
     ours = own_report(config) is None
     compared = ours and not tables.metrics.empty and kind(tables) in (RANKING, ACCURACY, FIDELITY)
-    tested = set(comparisons(tables.summary))
+    tested = set(comparisons(tables))
     return Found(
-        [order_sentence(tables.summary)] if compared else [],
+        [order_sentence(tables)] if compared else [],
         sentences(tables, config),
         [line for line in notes(tables, environment, ours=ours) if line and line not in tested],
     )

@@ -29,7 +29,9 @@ def level_sentences(tables: Tables, metric: str, k: float) -> list[str]:
     own, beside = [each[name] for name in each if not is_grey(name)], [each[name] for name in each if is_grey(name)]
     named = label(tables.metrics, metric, k)
     said = [*([_first_of(own, ", ")] if own else []), *([f"controls: {', '.join(beside)}"] if beside else [])]
-    said.append(f"a random ranking reaches {chance(tables.metrics, metric, k):.3f} in expectation")
+    by_chance = chance(tables.metrics, metric, k)
+    if pd.notna(by_chance):
+        said.append(f"a random ranking reaches {by_chance:.3f} in expectation")
     begin = f"{named}, mean over layers and prompts (95 % interval of each one alone): "
     below = _below_controls(means.loc[list(each), "value"], named)
     return [f"{begin}{'; '.join(said)}.", *([below] if below else [])]

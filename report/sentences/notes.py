@@ -7,6 +7,7 @@ import pandas as pd
 
 from tokenrank.records.schema import contestant_names
 from tokenrank.records.tables import Tables
+from tokenrank.report.rows.chosen_prompts import chosen_sentence
 from tokenrank.report.rows.comparisons import comparisons
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind
 
@@ -46,7 +47,14 @@ def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) 
         _failed_prompts(tables, of),
     ]
     machines = _machines(tables) if of == TTFT else []
-    return [*machines, *comparisons(tables.summary), *of_means, *failed, *_half_a_run(tables, environment)]
+    return [
+        *chosen_sentence(environment),
+        *machines,
+        *comparisons(tables),
+        *of_means,
+        *failed,
+        *_half_a_run(tables, environment),
+    ]
 
 
 def _means_over(tables: Tables, of: str) -> list[str]:

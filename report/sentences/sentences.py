@@ -8,7 +8,7 @@ import pandas as pd
 from tokenrank.records.measures import LABELS
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, keep_rates, kind, origin
-from tokenrank.report.rows.differences import compared_sentence, declared, difference_sentences
+from tokenrank.report.rows.differences import compared_sentence, difference_sentences, family_of
 from tokenrank.report.rows.loading import own_report
 from tokenrank.report.rows.ranking_rows import ranked_metrics
 from tokenrank.report.sentences.gap_sentences import MEANT, bound_sentence, cost_sentence, result_sentences
@@ -36,7 +36,7 @@ def sentences(tables: Tables, config: Mapping[str, Any]) -> list[str]:
     said = [_prompts(tables)]
     of = None if own_report(config) is not None else kind(tables)
     metric, k = declared_measure(tables, config)
-    compared = [*difference_sentences(tables.summary), *compared_sentence(tables.summary)] or _nothing_compared(of)
+    compared = [*difference_sentences(tables), *compared_sentence(tables)] or _nothing_compared(of)
     if of == RANKING:
         return said + _of_ranking(tables, metric, k, compared)
     if of in (ACCURACY, FIDELITY):
@@ -45,13 +45,13 @@ def sentences(tables: Tables, config: Mapping[str, Any]) -> list[str]:
 
 
 def declared_measure(tables: Tables, config: Mapping[str, Any]) -> tuple[str, float]:
-    """Metric and k, in percent, of the declared comparison; where nothing was compared, those that the settings declare.
+    """Metric and k, in percent, of the declared comparison, whatever truth is shown; where nothing was compared, those that the settings declare.
 
     Args:
         tables: of the run.
         config: content of its config.yaml.
     """
-    rows = declared(tables.summary)
+    rows = family_of(tables)
     compare = (config.get("evaluation") or {}).get("compare") or {}
     shown = float(compare.get("k") or (config.get("plots") or {}).get("k") or USUAL_K)
     if len(rows):

@@ -85,7 +85,8 @@ def lacks(run: TableRun, protocol: Protocol) -> str:
         check_kind(run)
     except ValueError as error:
         return str(error).removeprefix(f"{run.name} ")
-    found = deviation(protocol.first, run, [protocol.metric])
+    beside = [each.metric for each in columns_of(protocol)[1:] if _have(each.metric, protocol.first, run)]
+    found = deviation(protocol.first, run, list(dict.fromkeys([protocol.metric, *beside])))
     if found:
         return f"deviates from the protocol: {found}"
     rows = result_rows(run)
@@ -96,6 +97,11 @@ def lacks(run: TableRun, protocol: Protocol) -> str:
         if wanted is not None and not (rows[name] == wanted).fillna(value=False).any():
             return f"has no {protocol.metric} at {name}={wanted:g}"
     return ""
+
+
+def _have(metric: str, *runs: TableRun) -> bool:
+    """Whether all of the runs have values of a metric."""
+    return all(metric in set(run.tables.summary["metric"]) for run in runs)
 
 
 def columns_of(protocol: Protocol) -> list[Column]:
@@ -130,6 +136,7 @@ def entries_of(run: TableRun, protocol: Protocol) -> list[Entry]:
         rows = rows[rows["k"].isna() | (rows["k"] == protocol.k)]
     lengths = run.tables.samples["tokens"].dropna().astype(int)
     span = "" if lengths.empty else f", {_tokens(int(lengths.min()), int(lengths.max()))}"
+    span += f", {run.tables.chosen}" if run.tables.chosen else ""  # of other prompts: no row of the same task
     columns = columns_of(protocol)
     found = []
     for method, own in rows.groupby("method", sort=False):

@@ -7,7 +7,7 @@ import pandas as pd
 from tokenrank.records.measures import LABELS, LOWER_IS_BETTER
 from tokenrank.report.rows.comparisons import LEVEL, least_p
 from tokenrank.report.rows.contestant_rows import RANKING
-from tokenrank.report.rows.differences import count, declared
+from tokenrank.report.rows.differences import count, family_of, is_exploratory, undeclared
 from tokenrank.report.rows.protection import protected
 from tokenrank.report.rows.published import MODEL
 from tokenrank.report.rows.ranking_rows import against as against_truth
@@ -50,7 +50,7 @@ def _what(runs: Sequence[TableRun], rows: Sequence[pd.DataFrame], metric: str, k
         of_tokens = "" if k is None else f" (k = {k:g} % of the ranked tokens)"
         ranked = "".join(f" {line}." for line in universe(runs[0].tables.samples))
         return (
-            f"{named(metric, k)}{of_tokens}{against_truth(runs[0].tables)}, {where}. Mean, worst layer and standard deviation are taken over the layers of each prompt and "
+            f"{named(metric, k)}{of_tokens}{against_truth(runs[0].tables, metric)}, {where}. Mean, worst layer and standard deviation are taken over the layers of each prompt and "
             "averaged over prompts, with 95 % intervals over prompts."
             + (" Layers with a sliding window are left out." if any(map(_has_windowed, runs)) else "")
             + ranked
@@ -86,7 +86,9 @@ def _tests(runs: Sequence[TableRun], metric: str, k: float | None, against: str 
 
 def _test(run: TableRun, metric: str, k: float | None, against: str | None, whose: str) -> str:
     """Whether daggers may stand in this run's cells, and by which test."""
-    family = declared(run.tables.summary)
+    family = family_of(run.tables)
+    if is_exploratory(family):
+        return f"No dagger{whose}: the comparison {undeclared(run.tables)} is exploratory."
     if family.empty:
         return f"No dagger{whose}: no two methods were compared."
     own = family[(family["metric"] == metric) & (family["k"].isna() if k is None else family["k"] == k)]

@@ -9,7 +9,7 @@ from tokenrank.records.measures import COSTS, better
 from tokenrank.records.schema import FULL, contestant_names, is_bound, is_control
 from tokenrank.report.rows.comparisons import LEVEL
 from tokenrank.report.rows.contestant_rows import GAP_CLOSED, RANKING, measured_on, models, tasks
-from tokenrank.report.rows.differences import count, declared
+from tokenrank.report.rows.differences import count, family_of
 from tokenrank.report.rows.published import PUBLISHED
 from tokenrank.report.rows.published import TASK as LONGBENCH
 from tokenrank.report.rows.ranking_rows import chance
@@ -50,18 +50,25 @@ def result_rows(run: TableRun, against: str | None = None) -> pd.DataFrame:
     rows = rows.assign(role=[_role(name) for name in rows["method"]])
     rows = pd.concat([rows, _by_chance(run), _in_print(run)], ignore_index=True)
     rows = rows.assign(run=run.name, model=models(run.tables), task=tasks(run.tables.metrics))
-    rows = rows.assign(best=_best(rows), dagger=_daggers(rows, summary, compared_with(run, against)))
+    rows = rows.assign(best=_best(rows), dagger=_daggers(rows, declared_family(run), compared_with(run, against)))
     return rows.reindex(columns=COLUMNS).astype({"k": "Float64", "keep": "Float64", "prompts": "Int64"})
 
 
 def measured(run: TableRun, rows: pd.DataFrame) -> str:
     """``llama3 on longbench (6 subsets), 24 prompts``: on what rows of ``result_rows`` were measured, and how many prompts their means are over."""
-    return f"{measured_on(run.tables.metrics)}, {count(int(rows['prompts'].fillna(0).max()), 'prompt')}"
+    chosen = f" with {run.tables.chosen}" if run.tables.chosen else ""
+    return f"{measured_on(run.tables.metrics)}, {count(int(rows['prompts'].fillna(0).max()), 'prompt')}{chosen}"
 
 
 def is_end(rows: pd.DataFrame) -> "pd.Series[bool]":
     """Whether rows of ``result_rows`` hold the gap closed of an end of the gap: 1 and 0 by definition."""
     return (rows["statistic"] == GAP_CLOSED) & rows["role"].isin([BOUND, CONTROL]) & ~rows["method"].isin(BASELINES)
+
+
+def declared_family(run: TableRun) -> pd.DataFrame:
+    """As ``family_of``, without rows that are exploratory: no dagger stands for them."""
+    rows = family_of(run.tables)
+    return rows[~rows["exploratory"].fillna(value=False).astype(bool)]
 
 
 def compared_with(run: TableRun, against: str | None) -> str | None:
@@ -70,13 +77,14 @@ def compared_with(run: TableRun, against: str | None) -> str | None:
     Raises:
         ValueError: ``against`` is in no declared comparison of the run.
     """
-    rows = declared(run.tables.summary)
+    rows = declared_family(run)
     names = list(dict.fromkeys([*rows["contestant"].astype(str), *rows["against"].astype(str)]))
     if against is not None and against not in names:
         allowed = (
             f"one of the methods that {run.name} compares: {', '.join(names)}"
             if names
             else f"left out: {run.name} compares none"
+            + (f" against {run.tables.other_truth} by a declared test" if run.tables.other_truth else "")
         )
         raise ValueError(f"against is {against!r}, must be {allowed}")
     settings = ((run.config.get("evaluation") or {}).get("compare") or {}).get("against", ALL)
@@ -99,9 +107,9 @@ def _best(rows: pd.DataFrame) -> "pd.Series[bool]":
     return found
 
 
-def _daggers(rows: pd.DataFrame, summary: pd.DataFrame, against: str | None) -> "pd.Series[bool]":
+def _daggers(rows: pd.DataFrame, family: pd.DataFrame, against: str | None) -> "pd.Series[bool]":
     """Whether the declared test shows that a row's method is better than ``against``, or than every other one that was compared."""
-    won = set(_winners(declared(summary), against))
+    won = set(_winners(family, against))
     keys = zip(rows["method"], rows["metric"], rows["k"].fillna(-1), rows["keep"].fillna(-1), strict=True)
     proven = [key in won for key in keys]
     return pd.Series(proven, index=rows.index) & (rows["statistic"] == "mean") & (rows["role"] == METHOD)
@@ -129,11 +137,12 @@ def _is_better(metric: str, pairs: Sequence[Mapping[Any, Any]], name: str, other
 
 
 def _by_chance(run: TableRun) -> pd.DataFrame:
-    """What a random ranking reaches in expectation, in the metrics and k of a run of evaluation=ranking."""
+    """What a random ranking reaches in expectation, in the metrics and k of a run of evaluation=ranking where that is known."""
     if run.kind != RANKING:
         return pd.DataFrame()
     metrics = run.tables.metrics
-    level = metrics[metrics["heuristic"].isna() & metrics["layer"].isna()][["metric", "k"]].drop_duplicates()
+    known = metrics["heuristic"].isna() & metrics["layer"].isna() & metrics["value"].notna()
+    level = metrics[known][["metric", "k"]].drop_duplicates()
     return pd.DataFrame(
         [
             {

@@ -11,9 +11,14 @@ from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, kind
 from tokenrank.report.rows.loaded_run import LoadedRun, load_run
-from tokenrank.report.rows.loading import own_report
+from tokenrank.report.rows.loading import own_report, shown_truth, truths_of
+from tokenrank.report.rows.ranking_rows import needs_truth
 
 OF_RANKING = ("oracle", "universe")  # settings that decide every value of evaluation=ranking, beside the metric's own
+OF_MASKS, OF_LOSS = (
+    "masks",
+    "loss",
+)  # ``against`` of a metric's config -> it needs no truth, but masks of the context or the loss of an answer
 OF_ANSWERS = {
     "protect": "window",
     "budget": "within",
@@ -105,13 +110,29 @@ def settings_of(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
     settings: dict[str, Any] = {"answer": config.get("answer") if config.get("answers") is None else "brought"}
     if run.kind == RANKING:
         settings |= {name: config.get(name) for name in OF_RANKING} | {"prompts": config.get("prompts", "aware")}
-        settings |= {f"metric.{name}": (config.get("metric") or {}).get(name) for name in metrics}
+        settings["first of oracle"] = next(iter(truths_of(config)), None)  # whose ranking is called oracle
+        for name in metrics:
+            settings |= {f"metric.{name}": (config.get("metric") or {}).get(name), **_of_metric(run, name)}
     else:
         settings |= {
             f"evaluation.{name}": (config.get("evaluation") or {}).get(name, usual)
             for name, usual in OF_ANSWERS.items()
         }
+        settings["oracle"] = config.get("oracle")  # it drives bounds, which are the upper end of the gap closed
     return {"evaluation": run.kind, **flat(settings)}
+
+
+def _of_metric(run: TableRun, metric: str) -> dict[str, Any]:
+    """The settings that the values of one metric of evaluation=ranking depend on, beside its own: its truth, or what it hides."""
+    config = run.config
+    if needs_truth(run.tables, metric):
+        return {f"plots.truth of {metric}": shown_truth(config)}
+    node = (config.get("metric") or {}).get(metric)
+    kind_of = node.get("against") if isinstance(node, Mapping) else None
+    if kind_of == OF_MASKS:
+        masks = {name: value for name, value in (config.get("masks") or {}).items() if name != "seed"}
+        return {"chunk": config.get("chunk"), "masks": masks}
+    return {"loss_layers": str(config.get("loss_layers"))} if kind_of == OF_LOSS else {}
 
 
 def _short(value: Any) -> str:

@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tokenrank.capture.decoding import Decoding
-from tokenrank.evaluation.measuring import measured_rows
 from tokenrank.evaluation.plan import GENERATED, REFERENCE
+from tokenrank.evaluation.rows_by_truth import measured_rows
 from tokenrank.evaluation.scoring import rank as rank_prompt
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.universe import PROMPT, Universe
@@ -90,7 +90,7 @@ def rank(
 
     Returns:
         The columns of metrics.parquet: one row per prompt, heuristic, layer, metric and k; rows without a heuristic are the chance
-        level. A text's ``sample`` is ``prompt_0``, ``prompt_1``, ...
+        level, NaN where it is not known. A text's ``sample`` is ``prompt_0``, ``prompt_1``, ...
 
     Raises:
         ValueError: with one sentence that says what is wrong, its value and what is allowed.

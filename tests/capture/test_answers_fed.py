@@ -129,5 +129,5 @@ def test_with_dynamic_frequencies_each_token_is_read_as_in_decoding(monkeypatch:
 
 
 def test_an_answer_without_tokens_is_refused() -> None:
-    with pytest.raises(ValueError, match="the answer has no tokens"):
+    with pytest.raises(ValueError, match="there are no tokens to be fed"):
         read("llama", "full").run.feed(FED[:0], TOKENS)

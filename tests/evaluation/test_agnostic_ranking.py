@@ -41,7 +41,7 @@ def ranked(found: Plan, prompt: Prompt) -> Ranked:
     """What the plan's evaluation ranks of a prompt."""
     evaluation: Any = found.evaluation
     assert isinstance(evaluation, RankingAgreement)
-    return evaluation._ranked(found, MODEL, prompt, passes=False)
+    return evaluation._ranked(found, MODEL, prompt)
 
 
 def asked_otherwise(prompt: Prompt) -> Prompt:

@@ -1,5 +1,6 @@
 """What an answer loses without tokens: against slow passes, one choice of tokens at a time; the masks; what cannot be masked."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +9,23 @@ from torch import Tensor
 
 from tests.capture.slow_passes import hidden_logits
 from tests.capture.test_answer_passes import GIVEN, passes_of
+from tests.plans import plan, records, written
 from tests.plans import tables as tables_of
 from tests.prefill.cases import TOKENS, model_of, prompt
-from tokenrank.evaluation.answer_losses import AnswerLosses, Masks, context_effect, masked_answer
+from tokenrank.evaluation.answer_losses import (
+    AnswerLosses,
+    Masks,
+    chunks_masked,
+    visible_under_masks,
+    visible_without_context,
+)
 from tokenrank.metrics.answer_loss import CLIP
+from tokenrank.report.printed.table import summary
+from tokenrank.report.rows.contestant_rows import kind
+from tokenrank.report.rows.loading import load
+from tokenrank.report.sentences.sentences import sentences
 from tokenrank.tasks.task import Prompt
+from tokenrank.work.collecting import collect
 
 RANKED = range(4, 36)
 CONTEXT = range(10, 30)
@@ -47,12 +60,11 @@ def test_losses_are_those_of_slow_passes(architecture: str) -> None:
 
 def test_the_context_effect_is_the_loss_without_the_context() -> None:
     losses = losses_of("llama")
-    found = context_effect(losses, asked())
-    assert found == pytest.approx(slow_loss("llama", set(CONTEXT)), abs=1e-4)
-    assert context_effect(losses, asked(range(30, 40))) == pytest.approx(
-        slow_loss("llama", set(range(30, 36))), abs=1e-4
-    )
-    assert context_effect(losses, asked(None)) is None
+    for context, hidden in ((CONTEXT, set(CONTEXT)), (range(30, 40), set(range(30, 36)))):
+        visible = visible_without_context(asked(context), RANKED)
+        assert visible is not None
+        assert losses.of(visible).tolist() == pytest.approx([slow_loss("llama", hidden)], abs=1e-4)
+    assert visible_without_context(asked(None), RANKED) is None
 
 
 def chunks_visible(masked: Tensor) -> set[tuple[int, ...]]:
@@ -60,19 +72,17 @@ def chunks_visible(masked: Tensor) -> set[tuple[int, ...]]:
 
 
 def test_masks_hide_chunks_of_the_context_equally_many_in_each() -> None:
-    losses = losses_of("llama")
-    masked = masked_answer(losses, asked(), None, 5, Masks(count=16))
+    visible = visible_under_masks(asked(), RANKED, None, 5, Masks(count=16))
     inside = slice(CONTEXT.start - RANKED.start, CONTEXT.stop - RANKED.start)
     outside = torch.ones(len(RANKED), dtype=torch.bool)
     outside[inside] = False
-    assert masked.visible[:, outside].all()
-    chunks = masked.visible[:, inside].view(16, 4, 5)
+    assert visible[:, outside].all()
+    chunks = visible[:, inside].view(16, 4, 5)
     assert torch.equal(chunks.all(dim=2), chunks.any(dim=2))  # a chunk is visible whole or not at all
     assert chunks.any(dim=2).sum(dim=1).tolist() == [2] * 16
-    assert len(chunks_visible(masked.visible)) > 1
-    assert masked.loss.tolist() == pytest.approx(losses.of(masked.visible).tolist())
-    whole = masked_answer(losses, asked(None), None, 5, Masks(count=4))
-    assert not whole.visible[:, outside].all()  # of a prompt without a context every chunk may be hidden
+    assert len(chunks_visible(visible)) > 1
+    whole = visible_under_masks(asked(None), RANKED, None, 5, Masks(count=4))
+    assert not whole[:, outside].all()  # of a prompt without a context every chunk may be hidden
 
 
 def test_every_prompt_has_masks_of_its_own() -> None:
@@ -102,7 +112,20 @@ def test_a_single_chunk_cannot_be_masked() -> None:
         ValueError,
         match=r"^chunk=20 makes 1 chunk of prompt p of test, must make at least 2, as random masks hide some",
     ):
-        masked_answer(losses_of("llama"), asked(), None, 20, Masks())
+        chunks_masked(asked(), None, 20)
+
+
+def test_a_run_of_metrics_without_a_chance_level_has_a_report(tmp_path: Path) -> None:
+    made = plan("metric=[drop,kept]", "heuristic=[claa,random]", "save_levels=false")
+    folder = written(tmp_path, records(made))
+    assert collect(folder, made.evaluation) == []
+    read, k = load(folder, {"plots": {"k": 10}}, None)
+    assert kind(read) == "ranking"
+    shown = summary(read, k)
+    assert "drop@10" in shown
+    assert "kept@10" in shown
+    assert shown.splitlines()[-1].split()[:2] == ["(chance)", "-"]
+    assert not any("nan" in each for each in sentences(read, {"plots": {"k": 10}}))
 
 
 def test_a_run_measures_drop_and_kept_at_the_select_layer_and_lds_everywhere() -> None:
@@ -116,6 +139,6 @@ def test_a_run_measures_drop_and_kept_at_the_select_layer_and_lds_everywhere() -
     everything = tables_of(
         "metric=[drop,kept]", "heuristic=claa", "task.depths=[0]", "k=[100]", "plots.k=100", "compare.k=100"
     )
-    values = everything.metrics.set_index("metric")["value"]
+    values = everything.metrics.dropna(subset=["layer"]).set_index("metric")["value"]
     assert values["kept"] == pytest.approx(0, abs=1e-5)  # all ranked tokens are visible
     assert values["drop"] > float(tables.samples["context_effect"].iloc[0]) > 0.1  # and none is

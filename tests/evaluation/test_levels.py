@@ -27,7 +27,7 @@ def test_recall_follows_from_levels(universe: range) -> None:
         torch.rand(4, 203, generator=generator).round(decimals=1),
     )
     percents = [40.0, 5.0, 10.0]
-    found = token_levels(Truth(importance), {"claa": scores}, [0, 1, 4, 5], percents, universe, None)
+    found = token_levels({"attention": Truth(importance)}, {"claa": scores}, [0, 1, 4, 5], percents, universe, None)
     assert (found.k, found.layers, found.texts) == ((5, 10, 40), (0, 1, 4, 5), None)
     outside = 203 - len(universe)
     assert ((found.truth == OUTSIDE).sum(), (found.rankings["claa"] == OUTSIDE).sum()) == (outside, 4 * outside)
@@ -45,3 +45,19 @@ def test_recall_follows_from_levels(universe: range) -> None:
 def test_a_prompt_without_a_ranked_token_is_refused() -> None:
     with pytest.raises(ValueError, match="must be \\(rows, tokens\\) with a token at least"):
         levels(torch.ones(1, 8), [10], range(0))
+
+
+def test_every_truth_has_levels_by_rank_whatever_its_sign() -> None:
+    signed = torch.tensor([[-0.5, 0.25, -3.0, 0.0]])
+    each_layer = torch.tensor([[4.0, 3.0, 2.0, 1.0], [1.0, 2.0, 3.0, 4.0]])
+    truths = {
+        "attention": Truth(torch.tensor([[0.1, 0.2, 0.3, 0.4]])),
+        "ablation": Truth(signed),
+        "own": Truth(each_layer),
+    }
+    found = token_levels(truths, {}, [0, 1], [25, 50], range(4), None)
+    assert found.truth.tolist() == [[0, 0, 1, 2]]
+    assert list(found.others) == ["ablation", "own"]
+    assert found.others["ablation"].levels.tolist() == [[0, 2, 0, 1]]
+    assert found.others["ablation"].importance.tolist() == signed.tolist()
+    assert found.others["own"].levels.tolist() == [[2, 1, 0, 0], [0, 0, 1, 2]]

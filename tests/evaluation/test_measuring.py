@@ -12,7 +12,8 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from tokenrank.evaluation.measuring import Asked, MetricFailures, measured_rows
+from tokenrank.evaluation.measuring import Asked, MetricFailures
+from tokenrank.evaluation.rows_by_truth import measured_rows
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.metrics.mass import mass_at_k
 from tokenrank.metrics.metric import Metric, Target, no_association, share_kept
@@ -53,7 +54,7 @@ def measure(
     asked = Asked(target, tuple(layers), metrics, percents, range(TOKENS), "attention")
     yield from asked.chance(failures)
     for name, each in scores.items():
-        yield from ({"heuristic": name} | row for row in asked.of_ranking(name, each, failures))
+        yield from ({"heuristic": name} | row for row in asked.of_ranking(name, Ranking(each), failures))
 
 
 def at(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -237,6 +238,14 @@ def test_what_fails_for_several_rankings_is_said_once() -> None:
     rows = measure(SCORES, Target(TRUTH), LAYERS, silent, PERCENTS, failures)
     assert {row["metric"] for row in rows if "heuristic" in row} == {"recall"}
     assert failures.text() == "metric none of a, b: ValueError: no truth"
+
+
+def test_a_chance_level_that_is_not_known_has_a_row_without_a_value() -> None:
+    unknown = {"recall": replace(METRICS["recall"], chance=None), "spearman": METRICS["spearman"]}
+    rows = list(measure({}, Target(TRUTH), LAYERS, unknown, PERCENTS))
+    assert [(row["metric"], row["k"], row["value"] == row["value"]) for row in rows] == [
+        ("recall", 10, False), ("recall", 50, False), ("spearman", None, True),
+    ]  # fmt: skip
 
 
 def test_a_chance_level_that_fails_is_named_too() -> None:

@@ -67,3 +67,32 @@ def test_a_truth_has_one_row_or_as_many_as_the_ranking() -> None:
         check_same_tokens(Ranking(torch.zeros(1, 6)), Ranking(torch.zeros(4, 6)))
     with pytest.raises(ValueError, match=r"\(4, 6\) and truth \(4, 5\)"):
         check_same_tokens(ranking, Ranking(torch.zeros(4, 5)))
+
+
+def test_what_was_released_is_the_same_again_and_is_not_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranking = Ranking(few_values(3, 50))
+    before = [each.clone() for each in (ranking.order, ranking.places, ranking.standard_ranks)]
+    ranking.release()
+    held = [each for name, each in vars(ranking).items() if name != "scores"]
+    assert [(each.dtype, each.shape) for each in held] == [(torch.int32, (3, 50))]
+    monkeypatch.setattr("tokenrank.metrics.ranked_tokens.sorted_places", None)
+    again = (ranking.order, ranking.places, ranking.standard_ranks)
+    assert all(torch.equal(one, other) for one, other in zip(before, again, strict=True))
+    fresh = Ranking(few_values(3, 50))
+    fresh.release()  # nothing was computed
+    assert list(vars(fresh)) == ["scores"]
+
+
+def test_one_row_that_is_seen_as_several_is_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+    one = few_values(1, 50)
+
+    def counted(scores: Tensor) -> Tensor:
+        rows.append(len(scores))
+        return scores.argsort(dim=1, descending=True, stable=True)
+
+    monkeypatch.setattr("tokenrank.metrics.ranked_tokens.sorted_places", counted)
+    seen, copied = Ranking(one.expand(4, -1)), Ranking(one.repeat(4, 1))
+    for name in ("order", "places", "standard_ranks"):
+        assert torch.equal(getattr(seen, name), getattr(copied, name))
+    assert rows == [1, 4]

@@ -80,6 +80,40 @@ def test_what_decides_a_result_changes_the_key(setting: str, value: object) -> N
     assert of(changed(setting, value))[0] != of(config())[0]
 
 
+IDLE: list[tuple[str, object, str]] = [  # setting, value, metric with which it decides something
+    ("chunk", 16, "lds"),
+    ("masks.count", 8, "lds"),
+    ("masks.seed", 3, "lds"),
+    ("loss_layers", [1], "drop"),
+    ("loss_layers", [1], "kept"),
+]
+
+
+@pytest.mark.parametrize(("setting", "value", "metric"), IDLE)
+def test_settings_of_hidden_tokens_are_in_the_keys_of_runs_that_hide_some(
+    setting: str, value: object, metric: str
+) -> None:
+    assert of(changed(setting, value)) == of(config())
+    hiding = config(f"metric=[recall,{metric}]")
+    given = config(f"metric=[recall,{metric}]")
+    OmegaConf.update(given, setting, value)
+    assert of(given)[0] != of(hiding)[0]
+
+
+def test_a_key_has_no_settings_that_stand_for_what_is_always_so() -> None:
+    assert set(of(config())[1]["evaluation"]) == {"_target_", "k", "window", "save_rankings", "save_levels"}
+    others = {
+        "agreement=true": {"agreement"},
+        "oracle=[attention,ablation]": {"truths"},
+        "universe=context": {"universe"},
+        "metric=lds": {"chunk", "masks"},
+        "metric=kept": {"loss_layers"},
+    }
+    for override, more in others.items():
+        found = set(of(config(override))[1]["evaluation"])
+        assert found == set(of(config())[1]["evaluation"]) | more
+
+
 @pytest.mark.parametrize(
     "prompt",
     [

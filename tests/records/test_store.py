@@ -163,7 +163,9 @@ def test_a_file_gets_the_permissions_of_an_ordinary_one(store: Store) -> None:
 
 def test_an_unknown_kind_is_refused(store: Store) -> None:
     for call in (store.get, lambda kind, fields: store.put(kind, fields, {})):
-        with pytest.raises(ValueError, match=r"^kind is 'answer', must be one of answers, truths, rankings, values$"):
+        with pytest.raises(
+            ValueError, match=r"^kind is 'answer', must be one of answers, truths, rankings, losses, values$"
+        ):
             call("answer", {})
 
 

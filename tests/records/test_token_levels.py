@@ -1,11 +1,19 @@
 """records/token_levels.py: what is written is read again, and a damaged file is named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tokenrank.records.token_levels import OUTSIDE, TokenLevels, joined_levels, read_token_levels, write_token_levels
+from tokenrank.records.token_levels import (
+    OUTSIDE,
+    TokenLevels,
+    TruthLevels,
+    joined_levels,
+    read_token_levels,
+    write_token_levels,
+)
 
 
 def levels(texts: tuple[str, ...] | None = ("<s>", "", "é", "\ud800")) -> TokenLevels:
@@ -66,3 +74,33 @@ def test_levels_of_several_runs_are_joined() -> None:
     assert list(found.rankings) == ["h2o", "tova", "claa"]
     np.testing.assert_array_equal(found.rankings["tova"], first.rankings["tova"])
     assert joined_levels([], ["claa"]) is None
+
+
+ABLATION = TruthLevels(np.array([[-2.0, 3.0, 0.5, 0.0]], np.float32), np.array([[0, 2, 1, OUTSIDE]], np.uint8))
+
+
+def test_every_truth_is_read_again_and_can_take_the_place_of_the_first(tmp_path: Path) -> None:
+    write_token_levels(tmp_path / "a.parquet", replace(levels(), others={"ablation": ABLATION}))
+    found = read_token_levels(tmp_path / "a.parquet")
+    assert list(found.rankings) == ["claa", "tova"]  # a truth is no ranking
+    assert found.truth.tolist() == levels().truth.tolist()
+    assert found.against(None) is found
+    other = found.against("ablation")
+    assert other is not None
+    assert other.importance.tolist() == ABLATION.importance.tolist()
+    assert other.truth.tolist() == ABLATION.levels.tolist()
+    assert other.rankings["claa"].tolist() == levels().rankings["claa"].tolist()
+
+
+def test_a_file_of_the_first_truth_alone_has_no_other(tmp_path: Path) -> None:
+    write_token_levels(tmp_path / "a.parquet", levels())
+    found = read_token_levels(tmp_path / "a.parquet")
+    assert found.against("ablation") is None
+    assert found.against(None) is not None
+
+
+def test_joined_levels_have_all_truths() -> None:
+    found = joined_levels([levels(), replace(levels(), rankings={}, others={"ablation": ABLATION})], ["claa"])
+    assert found is not None
+    assert list(found.rankings) == ["claa"]
+    assert found.others["ablation"].levels.tolist() == ABLATION.levels.tolist()

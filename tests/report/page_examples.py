@@ -1,17 +1,18 @@
 """Run folders with levels of tokens, whose numbers are worked out here from the scores, slowly."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tests.report.contestant_examples import Row, as_tables, value_row, whose
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tests.report.run_folders import run_folder
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.records.token_levels import OUTSIDE, TokenLevels
+from tokenrank.records.token_levels import OUTSIDE, TokenLevels, TruthLevels
 from tokenrank.report.page import page
 from tokenrank.report.rows.loaded_run import load_run
 
@@ -114,6 +115,30 @@ def ranking_run(path: Path, *, levels: bool = True, texts: bool = True) -> RunFo
     folder = run_folder(path, ranked(metrics, summary, samples), environment={"units": list(PROMPTS)})
     for number, prompt in enumerate(PROMPTS if levels else ()):
         folder.write_levels(prompt, token_levels(scores_of(number), texts_of() if texts else None))
+    return folder
+
+
+EVIDENCE = ([5, 8], [20, 25])  # spans of tokens, of ``two_truths_run``
+
+
+def ablation_of(number: int) -> Array:
+    """A truth of a prompt with values below 0, (tokens,)."""
+    found: Array = scores_of(number + 50).truth - np.float32(0.5)
+    return found
+
+
+def two_truths_run(path: Path, shown: str) -> RunFolder:
+    """As ``ranking_run``, of a run with two truths and two spans of evidence; ``shown`` is its ``plots.truth``."""
+    folder = ranking_run(path)
+    config = f"oracle:\n  attention: {{}}\n  ablation: {{_target_: own.Ablation}}\nplots: {{k: 10, truth: {shown}}}\nstudy: null\n"
+    folder.config.write_text(config, encoding="utf-8")
+    for number, prompt in enumerate(PROMPTS):
+        other = ablation_of(number)[None]
+        levels = token_levels(scores_of(number), texts_of())
+        folder.write_levels(prompt, replace(levels, others={"ablation": TruthLevels(other, levels_of(other))}))
+    tables = folder.tables()
+    evidence = pd.Series([[list(span) for span in EVIDENCE]] * len(PROMPTS), dtype=object)
+    folder.write_tables(replace(tables, samples=tables.samples.assign(evidence=evidence)))
     return folder
 
 

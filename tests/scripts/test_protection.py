@@ -43,8 +43,8 @@ def test_each_choice_is_a_column_with_its_order(runs: list[Path], capsys: pytest
     for column, path in enumerate(runs[:2]):
         summary = read_run(path).tables.summary
         own = summary[(summary["metric"] == "loss") & (summary["statistic"] == "mean") & summary["sample"].isna()]
-        own = own[own["task"].isna() & own["against"].isna() & own["heuristic"].notna()].set_index("heuristic")["value"]
-        order = own.drop(["oracle", "random"]).sort_values()
+        own = own[own["task"].isna() & own["against"].isna() & own["heuristic"].notna()]
+        order = own.set_index("heuristic")["value"].drop(["oracle", "random"]).sort_values()
         for place, (name, value) in enumerate(order.items(), start=1):
             assert cells[str(name)][column].startswith(f"{value:.3f} ")
             assert cells[str(name)][column].endswith(f"({place})")

@@ -261,3 +261,15 @@ def test_levels_of_a_prompt_are_joined_under_joined_names(tmp_path: Path) -> Non
     found = folder.levels(unit)
     assert found is not None
     assert list(found.rankings) == ["claa_n1"]
+
+
+def test_rankings_of_further_truths_stand_where_a_run_has_them(tmp_path: Path) -> None:
+    truths, small = "oracle=[attention,gradient]", ("metric=[recall]", "task.depths=[50]")
+    parts = [ran(tmp_path / name, f"heuristic=[{name},oracle]", truths, *small) for name in ("claa", "tova")]
+    made, found = measured("heuristic=[claa,oracle,tova]", truths, *small)
+    wanted = list(dict.fromkeys(found[0].rows["heuristic"].dropna()))
+    assert wanted == ["claa", "oracle", "oracle:gradient", "tova"]
+    folder, _ = joined(parts, tmp_path / "joined")
+    for rows in (folder.tables().metrics, folder.tables().summary):
+        assert list(dict.fromkeys(rows["heuristic"].dropna())) == wanted
+    assert len(made.units) == len(folder.tables().samples)

@@ -121,7 +121,9 @@ def test_a_local_cluster_that_does_not_start_is_started_again(
 
     monkeypatch.setattr(ray, "init", init)
     if failures == 3:
-        with pytest.raises(ValueError, match=r"'local', and Ray cannot connect to it \(tried 3 times\): Failed to start"):
+        with pytest.raises(
+            ValueError, match=r"'local', and Ray cannot connect to it \(tried 3 times\): Failed to start"
+        ):
             RayExecutor()._connect()
     else:
         RayExecutor()._connect()

@@ -15,7 +15,16 @@ import pytest
 from tests.report import layer_examples
 from tests.report.contestant_examples import accuracy_tables, fidelity_tables
 from tests.report.page.test_page import data_of, unpacked
-from tests.report.page_examples import PROMPTS, TOKENS, WINDOW, accuracy_run, kept_of, ranking_run, write_page
+from tests.report.page_examples import (
+    PROMPTS,
+    TOKENS,
+    WINDOW,
+    accuracy_run,
+    kept_of,
+    ranking_run,
+    two_truths_run,
+    write_page,
+)
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tests.report.run_folders import CONFIG, run_folder
 from tokenrank.metrics.intervals import mean_intervals
@@ -219,6 +228,32 @@ def test_a_failed_prompt_says_why(tmp_path: Path) -> None:
     data = data_of(write_page(run_folder(tmp_path, replace(tables, samples=samples))))
     assert data["prompts"][-1]["error"] == "out of memory"
     assert list(data["views"])[-1] == "s9"
+
+
+def test_without_levels_of_the_truth_that_is_shown_there_are_none_and_it_is_said(tmp_path: Path) -> None:
+    data = data_of(write_page(two_truths_run(tmp_path / "a", "ablation")))
+    assert data["truth"] == "ablation"
+    assert data["lacks"] == []
+    assert data["prompts"][0]["evidence"] == [[5, 3], [20, 5]]
+    old = two_truths_run(tmp_path / "b", "ablation")
+    for name in PROMPTS:
+        found = old.levels(name)
+        assert found is not None
+        old.write_levels(name, replace(found, others={}))
+    data = data_of(write_page(old))
+    assert data["lacks"] == [
+        "The run kept no levels of the tokens of any prompt in the truth ablation: its rankings cannot be shown on the text."
+    ]
+    assert "truth" not in data["views"][PROMPTS[0]]
+
+
+def test_the_page_holds_one_truth_alone(tmp_path: Path) -> None:
+    first, other = (data_of(write_page(two_truths_run(tmp_path / name, name))) for name in ("attention", "ablation"))
+    assert first["truth"] == "attention"
+    for name in PROMPTS:
+        assert first["views"][name]["truth"] != other["views"][name]["truth"]
+        assert first["views"][name].keys() == other["views"][name].keys()
+        assert first["views"][name]["rankings"] == other["views"][name]["rankings"]
 
 
 def test_the_window_that_engines_always_keep_is_not_judged(tmp_path: Path) -> None:

@@ -40,6 +40,17 @@ def test_another_oracle_is_not_called_attention() -> None:
     assert "what the run's oracle gives it" in intro(compared(6, 0.01), other, "ranking")[0]
 
 
+def test_of_several_truths_the_one_that_is_shown_is_named() -> None:
+    two = {"oracle": {**CONFIG["oracle"], "ablation": {"_target_": "tokenrank.oracle.ablation.Ablation"}}}
+    tables = compared(6, 0.01)
+    first = intro(tables, two, "ranking")
+    assert "attention that the answer pays back" in first[0]
+    assert first[1].startswith("Of the run's truths (attention, ablation) this page is against attention;")
+    other = intro(tables, two | {"plots": {"truth": "ablation"}}, "ranking")
+    assert "what the run's oracle gives it" in other[0]
+    assert "this page is against ablation;" in other[1]
+
+
 def test_engines_have_a_keep_rate_and_nothing_measured_has_no_words() -> None:
     assert "keep rate" in intro(accuracy_tables(), CONFIG, "accuracy")[1]
     assert intro(as_tables(), CONFIG, "accuracy") == []

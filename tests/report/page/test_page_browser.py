@@ -12,6 +12,7 @@ from tests.report import layer_examples
 from tests.report.page_browser import Opened, chromium
 from tests.report.page_examples import (
     CONTESTANTS,
+    EVIDENCE,
     HEURISTICS,
     HOSTILE,
     KEEP,
@@ -20,6 +21,7 @@ from tests.report.page_examples import (
     TOKENS,
     WINDOW,
     K,
+    ablation_of,
     accuracy_run,
     best,
     kept_of,
@@ -29,6 +31,7 @@ from tests.report.page_examples import (
     recall,
     scores_of,
     texts_of,
+    two_truths_run,
     write_page,
 )
 from tests.report.run_folders import CONFIG, run_folder
@@ -53,6 +56,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "accuracy": accuracy_run(made / "a"),
         "no levels": ranking_run(made / "l", levels=False),
         "no texts": ranking_run(made / "t", texts=False),
+        "ablation": two_truths_run(made / "o", "ablation"),
     }
     return {name: write_page(folder) for name, folder in folders.items()}
 
@@ -119,7 +123,43 @@ def test_the_difference_tells_found_missed_and_wrongly_kept(opened: Open, layer:
     status = shown.page.locator("#status").text_content()
     assert f"found {len(truth & kept)} of the {len(truth)} most important tokens (recall {value:.3f})" in status
     assert f"missed {len(truth - kept)}, wrongly kept {len(kept - truth)}" in status
-    assert f"Of the needle\u2019s 5 tokens {len(kept & set(range(20, 25)))} are kept" in status
+    assert f"Of the evidence\u2019s 5 tokens {len(kept & set(range(20, 25)))} are kept" in status
+
+
+def test_tokens_are_held_against_the_truth_that_is_shown_and_it_is_named(opened: Open) -> None:
+    row, k = 2, 10.0
+    shown = opened("ablation", view(prompt="b", ranking="claa", layer=LAYERS[row], mode="difference", k=10))
+    truth, kept = best(ablation_of(1), k), best(scores_of(1).rankings["claa"][row], k)
+    status = shown.page.locator("#status").text_content()
+    assert f"found {len(truth & kept)} of the {len(truth)} most important tokens by ablation" in status
+    assert f"missed {len(truth - kept)}, wrongly kept {len(kept - truth)}" in status
+    underlined = shown.tokens("s.textDecorationLine.includes('underline')")
+    assert {token for token, line in enumerate(underlined) if line} == truth - kept
+    token = min(truth)
+    shown.page.locator("#tokens > span").nth(token).hover()
+    assert "truth (ablation): among the best" in shown.page.locator("#tip").text_content()
+    assert shown.page.locator("fieldset").text_content().startswith("colour bytruth (ablation)")
+    assert "(attention, ablation) this page is against ablation" in shown.page.locator("#intro").text_content()
+
+
+def test_every_span_of_the_evidence_is_marked(opened: Open) -> None:
+    row, k = 2, 40.0
+    shown = opened("ablation", view(prompt="b", ranking="claa", layer=LAYERS[row], mode="difference", k=40))
+    inside = {token for start, stop in EVIDENCE for token in range(start, stop)}
+    marked = shown.tokens("e.classList.contains('evidence') && s.boxShadow !== 'none'")
+    assert {token for token, mark in enumerate(marked) if mark} == inside
+    assert shown.page.locator(".map .part i").count() == len(EVIDENCE)
+    truth, kept = best(ablation_of(1), k), best(scores_of(1).rankings["claa"][row], k)
+    status = shown.page.locator("#status").text_content()
+    assert f"Of the evidence\u2019s 8 tokens in 2 spans {len(kept & inside)} are kept" in status
+    passages = shown.page.locator("#missed-list li").evaluate_all("items => items.map(item => item.textContent)")
+    missed = sorted(truth - kept)
+    runs = [[token] for token in missed if token - 1 not in truth - kept]
+    for run in runs:
+        while run[-1] + 1 in truth - kept:
+            run.append(run[-1] + 1)
+    assert [" evidence" in each for each in passages] == [bool(inside & set(run)) for run in runs]
+    assert any(inside & set(run) for run in runs)
 
 
 def test_the_tooltip_shows_the_values_of_a_token(opened: Open) -> None:

@@ -13,8 +13,10 @@ from tokenrank.report.page.token_view import TokenView
 CODES = re.compile(r"\x1b\[[\d;]*m")
 
 
-def made(texts: Sequence[str], kinds: Sequence[int], needle: range = range(0), answer: str | None = "yes") -> TokenView:
-    return TokenView("s: claa at layer 1", texts, np.array(kinds), needle, frozenset(), [("answer", answer)])
+def made(
+    texts: Sequence[str], kinds: Sequence[int], evidence: Sequence[range] = (), answer: str | None = "yes"
+) -> TokenView:
+    return TokenView("s: claa at layer 1", texts, np.array(kinds), evidence, frozenset(), [("answer", answer)])
 
 
 def prompt(found: TokenView, width: int = 80, *, colours: bool = False) -> str:
@@ -22,13 +24,23 @@ def prompt(found: TokenView, width: int = 80, *, colours: bool = False) -> str:
     return shown(found, width, colours=colours).split("\n\n")[2]
 
 
-SIX = made([" a", " b", " c", " d", " e", " f"], [FOUND, FOUND, MISSED, NOTHING, WRONG, NOTHING], range(2, 4))
+SIX = made([" a", " b", " c", " d", " e", " f"], [FOUND, FOUND, MISSED, NOTHING, WRONG, NOTHING], [range(2, 4)])
 
 
 def test_without_colours_marks_stand_around_runs_of_tokens_of_a_kind() -> None:
     assert prompt(SIX) == "[= a b]<<[- c] d>>[+ e] f"
     assert "\x1b" not in shown(SIX, 80, colours=False)
-    assert shown(SIX, 80, colours=False).splitlines()[2] == "[=found]  [-missed]  [+wrongly kept]  <<needle>>"
+    assert shown(SIX, 80, colours=False).splitlines()[2] == "[=found]  [-missed]  [+wrongly kept]  <<evidence>>"
+
+
+def test_every_span_of_the_evidence_has_marks_of_its_own() -> None:
+    found = made(
+        [" a", " b", " c", " d", " e"], [NOTHING, FOUND, NOTHING, MISSED, NOTHING], [range(2), range(2, 3), range(4, 5)]
+    )
+    assert prompt(found) == "<< a[= b]>><< c>>[- d]<< e>>"
+    assert counts(found).endswith("of the evidence's 4 tokens in 3 spans 1 kept")
+    underlined = [each.count("\x1b") for each in prompt(found, colours=True).split(" d")]
+    assert underlined == [7, 3]
 
 
 def test_colours_say_the_same_and_end_with_every_line() -> None:
@@ -45,9 +57,9 @@ def test_colours_say_the_same_and_end_with_every_line() -> None:
 
 def test_the_counts_are_those_of_the_tokens() -> None:
     assert counts(SIX) == (
-        "found 2 of the truth's best 3 (recall 0.6667), missed 1,\nwrongly kept 1; of the needle's 2 tokens 0 kept"
+        "found 2 of the truth's best 3 (recall 0.6667), missed 1,\nwrongly kept 1; of the evidence's 2 tokens 0 kept"
     )
-    assert "needle" not in counts(made(["a"], [FOUND]))
+    assert "evidence" not in counts(made(["a"], [FOUND]))
 
 
 @pytest.mark.parametrize("colours", [True, False])
@@ -70,7 +82,7 @@ def test_letters_of_all_languages_stay() -> None:
 @pytest.mark.parametrize("width", [20, 33, 80])
 def test_lines_fit_and_no_letter_is_lost(colours: bool, width: int) -> None:
     words = ["a word", " of", " several", "x" * 90, " 東京東京東京", "\n", "end"] * 5
-    found = made(words, [place % 4 for place in range(len(words))], range(3, 9))
+    found = made(words, [place % 4 for place in range(len(words))], [range(3, 9)])
     lines = prompt(found, width, colours=colours).splitlines()
     assert max(sum(Letter(each).width for each in CODES.sub("", line)) for line in lines) <= width
     if colours:
@@ -88,12 +100,12 @@ def test_an_answer_that_was_not_kept_is_said() -> None:
 
 
 def test_what_is_kept_in_any_case_is_marked_and_not_counted() -> None:
-    found = made([" a", " b", " c", "\n", " d"], [FOUND, NOTHING, ALWAYS, ALWAYS, MISSED], range(2, 3))
+    found = made([" a", " b", " c", "\n", " d"], [FOUND, NOTHING, ALWAYS, ALWAYS, MISSED], [range(2, 3)])
     assert "[*always kept, not judged]" in shown(found, 80, colours=False)
     assert prompt(found) == "[= a] b<<[* c]>>[*\\n\n][- d]"
     assert "always" not in shown(SIX, 80, colours=False)
     assert counts(found) == (
-        "found 1 of the truth's best 2 (recall 0.5000), missed 1,\nwrongly kept 0; of the needle's 1 tokens 1 kept"
+        "found 1 of the truth's best 2 (recall 0.5000), missed 1,\nwrongly kept 0; of the evidence's 1 tokens 1 kept"
     )
     nothing = counts(made([" a", " b"], [ALWAYS, NOTHING]))
     assert nothing == "found 0 of the truth's best 0, missed 0,\nwrongly kept 0"

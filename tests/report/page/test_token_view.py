@@ -15,7 +15,7 @@ from tests.report.page_examples import PROMPTS, WINDOW, accuracy_run, write_page
 from tests.report.run_folders import CONFIG
 from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.records.token_levels import OUTSIDE, TokenLevels
+from tokenrank.records.token_levels import OUTSIDE, TokenLevels, TruthLevels
 from tokenrank.report.page.levels import ALWAYS, FOUND, MISSED, NOTHING, WRONG
 from tokenrank.report.page.token_view import view
 
@@ -61,9 +61,31 @@ def test_of_a_ranking_by_hand(tmp_path: Path, layer: str, k: float, kinds: list[
     found = view(folder(tmp_path), "s", "claa", layer, k)
     assert found.kinds.tolist() == kinds
     assert found.recall == kinds.count(FOUND) / (kinds.count(FOUND) + kinds.count(MISSED))
-    assert (found.needle, found.unranked) == (range(1, 3), frozenset({5}))
+    assert (found.evidence, found.unranked) == ([range(1, 3)], frozenset({5}))
     assert found.answers == [("answer", "yes")]
     assert found.heading == f"s: claa at layer {layer}, best {k} % of 5 ranked tokens"
+
+
+TWO = "oracle: {attention: {}, ablation: {}}\nplots: {truth: %s}\n"
+
+
+def test_the_truth_is_that_of_plots_truth_and_is_named(tmp_path: Path) -> None:
+    other = TruthLevels(np.array([[-1, 2, -3, 1, 0, 9]], np.float32), levels((0, 2, 0, 1, 0, OUTSIDE)))
+    both = replace(BY_HAND, others={"ablation": other})
+    found = view(folder(tmp_path / "a", both, TWO % "ablation"), "s", "claa", "1", 40)
+    assert found.kinds.tolist() == [WRONG, MISSED, WRONG, MISSED, NOTHING, NOTHING]
+    assert found.heading == "s: claa at layer 1, best 40 % of 5 ranked tokens, against ablation"
+    first = view(folder(tmp_path / "b", both, TWO % "null"), "s", "claa", "1", 40)
+    assert first.kinds.tolist() == [FOUND, MISSED, WRONG, NOTHING, NOTHING, NOTHING]
+    assert first.heading.endswith(", against attention")
+    with pytest.raises(ValueError, match=r"has the run's first truth alone, and plots\.truth is ablation"):
+        view(folder(tmp_path / "c", BY_HAND, TWO % "ablation"), "s", "claa", "1", 40)
+
+
+def test_every_span_of_the_evidence_is_there(tmp_path: Path) -> None:
+    run = folder(tmp_path)
+    run.write_record(replace(record(), sample={**record().sample, "evidence": [[0, 1], [3, 5]]}))
+    assert view(run, "s", "claa", "1", 40).evidence == [range(1), range(3, 5)]
 
 
 def test_a_truth_of_each_layer_is_compared_at_its_layer(tmp_path: Path) -> None:

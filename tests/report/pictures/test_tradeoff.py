@@ -96,10 +96,10 @@ def test_the_full_prefill_is_one_point_and_a_level(cost: str) -> None:
 
 
 def test_only_against_flops_it_is_said_that_the_oracles_ranking_is_not_counted() -> None:
-    assert "by the answer itself; a bound, not a method; its ranking costs no FLOPs here." in caption(
+    assert "by the answer itself; a reference, not a method; its ranking costs no FLOPs here." in caption(
         whole("flops_ratio")
     )
-    assert "by the answer itself; a bound, not a method. Grey and dotted: controls" in caption(whole("kv_ratio"))
+    assert "by the answer itself; a reference, not a method. Grey and dotted: controls" in caption(whole("kv_ratio"))
 
 
 def test_the_caption_says_what_was_protected_and_what_stands_behind_the_at() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.report.ranking_examples import ranked
 from tokenrank.metrics.comparisons import compare_means
-from tokenrank.records.schema import SUMMARY, table
 from tokenrank.report.rows.comparisons import comparisons, least_p
 
 Row = dict[str, Any]
@@ -18,7 +18,7 @@ def pair(heuristic: str, against: str, value: float, p: float, **more: Any) -> R
 
 
 def said(*rows: Row) -> list[str]:
-    return comparisons(table(rows, SUMMARY))
+    return comparisons(ranked(summary=rows))
 
 
 def test_the_better_one_is_named_first_and_exploratory_rows_are_left_out() -> None:

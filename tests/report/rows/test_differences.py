@@ -6,7 +6,7 @@ import pytest
 
 from tests.report.ranking_examples import Row, of_prompts, ranked
 from tokenrank.metrics.comparisons import compare_means
-from tokenrank.report.rows.differences import compared_sentence, declared, detectable, difference_sentences
+from tokenrank.report.rows.differences import compared_sentence, detectable, difference_sentences, family_of
 
 
 def compared(first: str, second: str, value: float, p: float, **more: object) -> Row:
@@ -16,7 +16,7 @@ def compared(first: str, second: str, value: float, p: float, **more: object) ->
 
 
 def of(*rows: Row) -> list[str]:
-    return difference_sentences(ranked(summary=rows).summary)
+    return difference_sentences(ranked(summary=rows))
 
 
 def test_a_difference_is_said_from_the_better_one_with_its_interval_turned() -> None:
@@ -57,9 +57,9 @@ def test_five_prompts_can_show_nothing_and_six_can() -> None:
 
 
 def test_exploratory_rows_are_left_out() -> None:
-    summary = ranked(summary=[compared("claa", "tova", 0.9, 0.001, exploratory=True)]).summary
-    assert declared(summary).empty
-    assert difference_sentences(summary) == []
+    tables = ranked(summary=[compared("claa", "tova", 0.9, 0.001, exploratory=True)])
+    assert family_of(tables).empty
+    assert difference_sentences(tables) == []
 
 
 def test_who_was_compared_and_who_was_not_is_counted() -> None:
@@ -69,12 +69,12 @@ def test_who_was_compared_and_who_was_not_is_counted() -> None:
         compared("claa", "snapkv", 0.1, 0.1),
         compared("tova", "snapkv", 0.1, 0.1),
     ]
-    every = compared_sentence(ranked(summary=[*means, *pairs]).summary)
+    every = compared_sentence(ranked(summary=[*means, *pairs]))
     assert every == ["Compared were 3 methods, each with each; not compared: oracle and sinks."]
-    some = compared_sentence(ranked(summary=[*means, *pairs[:2]]).summary)
+    some = compared_sentence(ranked(summary=[*means, *pairs[:2]]))
     assert some == ["Compared were 3 methods; not compared: oracle and sinks."]
-    assert compared_sentence(ranked(summary=[*means[:3], *pairs]).summary) == []
-    assert compared_sentence(ranked(summary=means).summary) == []
+    assert compared_sentence(ranked(summary=[*means[:3], *pairs])) == []
+    assert compared_sentence(ranked(summary=means)) == []
 
 
 def test_an_end_near_zero_is_not_rounded_to_it() -> None:

@@ -1,10 +1,12 @@
 """Agreement of rankings and truths as rows of a run say it; loaded tables are against one truth, and agreement is of all."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.plans import config, records, written
 from tests.plans import plan as plan_of
-from tests.report.ranking_examples import of_prompts, ranked
+from tests.report.ranking_examples import at_layer, of_prompts, ranked
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
 from tokenrank.report.pictures.agreement import agreement_pictures
@@ -27,10 +29,10 @@ def made_up() -> Tables:
 def test_a_row_a_ranking_and_a_column_a_truth() -> None:
     found = agreement(made_up(), "recall", 10)
     assert found is not None
-    assert found.to_dict("index") == {
+    assert found.values.to_dict("index") == {
         "one": {"one": 1.0, "two": 0.2}, "two": {"one": 0.3, "two": 1.0}, "claa": {"one": 0.5, "two": 0.6},
     }  # fmt: skip
-    assert list(found.index) == ["one", "two", "claa"]
+    assert list(found.values.index) == ["one", "two", "claa"]
 
 
 def test_one_truth_or_none_agrees_with_nothing() -> None:
@@ -63,8 +65,8 @@ def test_a_run_is_loaded_against_its_first_truth_or_the_one_asked_for(folder: Ru
         assert len(tables.of_metric("needle_recall", 10)) > 0  # belongs to no truth
         found = agreement(tables, "recall", 10)
         assert found is not None
-        assert found.shape == (3, 3)  # two truths and claa, each against each
-        assert [found.to_dict()[name][name] for name in map(str, found)] == [1, 1, 1]
+        assert found.values.shape == (3, 3)  # two truths and claa, each against each
+        assert [found.values.to_dict()[name][name] for name in map(str, found.values)] == [1, 1, 1]
         assert list(agreement_pictures(tables, ["recall", "needle_recall"], 10)) == ["recall_at_10_agreement"]
 
 
@@ -80,3 +82,27 @@ def test_rankings_are_measured_against_each_other_as_against_truths(folder: RunF
 
 def test_the_config_names_the_setting() -> None:
     assert config(*CHOSEN).evaluation.agreement
+
+
+def test_every_cell_has_its_own_number_of_prompts() -> None:
+    tables = made_up()
+    counts = [24, 24, 24, 20, 24, 24]
+    found = agreement(replace(tables, summary=tables.summary.assign(prompts=counts)), "recall", 10)
+    assert found is not None
+    assert found.prompts.loc[["claa"]].to_numpy().tolist() == [[24, 20]]
+    assert found.prompts.loc[["one", "two"]].to_numpy().tolist() == [[24, 24], [24, 24]]
+
+
+def test_the_picture_counts_the_prompts_of_its_values_and_names_no_single_truth() -> None:
+    metrics = [at_layer(f"p{number}", "claa", 0, "recall", 10.0, 0.5) for number in range(30)]  # some lack a value
+    whole = ranked(metrics, summary=[]).metrics
+    for counts, said in (
+        ([24] * 6, ""),
+        ([24, 24, 24, 20, 24, 24], " Some cells are over fewer prompts, 20 at least."),
+    ):
+        tables = replace(made_up(), metrics=whole)
+        tables = replace(tables, summary=tables.summary.assign(prompts=counts))
+        [draw] = agreement_pictures(tables, ["recall"], 10).values()
+        figure = draw()
+        assert figure.get_suptitle().replace("\n", " ").endswith("tiny on niah, n = 24 of 30 prompts, k = 10 %")
+        assert figure.get_supxlabel().replace("\n", " ") == f"Mean over layers, then over prompts.{said}"

@@ -35,6 +35,6 @@ def test_notes_leave_out_what_the_results_say() -> None:
     tables, environment = compared(6, 0.01, 0.3), {"units": ["a", "b", "c"]}
     found = what_was_found(tables, CONFIG, environment)
     assert found.results == sentences(tables, CONFIG)
-    assert comparisons(tables.summary)
-    assert found.notes == notes(tables, environment)[len(comparisons(tables.summary)) :]
+    assert comparisons(tables)
+    assert found.notes == notes(tables, environment)[len(comparisons(tables)) :]
     assert "half a run" in found.notes[-1]

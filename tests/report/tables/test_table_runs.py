@@ -48,6 +48,62 @@ def test_a_metric_that_is_not_shown_may_differ() -> None:
         check_alike([of("a"), of("b", metric=changed)], ["rbo"])
 
 
+TWO: dict[str, Any] = {"oracle": {"attention": {}, "ablation": {}}}
+HIDING = {"recall": {}, "lds": {"against": "masks"}, "drop": {"against": "loss"}}
+MASKS = {"count": 64, "keep": 50, "seed": 0}
+
+
+def against_truth(name: str, **changed: object) -> TableRun:
+    """A run with two truths, which recall is against."""
+    settings: dict[str, Any] = (
+        RANKED | TWO | {"metric": HIDING, "chunk": 64, "masks": MASKS, "loss_layers": None} | changed
+    )
+    whole = ranking_tables()
+    truth = whole.summary["metric"].map({"recall": "attention"}).astype("str")
+    return table_run(replace(whole, summary=whole.summary.assign(truth=truth)), name, **settings)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "changed", "said"),
+    [
+        (("recall",), {"plots": {"truth": "ablation"}}, "plots.truth of recall is attention in a and ablation in b"),
+        (("lds",), {"chunk": 32}, "chunk is 64 in a and 32 in b"),
+        (("lds",), {"masks": MASKS | {"count": 8}}, "masks.count is 64 in a and 8 in b"),
+        (("drop",), {"loss_layers": [3]}, r"loss_layers is None in a and \[3\] in b"),
+        (
+            ("lds",),
+            {"oracle": {"ablation": {}, "attention": {}}},
+            "first of oracle is attention in a and ablation in b",
+        ),
+    ],
+)
+def test_what_a_metric_depends_on_must_agree_where_it_is_shown(
+    metrics: tuple[str, ...], changed: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^runs cannot stand in one table: {said}$"):
+        check_alike([against_truth("a"), against_truth("b", **changed)], metrics)
+
+
+def test_what_the_shown_metric_does_not_depend_on_may_differ() -> None:
+    one = against_truth("a")
+    for metric, changed in (
+        ("lds", {"plots": {"truth": "ablation"}, "loss_layers": [3], "masks": MASKS | {"seed": 1}}),
+        ("drop", {"plots": {"truth": "ablation"}, "chunk": 32, "masks": MASKS | {"count": 8}}),
+        ("recall", {"chunk": 32, "masks": MASKS | {"count": 8}, "loss_layers": [3], "plots": {"truth": "attention"}}),
+    ):
+        check_alike([one, against_truth("b", **changed)], [metric])
+
+
+def test_the_oracle_of_engines_must_agree_as_gaps_are_closed_to_it() -> None:
+    first, other = (contestant_run(name) for name in "ab")
+    first, other = (
+        replace(run, config={**run.config, "oracle": {each: {}}})
+        for run, each in ((first, "attention"), (other, "gradient"))
+    )
+    with pytest.raises(ValueError, match=r"oracle\.attention is \{\} in a and None in b"):
+        check_alike([first, other], ["accuracy"])
+
+
 def test_evaluations_and_protection_must_agree() -> None:
     with pytest.raises(ValueError, match="evaluation is ranking in a and accuracy in b"):
         check_alike([of("a"), contestant_run("b")], ["recall"])

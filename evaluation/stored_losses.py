@@ -1,0 +1,83 @@
+"""What the answer to one of the plan's prompts loses without tokens: stored, or computed by passes over the answer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tokenrank.capture.answer_passes import AnswerPasses
+from tokenrank.evaluation.answer_losses import AnswerLosses
+from tokenrank.evaluation.scoring import Known, Ranked, rank
+from tokenrank.oracle.oracle import Answer
+from tokenrank.records.store import LOSSES
+from tokenrank.tasks.task import Prompt
+
+if TYPE_CHECKING:
+    from tokenrank.evaluation.plan import Plan
+
+
+@dataclass(frozen=True)
+class Hides:
+    """What is hidden from a prompt's answer whatever a ranking says, as the ranked tokens that stay visible; and whether rankings hide more."""
+
+    universe: range  # positions of the ranked tokens
+    masks: Tensor | None  # (masks, ranked tokens) bool, by random masks; None: no metric asks for them
+    context: Tensor | None  # (1, ranked tokens) bool, without the context; None: the prompt has none
+    by_rankings: (
+        bool  # a metric asks what the answer loses without the tokens that a ranking has first, or with them alone
+    )
+
+    def lack(self, plan: "Plan", prompt: Prompt, answer: Answer, reads: bool) -> bool:
+        """Whether passes over the answer will be needed; where rankings alone decide it, only if the prompt is read in any case.
+
+        Args:
+            plan: says which store.
+            prompt: of the plan.
+            answer: to it.
+            reads: whether the prompt is read, for rankings or truths that are not stored.
+        """
+        if self.by_rankings and reads:
+            return True
+        entries = (plan.parts.losses(prompt, answer, self.universe, each) for each in self._fixed())
+        return any(plan.store.get(LOSSES, fields) is None for fields in entries)
+
+    def _fixed(self) -> Iterator[Tensor]:
+        return (each for each in (self.masks, self.context) if each is not None)
+
+
+@dataclass(frozen=True)
+class StoredLosses:
+    """Losses of the answer to one of the plan's prompts."""
+
+    plan: "Plan"
+    model: PreTrainedModel
+    prompt: Prompt
+    ranked: Ranked  # with its passes, if these were kept
+    universe: range
+
+    @cached_property
+    def _computed(self) -> AnswerLosses:
+        return AnswerLosses(self.ranked.passes or self._read_again(), self.universe)
+
+    def of(self, visible: Tensor) -> Tensor:
+        """``AnswerLosses.of``, which is not stored; the prompt is read again where its reading left nothing for passes."""
+        return self._computed.of(visible)
+
+    def stored(self, visible: Tensor) -> Tensor:
+        """The same, from the store where it has it; else it is put there."""
+        fields = self.plan.parts.losses(self.prompt, self.ranked.answer, self.universe, visible)
+        found = self.plan.store.get(LOSSES, fields)
+        if found is not None:
+            return found["loss"]
+        loss = self.of(visible)
+        self.plan.store.put(LOSSES, fields, {"loss": loss})
+        return loss
+
+    def _read_again(self) -> AnswerPasses:
+        known = Known(self.ranked.ahead_ids, {name: self.ranked.truths[name] for name in self.plan.oracles})
+        given = self.plan.given_answer(self.prompt)
+        again = rank(self.model, self.prompt, {}, self.plan.oracles, given, known, passes=True)
+        return cast("AnswerPasses", again.passes)
