@@ -18,9 +18,10 @@ def gap_closed(values: Numbers, low: int, high: int) -> tuple[Numbers, Numbers, 
         high: index of the bound's column (the oracle).
 
     Returns:
-        Share, lower end and upper end, (columns,) each. All are NaN unless ``high`` beats ``low``. The ends alone are NaN below three
-        samples, where Student's t does not show that ``high`` beats ``low``, and for a column without any variation around its share,
-        such as one that equals ``high`` in every sample; ``high`` is 1 and ``low`` 0 by definition, and these are their ends.
+        Share, lower end and upper end, (columns,) each. All are NaN unless ``high`` beats ``low``; from three samples on unless Student's
+        t shows it: a share of a distance that may be 0 says nothing. The ends alone are NaN below three samples, and for a column without
+        any variation around its share, such as one that equals ``high`` in every sample; ``high`` is 1 and ``low`` 0 by definition, and
+        these are their ends.
 
     Source: Fieller 1954, https://doi.org/10.1111/j.2517-6161.1954.tb00159.x.
 
@@ -32,12 +33,11 @@ def gap_closed(values: Numbers, low: int, high: int) -> tuple[Numbers, Numbers, 
     above, gap = values - values[:, [low]], values[:, high] - values[:, low]
     share = np.full(values.shape[1], np.nan)
     ends = np.full((2, values.shape[1]), np.nan)
-    if gap.mean() > 0:
+    if gap.mean() > 0 and (samples < LEAST_SAMPLES or _shown(gap)):
         share = above.mean(axis=0) / gap.mean()
         if samples >= LEAST_SAMPLES:
             ends = _fieller(above, gap, share)
-            if _shown(gap):
-                ends[:, low], ends[:, high] = 0, 1
+            ends[:, low], ends[:, high] = 0, 1
     return share, ends[0], ends[1]
 
 
@@ -48,9 +48,7 @@ def _fieller(above: Numbers, gap: Numbers, share: Numbers) -> Numbers:
     spread = gap - gap.mean()
     rest = above - np.outer(gap, share)  # its mean is 0
     squares, products = (rest**2).sum(axis=0), rest.T @ spread
-    curve = gap.mean() ** 2 - factor * (spread**2).sum()
-    if not _shown(gap):
-        return np.full((2, len(share)), np.nan)
+    curve = gap.mean() ** 2 - factor * (spread**2).sum()  # above 0, as the gap is shown
     # with root = share + move: curve * move^2 + 2 * factor * products * move - factor * squares = 0
     half = np.sqrt((factor * products) ** 2 + curve * factor * squares)
     ends: Numbers = share + np.stack([-factor * products - half, -factor * products + half]) / curve

@@ -31,11 +31,13 @@ def over_layers(values: Numbers, layers: Sequence[int]) -> dict[str, Numbers]:
     if values.shape[1] == 0 or values.shape[1] != len(layers):
         raise ValueError(f"{values.shape[1]} values and {len(layers)} layer numbers: must be as many, at least one")
     values = values.astype(np.float64, copy=False)
-    mean, worst = values.mean(axis=1), values.min(axis=1)
+    worst, best = values.min(axis=1), values.max(axis=1)
+    same = worst == best  # else rounding gives a ranking that is the same at all layers a spread, and that an interval
+    mean = np.where(same, worst, values.mean(axis=1))
     drops = values[:, :-1] - values[:, 1:]
     return {
         "mean": mean,
-        "std": values.std(axis=1),
+        "std": np.where(same, 0.0, values.std(axis=1)),
         "worst": worst,
         "worst_layer": np.asarray(layers, dtype=np.float64)[values.argmin(axis=1)],
         "worst_drop": mean - worst,

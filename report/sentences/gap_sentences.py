@@ -61,7 +61,7 @@ def _with(numbers: Numbers, line: Line, digits: int) -> str:
 
 
 def _no_gap(tables: Tables, metric: str, closed: pd.DataFrame) -> list[str]:
-    """Where an engine's oracle is not better than its random control."""
+    """Where an engine's oracle is not shown to be better than its random control."""
     if closed.isna().all(axis=None) and not any(is_bound(name) for name in contestants(tables)):
         return []
     places = [
@@ -72,7 +72,7 @@ def _no_gap(tables: Tables, metric: str, closed: pd.DataFrame) -> list[str]:
     if not places:
         return []
     return [
-        f"No gap in {metric} to close, as the oracle is not better than random with the engine: {'; '.join(places)}."
+        f"No gap in {metric} to close, as the oracle is not shown to be better than random with the engine: {'; '.join(places)}."
     ]
 
 

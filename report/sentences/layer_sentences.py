@@ -32,7 +32,9 @@ def level_sentences(tables: Tables, metric: str, k: float) -> list[str]:
     by_chance = chance(tables.metrics, metric, k)
     if pd.notna(by_chance):
         said.append(f"a random ranking reaches {by_chance:.3f} in expectation")
-    begin = f"{named}, mean over layers and prompts (95 % interval of each one alone): "
+    total, counted = len(tables.samples), int(means["prompts"].max()) if means["prompts"].notna().any() else 0
+    over = "prompts" if counted in (0, total) else f"the {counted} of {total} prompts that have it"
+    begin = f"{named}, mean over layers and {over} (95 % interval of each one alone): "
     below = _below_controls(means.loc[list(each), "value"], named)
     return [f"{begin}{'; '.join(said)}.", *([below] if below else [])]
 
@@ -75,7 +77,7 @@ def worst_layer_sentences(tables: Tables, metric: str, k: float) -> list[str]:
     if found.empty:
         return []
     each = [f"{name} at {_worst(row)}" for name, row in found.iterrows()]
-    said = [f"The deepest fall in {named} is that of {each[0]}."]
+    said = [f"The deepest fall below its own mean in {named} is that of {each[0]}."]
     if each[1:]:
         said.append(f"The worst layers of the others in {named}: {_first_of(each[1:], '; ')}.")
     return [*said, *same, *([LEFT_OUT] if 0 < len(windowed) < means.shape[1] else [])]

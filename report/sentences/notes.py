@@ -10,6 +10,7 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.rows.chosen_prompts import chosen_sentence
 from tokenrank.report.rows.comparisons import comparisons
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind
+from tokenrank.report.rows.few_prompts import rough_intervals
 
 WHY = {  # a measure lacks prompts
     "accuracy": "the others have no reference answer, or no metric for their task",
@@ -51,6 +52,7 @@ def notes(tables: Tables, environment: Mapping[str, Any], *, ours: bool = True) 
         *chosen_sentence(environment),
         *machines,
         *comparisons(tables),
+        *filter(None, [rough_intervals(tables)]),
         *of_means,
         *failed,
         *_half_a_run(tables, environment),

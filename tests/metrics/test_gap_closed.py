@@ -50,9 +50,10 @@ def test_without_a_gap_there_is_no_share() -> None:
     assert np.isnan(gap_closed(scores, RANDOM, ORACLE)).all()
 
 
-def test_where_the_gap_itself_may_be_zero_there_is_no_interval() -> None:
+def test_where_the_gap_itself_may_be_zero_there_is_no_share_from_three_prompts_on() -> None:
     scores = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.5, 0.0]])  # oracle, claa, random
-    share, low, high = gap_closed(scores, low=2, high=0)
+    assert np.isnan(gap_closed(scores, low=2, high=0)).all()
+    share, low, high = gap_closed(scores[1:], low=2, high=0)  # two prompts show nothing of anything
     assert share[1] == pytest.approx(0.5)
     assert np.isnan([low, high]).all()
 

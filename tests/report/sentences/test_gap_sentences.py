@@ -31,7 +31,7 @@ def test_where_an_oracle_is_no_better_than_random_there_is_no_gap() -> None:
     lost = (tables.summary["statistic"] == "gap_closed") & (tables.summary["heuristic"] == "claa")
     tables.summary.loc[lost & (tables.summary["keep"] == 10), ["value", "low", "high"]] = float("nan")
     assert result_sentences(tables, "accuracy")[-1] == (
-        "No gap in accuracy to close, as the oracle is not better than random with the engine: at 10 % that of claa."
+        "No gap in accuracy to close, as the oracle is not shown to be better than random with the engine: at 10 % that of claa."
     )
     bare = without(without(accuracy_tables(("full", "claa")), "oracle"), "random")
     assert not any("No gap" in each for each in result_sentences(bare, "accuracy"))

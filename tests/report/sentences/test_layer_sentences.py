@@ -24,7 +24,7 @@ def test_the_deepest_fall_comes_first_and_controls_are_left_out() -> None:
     said = worst_layer_sentences(ranked(rows()), "recall", 10)
     assert (
         said[0]
-        == "The deepest fall in recall@10 is that of gemfilter at layer 0, 0.200 (0.300 below its mean over layers)."
+        == "The deepest fall below its own mean in recall@10 is that of gemfilter at layer 0, 0.200 (0.300 below its mean over layers)."
     )
     assert (
         said[1]
@@ -47,7 +47,7 @@ def test_a_ranking_without_a_value_has_no_worst_layer_and_hides_no_other() -> No
 
 def test_what_windowed_layers_are_left_out_of_is_said() -> None:
     said = worst_layer_sentences(ranked(rows(windowed=1)), "recall", 10)
-    assert said[0].startswith("The deepest fall in recall@10 is that of gemfilter at layer 0")
+    assert said[0].startswith("The deepest fall below its own mean in recall@10 is that of gemfilter at layer 0")
     assert "claa" not in said[0]  # 0.6 at both other layers
     assert said[-1].startswith("Means over layers and worst layers leave out the layers with a sliding window")
     assert not any("sliding window" in each for each in worst_layer_sentences(ranked(rows()), "recall", 10))
@@ -68,6 +68,14 @@ def test_levels_are_said_best_first_with_chance() -> None:
         "recall@10, mean over layers and prompts (95 % interval of each one alone): tova 0.600, claa 0.400 [0.300, 0.500]; "
         "a random ranking reaches 0.100 in expectation."
     ]
+
+
+def test_means_over_fewer_prompts_than_the_run_has_say_so() -> None:
+    summary = [of_prompts("claa", "recall", "mean", 10, 0.4, prompts=2)]
+    for total, over in ((3, "the 2 of 3 prompts that have it"), (2, "prompts")):
+        samples = [{"id": str(number), "status": "ok"} for number in range(total)]
+        [level] = level_sentences(ranked(rows(), summary, samples), "recall", 10)
+        assert level.startswith(f"recall@10, mean over layers and {over} (95 % interval")
 
 
 def test_methods_below_a_control_are_named_beside_the_lowest_such_control() -> None:

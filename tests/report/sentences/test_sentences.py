@@ -33,7 +33,7 @@ def test_a_ranking_begins_with_prompts_levels_and_the_declared_comparison() -> N
     assert said[3].startswith(
         "Declared comparison, recall@10, mean over layers (1 pair, 2 prompts): no difference can be"
     )
-    assert any("deepest fall in recall@10 is that of gemfilter at layer 0" in each for each in said)
+    assert any("deepest fall below its own mean in recall@10 is that of gemfilter at layer 0" in each for each in said)
 
 
 def test_a_run_with_needles_says_their_recall_and_worst_layers_too() -> None:
@@ -45,7 +45,10 @@ def test_a_run_with_needles_says_their_recall_and_worst_layers_too() -> None:
     samples = [{"id": each, "task": "niah", "status": "ok"} for each in "ab"]
     said = sentences(ranked([*rows(), *needle], summary, samples), {})
     assert any(each.startswith("needle_recall@10, mean over layers and prompts") for each in said)
-    assert any(each.startswith("The deepest fall in needle_recall@10 is that of gemfilter at layer 0") for each in said)
+    assert any(
+        each.startswith("The deepest fall below its own mean in needle_recall@10 is that of gemfilter at layer 0")
+        for each in said
+    )
     assert sum("chosen by their result" in each for each in said) == 1
     assert not any("needle" in each for each in sentences(more, {}))
 
