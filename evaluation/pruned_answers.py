@@ -173,5 +173,6 @@ class PrunedAnswers(Evaluation):
 
 
 def needle_kept(prompt: Prompt, kept: Any) -> float | None:
-    """The share of the needle's tokens among those that are kept; None for a prompt without a needle."""
-    return None if prompt.needle is None else len(set(kept) & set(prompt.needle)) / len(prompt.needle)
+    """The share of the evidence's tokens, such as the needle's, among those that are kept; None for a prompt without evidence."""
+    places = {place for span in prompt.evidence for place in span}
+    return len(places & set(kept)) / len(places) if places else None

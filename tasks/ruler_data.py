@@ -11,6 +11,7 @@ from tokenrank.tasks.choosing import drawn_rows
 from tokenrank.tasks.grading.containing import any_found, share_found
 from tokenrank.tasks.layout import final_layout
 from tokenrank.tasks.parts import Parts
+from tokenrank.tasks.ruler_needles import KIND, needles_of
 from tokenrank.tasks.ruler_rows import file_rows, hub_rows
 from tokenrank.tasks.task import Prompt, check_answer_tokens, check_id, check_positive, check_seed
 from tokenrank.tasks.templated import Templated
@@ -23,7 +24,8 @@ class RulerData(Templated):
 
     Context and question are the user's message; the answer prefix starts the assistant's turn, or a new line where
     there is no chat template. A prompt that is too long is truncated in the middle. A prompt's context is the column of
-    that name as it is: in the hub's data set it holds the instruction too.
+    that name as it is: in the hub's data set it holds the instruction too. The evidence of a task with needles (niah_...) is the
+    statements that hold the references, as far as they are not cut; other tasks have none.
 
     Source: Hsieh et al. 2024, https://arxiv.org/abs/2404.06654; the rows are those of the hub's data set simonjegou/ruler.
     """
@@ -83,7 +85,8 @@ class RulerData(Templated):
         chat = self.chat() if self.chat_template else None
         final = final_text(tokenizer, message, chat=chat, opening=opening)
         layout = final_layout(tokenizer, final)
-        whole, parts = layout.ids, Parts(range(len(context)), range(len(context), len(message)))
+        evidence = needles_of(context, row["answer"]) if name.startswith(KIND) else ()
+        whole, parts = layout.ids, Parts(range(len(context)), range(len(context), len(message)), evidence)
         ids, kept = cut_middle(whole, limit), layout.tokens(final.place(parts)).without_middle(len(whole), limit)
         return Prompt(
             id=prompt_id,
@@ -94,4 +97,5 @@ class RulerData(Templated):
             cut_tokens=len(whole) - len(ids),
             context=kept.context,
             question=kept.question,
+            evidence=kept.evidence,
         )

@@ -72,3 +72,4 @@ def test_a_share_of_the_needle() -> None:
     assert needle_kept(prompt, [0, 177, 178, 217, 218]) == 3 / 41
     assert needle_kept(prompt, []) == 0
     assert needle_kept(replace(prompt, evidence=()), range(300)) is None
+    assert needle_kept(replace(prompt, evidence=(range(2, 4), range(8, 10))), [3, 5, 8, 9]) == 3 / 4

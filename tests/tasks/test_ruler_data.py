@@ -72,6 +72,35 @@ def test_names_of_control_tokens_in_context_and_prefix_are_text(tmp_path: Path, 
         ]
 
 
+def needle(value: str, name: str = "old-car") -> str:
+    return f"One of the special magic numbers for {name} is: {value}."
+
+
+@pytest.mark.parametrize("chat_template", [True, False])
+def test_the_statements_that_are_asked_for_are_evidence(
+    tmp_path: Path, byte_tokenizer: Tokenizer, chat_template: bool
+) -> None:
+    said = [needle("12"), needle("77", "new-car"), needle("345")]  # nobody asks for the second
+    context = " ".join(["Grass is green.", said[0], "The sky is blue.", said[1], said[2], "Done."])
+    given = [row("niah_single_1", 0, context=context, answer=["345", "12"])]
+    [prompt] = task(tmp_path, given, chat_template=chat_template).prompts(byte_tokenizer, READS)
+    own = [str(byte_tokenizer.decode(list(prompt.input_ids[each.start : each.stop]))) for each in prompt.evidence]
+    assert own == [said[0], said[2]]
+    [cut] = task(tmp_path, given, chat_template=chat_template, max_tokens=120).prompts(byte_tokenizer, READS)
+    assert cut.cut_tokens > 0
+    assert len(cut.evidence) < 2  # what was cut is no evidence
+
+
+@pytest.mark.parametrize(
+    "context", [f"{needle('12')} Again: {needle('12')}", "It is 12.", needle("123")], ids=["twice", "words", "longer"]
+)
+def test_without_one_statement_for_each_reference_there_is_no_evidence(
+    tmp_path: Path, byte_tokenizer: Tokenizer, context: str
+) -> None:
+    [prompt] = task(tmp_path, [row("niah_single_1", 0, context=context, answer=["12"])]).prompts(byte_tokenizer, READS)
+    assert prompt.evidence == ()
+
+
 def test_an_answers_length_and_template_arguments_can_be_set(tmp_path: Path) -> None:
     tokenizer = KINDS["qwen3"]()
     settings: dict[str, Any] = {"max_new_tokens": 7, "template": {"enable_thinking": False}}
