@@ -21,8 +21,9 @@ from tokenrank.evaluation.levels import levels_of
 from tokenrank.evaluation.measuring import Hidden, MetricFailures, metrics_against
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
-from tokenrank.evaluation.stored import stored_rank, stored_rows, stored_scores
+from tokenrank.evaluation.stored import stored_rank, stored_scores
 from tokenrank.evaluation.stored_losses import Hides, StoredLosses
+from tokenrank.evaluation.stored_values import stored_rows
 from tokenrank.evaluation.summary_rows import Comparing
 from tokenrank.evaluation.universe import PROMPT, Universe
 from tokenrank.metrics.masked_answer import MaskedAnswer

@@ -23,7 +23,7 @@ CONTROLS = (
     "tokenrank.planning.contestants",
 )  # imports what ranks for the contestants that are added, and says which these are
 READING, SCORING = "tokenrank.capture.reading", "tokenrank.evaluation.scoring"
-MEASURING, LOSSES = {"tokenrank.evaluation.stored"}, "tokenrank.evaluation.answer_losses"
+MEASURING, LOSSES = {"tokenrank.evaluation.stored_values"}, "tokenrank.evaluation.answer_losses"
 
 
 def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, Heuristic]) -> PartKeys:

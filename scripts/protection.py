@@ -10,18 +10,19 @@ prefill.protect, prefill.budget and prompts alone. Exit codes: 0; 2 for bad inpu
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from tokenrank.planning.joined_runs import find_sources
 from tokenrank.records.measures import better
-from tokenrank.records.writing import write_text
 from tokenrank.report.rows.aligned import interval, number
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY
 from tokenrank.report.tables.markdown import escaped
 from tokenrank.report.tables.report_files import main_metrics
 from tokenrank.report.tables.result_rows import BASELINES, METHOD, result_rows
+from tokenrank.report.tables.table_arguments import written
 from tokenrank.report.tables.table_runs import OF_ANSWERS, TableRun, read_run, settings_of
 from tokenrank.work.made_tables import with_tables
 
@@ -113,15 +114,7 @@ def command(arguments: Sequence[str]) -> int:
     parser.add_argument("--metric")
     parser.add_argument("--to")
     given = parser.parse_args(arguments)
-    try:
-        text = compared(given.folders, given.metric)
-        if given.to:
-            write_text(Path(given.to).expanduser(), text)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(given.to if given.to else text, end="\n" if given.to else "")
-    return 0
+    return written(partial(compared, given.folders, given.metric), given.to)
 
 
 if __name__ == "__main__":

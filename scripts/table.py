@@ -11,14 +11,14 @@ values cannot be compared are refused. Exit codes: 0; 2 for bad input.
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from tokenrank.records.writing import write_text
 from tokenrank.report.tables.latex import latex
 from tokenrank.report.tables.markdown import markdown
 from tokenrank.report.tables.report_files import csv_text, grid, rows_of
 from tokenrank.report.tables.result_rows import result_rows
-from tokenrank.report.tables.table_arguments import first_run, table_parser
+from tokenrank.report.tables.table_arguments import first_run, table_parser, written
 from tokenrank.report.tables.table_runs import read_run
 from tokenrank.work.made_tables import with_tables
 
@@ -58,15 +58,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 def command(arguments: Sequence[str]) -> int:
     """Prints or writes the table; returns the exit code."""
     given = parsed(arguments)
-    try:
-        text = table(given)
-        if given.to:
-            write_text(Path(given.to).expanduser(), text)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(given.to if given.to else text, end="\n" if given.to else "")
-    return 0
+    return written(partial(table, given), given.to)
 
 
 if __name__ == "__main__":

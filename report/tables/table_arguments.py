@@ -1,8 +1,11 @@
 """The command line that tables of several runs share."""
 
 import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from tokenrank.records.writing import write_text
 from tokenrank.report.tables.report_files import main_metrics
 from tokenrank.report.tables.table_runs import TableRun, check_kind, read_run
 
@@ -22,6 +25,23 @@ def table_parser(program: str, description: str | None) -> argparse.ArgumentPars
     parser.add_argument("--k", type=float)
     parser.add_argument("--keep", type=float)
     return parser
+
+
+def written(make: Callable[[], str], to: str | None) -> int:
+    """Prints what ``make`` gives, or writes it to a file and prints the file's name.
+
+    Returns:
+        The exit code: 0, or 2 for bad input, which is said.
+    """
+    try:
+        text = make()
+        if to:
+            write_text(Path(to).expanduser(), text)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(to if to else text, end="\n" if to else "")
+    return 0
 
 
 def first_run(folder: Path, metric: str | None, k: float | None) -> tuple[TableRun, str]:

@@ -11,7 +11,7 @@ import torch
 from tests.plans import plan
 from tokenrank.capture import reading
 from tokenrank.capture.layer import AttentionLayer
-from tokenrank.evaluation.stored import as_columns, as_rows
+from tokenrank.evaluation.stored_values import as_columns, as_rows
 from tokenrank.heuristics.claa import CLAA
 from tokenrank.heuristics.fastkv import FastKV
 from tokenrank.metrics import ranked_tokens

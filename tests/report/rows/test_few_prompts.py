@@ -1,6 +1,7 @@
 """Intervals over fewer prompts than their coverage was checked for are called rough, and no others."""
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.rows.few_prompts import rough_intervals
 
 
-def over(prompts: int, **columns: object) -> Tables:
+def over(prompts: int, **columns: Any) -> Tables:
     tables = accuracy_tables()
     return replace(tables, summary=tables.summary.assign(prompts=prompts, **columns))
 
