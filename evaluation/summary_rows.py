@@ -13,6 +13,7 @@ from tokenrank.metrics.intervals import Numbers, mean_intervals
 from tokenrank.records.measures import BY_DEFINITION, UNBOUNDED
 from tokenrank.records.schema import FULL, SUMMARY, contestant_names, table
 
+SPREADS = ("std", "worst_drop", "neighbour_drop")  # statistics of how much layers differ
 Named = Mapping[str, Any]  # columns of a group of rows, such as metric, k and statistic
 Rows = Iterator[dict[str, Any]]
 
@@ -149,8 +150,13 @@ def _intervals(values: Sequence[tuple[Numbers, bool]]) -> list[Numbers]:
 
 
 def _means(group: Group, values: Numbers, ends: Numbers) -> Rows:
-    """Mean and interval of each contestant; none for what the bound has in every prompt, such as a recall of 1."""
+    """Mean and interval of each contestant; none for what is so by definition in every prompt.
+
+    That is what the bound has, such as a recall of 1, and the missing spread over layers of a ranking that is the same at all of them.
+    """
     fixed = (group.measured == group.measured[0]).all(axis=0) & (np.array(group.names) == group.bound)
+    if group.named.get("statistic") in SPREADS:
+        fixed |= (group.measured == 0).all(axis=0)
     for whose, mean, low, high in zip(group.whose, values.mean(axis=0), *np.where(fixed, np.nan, ends), strict=True):
         yield {**whose, **group.named, "value": mean, "prompts": len(values)} | _ends(low, high)
 

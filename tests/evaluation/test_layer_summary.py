@@ -171,6 +171,23 @@ def test_what_the_bound_has_in_every_prompt_has_no_interval() -> None:
     assert (means.loc[means["metric"] == "recall", "value"] == 1).all()
 
 
+def test_the_missing_spread_of_a_ranking_that_is_the_same_at_all_layers_has_no_interval() -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "model": "m", "task": "t", "sample": f"s{sample}", "heuristic": heuristic, "metric": "recall", "k": 10.0, "layer": layer,
+            "windowed": False, "value": 0.1 * sample if heuristic == "recency" else value(sample, "o", 5, layer),
+        }
+        for sample in range(5) for heuristic in ("recency", "claa") for layer in LAYERS
+    ]  # fmt: skip
+    found = summed_up(table(rows, METRICS))
+    own = found[found["sample"].isna() & found["against"].isna()].set_index(["heuristic", "statistic"])
+    for spread in ("std", "worst_drop", "neighbour_drop"):
+        assert own.loc[("recency", spread), "value"] == 0
+        assert pd.isna(own.loc[("recency", spread), ["low", "high"]]).all()
+        assert not pd.isna(own.loc[("claa", spread), "low"])
+    assert not pd.isna(own.loc[("recency", "mean"), "low"])
+
+
 def test_comparisons_say_which_are_exploratory() -> None:
     found = summed_up(measured(), compared=("mean", "worst"))
     pairs = found[found["against"].notna()]
