@@ -7,6 +7,7 @@ from tokenrank.records.measures import LABELS
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING
 from tokenrank.report.rows.loading import shown_truth, truths_of
+from tokenrank.report.rows.protection import protected
 from tokenrank.report.rows.ranking_rows import label
 from tokenrank.report.rows.universe import universe
 from tokenrank.report.sentences.sentences import declared_measure
@@ -23,7 +24,7 @@ KEPT = "An engine keeps a share of the prompt's tokens, the keep rate, and drops
 
 
 def intro(tables: Tables, config: Mapping[str, Any], of: str | None) -> list[str]:
-    """Four sentences or fewer; none where nothing was measured or the evaluation is somebody's own.
+    """What the measure is, what was ranked and what always stayed, a sentence each; none where nothing was measured or the evaluation is somebody's own.
 
     Args:
         tables: of the run.
@@ -39,6 +40,7 @@ def intro(tables: Tables, config: Mapping[str, Any], of: str | None) -> list[str
         *_truth(config),
         measured.format(name=named if of == RANKING else LABELS.get(metric, metric), k=f"{k:g}"),
         *(f"{line}." for line in universe(tables.samples)),
+        *(f"Protected, {line}." for line in protected(tables.runs)),
     ]
 
 

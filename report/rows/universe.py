@@ -4,7 +4,6 @@ import pandas as pd
 
 CONTEXT, AGNOSTIC = "context", "agnostic"
 SAID = "With universe=context the tokens of the context alone are ranked, and k is a percentage of them"
-
 BEFORE = "With prompts=agnostic prompts are ranked before the question, from their tokens up to the end of the context"
 
 

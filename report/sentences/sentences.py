@@ -9,7 +9,6 @@ from tokenrank.records.measures import LABELS
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, keep_rates, kind, origin
 from tokenrank.report.rows.differences import compared_sentence, difference_sentences, family_of
-from tokenrank.report.rows.few_prompts import rough_intervals
 from tokenrank.report.rows.loading import own_report
 from tokenrank.report.rows.ranking_rows import ranked_metrics
 from tokenrank.report.sentences.gap_sentences import MEANT, bound_sentence, cost_sentence, result_sentences
@@ -67,8 +66,7 @@ def _prompts(tables: Tables) -> str:
     counted = int(tables.summary["prompts"].max()) if tables.summary["prompts"].notna().any() else 0
     total = len(tables.samples)
     fewer = "" if counted in (0, total) else f" (of {total}; means are over those that have every number)"
-    rough = rough_intervals(tables)
-    return f"Measured: {origin(tables)}{fewer}.{' ' if rough else ''}{rough}"
+    return f"Measured: {origin(tables)}{fewer}."
 
 
 def _nothing_compared(of: str | None) -> list[str]:

@@ -8,7 +8,16 @@ from omegaconf import OmegaConf
 from tests.plans import CONFIGS, composed, plan
 from tokenrank.models import tiny
 
-RENDERING = ["niah", "ruler", "ruler_data", "longbench", "longbench_paper", "prompts"]  # tasks that render messages
+RENDERING = [
+    "niah",
+    "niah_short",
+    "ruler",
+    "ruler_data",
+    "longbench",
+    "longbench_paper",
+    "longbench_short",
+    "prompts",
+]  # tasks that render messages
 THINKING = "{% if enable_thinking is defined and enable_thinking is false %}<no thinking>{% endif %}"
 
 

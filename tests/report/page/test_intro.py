@@ -55,3 +55,17 @@ def test_engines_have_a_keep_rate_and_nothing_measured_has_no_words() -> None:
     assert "keep rate" in intro(accuracy_tables(), CONFIG, "accuracy")[1]
     assert intro(as_tables(), CONFIG, "accuracy") == []
     assert intro(accuracy_tables(), CONFIG, None) == []
+
+
+def test_what_always_stayed_and_what_was_ranked_before_the_question_is_said() -> None:
+    tables = accuracy_tables()
+    framed = replace(tables, runs=tables.runs.assign(protect="frame", prompts="agnostic"))
+    *_, said = intro(framed, CONFIG, "accuracy")
+    assert said.startswith(
+        "Protected, prefill.protect=frame: all tokens outside of the context always stay, and the window;"
+    )
+    assert "ranked before the question" in said
+
+
+def test_an_evaluation_of_ones_own_has_no_words() -> None:
+    assert intro(accuracy_tables(), CONFIG, None) == []
