@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tokenrank.metrics.ranked_tokens import Ranking, check_k
 
+NEARLY_EQUAL = 0.05  # sizes of masks whose standard deviation is at most this share of their mean
 Loss = Callable[
     [Tensor], Tensor
 ]  # (passes, tokens) bool, the ranked tokens that are visible -> (passes,) float64, nats a token
@@ -33,8 +34,11 @@ def datamodeling_score(ranking: Ranking, masked: MaskedAnswer) -> Tensor:
 
         LDS = Spearman over masks of (sum of the scores of the visible tokens, minus the loss)
 
-    Where masks differ in the number of visible tokens, both are residuals of a straight line in that number (least squares): any
-    positive scores would else predict the loss, which more hidden tokens make larger. The expected sum of scores that know nothing of
+    Scores are counted from their mean over the ranked tokens, so that a constant that is added to all says nothing.
+
+    Where masks differ much in the number of visible tokens, as with sentences, both are residuals of a straight line in that number
+    (least squares): whatever grows with it would else predict the loss, which more hidden tokens make larger. Where they differ by a few
+    tokens, as chunks of 16 and 17 tokens do, nothing is taken out: the number would tell which of the chunks are visible. The expected sum of scores that know nothing of
     the answer, drawn for tokens or for chunks, is such a line, so that their expected residual is 0 under every mask; scores whose
     sums are the losses keep a value of 1.
 
@@ -59,32 +63,33 @@ def datamodeling_score(ranking: Ranking, masked: MaskedAnswer) -> Tensor:
         raise ValueError(
             f"masks are of {masked.visible.shape[1]} tokens, must be of the {ranking.tokens} tokens ranked"
         )
-    visible = masked.visible.double()
-    both = ranking.scores.double() @ visible.T, -masked.loss[None].double()
-    kept, lost = (Ranking(_beyond_size(each, visible.sum(dim=1))).standard_ranks for each in both)
-    return (kept * lost).sum(dim=1).clamp(-1, 1)
+    visible, scores, gain = masked.visible.double(), ranking.scores.double(), -masked.loss[None].double()
+    sums, sizes = (scores - scores.mean(dim=1, keepdim=True)) @ visible.T, visible.sum(dim=1)
+    kept = _rounded(_beyond_size(sums, sizes), scores.abs() @ visible.T)
+    lost = _rounded(_beyond_size(gain, sizes), gain)
+    return (Ranking(kept).standard_ranks * Ranking(lost).standard_ranks).sum(dim=1).clamp(-1, 1)
 
 
 def _beyond_size(values: Tensor, sizes: Tensor) -> Tensor:
-    """What a line in the sizes of the masks leaves of values, scaled; the values themselves where all sizes are equal.
+    """What a line in the sizes of the masks leaves of values; the values themselves where all sizes are nearly equal.
 
     Args:
         values: (rows, masks) float64.
         sizes: (masks,) float64.
 
-    Returns:
-        (rows, masks) float64, rounded so that what rounding left of equal values is equal.
-
-    >>> _beyond_size(torch.tensor([[2.0, 4.0, 9.0]]).double(), torch.tensor([1.0, 2.0, 3.0]).double()).mul(9).round(decimals=6)
+    >>> _beyond_size(torch.tensor([[2.0, 4.0, 9.0]]).double(), torch.tensor([1.0, 2.0, 3.0]).double()).round(decimals=6)
     tensor([[ 0.5000, -1.0000,  0.5000]], dtype=torch.float64)
     """
-    sizes = sizes - sizes.mean()
-    square = sizes @ sizes
-    if square == 0:
+    if float(sizes.std(correction=0)) <= NEARLY_EQUAL * float(sizes.mean()):
         return values
+    sizes = sizes - sizes.mean()
     centred = values - values.mean(dim=1, keepdim=True)
-    left = centred - (centred @ sizes / square)[:, None] * sizes
-    return (left / values.abs().amax(dim=1, keepdim=True).clamp(min=torch.finfo(values.dtype).tiny)).round(decimals=9)
+    return centred - (centred @ sizes / (sizes @ sizes))[:, None] * sizes
+
+
+def _rounded(values: Tensor, terms: Tensor) -> Tensor:
+    """(rows, masks): shares of the largest of the terms that they come from, rounded so that what rounding left of equal values is equal."""
+    return (values / terms.abs().amax(dim=1, keepdim=True).clamp(min=torch.finfo(values.dtype).tiny)).round(decimals=9)
 
 
 def loss_without_best(ranking: Ranking, loss: Loss, k: int) -> Tensor:

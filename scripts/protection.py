@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from tokenrank.planning.joined_runs import find_sources
+from tokenrank.records.flat_settings import flat
 from tokenrank.records.measures import better
 from tokenrank.report.rows.aligned import interval, number
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY
@@ -25,6 +26,21 @@ from tokenrank.report.tables.result_rows import BASELINES, METHOD, result_rows
 from tokenrank.report.tables.table_arguments import written
 from tokenrank.report.tables.table_runs import OF_ANSWERS, TableRun, read_run, settings_of
 from tokenrank.work.made_tables import with_tables
+
+DECIDING = (
+    "model",
+    "task",
+    "seed",
+    "answer",
+    "answers",
+    "oracle",
+    "heuristic",
+    "prefill",
+    "evaluation",
+)  # groups of settings
+FREE = {
+    f"{group}.{name}" for name in OF_ANSWERS for group in ("evaluation", "prefill")
+}  # of these, what a column shows
 
 
 def compared(folders: Sequence[Path], metric: str | None = None) -> str:
@@ -44,6 +60,8 @@ def compared(folders: Sequence[Path], metric: str | None = None) -> str:
     runs.sort(
         key=lambda run: [settings_of(run, [])[f"evaluation.{name}"] != usual for name, usual in OF_ANSWERS.items()]
     )
+    for run in runs:
+        _check_like(runs[0], run)
     shown = metric or main_metrics(runs[0])[0]
     choices = [_choice(run, runs, shown) for run in runs]
     if twice := next((each for each in choices if choices.count(each) > 1), None):
@@ -51,7 +69,7 @@ def compared(folders: Sequence[Path], metric: str | None = None) -> str:
     rows = [_means(run, shown) for run in runs]
     rates = sorted({float(rate) for each in rows for rate in each["keep"]})
     lower = "lower" if better(shown, -1.0) else "higher"
-    head = f"{shown}, {lower} is better: mean over prompts, its 95 % interval, and the place among the methods."
+    head = f"{shown}, {lower} is better: mean over {len(runs[0].tables.samples)} prompts, its 95 % interval, and the place among the methods."
     tables = [
         _table(f"{head} Keep rate {rate:g} %.", choices, [each[each["keep"] == rate] for each in rows], shown)
         for rate in rates
@@ -59,18 +77,28 @@ def compared(folders: Sequence[Path], metric: str | None = None) -> str:
     return "\n\n".join(tables) + "\n"
 
 
-def _choice(run: TableRun, runs: Sequence[TableRun], metric: str) -> str:
-    """What a run's column is called: its settings that may differ; ValueError if it differs from the first in another one."""
-    own, first = (settings_of(each, [metric]) for each in (run, runs[0]))
-    free = {f"evaluation.{name}" for name in OF_ANSWERS}
-    for name in {**first, **own}:
-        if name not in free and own.get(name) != first.get(name):
+def _check_like(first: TableRun, run: TableRun) -> None:
+    """Raises ValueError for half a run, and for one that differs from the first in anything but what the columns show."""
+    if run.unfinished:
+        raise ValueError(f"{run.name} is {run.unfinished}: end it first")
+    one, other = (flat({name: each.config.get(name) for name in DECIDING}) for each in (first, run))
+    for name in [*one, *other]:
+        if name not in FREE and one.get(name) != other.get(name):
             raise ValueError(
-                f"{name} is {first.get(name)} in {runs[0].name} and {own.get(name)} in {run.name}, must be one value"
+                f"{name} is {one.get(name)} in {first.name} and {other.get(name)} in {run.name}, must be one value"
             )
-    same = [name for name in free if len({settings_of(each, [metric])[name] for each in runs}) == 1]
-    differ = [f"{name}={own[f'evaluation.{name}']}" for name in OF_ANSWERS if f"evaluation.{name}" not in same]
-    return ", ".join(differ) or "all settings alike"
+    prompts, others = (set(each.tables.samples["input_ids_sha256"]) for each in (first, run))
+    if prompts != others:
+        raise ValueError(
+            f"{len(prompts ^ others)} prompts are in one of {first.name} and {run.name} alone, must be the same"
+        )
+
+
+def _choice(run: TableRun, runs: Sequence[TableRun], metric: str) -> str:
+    """What a run's column is called: its settings in which runs differ."""
+    every = [settings_of(each, [metric]) for each in (run, *runs)]
+    names = [name for name in OF_ANSWERS if len({each[f"evaluation.{name}"] for each in every}) > 1]
+    return ", ".join(f"{name}={every[0][f'evaluation.{name}']}" for name in names) or "all settings alike"
 
 
 def _means(run: TableRun, metric: str) -> pd.DataFrame:

@@ -66,6 +66,17 @@ def test_positive_scores_without_information_score_zero_in_expectation_where_sen
     assert np.mean([spearmanr(row, -masked.loss).statistic for row in sums[:50]]) > 0.5  # with what sizes explain
 
 
+def test_a_chunk_that_is_a_token_longer_than_the_others_counts_as_they_do() -> None:
+    lengths = torch.tensor([16, 16, 17, 16, 16, 16])  # the size of a mask says whether the third is visible
+    chunks = torch.rand(MASKS, len(lengths), generator=draw).argsort(dim=1) < 3
+    visible = chunks.repeat_interleave(lengths, dim=1)
+    masked = MaskedAnswer(visible, (~chunks[:, 2]).double())  # it holds all that the answer needs
+    right = torch.eye(6)[2].repeat_interleave(lengths) + torch.rand(97, generator=draw) / 1000
+    found = datamodeling_score(Ranking(torch.stack([right, -right, torch.full((97,), 0.1)])), masked)
+    assert found.tolist() == pytest.approx([0.87, -0.87, 0], abs=0.05)  # the losses are 0 or 1, so many tie
+    assert found.tolist()[2] == 0  # equal scores say nothing, though the sum of any constant tells the chunk
+
+
 @pytest.mark.parametrize("visible", [EVEN, VISIBLE, UNEVEN])
 def test_scores_that_are_the_losses_score_one_and_their_opposite_minus_one(visible: Tensor) -> None:
     masked = MaskedAnswer(visible, loss(visible))

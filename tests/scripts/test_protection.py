@@ -65,7 +65,15 @@ def test_runs_that_cannot_stand_beside_each_other_are_refused(
     assert "is no run of evaluation=accuracy or fidelity" in capsys.readouterr().err
     assert command([str(runs[0]), "--metric", "nonsense"]) == 2
     assert "has no mean of nonsense" in capsys.readouterr().err
-    twin = ran(tmp_path / "twin", *SMALL, "seed=1", evaluation="fidelity")
+    twin = ran(tmp_path / "twin", *SMALL, "prompts=aware", "prefill.protect=window", evaluation="fidelity")
+    for setting, said in (
+        ("seed=1", "task.seed is "),
+        ("prefill.select_layer=2", "prefill.select_layer is "),
+        ("task.max_new_tokens=3", "task.max_new_tokens is "),
+    ):
+        other = ran(tmp_path / setting, *SMALL, setting, "prefill.protect=frame", evaluation="fidelity")
+        assert command([str(runs[0]), str(other)]) == 2
+        assert said in capsys.readouterr().err
     assert command([str(runs[0]), str(twin)]) == 2
     assert "two runs have all settings alike: give one of them" in capsys.readouterr().err
 

@@ -21,5 +21,12 @@ def test_intervals_over_fewer_than_ten_prompts_are_rough(prompts: int, said: boo
     assert rough_intervals(over(prompts)).startswith(f"Intervals over {prompts} prompts are rough") == said
 
 
+def test_metrics_that_few_prompts_have_are_named() -> None:
+    tables = over(60)
+    of_few = tables.summary["prompts"].where(tables.summary["metric"] != "accuracy", 4)
+    said = rough_intervals(replace(tables, summary=tables.summary.assign(prompts=of_few)))
+    assert said.startswith("Intervals over 4 prompts (accuracy) are rough, ")
+
+
 def test_where_there_are_no_intervals_nothing_is_said() -> None:
     assert rough_intervals(over(2, low=pd.NA)) == ""
