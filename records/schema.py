@@ -60,6 +60,11 @@ ADDED = (
     "prompts",
     "evidence",
 )  # files of earlier versions lack these columns: null
+USUAL = {
+    "protect": "window",
+    "budget": "within",
+    "prompts": "aware",
+}  # settings of engines -> what runs had that do not say
 TEXTS = ("prompt", "references", "answer", "error")  # columns that may quote a prompt; loggers leave them out
 
 _ARROW = {

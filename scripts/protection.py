@@ -18,13 +18,14 @@ import pandas as pd
 from tokenrank.planning.joined_runs import find_sources
 from tokenrank.records.flat_settings import flat
 from tokenrank.records.measures import better
+from tokenrank.records.schema import USUAL
 from tokenrank.report.rows.aligned import interval, number
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY
 from tokenrank.report.tables.markdown import escaped
 from tokenrank.report.tables.report_files import main_metrics
 from tokenrank.report.tables.result_rows import BASELINES, METHOD, result_rows
 from tokenrank.report.tables.table_arguments import written
-from tokenrank.report.tables.table_runs import OF_ANSWERS, TableRun, read_run, settings_of
+from tokenrank.report.tables.table_runs import TableRun, read_run, settings_of
 from tokenrank.work.made_tables import with_tables
 
 DECIDING = (
@@ -38,9 +39,7 @@ DECIDING = (
     "prefill",
     "evaluation",
 )  # groups of settings
-FREE = {
-    f"{group}.{name}" for name in OF_ANSWERS for group in ("evaluation", "prefill")
-}  # of these, what a column shows
+FREE = {f"{group}.{name}" for name in USUAL for group in ("evaluation", "prefill")}  # of these, what a column shows
 
 
 def compared(folders: Sequence[Path], metric: str | None = None) -> str:
@@ -57,9 +56,7 @@ def compared(folders: Sequence[Path], metric: str | None = None) -> str:
     for run in runs:
         if run.kind not in (ACCURACY, FIDELITY):
             raise ValueError(f"{run.name} is no run of evaluation=accuracy or fidelity, whose methods prune")
-    runs.sort(
-        key=lambda run: [settings_of(run, [])[f"evaluation.{name}"] != usual for name, usual in OF_ANSWERS.items()]
-    )
+    runs.sort(key=lambda run: [settings_of(run, [])[f"evaluation.{name}"] != usual for name, usual in USUAL.items()])
     for run in runs:
         _check_like(runs[0], run)
     shown = metric or main_metrics(runs[0])[0]
@@ -97,7 +94,7 @@ def _check_like(first: TableRun, run: TableRun) -> None:
 def _choice(run: TableRun, runs: Sequence[TableRun], metric: str) -> str:
     """What a run's column is called: its settings in which runs differ."""
     every = [settings_of(each, [metric]) for each in (run, *runs)]
-    names = [name for name in OF_ANSWERS if len({each[f"evaluation.{name}"] for each in every}) > 1]
+    names = [name for name in USUAL if len({each[f"evaluation.{name}"] for each in every}) > 1]
     return ", ".join(f"{name}={every[0][f'evaluation.{name}']}" for name in names) or "all settings alike"
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tokenrank.records.schema import FULL, contestant_names
+from tokenrank.records.schema import FULL, USUAL, contestant_names
 
 PROTECTED = {
     "window": "prefill.protect=window: the last tokens, the window, always stay",
@@ -27,8 +27,8 @@ def protected(runs: pd.DataFrame) -> list[str]:
     """
     pruned = runs.assign(contestant=contestant_names(runs)).dropna(subset=["protect"])
     pruned = pruned[pruned["contestant"] != FULL]
-    usual = {name: pruned[name].fillna(value) for name, value in (("budget", "within"), ("prompts", "aware"))}
-    whose = pruned.assign(**usual).groupby(["protect", "budget", "prompts"], sort=False)
+    usual = {name: pruned[name].fillna(value) for name, value in USUAL.items()}
+    whose = pruned.assign(**usual).groupby(list(USUAL), sort=False)
     found = {_said(*map(str, settings)): rows["contestant"].unique() for settings, rows in whose}
     return [said + (f" ({', '.join(map(str, names))})" if len(found) > 1 else "") for said, names in found.items()]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tokenrank.records.flat_settings import flat
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.schema import USUAL
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, kind
 from tokenrank.report.rows.loaded_run import LoadedRun, load_run
@@ -19,11 +20,6 @@ OF_MASKS, OF_LOSS = (
     "masks",
     "loss",
 )  # ``against`` of a metric's config -> it needs no truth, but masks of the context or the loss of an answer
-OF_ANSWERS = {
-    "protect": "window",
-    "budget": "within",
-    "prompts": "aware",
-}  # with the values of runs that do not say: settings of the evaluation that decide every value of accuracy and fidelity
 SHOWN = 60  # letters of a value in a message
 
 
@@ -109,14 +105,15 @@ def settings_of(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
     config = run.config
     settings: dict[str, Any] = {"answer": config.get("answer") if config.get("answers") is None else "brought"}
     if run.kind == RANKING:
-        settings |= {name: config.get(name) for name in OF_RANKING} | {"prompts": config.get("prompts", "aware")}
+        settings |= {name: config.get(name) for name in OF_RANKING} | {
+            "prompts": config.get("prompts", USUAL["prompts"])
+        }
         settings["first of oracle"] = next(iter(truths_of(config)), None)  # whose ranking is called oracle
         for name in metrics:
             settings |= {f"metric.{name}": (config.get("metric") or {}).get(name), **_of_metric(run, name)}
     else:
         settings |= {
-            f"evaluation.{name}": (config.get("evaluation") or {}).get(name, usual)
-            for name, usual in OF_ANSWERS.items()
+            f"evaluation.{name}": (config.get("evaluation") or {}).get(name, usual) for name, usual in USUAL.items()
         }
         settings["oracle"] = config.get("oracle")  # it drives bounds, which are the upper end of the gap closed
     return {"evaluation": run.kind, **flat(settings)}
