@@ -13,7 +13,7 @@ SENTENCES = [
     ("evaluation=accuracy heuristic.speculative.look_ahead=2", "of what is chosen, heuristic=[claa,fastkv,gemfilter]: heuristic=speculative has it"),
     ("heuristic=gemfilter +heuristic.claa.n=2", "is no setting of what is chosen, heuristic=[gemfilter]: heuristic=claa has it"),
     ("executor=local executor.actors=2", "is chosen, executor=local: executor=ray has it"),
-    ("task=longbench task.depths=[0]", "task.depths is no setting of what is chosen, task=longbench: task=niah has it"),
+    ("task=longbench task.depths=[0]", "task.depths is no setting of what is chosen, task=longbench: task=niah, task=niah_short have it"),
     ("heuristic.claa.windwo=3", "heuristic.claa.windwo is not a setting; did you mean window? There are: heads, kernel, n, window"),
     ("heuristic.tova.windwo=3", "heuristic=claa is chosen, and heuristic=tova has none of this name"),
     ("heuristics=claa", "heuristics is not a setting; did you mean heuristic?"),
