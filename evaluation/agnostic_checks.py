@@ -7,6 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from tokenrank.capture.rope_lengths import in_passes
+from tokenrank.heuristics.heuristic import check_tokens
 from tokenrank.prefill.draft import Draft
 from tokenrank.tasks.before_question import AGNOSTIC, AWARE, after_context, before_question, ranked_part
 from tokenrank.tasks.task import Prompt
@@ -25,7 +26,8 @@ def ranked_parts(plan: "Plan", prompts: str) -> list[Prompt]:
         _check_rankers(plan)
     parts = [ranked_part(prompt, prompts) for prompt in plan.prompts]
     for part in parts if prompts == AGNOSTIC else ():
-        _check_length(plan, part)
+        where = f" before its question, which prompts={AGNOSTIC} ranks"
+        check_tokens(plan.heuristics, len(part.input_ids), f"prompt {part.id} of {part.task}", where)
     return parts
 
 
@@ -56,14 +58,4 @@ def _check_rankers(plan: "Plan") -> None:
             raise ValueError(
                 f"prompts={AGNOSTIC} prunes before the question is read, and the draft engine of {contestant.name} ranks with a draft "
                 f"answer to it: choose another engine, or set prompts={AWARE}"
-            )
-
-
-def _check_length(plan: "Plan", part: Prompt) -> None:
-    tokens = len(part.input_ids)
-    for name, each in plan.heuristics.items():
-        if tokens < each.least_tokens():
-            raise ValueError(
-                f"heuristic.{name} needs at least {each.least_tokens()} tokens, and prompt {part.id} of {part.task} has {tokens} before its "
-                f"question, which prompts={AGNOSTIC} ranks: leave the heuristic or the prompt out"
             )

@@ -38,27 +38,27 @@ class Masks:
 
 @dataclass(frozen=True)
 class AnswerLosses:
-    """Losses of one answer; tokens that are not ranked are always visible to it."""
+    """Losses of one answer where some of the prompt's tokens are hidden from it."""
 
     passes: AnswerPasses
-    universe: range  # positions of the ranked tokens
 
     @cached_property
     def whole(self) -> Tensor:
         """(T,) float32: log-probability of each token of the answer where all is visible."""
         return self.passes.logprobs(torch.ones(1, self.passes.tokens, dtype=torch.bool))[0]
 
-    def of(self, visible: Tensor) -> Tensor:
+    def of(self, places: range, visible: Tensor) -> Tensor:
         """(passes,) float64, nats a token: means of the log-probability that the answer's tokens lose, each within 5 nats.
 
         Args:
-            visible: (passes, ranked tokens) bool.
+            places: positions of the tokens that are hidden in some of the passes; all others, and the prompt's last, are always visible.
+            visible: (passes, places) bool.
 
         Raises:
             ValueError: a log-probability is NaN or infinite.
         """
         whole = torch.ones(len(visible), self.passes.tokens, dtype=torch.bool)
-        whole[:, self.universe.start : self.universe.stop] = visible
+        whole[:, places.start : places.stop] = visible
         losses = self.whole - self.passes.logprobs(whole)
         if not bool(losses.isfinite().all()):
             raise ValueError("a loss of the answer with hidden tokens is NaN or infinite, must be finite")
@@ -103,11 +103,3 @@ def visible_under_masks(
     """
     chunks, own = chunks_masked(prompt, texts, chunk)
     return visible_where(chunks, own, masks.draw(prompt, len(own)))[:, universe.start : universe.stop]
-
-
-def visible_without_context(prompt: Prompt, universe: range) -> Tensor | None:
-    """(1, ranked tokens) bool: those outside of the context; None for a prompt without a context."""
-    if prompt.context is None:
-        return None
-    places = torch.arange(universe.start, universe.stop)
-    return ((places < prompt.context.start) | (places >= prompt.context.stop))[None]

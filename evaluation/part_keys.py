@@ -53,17 +53,17 @@ class PartKeys:
         ahead = None if ahead_ids is None else ids_digest(ahead_ids)
         return self._of(prompt) | {"ahead_ids": ahead, "heuristic": dict(self.heuristics[name])}
 
-    def losses(self, prompt: Prompt, answer: Answer, universe: range, visible: Tensor) -> Fields:
-        """Of what an answer loses where only some of the ranked tokens are visible.
+    def losses(self, prompt: Prompt, answer: Answer, places: range, visible: Tensor) -> Fields:
+        """Of what an answer loses where some tokens of the prompt are hidden from it.
 
         Args:
             prompt: that was answered.
             answer: wherever it came from.
-            universe: positions of the ranked tokens.
-            visible: (passes, ranked tokens) bool.
+            places: positions of the tokens that are hidden in some of the passes.
+            visible: (passes, places) bool.
         """
-        ranked = {"universe": [universe.start, universe.stop], "visible": bits_digest(visible.numpy())}
-        return self._of(prompt) | {"answer_ids": ids_digest(answer.token_ids)} | ranked | {"source": self.losses_source}
+        hidden = {"places": [places.start, places.stop], "visible": bits_digest(visible.numpy())}
+        return self._of(prompt) | {"answer_ids": ids_digest(answer.token_ids)} | hidden | {"source": self.losses_source}
 
     def values(
         self,

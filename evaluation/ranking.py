@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from tokenrank.capture.select_layer import resolve_select_layer
 from tokenrank.evaluation.agnostic_checks import ranked_parts
-from tokenrank.evaluation.answer_losses import Masks, chunks_masked, visible_under_masks, visible_without_context
+from tokenrank.evaluation.answer_losses import Masks, chunks_masked, visible_under_masks
 from tokenrank.evaluation.evaluation import Advance, Evaluation, Measurement
 from tokenrank.evaluation.family import Family
 from tokenrank.evaluation.layer_summary import LayerSummary
@@ -22,7 +22,7 @@ from tokenrank.evaluation.measuring import Hidden, MetricFailures, metrics_again
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.stored import stored_rank, stored_scores
-from tokenrank.evaluation.stored_losses import Hides, StoredLosses
+from tokenrank.evaluation.stored_losses import Hides, StoredLosses, all_hidden
 from tokenrank.evaluation.stored_values import stored_rows
 from tokenrank.evaluation.summary_rows import Comparing
 from tokenrank.evaluation.universe import PROMPT, Universe
@@ -134,9 +134,9 @@ class RankingAgreement(Evaluation):
             others = {name: Truth(ranked.scores[name]) for name in ranked.scores if name in plan.heuristics}
             measured = replace(ranked, truths=dict(ranked.truths) | others)
         failures = MetricFailures()
-        losses = StoredLosses(plan, model, prompt, ranked, places)
+        losses = StoredLosses(plan, model, prompt, ranked)
         hidden = None if hides is None else self._hidden(plan, hides, losses)
-        without = None if hides is None else hides.context
+        context = None if hides is None else hides.context
         part = ranked_part(prompt, self.prompts)
         rows = stored_rows(plan, prompt, measured, self.k, places, failures, hidden, part)
         metrics_seconds = time.perf_counter() - started
@@ -147,7 +147,7 @@ class RankingAgreement(Evaluation):
             "answer": answer,
             "accuracy": plan.task.grade(prompt, answer) if ranked.answer.origin != "reference" else None,
             **{f"{part}_seconds": ranked.seconds.get(part) for part in ("prefill", "decode", "oracle")},
-            "context_effect": None if without is None else float(losses.stored(without)[0]),
+            "context_effect": None if context is None else float(losses.stored(context, all_hidden(context))[0]),
             "metrics_seconds": metrics_seconds,
             "universe": self.universe,
             "prompts": self.prompts,
@@ -182,15 +182,15 @@ class RankingAgreement(Evaluation):
         masks = None
         if MASKS in asked:
             masks = visible_under_masks(prompt, places, self._texts(plan, prompt), self.chunk, Masks(**self.masks))
-        return Hides(places, masks, visible_without_context(prompt, places), LOSS in asked)
+        return Hides(places, masks, prompt.context, LOSS in asked)
 
     def _hidden(self, plan: "Plan", hides: Hides, losses: StoredLosses) -> Hidden:
         """What the answer loses under random masks, and under those that rankings make, as far as metrics ask for it."""
         layers = tuple(self.loss_layers or [resolve_select_layer(plan.layers, None)])
-        masked = None if hides.masks is None else MaskedAnswer(hides.masks, losses.stored(hides.masks))
+        masked = None if hides.masks is None else MaskedAnswer(hides.masks, losses.stored(hides.universe, hides.masks))
         of_masks = {} if hides.masks is None else {MASKS: bits_digest(hides.masks.numpy())}
         decided = of_masks | ({LOSS: list(layers)} if hides.by_rankings else {})
-        return Hidden(masked, losses.of if hides.by_rankings else None, layers, decided)
+        return Hidden(masked, partial(losses.of, hides.universe) if hides.by_rankings else None, layers, decided)
 
     def summary(self) -> LayerSummary:
         """Statistics over layers, their means over prompts with intervals, comparisons, and overlaps of layer pairs."""

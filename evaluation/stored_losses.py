@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Hides:
-    """What is hidden from a prompt's answer whatever a ranking says, as the ranked tokens that stay visible; and whether rankings hide more."""
+    """What is hidden from a prompt's answer whatever a ranking says, and whether rankings hide more."""
 
     universe: range  # positions of the ranked tokens
-    masks: Tensor | None  # (masks, ranked tokens) bool, by random masks; None: no metric asks for them
-    context: Tensor | None  # (1, ranked tokens) bool, without the context; None: the prompt has none
+    masks: Tensor | None  # (masks, ranked tokens) bool: those that random masks leave; None: no metric asks for them
+    context: range | None  # all of it, ranked or not; None: the prompt has none
     by_rankings: (
         bool  # a metric asks what the answer loses without the tokens that a ranking has first, or with them alone
     )
@@ -41,11 +42,19 @@ class Hides:
         """
         if self.by_rankings and reads:
             return True
-        entries = (plan.parts.losses(prompt, answer, self.universe, each) for each in self._fixed())
+        entries = (plan.parts.losses(prompt, answer, places, visible) for places, visible in self._fixed())
         return any(plan.store.get(LOSSES, fields) is None for fields in entries)
 
-    def _fixed(self) -> Iterator[Tensor]:
-        return (each for each in (self.masks, self.context) if each is not None)
+    def _fixed(self) -> Iterator[tuple[range, Tensor]]:
+        if self.masks is not None:
+            yield self.universe, self.masks
+        if self.context is not None:
+            yield self.context, all_hidden(self.context)
+
+
+def all_hidden(places: range) -> Tensor:
+    """(1, places) bool, False: a pass that sees none of them."""
+    return torch.zeros(1, len(places), dtype=torch.bool)
 
 
 @dataclass(frozen=True)
@@ -56,23 +65,22 @@ class StoredLosses:
     model: PreTrainedModel
     prompt: Prompt
     ranked: Ranked  # with its passes, if these were kept
-    universe: range
 
     @cached_property
     def _computed(self) -> AnswerLosses:
-        return AnswerLosses(self.ranked.passes or self._read_again(), self.universe)
+        return AnswerLosses(self.ranked.passes or self._read_again())
 
-    def of(self, visible: Tensor) -> Tensor:
+    def of(self, places: range, visible: Tensor) -> Tensor:
         """``AnswerLosses.of``, which is not stored; the prompt is read again where its reading left nothing for passes."""
-        return self._computed.of(visible)
+        return self._computed.of(places, visible)
 
-    def stored(self, visible: Tensor) -> Tensor:
+    def stored(self, places: range, visible: Tensor) -> Tensor:
         """The same, from the store where it has it; else it is put there."""
-        fields = self.plan.parts.losses(self.prompt, self.ranked.answer, self.universe, visible)
+        fields = self.plan.parts.losses(self.prompt, self.ranked.answer, places, visible)
         found = self.plan.store.get(LOSSES, fields)
         if found is not None:
             return found["loss"]
-        loss = self.of(visible)
+        loss = self.of(places, visible)
         self.plan.store.put(LOSSES, fields, {"loss": loss})
         return loss
 

@@ -145,3 +145,27 @@ class Heuristic(ABC):
             (layers so far, tokens) float32.
         """
         return rows
+
+
+def check_tokens(heuristics: Mapping[str, Heuristic], tokens: int, of: str, where: str = "") -> None:
+    """Checks that a prompt is long enough for every heuristic.
+
+    Args:
+        heuristics: by the names of their configs.
+        tokens: that are ranked.
+        of: whose they are, for the message.
+        where: in the prompt they are, for the message.
+
+    Raises:
+        ValueError: a heuristic needs more.
+    """
+    for name, each in heuristics.items():
+        if tokens < each.least_tokens():
+            given = {size: getattr(each, size, None) for size in ("window", "kernel")}
+            sizes = {size: value for size, value in given.items() if value is not None}
+            because = f" ({', '.join(f'{size}={value}' for size, value in sizes.items())})" if sizes else ""
+            lower = f"set heuristic.{name}.{max(sizes, key=lambda size: sizes[size])} lower, or " if sizes else ""
+            raise ValueError(
+                f"heuristic.{name} needs prompts of at least {each.least_tokens()} tokens{because}, and {of} has {tokens}{where}: "
+                f"{lower}leave the heuristic or the prompt out"
+            )

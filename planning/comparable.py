@@ -1,6 +1,6 @@
 """Runs that are to be joined: their settings as read from their folders, and a check that their values can be compared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.metrics.metric import TRUTH
 from tokenrank.planning.building import build
 from tokenrank.planning.folder_names import OPERATIONAL
 from tokenrank.planning.keys import OF_METRICS, VERSIONS
@@ -94,7 +95,6 @@ def check_comparable(sources: Sequence[Source]) -> list[str]:
             values.
     """
     first, notes = sources[0], []
-    own = _facts(first)
     for other in sources[1:]:
         if other.config["evaluation"].get("agreement") and other.run != first.run:
             raise not_joined(
@@ -104,7 +104,8 @@ def check_comparable(sources: Sequence[Source]) -> list[str]:
                 "true",
                 "true, and heuristics that are truths of a run are not those of another",
             )
-        found = difference(own, _facts(other))
+        idle = _idle(first) & _idle(other)
+        found = difference(_facts(first, idle), _facts(other, idle))
         if found is not None:
             raise not_joined(first.label, other.label, *found)
         machine = difference(_machine(first), _machine(other))
@@ -145,11 +146,11 @@ def _shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
-def _facts(source: Source) -> dict[str, Any]:
-    """What must agree, in the order in which differences are named."""
+def _facts(source: Source, idle: Set[str]) -> dict[str, Any]:
+    """What must agree, in the order in which differences are named; ``idle``: settings of the evaluation that need not."""
     config, environment = source.config, source.environment
     packages = environment.get("packages") or {}
-    settings = {name: value for name, value in _deciding(source).items() if name not in OF_CONTESTANTS}
+    settings = {name: each for name, each in config["evaluation"].items() if name not in {*idle, *OF_CONTESTANTS}}
     return {
         "evaluation": source.evaluation.kind,
         **{name: config.get(name) for name in ("universe", "k", "oracle", "metric", "answer")},
@@ -163,10 +164,10 @@ def _facts(source: Source) -> dict[str, Any]:
     }
 
 
-def _deciding(source: Source) -> dict[str, Any]:
-    """The evaluation's settings that decide records."""
-    given, left_out = source.config["evaluation"], source.evaluation.summary_settings
-    return {name: value for name, value in given.items() if name not in left_out}
+def _idle(source: Source) -> Set[str]:
+    """The evaluation's settings that decide no record of the run; keys of its units are without them too."""
+    against = {str(each.get("against", TRUTH)) for each in source.config["metric"].values()}
+    return {*source.evaluation.summary_settings, *source.evaluation.idle_settings(against)}
 
 
 def _machine(source: Source) -> dict[str, Any]:

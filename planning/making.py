@@ -17,7 +17,7 @@ from tokenrank.evaluation.agnostic_checks import check_lengths
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE, Plan, Unit, reference_answer
 from tokenrank.evaluation.shard import Shard
-from tokenrank.heuristics.heuristic import Heuristic
+from tokenrank.heuristics.heuristic import Heuristic, check_tokens
 from tokenrank.metrics.metric import FEEDS_ANSWER, Metric
 from tokenrank.models.pretrained import Pretrained
 from tokenrank.models.weight_files import user_path
@@ -197,24 +197,10 @@ def _check_prompt(prompt: Prompt, heuristics: Mapping[str, Heuristic], settings:
     of = f"prompt {prompt.id} of {prompt.task}"
     if tokens == 0:
         raise ValueError(f"{of} is empty, at least one token is needed")
-    for name, each in heuristics.items():
-        if tokens < each.least_tokens():
-            sizes = _sizes(each)
-            because = f" ({', '.join(f'{size}={value}' for size, value in sizes.items())})" if sizes else ""
-            lower = f"set heuristic.{name}.{max(sizes, key=lambda size: sizes[size])} lower, or " if sizes else ""
-            raise ValueError(
-                f"heuristic.{name} needs prompts of at least {each.least_tokens()} tokens{because}, and {of} has {tokens}: "
-                f"{lower}leave the heuristic or the prompt out"
-            )
+    check_tokens(heuristics, tokens, of)
     if prompt.max_new_tokens < 1:
         raise ValueError(f"max_new_tokens of {of} is {prompt.max_new_tokens}, must be at least 1")
     if settings.answer == REFERENCE and not any(prompt.answers[:1]):
         raise ValueError(
             f"answer={REFERENCE} needs a reference answer, and {of} has none; answer={GENERATED} needs none"
         )
-
-
-def _sizes(heuristic: Heuristic) -> dict[str, int]:
-    """The settings that decide the least number of tokens, those that the heuristic has."""
-    given = {name: getattr(heuristic, name, None) for name in ("window", "kernel")}
-    return {name: value for name, value in given.items() if value is not None}

@@ -18,7 +18,7 @@ from tokenrank.report.tables.table_runs import TableRun
 METHOD, BOUND, CONTROL, WHOLE, CHANCE, IN_PRINT = "method", "bound", "control", "full", "chance", "published"
 STATISTICS = ("mean", "worst", "std", GAP_CLOSED)
 COLUMNS = [
-    "run", "model", "task", "method", "role", "engine", "metric", "k", "keep", "statistic", "value", "low", "high", "prompts",
+    "run", "model", "task", "chosen", "method", "role", "engine", "metric", "truth", "k", "keep", "statistic", "value", "low", "high", "prompts",
     "best", "dagger",
 ]  # fmt: skip
 BASELINES = ("recency", "sinks")  # that no test compares unless compare.controls is true; nobody's method
@@ -36,7 +36,8 @@ def result_rows(run: TableRun, against: str | None = None) -> pd.DataFrame:
         A row for each method, metric, k or keep rate, and statistic (mean, worst and std over layers, or mean and gap_closed).
         ``role``: method, bound, control, full, chance or published. ``best``: the best method of its metric, k or keep rate, and statistic;
         several if they are equal. ``dagger``: the declared test shows that the method is better than ``against``; never of a
-        statistic, metric or k that was not declared.
+        statistic, metric or k that was not declared. ``chosen``: by what prompts were chosen of those that were measured. ``truth``: that
+        rankings are measured against; missing where a value needs none.
 
     Raises:
         ValueError: ``against`` is in no declared comparison of the run.
@@ -49,7 +50,9 @@ def result_rows(run: TableRun, against: str | None = None) -> pd.DataFrame:
     rows = rows.assign(method=contestant_names(rows).astype(str))
     rows = rows.assign(role=[_role(name) for name in rows["method"]])
     rows = pd.concat([rows, _by_chance(run), _in_print(run)], ignore_index=True)
-    rows = rows.assign(run=run.name, model=models(run.tables), task=tasks(run.tables.metrics))
+    rows = rows.assign(
+        run=run.name, model=models(run.tables), task=tasks(run.tables.metrics), chosen=run.tables.chosen or None
+    )
     rows = rows.assign(best=_best(rows), dagger=_daggers(rows, declared_family(run), compared_with(run, against)))
     return rows.reindex(columns=COLUMNS).astype({"k": "Float64", "keep": "Float64", "prompts": "Int64"})
 

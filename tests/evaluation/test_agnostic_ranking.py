@@ -120,6 +120,14 @@ def test_values_are_over_what_is_before_the_question_without_the_window(universe
     assert len(levels.texts) == levels.tokens == 300
 
 
+def test_the_context_effect_is_that_of_the_whole_context() -> None:
+    """The last tokens of a context are no ranked ones without the question, and hidden all the same."""
+    aware, agnostic = (
+        records(made("heuristic=claa", "metric=[drop]", f"prompts={each}"))[0] for each in ("aware", "agnostic")
+    )
+    assert agnostic.sample["context_effect"] == aware.sample["context_effect"] != 0
+
+
 def test_questions_about_one_context_share_its_rankings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three questions: three prompts are read whole, and what is before the question once."""
     read: list[int] = []
@@ -190,7 +198,7 @@ def test_what_is_refused_before_weights_are_loaded(monkeypatch: pytest.MonkeyPat
         plan(ONE, "prompts=both")
     with pytest.raises(
         ValueError,
-        match=r"^heuristic\.claa needs at least 251 tokens, and prompt niah_300_50_0 of niah has 241 before its question",
+        match=r"^heuristic\.claa needs prompts of at least 251 tokens \(window=250, kernel=7\), and prompt niah_300_50_0 of niah has 241 before its question",
     ):
         plan(ONE, "heuristic.claa.window=250", AGNOSTIC)
     with pytest.raises(

@@ -17,8 +17,8 @@ from tokenrank.evaluation.answer_losses import (
     Masks,
     chunks_masked,
     visible_under_masks,
-    visible_without_context,
 )
+from tokenrank.evaluation.stored_losses import all_hidden
 from tokenrank.metrics.answer_loss import CLIP
 from tokenrank.report.printed.table import summary
 from tokenrank.report.rows.contestant_rows import kind
@@ -36,7 +36,7 @@ def asked(context: range | None = CONTEXT) -> Prompt:
 
 
 def losses_of(architecture: str) -> AnswerLosses:
-    return AnswerLosses(passes_of(model_of(architecture)), RANKED)
+    return AnswerLosses(passes_of(model_of(architecture)))
 
 
 def slow_loss(architecture: str, hidden: set[int]) -> float:
@@ -53,18 +53,18 @@ def test_losses_are_those_of_slow_passes(architecture: str) -> None:
     losses = losses_of(architecture)
     visible = torch.rand(5, len(RANKED), generator=torch.Generator().manual_seed(3)) < 0.5
     wanted = [slow_loss(architecture, {RANKED[place] for place in (~row).nonzero()[:, 0].tolist()}) for row in visible]
-    assert losses.of(visible).tolist() == pytest.approx(wanted, abs=1e-4)
+    assert losses.of(RANKED, visible).tolist() == pytest.approx(wanted, abs=1e-4)
     assert max(wanted) > 1e-3  # hidden tokens matter
-    assert losses.of(torch.ones(1, len(RANKED), dtype=torch.bool)).tolist() == pytest.approx([0], abs=1e-5)
+    assert losses.of(RANKED, torch.ones(1, len(RANKED), dtype=torch.bool)).tolist() == pytest.approx([0], abs=1e-5)
 
 
 def test_the_context_effect_is_the_loss_without_the_context() -> None:
     losses = losses_of("llama")
-    for context, hidden in ((CONTEXT, set(CONTEXT)), (range(30, 40), set(range(30, 36)))):
-        visible = visible_without_context(asked(context), RANKED)
-        assert visible is not None
-        assert losses.of(visible).tolist() == pytest.approx([slow_loss("llama", hidden)], abs=1e-4)
-    assert visible_without_context(asked(None), RANKED) is None
+    for context in (CONTEXT, range(30, 39)):  # the second goes on behind the ranked tokens
+        without = losses.of(context, all_hidden(context)).tolist()
+        assert without == pytest.approx([slow_loss("llama", set(context))], abs=1e-4)
+    to_the_end = range(30, len(asked().input_ids))
+    assert losses.of(to_the_end, all_hidden(to_the_end)).tolist() == without  # the last token stays visible
 
 
 def chunks_visible(masked: Tensor) -> set[tuple[int, ...]]:

@@ -87,6 +87,7 @@ def test_no_dagger_stands_for_another_truth_and_the_caption_says_why(tmp_path: P
         run = table_run(load_run(folder(tmp_path / shown, shown)), shown)
         found = result_rows(run)
         assert found.loc[found["dagger"], "method"].tolist() == daggers
+        assert set(found.loc[found["metric"] == "recall", "truth"].dropna()) == {shown}
         assert ("No dagger: the comparison against ablation" in summary_text(run, {})) == (shown == "ablation")
     with pytest.raises(ValueError, match="ablation compares none against ablation by a declared test"):
         compared_with(table_run(load_run(folder(tmp_path / "again", "ablation")), "ablation"), "claa")

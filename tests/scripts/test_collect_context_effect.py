@@ -18,6 +18,7 @@ from tokenrank.report.rows.contestant_rows import origin
 from tokenrank.report.rows.loaded_run import load_run
 from tokenrank.report.rows.ranking_rows import heading
 from tokenrank.report.tables.report_files import summary_text
+from tokenrank.report.tables.result_rows import result_rows
 from tokenrank.report.tables.table_runs import table_run
 from tokenrank.work.environment import environment
 
@@ -87,6 +88,7 @@ def test_titles_tables_and_sentences_say_which_prompts_these_are(folder: RunFold
         "1 of the others have none"
     )
     assert said in " ".join(printed(found.folder).split())
+    assert set(result_rows(table_run(found, "run"))["chosen"]) == {"context_effect >= 0.2"}
     text = summary_text(table_run(found, "run"), found.environment).replace("\\", "")
     assert said in text
     assert text.count("tiny on niah, 2 prompts with context_effect >= 0.2.") >= 2  # the sentence and a caption
@@ -97,6 +99,7 @@ def test_a_folder_of_all_prompts_says_nothing(folder: RunFolder, tmp_path: Path)
     found = load_run(RunFolder(tmp_path / "all"))
     assert "context_effect" not in found.environment["joined"]
     assert found.tables.chosen == ""
+    assert result_rows(table_run(found, "run"))["chosen"].isna().all()
     assert "needs their context" not in printed(found.folder)
 
 

@@ -105,6 +105,7 @@ def test_a_failing_job_of_a_sweep_is_no_obstacle(
             "metric=[ndcg]",
             "metric.recall._target_ is tokenrank.metrics.metric.Metric in the first and missing in the second",
         ),
+        ("prompts=agnostic", "prompts is aware in the first and agnostic in the second"),
         ("answer=reference", "answer is generated in the first and reference in the second"),
         ("model.seed=1", "model.seed is 0 in the first and 1 in the second"),
         ("model.dtype=bfloat16", "model.dtype is float32 in the first and bfloat16 in the second"),
@@ -131,6 +132,18 @@ def test_rankings_that_are_truths_of_their_runs_are_not_joined(
     assert call(*shards, to=tmp_path / "whole", capsys=capsys)[0] == 0
 
 
+@pytest.mark.parametrize("setting", ["chunk", "masks.count"])
+def test_masks_must_agree_where_a_metric_hides_by_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str
+) -> None:
+    one, other = (
+        written(tmp_path / value, plan("metric=[lds]", "compare.metric=lds", f"{setting}={value}"), [])
+        for value in "89"
+    )
+    said = refusal(one, other, to=tmp_path / "new", capsys=capsys)
+    assert said.endswith(f"cannot be joined: {setting} is 8 in the first and 9 in the second")
+
+
 def test_another_evaluation_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = written(tmp_path / "one", plan(), [])
     other = written(tmp_path / "other", plan(evaluation="accuracy"), [])
@@ -152,7 +165,15 @@ def test_settings_are_called_as_one_types_them(
 
 
 @pytest.mark.parametrize(
-    "setting", ["bootstrap.resamples=100", "plots.k=5", "texts=false", "threads=1", "seed=5 task.seed=0"]
+    "setting",
+    [
+        "bootstrap.resamples=100",
+        "plots.k=5",
+        "texts=false",
+        "threads=1",
+        "seed=5 task.seed=0",
+        "chunk=10 masks.count=8 loss_layers=[1]",  # no metric hides anything
+    ],
 )
 def test_settings_that_no_value_depends_on_may_differ(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str, nothing_drawn: None
