@@ -65,11 +65,14 @@ class AnswerLosses:
         return losses.clamp(-CLIP, CLIP).double().mean(dim=1)
 
 
-def chunks_masked(prompt: Prompt, texts: Sequence[str] | None, chunk: int | str) -> tuple[list[range], list[int]]:
-    """The chunks of a prompt, and numbers of those that random masks hide: of its context, or all where it has none.
+def chunks_masked(
+    prompt: Prompt, universe: range, texts: Sequence[str] | None, chunk: int | str
+) -> tuple[list[range], list[int]]:
+    """The chunks of a prompt, and numbers of those that random masks hide: those with ranked tokens, of its context where it has one.
 
     Args:
         prompt: to be masked.
+        universe: positions of the ranked tokens.
         texts: of its tokens, for chunks that are sentences.
         chunk: tokens, or ``sentence``.
 
@@ -77,10 +80,11 @@ def chunks_masked(prompt: Prompt, texts: Sequence[str] | None, chunk: int | str)
         ValueError: there are fewer than two, or as ``chunked``.
     """
     chunks = chunked(len(prompt.input_ids), chunk, prompt.context, texts)
-    own = of_context(chunks, prompt.context)
+    every = of_context(chunks, prompt.context)
+    own = [number for number in every if chunks[number].start < universe.stop and chunks[number].stop > universe.start]
     if len(own) < 2:
         raise ValueError(
-            f"chunk={chunk} makes {len(own)} chunk of prompt {prompt.id} of {prompt.task}, must make at least 2, as random masks hide "
+            f"chunk={chunk} makes {len(own)} chunk of the ranked tokens of prompt {prompt.id} of {prompt.task}, must make at least 2, as random masks hide "
             "some of them: set chunk lower"
         )
     return chunks, own
@@ -101,5 +105,5 @@ def visible_under_masks(
     Raises:
         ValueError: as ``chunks_masked``.
     """
-    chunks, own = chunks_masked(prompt, texts, chunk)
+    chunks, own = chunks_masked(prompt, universe, texts, chunk)
     return visible_where(chunks, own, masks.draw(prompt, len(own)))[:, universe.start : universe.stop]

@@ -99,26 +99,29 @@ class Contest:
     def _finish(self) -> None:
         """Measures the prefills that are held, decodes from them, and lets them go."""
         self._shared.shared.forget_halves()
-        held, self._held = list(self._read_on(self._held)), []
-        one_by_one: Iterable[tuple[Entry, Prefilled]] = held
+        entries, held = [entry for entry, _ in self._held], list(self._read_on(self._held))
+        self._held = []
+        again = [entry for entry in entries if (entry.error or "").startswith(OUT_OF_MEMORY)]  # it may fit alone
         if self._together and len(held) > 1 and can_run_together(held[0][1].run.model):
-            again = [entry for entry, _ in held]
+            together = [entry for entry, _ in held]
             try:
                 self._measure_together(held)
-                again = [entry for entry in again if entry.error is not None]
+                together = [entry for entry in together if entry.error is not None]
             except Exception as error:  # out of memory, for example
                 failure(error, f"{len(held)} answers together, prompt {self._shared.prompt.id}")
+            again = [*together, *again]  # what failed among others may not fail alone
             held.clear()
-            one_by_one = self._again(again)  # the caches are gone; what failed among others may not fail alone
-        for entry, done in one_by_one:
-            with self._guarded(entry):
-                self._measure(entry, done)
+        while held:
+            self._measure(*held.pop(0))
+        for entry, done in self._again(again):  # the caches are gone
+            self._measure(entry, done)
 
     def _measure(self, entry: Entry, done: Prefilled) -> None:
-        for prefix, answer in self._answers.items():
-            entry.add(prefix, answer.loss_of(logits_of(done, answer.ids)))
-        if self._limit is not None:
-            entry.found["answer_ids"] = done.answer(self._limit)
+        with self._guarded(entry):
+            for prefix, answer in self._answers.items():
+                entry.add(prefix, answer.loss_of(logits_of(done, answer.ids)))
+            if self._limit is not None:
+                entry.found["answer_ids"] = done.answer(self._limit)
 
     def _measure_together(self, held: Sequence[tuple[Entry, Prefilled]]) -> None:
         """As ``_measure`` of each, with one forward pass for all."""

@@ -7,6 +7,8 @@ from functools import partial
 from itertools import combinations
 from typing import Any, Self
 
+from torch import Tensor
+
 from tokenrank.evaluation.evaluation import Row
 from tokenrank.evaluation.failures import reason
 from tokenrank.evaluation.scoring import Ranked
@@ -28,6 +30,15 @@ class MetricFailures:
         """Notes one failure; the traceback goes to the log."""
         log.debug("metric %s of %s", metric, heuristic, exc_info=error)
         self.take(MetricFailures({(metric, reason(error)): [heuristic]}))
+
+    def unless(self, metrics: Sequence[str], compute: Callable[[], Tensor]) -> Tensor | None:
+        """The result; None where the computation fails, which is noted as a failure of these metrics for every ranking."""
+        try:
+            return compute()
+        except Exception as error:  # whatever it was: the other metrics are still worth their values
+            for metric in metrics:
+                self.add(metric, "every ranking", error)
+            return None
 
     def take(self, others: "MetricFailures") -> None:
         """Notes those of others too."""

@@ -115,7 +115,7 @@ class RankingAgreement(Evaluation):
         for prompt in plan.prompts:
             self.places(prompt)
             if any(each.against == MASKS for each in plan.metrics.values()):
-                chunks_masked(prompt, self._texts(plan, prompt), self.chunk)
+                chunks_masked(prompt, self.places(prompt), self._texts(plan, prompt), self.chunk)
         for layer in self.loss_layers or ():
             resolve_select_layer(plan.layers, layer)
 
@@ -135,8 +135,10 @@ class RankingAgreement(Evaluation):
             measured = replace(ranked, truths=dict(ranked.truths) | others)
         failures = MetricFailures()
         losses = StoredLosses(plan, model, prompt, ranked)
-        hidden = None if hides is None else self._hidden(plan, hides, losses)
-        context = None if hides is None else hides.context
+        hidden = None if hides is None else self._hidden(plan, hides, losses, failures)
+        context, effect = None if hides is None else hides.context, None
+        if context is not None:
+            effect = failures.unless(["context_effect"], partial(losses.stored, context, all_hidden(context)))
         part = ranked_part(prompt, self.prompts)
         rows = stored_rows(plan, prompt, measured, self.k, places, failures, hidden, part)
         metrics_seconds = time.perf_counter() - started
@@ -147,7 +149,7 @@ class RankingAgreement(Evaluation):
             "answer": answer,
             "accuracy": plan.task.grade(prompt, answer) if ranked.answer.origin != "reference" else None,
             **{f"{part}_seconds": ranked.seconds.get(part) for part in ("prefill", "decode", "oracle")},
-            "context_effect": None if context is None else float(losses.stored(context, all_hidden(context))[0]),
+            "context_effect": None if effect is None else float(effect[0]),
             "metrics_seconds": metrics_seconds,
             "universe": self.universe,
             "prompts": self.prompts,
@@ -165,8 +167,10 @@ class RankingAgreement(Evaluation):
         part = ranked_part(prompt, self.prompts)
         if part is prompt:
             return stored_rank(plan, model, prompt, plan.heuristics, lack=lack)
+        scores, seconds = stored_scores(
+            plan, model, part, plan.heuristics
+        )  # first: of the whole prompt a cache may be kept
         ranked = stored_rank(plan, model, prompt, {}, lack=lack)
-        scores, seconds = stored_scores(plan, model, part, plan.heuristics)
         read = {"prefill": ranked.seconds.get("prefill", 0.0) + seconds} if seconds else {}
         return replace(ranked, scores=scores, seconds=dict(ranked.seconds) | read)
 
@@ -184,11 +188,15 @@ class RankingAgreement(Evaluation):
             masks = visible_under_masks(prompt, places, self._texts(plan, prompt), self.chunk, Masks(**self.masks))
         return Hides(places, masks, prompt.context, LOSS in asked)
 
-    def _hidden(self, plan: "Plan", hides: Hides, losses: StoredLosses) -> Hidden:
+    def _hidden(self, plan: "Plan", hides: Hides, losses: StoredLosses, failures: MetricFailures) -> Hidden:
         """What the answer loses under random masks, and under those that rankings make, as far as metrics ask for it."""
         layers = tuple(self.loss_layers or [resolve_select_layer(plan.layers, None)])
-        masked = None if hides.masks is None else MaskedAnswer(hides.masks, losses.stored(hides.universe, hides.masks))
-        of_masks = {} if hides.masks is None else {MASKS: bits_digest(hides.masks.numpy())}
+        by_masks = [name for name, each in plan.metrics.items() if each.against == MASKS]
+        lost = None
+        if hides.masks is not None:
+            lost = failures.unless(by_masks, partial(losses.stored, hides.universe, hides.masks))
+        masked = None if hides.masks is None or lost is None else MaskedAnswer(hides.masks, lost)
+        of_masks = {} if masked is None else {MASKS: bits_digest(masked.visible.numpy())}
         decided = of_masks | ({LOSS: list(layers)} if hides.by_rankings else {})
         return Hidden(masked, partial(losses.of, hides.universe) if hides.by_rankings else None, layers, decided)
 

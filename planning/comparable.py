@@ -9,10 +9,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from tokenrank.evaluation.evaluation import Evaluation
-from tokenrank.metrics.metric import TRUTH
 from tokenrank.planning.building import build
 from tokenrank.planning.folder_names import OPERATIONAL
-from tokenrank.planning.keys import OF_METRICS, VERSIONS
+from tokenrank.planning.keys import OF_METRICS, VERSIONS, undecided
 from tokenrank.planning.replay import FOR_HYDRA
 from tokenrank.records.digests import digest
 from tokenrank.records.flat_settings import flat
@@ -104,7 +103,7 @@ def check_comparable(sources: Sequence[Source]) -> list[str]:
                 "true",
                 "true, and heuristics that are truths of a run are not those of another",
             )
-        idle = _idle(first) & _idle(other)
+        idle = _undecided(first) & _undecided(other)
         found = difference(_facts(first, idle), _facts(other, idle))
         if found is not None:
             raise not_joined(first.label, other.label, *found)
@@ -153,7 +152,7 @@ def _facts(source: Source, idle: Set[str]) -> dict[str, Any]:
     settings = {name: each for name, each in config["evaluation"].items() if name not in {*idle, *OF_CONTESTANTS}}
     return {
         "evaluation": source.evaluation.kind,
-        **{name: config.get(name) for name in ("universe", "k", "oracle", "metric", "answer")},
+        **{name: config.get(name) for name in ("oracle", "metric", "answer")},
         "report_class": config.get("report_class"),
         **{as_typed(f"evaluation.{name}"): value for name, value in settings.items()},
         "model": environment.get("model"),
@@ -164,10 +163,8 @@ def _facts(source: Source, idle: Set[str]) -> dict[str, Any]:
     }
 
 
-def _idle(source: Source) -> Set[str]:
-    """The evaluation's settings that decide no record of the run; keys of its units are without them too."""
-    against = {str(each.get("against", TRUTH)) for each in source.config["metric"].values()}
-    return {*source.evaluation.summary_settings, *source.evaluation.idle_settings(against)}
+def _undecided(source: Source) -> Set[str]:
+    return undecided(source.evaluation, source.config["metric"])
 
 
 def _machine(source: Source) -> dict[str, Any]:

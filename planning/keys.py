@@ -1,6 +1,6 @@
 """Keys of units and of stored parts: the SHA-256 of the fields that decide a result, so that equal keys mean the same work."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from importlib.metadata import version
 from typing import Any
 
@@ -70,6 +70,12 @@ def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, H
     )
 
 
+def undecided(evaluation: Evaluation, metrics: Mapping[str, Mapping[str, Any]]) -> Set[str]:
+    """Settings of an evaluation that decide no record of a run with these metrics' configs."""
+    against = {str(each.get("against", TRUTH)) for each in metrics.values()}
+    return {*evaluation.summary_settings, *evaluation.idle_settings(against)}
+
+
 def unit_keys(
     config: DictConfig,
     parts: PartKeys,
@@ -100,9 +106,8 @@ def unit_keys(
         }
         | {group: OmegaConf.to_container(config[group], resolve=True) for group in groups}
     )
-    against = {str(node.get("against", TRUTH)) for node in config.metric.values()}
-    undecided = {*evaluation.summary_settings, *evaluation.idle_settings(against)}
-    common["evaluation"] = {name: value for name, value in common["evaluation"].items() if name not in undecided}
+    left_out = undecided(evaluation, config.metric)
+    common["evaluation"] = {name: value for name, value in common["evaluation"].items() if name not in left_out}
     if evaluation.adds_controls:
         common["control_seed"] = config.seed  # of the random controls, which are no chosen heuristics
         common["source"]["controls"] = source_digest(CONTROLS)

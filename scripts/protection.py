@@ -23,7 +23,7 @@ from tokenrank.report.rows.aligned import interval, number
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY
 from tokenrank.report.tables.markdown import escaped
 from tokenrank.report.tables.report_files import main_metrics
-from tokenrank.report.tables.result_rows import BASELINES, METHOD, result_rows
+from tokenrank.report.tables.result_rows import BASELINES, IN_PRINT, METHOD, WHOLE, result_rows
 from tokenrank.report.tables.table_arguments import written
 from tokenrank.report.tables.table_runs import TableRun, read_run, settings_of
 from tokenrank.work.made_tables import with_tables
@@ -66,7 +66,10 @@ def compared(folders: Sequence[Path], metric: str | None = None) -> str:
     rows = [_means(run, shown) for run in runs]
     rates = sorted({float(rate) for each in rows for rate in each["keep"]})
     lower = "lower" if better(shown, -1.0) else "higher"
-    head = f"{shown}, {lower} is better: mean over {len(runs[0].tables.samples)} prompts, its 95 % interval, and the place among the methods."
+    prompts = _prompts(runs, rows)
+    head = (
+        f"{shown}, {lower} is better: mean over {prompts} prompts, its 95 % interval, and the place among the methods."
+    )
     tables = [
         _table(f"{head} Keep rate {rate:g} %.", choices, [each[each["keep"] == rate] for each in rows], shown)
         for rate in rates
@@ -91,6 +94,18 @@ def _check_like(first: TableRun, run: TableRun) -> None:
         )
 
 
+def _prompts(runs: Sequence[TableRun], rows: Sequence[pd.DataFrame]) -> int:
+    """How many prompts every mean is over; ValueError where these are not equally many, as prompts of one run failed."""
+    counted = [int(each["prompts"].max()) for each in rows]
+    for run, own in zip(runs, counted, strict=True):
+        if own != counted[0]:
+            raise ValueError(
+                f"means are over {counted[0]} prompts in {runs[0].name} and over {own} in {run.name}, must be over the same: run those that "
+                "failed again"
+            )
+    return counted[0]
+
+
 def _choice(run: TableRun, runs: Sequence[TableRun], metric: str) -> str:
     """What a run's column is called: its settings in which runs differ."""
     every = [settings_of(each, [metric]) for each in (run, *runs)]
@@ -101,7 +116,8 @@ def _choice(run: TableRun, runs: Sequence[TableRun], metric: str) -> str:
 def _means(run: TableRun, metric: str) -> pd.DataFrame:
     """Rows of contestants that prune, with their place among the methods of their keep rate."""
     rows = result_rows(run)
-    rows = rows[(rows["metric"] == metric) & (rows["statistic"] == "mean") & (rows["role"] != "full")]
+    own = ~rows["role"].isin([WHOLE, IN_PRINT])
+    rows = rows[(rows["metric"] == metric) & (rows["statistic"] == "mean") & own]
     if rows.empty:
         raise ValueError(f"{run.name} has no mean of {metric}")
     ranked = (rows["role"] == METHOD) | rows["method"].isin(BASELINES)

@@ -145,18 +145,19 @@ def _by_chance(run: TableRun) -> pd.DataFrame:
         return pd.DataFrame()
     metrics = run.tables.metrics
     known = metrics["heuristic"].isna() & metrics["layer"].isna() & metrics["value"].notna()
-    level = metrics[known][["metric", "k"]].drop_duplicates()
+    level = metrics[known][["metric", "truth", "k"]].drop_duplicates()
     return pd.DataFrame(
         [
             {
                 "method": CHANCE,
                 "role": CHANCE,
                 "metric": metric,
+                "truth": truth,
                 "k": k,
                 "statistic": "mean",
                 "value": chance(metrics, metric, k),
             }
-            for metric, k in level.itertuples(index=False)
+            for metric, truth, k in level.itertuples(index=False)
         ]
     )
 

@@ -110,9 +110,36 @@ def test_masks_that_cannot_be_are_refused(given: dict[str, Any], sentence: str) 
 def test_a_single_chunk_cannot_be_masked() -> None:
     with pytest.raises(
         ValueError,
-        match=r"^chunk=20 makes 1 chunk of prompt p of test, must make at least 2, as random masks hide some",
+        match=r"^chunk=20 makes 1 chunk of the ranked tokens of prompt p of test, must make at least 2, as random masks hide some",
     ):
-        chunks_masked(asked(), None, 20)
+        chunks_masked(asked(), RANKED, None, 20)
+
+
+def test_only_chunks_with_ranked_tokens_are_masked() -> None:
+    """Of the context's four chunks of five tokens the last has none."""
+    assert chunks_masked(asked(), range(4, 25), None, 5)[1] == chunks_masked(asked(), RANKED, None, 5)[1][:3]
+    visible = visible_under_masks(asked(), range(4, 25), None, 5, Masks(count=16))
+    assert set(visible.sum(dim=1).tolist()) == {6 + 2 * 5}
+    with pytest.raises(ValueError, match=r"^chunk=5 makes 1 chunk of the ranked tokens"):
+        chunks_masked(asked(), range(4, 15), None, 5)
+
+
+def test_passes_over_the_answer_that_fail_cost_their_own_values_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ("metric=[recall,lds,drop]", "heuristic=[claa]", "task.depths=[50]")
+    (right,) = records(plan(*given))
+
+    def broken(self: AnswerLosses, places: range, visible: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("no room for passes")
+
+    monkeypatch.setattr(AnswerLosses, "of", broken)
+    (found,) = records(plan(*given))
+    recall = [row for row in right.measured.to_pylist() if row["metric"] == "recall"]
+    assert [row for row in found.measured.to_pylist() if row["value"] == row["value"]] == recall
+    assert recall
+    assert found.sample["context_effect"] is None
+    said = str(found.sample["error"])
+    for failed in ("lds of every ranking", "context_effect of every ranking", "drop of claa"):
+        assert f"metric {failed}: OutOfMemoryError: no room for passes" in said
 
 
 def test_a_run_of_metrics_without_a_chance_level_has_a_report(tmp_path: Path) -> None:

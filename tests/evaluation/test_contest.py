@@ -197,6 +197,27 @@ def test_of_those_tried_alone_only_what_fails_again_is_recorded(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("together", [True, False])
+def test_what_lacks_memory_where_the_rest_of_a_prompt_is_read_is_tried_alone(
+    together: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, own, calls = few(together=together), SharedPrompt.read_on, list[Prefilled]()
+
+    def read_on(self: SharedPrompt, done: Prefilled) -> Prefilled:
+        calls.append(done)
+        if len(calls) == 2:
+            raise torch.OutOfMemoryError("no room for the question")
+        return own(self, done)
+
+    monkeypatch.setattr(SharedPrompt, "read_on", read_on)
+    found = contest("llama", model_of("llama"), FEW, together=together)
+    assert len(calls) == len(right) + 2  # the full prefill, and the one again
+    assert found.keys() == right.keys()
+    for name, each in found.items():
+        assert each["answer_ids"] == right[name]["answer_ids"]
+        assert close(lost(each), lost(right[name]), 1e-4)
+
+
+@pytest.mark.parametrize("together", [True, False])
 def test_logits_that_are_not_finite_cost_their_row(together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     right, own = few(together=together), SharedPrompt.prefilled
 

@@ -88,7 +88,10 @@ def test_titles_tables_and_sentences_say_which_prompts_these_are(folder: RunFold
         "1 of the others have none"
     )
     assert said in " ".join(printed(found.folder).split())
-    assert set(result_rows(table_run(found, "run"))["chosen"]) == {"context_effect >= 0.2"}
+    rows = result_rows(table_run(found, "run"))
+    assert set(rows["chosen"]) == {"context_effect >= 0.2"}
+    assert set(rows["truth"]) == {"attention"}  # of the chance level, too
+    assert "chance" in set(rows["role"])
     text = summary_text(table_run(found, "run"), found.environment).replace("\\", "")
     assert said in text
     assert text.count("tiny on niah, 2 prompts with context_effect >= 0.2.") >= 2  # the sentence and a caption

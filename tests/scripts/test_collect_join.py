@@ -132,6 +132,16 @@ def test_rankings_that_are_truths_of_their_runs_are_not_joined(
     assert call(*shards, to=tmp_path / "whole", capsys=capsys)[0] == 0
 
 
+def test_of_engines_settings_of_rankings_may_differ(
+    tmp_path: Path, nothing_drawn: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ("task.depths=[0]", "prefill.keep=[80]")
+    one = ran(tmp_path / "one", "heuristic=[claa]", *small, evaluation="fidelity")
+    other = ran(tmp_path / "other", "heuristic=[tova]", *small, "k=[10]", "universe.window=4", evaluation="fidelity")
+    code, _, err = call(one, other, to=tmp_path / "new", capsys=capsys)
+    assert code == 0, err
+
+
 @pytest.mark.parametrize("setting", ["chunk", "masks.count"])
 def test_masks_must_agree_where_a_metric_hides_by_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str

@@ -1,18 +1,23 @@
 """scripts/protection.py and prompts= in tables of runs: each choice is a column with its order, and what cannot stand together is refused."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from scripts.collect import joined
-from scripts.protection import command, compared
-from tests.joinable import ran
-from tests.plans import tables
+from scripts.protection import _prompts, command, compared
+from tests.joinable import ran, written
+from tests.plans import TINY, composed, records, tables
+from tokenrank.planning.making import make_plan
 from tokenrank.records.schema import SAMPLES, table
 from tokenrank.report.printed.contestant_tables import accuracy_summary
 from tokenrank.report.rows.protection import protected
 from tokenrank.report.rows.universe import BEFORE, universe
+from tokenrank.report.tables.result_rows import IN_PRINT as PUBLISHED_ROLE
+from tokenrank.report.tables.result_rows import result_rows
 from tokenrank.report.tables.table_runs import check_alike, read_run
 from tokenrank.work.made_tables import with_tables
 
@@ -76,6 +81,30 @@ def test_runs_that_cannot_stand_beside_each_other_are_refused(
         assert said in capsys.readouterr().err
     assert command([str(runs[0]), str(twin)]) == 2
     assert "two runs have all settings alike: give one of them" in capsys.readouterr().err
+
+
+def test_published_results_are_no_rows_of_it(tmp_path: Path) -> None:
+    """Accuracy on LongBench: other tables have the paper's numbers beside it, at other keep rates."""
+    row = {"input": "Who?", "context": "Ada wrote it. " * 40, "answers": ["Ada"], "all_classes": None, "length": 9}
+    (tmp_path / "hotpotqa.jsonl").write_text(json.dumps(row))
+    (tmp_path / "dataset2prompt.json").write_text('{"hotpotqa": "{context} {input}"}')
+    (tmp_path / "dataset2maxlen.json").write_text('{"hotpotqa": 4}')
+    given = ("task=longbench", f"task.path={tmp_path}", "task.subset=[hotpotqa]", "heuristic=[claa]")
+    made = make_plan(composed("evaluation=accuracy", *TINY, *given, "prefill.keep=[60]"))
+    folder = with_tables(written(tmp_path / "run", made, records(made)))
+    assert PUBLISHED_ROLE in set(result_rows(read_run(folder.path))["role"])  # the control
+    lines = compared([folder.path], "accuracy").splitlines()
+    assert [line for line in lines if "Keep rate" in line] == [lines[0]]
+    assert "Keep rate 60 %" in lines[0]
+    assert {line.split(" | ")[0] for line in lines[4:]} == {"| claa", "| oracle@claa", "| random@claa"}
+
+
+def test_means_over_other_numbers_of_prompts_are_refused(runs: list[Path]) -> None:
+    found = [read_run(path) for path in runs[:2]]
+    rows = [pd.DataFrame({"prompts": [each]}) for each in (2, 1)]
+    with pytest.raises(ValueError, match=r"^means are over 2 prompts in .* and over 1 in .*, must be over the same"):
+        _prompts(found, rows)
+    assert _prompts(found, [rows[0], rows[0]]) == 2
 
 
 def test_runs_before_and_after_the_question_are_not_joined(runs: list[Path], tmp_path: Path) -> None:

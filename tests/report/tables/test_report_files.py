@@ -41,7 +41,7 @@ def test_a_ranking_has_four_files(tmp_path: Path) -> None:
     assert (
         (tmp_path / "report.csv")
         .read_text()
-        .startswith("run,model,task,method,role,engine,metric,k,keep,statistic,value,")
+        .startswith("run,model,task,chosen,method,role,engine,metric,truth,k,keep,statistic,value,")
     )
 
 
