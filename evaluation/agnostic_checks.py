@@ -26,8 +26,8 @@ def ranked_parts(plan: "Plan", prompts: str) -> list[Prompt]:
         _check_rankers(plan)
     parts = [ranked_part(prompt, prompts) for prompt in plan.prompts]
     for part in parts if prompts == AGNOSTIC else ():
-        where = f" before its question, which prompts={AGNOSTIC} ranks"
-        check_tokens(plan.heuristics, len(part.input_ids), f"prompt {part.id} of {part.task}", where)
+        whose = f"what is before the question of prompt {part.id} of {part.task}, which prompts={AGNOSTIC} ranks,"
+        check_tokens(plan.heuristics, len(part.input_ids), whose)
     return parts
 
 

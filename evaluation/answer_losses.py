@@ -1,4 +1,4 @@
-"""What a prompt's answer loses when ranked tokens are hidden from it: one pass over the answer for each choice of tokens."""
+"""What a prompt's answer loses when tokens of the prompt are hidden from it: one pass over the answer for each choice of tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +63,11 @@ class AnswerLosses:
         if not bool(losses.isfinite().all()):
             raise ValueError("a loss of the answer with hidden tokens is NaN or infinite, must be finite")
         return losses.clamp(-CLIP, CLIP).double().mean(dim=1)
+
+
+def all_hidden(places: range) -> Tensor:
+    """(1, places) bool, False: a pass that sees none of them."""
+    return torch.zeros(1, len(places), dtype=torch.bool)
 
 
 def chunks_masked(

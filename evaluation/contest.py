@@ -38,6 +38,11 @@ class Entry:
         """Its name in messages."""
         return f"{self.contestant.name} at {self.rate:g} %"
 
+    @property
+    def lacked_memory(self) -> bool:
+        """Whether it failed for lack of memory."""
+        return (self.error or "").startswith(OUT_OF_MEMORY)
+
     def add(self, prefix: str, lost: Mapping[str, float]) -> None:
         """Notes what an answer loses; ``prefix`` is that of its measures."""
         self.found |= {prefix + name: value for name, value in lost.items()}
@@ -84,7 +89,7 @@ class Contest:
 
     def _prefill(self, entry: Entry) -> None:
         self._hold(entry)
-        if self._held and (entry.error or "").startswith(OUT_OF_MEMORY):
+        if self._held and entry.lacked_memory:
             self._finish()  # others hold memory: without them it may fit
             entry.error = None
             self._hold(entry)
@@ -101,7 +106,7 @@ class Contest:
         self._shared.shared.forget_halves()
         entries, held = [entry for entry, _ in self._held], list(self._read_on(self._held))
         self._held = []
-        again = [entry for entry in entries if (entry.error or "").startswith(OUT_OF_MEMORY)]  # it may fit alone
+        again = [entry for entry in entries if entry.lacked_memory]  # it may fit alone
         if self._together and len(held) > 1 and can_run_together(held[0][1].run.model):
             together = [entry for entry, _ in held]
             try:
@@ -115,6 +120,7 @@ class Contest:
             self._measure(*held.pop(0))
         for entry, done in self._again(again):  # the caches are gone
             self._measure(entry, done)
+            del done  # before the next is made
 
     def _measure(self, entry: Entry, done: Prefilled) -> None:
         with self._guarded(entry):

@@ -15,8 +15,10 @@ from tokenrank.evaluation.scoring import Ranked
 from tokenrank.metrics.masked_answer import Loss, MaskedAnswer
 from tokenrank.metrics.metric import LOSS, TRUTH, Metric, Target, tokens_kept
 from tokenrank.metrics.ranked_tokens import Ranking
+from tokenrank.records.store import StoreUnwritable
 from tokenrank.tasks.task import Prompt
 
+EVERY = "every ranking"  # whose failure it is where a metric lacks what all rankings need
 log = logging.getLogger("tokenrank")  # what is below INFO goes to run.log alone
 
 
@@ -24,20 +26,28 @@ log = logging.getLogger("tokenrank")  # what is below INFO goes to run.log alone
 class MetricFailures:
     """Which metrics failed on a prompt, for which rankings, and why."""
 
-    whose: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # (metric, reason) -> heuristics, or "chance"
+    whose: dict[tuple[str, str], list[str]] = field(
+        default_factory=dict
+    )  # (metric, reason) -> heuristics, "chance" or EVERY
 
     def add(self, metric: str, heuristic: str, error: Exception) -> None:
         """Notes one failure; the traceback goes to the log."""
         log.debug("metric %s of %s", metric, heuristic, exc_info=error)
         self.take(MetricFailures({(metric, reason(error)): [heuristic]}))
 
-    def unless(self, metrics: Sequence[str], compute: Callable[[], Tensor]) -> Tensor | None:
-        """The result; None where the computation fails, which is noted as a failure of these metrics for every ranking."""
+    def value_or_none(self, metrics: Sequence[str], compute: Callable[[], Tensor]) -> Tensor | None:
+        """The result; None where the computation fails, which is noted as a failure of these metrics for every ranking.
+
+        Raises:
+            StoreUnwritable: no fault of the prompt.
+        """
         try:
             return compute()
+        except StoreUnwritable:
+            raise
         except Exception as error:  # whatever it was: the other metrics are still worth their values
             for metric in metrics:
-                self.add(metric, "every ranking", error)
+                self.add(metric, EVERY, error)
             return None
 
     def take(self, others: "MetricFailures") -> None:
@@ -48,7 +58,11 @@ class MetricFailures:
 
     def text(self) -> str:
         """One sentence for each metric and reason; empty if none failed."""
-        return "; ".join(f"metric {name} of {', '.join(whose)}: {why}" for (name, why), whose in self.whose.items())
+        found = (
+            (name if EVERY in whose else f"metric {name} of {', '.join(whose)}", why)
+            for (name, why), whose in self.whose.items()
+        )
+        return "; ".join(f"{whose}: {why}" for whose, why in found)
 
 
 @dataclass(frozen=True)

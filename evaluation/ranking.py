@@ -22,7 +22,7 @@ from tokenrank.evaluation.measuring import Hidden, MetricFailures, metrics_again
 from tokenrank.evaluation.scoring import Ranked
 from tokenrank.evaluation.setting_checks import check_percentages, check_whole
 from tokenrank.evaluation.stored import stored_rank, stored_scores
-from tokenrank.evaluation.stored_losses import Hides, StoredLosses, all_hidden
+from tokenrank.evaluation.stored_losses import Hides, StoredLosses
 from tokenrank.evaluation.stored_values import stored_rows
 from tokenrank.evaluation.summary_rows import Comparing
 from tokenrank.evaluation.universe import PROMPT, Universe
@@ -30,6 +30,7 @@ from tokenrank.metrics.masked_answer import MaskedAnswer
 from tokenrank.metrics.metric import LOSS, MASKS
 from tokenrank.oracle.oracle import Answer, Truth
 from tokenrank.records.digests import bits_digest
+from tokenrank.records.run_files import CONTEXT_EFFECT
 from tokenrank.records.schema import ORACLE, truth_name
 from tokenrank.tasks.before_question import AWARE, check_prompts, ranked_part
 from tokenrank.tasks.chunks import SENTENCE, check_chunk
@@ -113,9 +114,9 @@ class RankingAgreement(Evaluation):
         Family(**self.compare).check([*plan.rankings, *own], list(of_first), self.k)
         ranked_parts(plan, self.prompts)
         for prompt in plan.prompts:
-            self.places(prompt)
+            places = self.places(prompt)
             if any(each.against == MASKS for each in plan.metrics.values()):
-                chunks_masked(prompt, self.places(prompt), self._texts(plan, prompt), self.chunk)
+                chunks_masked(prompt, places, self._texts(plan, prompt), self.chunk)
         for layer in self.loss_layers or ():
             resolve_select_layer(plan.layers, layer)
 
@@ -136,9 +137,9 @@ class RankingAgreement(Evaluation):
         failures = MetricFailures()
         losses = StoredLosses(plan, model, prompt, ranked)
         hidden = None if hides is None else self._hidden(plan, hides, losses, failures)
-        context, effect = None if hides is None else hides.context, None
-        if context is not None:
-            effect = failures.unless(["context_effect"], partial(losses.stored, context, all_hidden(context)))
+        effect = None
+        if hides is not None and hides.without_context is not None:
+            effect = failures.value_or_none([CONTEXT_EFFECT], partial(losses.stored, *hides.without_context))
         part = ranked_part(prompt, self.prompts)
         rows = stored_rows(plan, prompt, measured, self.k, places, failures, hidden, part)
         metrics_seconds = time.perf_counter() - started
@@ -149,7 +150,7 @@ class RankingAgreement(Evaluation):
             "answer": answer,
             "accuracy": plan.task.grade(prompt, answer) if ranked.answer.origin != "reference" else None,
             **{f"{part}_seconds": ranked.seconds.get(part) for part in ("prefill", "decode", "oracle")},
-            "context_effect": None if effect is None else float(effect[0]),
+            CONTEXT_EFFECT: None if effect is None else float(effect[0]),
             "metrics_seconds": metrics_seconds,
             "universe": self.universe,
             "prompts": self.prompts,
@@ -167,9 +168,8 @@ class RankingAgreement(Evaluation):
         part = ranked_part(prompt, self.prompts)
         if part is prompt:
             return stored_rank(plan, model, prompt, plan.heuristics, lack=lack)
-        scores, seconds = stored_scores(
-            plan, model, part, plan.heuristics
-        )  # first: of the whole prompt a cache may be kept
+        # before stored_rank, which may keep the whole prompt's cache in memory
+        scores, seconds = stored_scores(plan, model, part, plan.heuristics)
         ranked = stored_rank(plan, model, prompt, {}, lack=lack)
         read = {"prefill": ranked.seconds.get("prefill", 0.0) + seconds} if seconds else {}
         return replace(ranked, scores=scores, seconds=dict(ranked.seconds) | read)
@@ -192,10 +192,10 @@ class RankingAgreement(Evaluation):
         """What the answer loses under random masks, and under those that rankings make, as far as metrics ask for it."""
         layers = tuple(self.loss_layers or [resolve_select_layer(plan.layers, None)])
         by_masks = [name for name, each in plan.metrics.items() if each.against == MASKS]
-        lost = None
-        if hides.masks is not None:
-            lost = failures.unless(by_masks, partial(losses.stored, hides.universe, hides.masks))
-        masked = None if hides.masks is None or lost is None else MaskedAnswer(hides.masks, lost)
+        masked = None
+        if hides.by_masks is not None:
+            lost = failures.value_or_none(by_masks, partial(losses.stored, *hides.by_masks))
+            masked = None if lost is None else MaskedAnswer(hides.by_masks[1], lost)
         of_masks = {} if masked is None else {MASKS: bits_digest(masked.visible.numpy())}
         decided = of_masks | ({LOSS: list(layers)} if hides.by_rankings else {})
         return Hidden(masked, partial(losses.of, hides.universe) if hides.by_rankings else None, layers, decided)

@@ -1,16 +1,14 @@
 """What the answer to one of the plan's prompts loses without tokens: stored, or computed by passes over the answer."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokenrank.capture.answer_passes import AnswerPasses
-from tokenrank.evaluation.answer_losses import AnswerLosses
+from tokenrank.evaluation.answer_losses import AnswerLosses, all_hidden
 from tokenrank.evaluation.scoring import Known, Ranked, rank
 from tokenrank.oracle.oracle import Answer
 from tokenrank.records.store import LOSSES
@@ -42,19 +40,19 @@ class Hides:
         """
         if self.by_rankings and reads:
             return True
-        entries = (plan.parts.losses(prompt, answer, places, visible) for places, visible in self._fixed())
+        fixed = (each for each in (self.by_masks, self.without_context) if each is not None)
+        entries = (plan.parts.losses(prompt, answer, *each) for each in fixed)
         return any(plan.store.get(LOSSES, fields) is None for fields in entries)
 
-    def _fixed(self) -> Iterator[tuple[range, Tensor]]:
-        if self.masks is not None:
-            yield self.universe, self.masks
-        if self.context is not None:
-            yield self.context, all_hidden(self.context)
+    @property
+    def by_masks(self) -> tuple[range, Tensor] | None:
+        """The ranked tokens and what random masks leave of them, as ``AnswerLosses.of`` takes them; None: as ``masks``."""
+        return None if self.masks is None else (self.universe, self.masks)
 
-
-def all_hidden(places: range) -> Tensor:
-    """(1, places) bool, False: a pass that sees none of them."""
-    return torch.zeros(1, len(places), dtype=torch.bool)
+    @property
+    def without_context(self) -> tuple[range, Tensor] | None:
+        """The context, and a pass that sees nothing of it; None: as ``context``."""
+        return None if self.context is None else (self.context, all_hidden(self.context))
 
 
 @dataclass(frozen=True)

@@ -147,14 +147,13 @@ class Heuristic(ABC):
         return rows
 
 
-def check_tokens(heuristics: Mapping[str, Heuristic], tokens: int, of: str, where: str = "") -> None:
+def check_tokens(heuristics: Mapping[str, Heuristic], tokens: int, whose: str) -> None:
     """Checks that a prompt is long enough for every heuristic.
 
     Args:
         heuristics: by the names of their configs.
         tokens: that are ranked.
-        of: whose they are, for the message.
-        where: in the prompt they are, for the message.
+        whose: what has so many tokens, for the message.
 
     Raises:
         ValueError: a heuristic needs more.
@@ -166,6 +165,6 @@ def check_tokens(heuristics: Mapping[str, Heuristic], tokens: int, of: str, wher
             because = f" ({', '.join(f'{size}={value}' for size, value in sizes.items())})" if sizes else ""
             lower = f"set heuristic.{name}.{max(sizes, key=lambda size: sizes[size])} lower, or " if sizes else ""
             raise ValueError(
-                f"heuristic.{name} needs prompts of at least {each.least_tokens()} tokens{because}, and {of} has {tokens}{where}: "
+                f"heuristic.{name} needs prompts of at least {each.least_tokens()} tokens{because}, and {whose} has {tokens}: "
                 f"{lower}leave the heuristic or the prompt out"
             )

@@ -11,7 +11,7 @@ from yaml import YAMLError
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.planning.building import build
 from tokenrank.planning.folder_names import OPERATIONAL
-from tokenrank.planning.keys import OF_METRICS, VERSIONS, undecided
+from tokenrank.planning.keys import OF_METRICS, VERSIONS, without_effect
 from tokenrank.planning.replay import FOR_HYDRA
 from tokenrank.records.digests import digest
 from tokenrank.records.flat_settings import flat
@@ -103,7 +103,9 @@ def check_comparable(sources: Sequence[Source]) -> list[str]:
                 "true",
                 "true, and heuristics that are truths of a run are not those of another",
             )
-        idle = _undecided(first) & _undecided(other)
+        idle = without_effect(first.evaluation, first.config["metric"]) & without_effect(
+            other.evaluation, other.config["metric"]
+        )
         found = difference(_facts(first, idle), _facts(other, idle))
         if found is not None:
             raise not_joined(first.label, other.label, *found)
@@ -161,10 +163,6 @@ def _facts(source: Source, idle: Set[str]) -> dict[str, Any]:
         "device": str(environment.get("device")).partition(":")[0],  # its kind
         **{name: packages.get(name) for name in (*VERSIONS, *OF_METRICS)},
     }
-
-
-def _undecided(source: Source) -> Set[str]:
-    return undecided(source.evaluation, source.config["metric"])
 
 
 def _machine(source: Source) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def compared(folders: Sequence[Path], metric: str | None = None) -> str:
     rows = [_means(run, shown) for run in runs]
     rates = sorted({float(rate) for each in rows for rate in each["keep"]})
     lower = "lower" if better(shown, -1.0) else "higher"
-    prompts = _prompts(runs, rows)
+    prompts = int(rows[0]["prompts"].max())
     head = (
         f"{shown}, {lower} is better: mean over {prompts} prompts, its 95 % interval, and the place among the methods."
     )
@@ -92,18 +92,10 @@ def _check_like(first: TableRun, run: TableRun) -> None:
         raise ValueError(
             f"{len(prompts ^ others)} prompts are in one of {first.name} and {run.name} alone, must be the same"
         )
-
-
-def _prompts(runs: Sequence[TableRun], rows: Sequence[pd.DataFrame]) -> int:
-    """How many prompts every mean is over; ValueError where these are not equally many, as prompts of one run failed."""
-    counted = [int(each["prompts"].max()) for each in rows]
-    for run, own in zip(runs, counted, strict=True):
-        if own != counted[0]:
-            raise ValueError(
-                f"means are over {counted[0]} prompts in {runs[0].name} and over {own} in {run.name}, must be over the same: run those that "
-                "failed again"
-            )
-    return counted[0]
+    if failed := int((run.tables.runs["status"] != "ok").sum()):
+        raise ValueError(
+            f"answers of {run.name} failed ({failed}), so that its means are over other prompts: run it again"
+        )
 
 
 def _choice(run: TableRun, runs: Sequence[TableRun], metric: str) -> str:

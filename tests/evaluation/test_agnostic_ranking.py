@@ -198,7 +198,7 @@ def test_what_is_refused_before_weights_are_loaded(monkeypatch: pytest.MonkeyPat
         plan(ONE, "prompts=both")
     with pytest.raises(
         ValueError,
-        match=r"^heuristic\.claa needs prompts of at least 251 tokens \(window=250, kernel=7\), and prompt niah_300_50_0 of niah has 241 before its question",
+        match=r"^heuristic\.claa needs prompts of at least 251 tokens \(window=250, kernel=7\), and what is before the question of prompt niah_300_50_0 of niah, which prompts=agnostic ranks, has 241",
     ):
         plan(ONE, "heuristic.claa.window=250", AGNOSTIC)
     with pytest.raises(

@@ -3,15 +3,18 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 import pytest
 
 from scripts.collect import joined
-from scripts.protection import _prompts, command, compared
+from scripts.protection import command, compared
 from tests.joinable import ran, written
 from tests.plans import TINY, composed, records, tables
+from tokenrank.heuristics.tova import TOVA
 from tokenrank.planning.making import make_plan
+from tokenrank.prefill.engine import Job
+from tokenrank.prefill.layerwise import Layerwise
 from tokenrank.records.schema import SAMPLES, table
 from tokenrank.report.printed.contestant_tables import accuracy_summary
 from tokenrank.report.rows.protection import protected
@@ -99,12 +102,22 @@ def test_published_results_are_no_rows_of_it(tmp_path: Path) -> None:
     assert {line.split(" | ")[0] for line in lines[4:]} == {"| claa", "| oracle@claa", "| random@claa"}
 
 
-def test_means_over_other_numbers_of_prompts_are_refused(runs: list[Path]) -> None:
-    found = [read_run(path) for path in runs[:2]]
-    rows = [pd.DataFrame({"prompts": [each]}) for each in (2, 1)]
-    with pytest.raises(ValueError, match=r"^means are over 2 prompts in .* and over 1 in .*, must be over the same"):
-        _prompts(found, rows)
-    assert _prompts(found, [rows[0], rows[0]]) == 2
+def test_a_run_in_which_answers_failed_is_refused(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Layerwise.prefill_after
+
+    def broken(self: Layerwise, job: Job, *rest: Any) -> Any:
+        if isinstance(job.heuristic, TOVA):
+            raise ValueError("no")
+        return own(self, job, *rest)
+
+    monkeypatch.setattr(Layerwise, "prefill_after", broken)
+    failed = ran(tmp_path / "failed", *SMALL, "prompts=agnostic", evaluation="fidelity")
+    with pytest.raises(
+        ValueError, match=r"^answers of .*failed failed \(1\), so that its means are over other prompts"
+    ):
+        compared([runs[0], failed])
 
 
 def test_runs_before_and_after_the_question_are_not_joined(runs: list[Path], tmp_path: Path) -> None:
