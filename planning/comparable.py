@@ -11,7 +11,7 @@ from yaml import YAMLError
 from tokenrank.evaluation.evaluation import Evaluation
 from tokenrank.planning.building import build
 from tokenrank.planning.folder_names import OPERATIONAL
-from tokenrank.planning.keys import OF_METRICS, VERSIONS, without_effect
+from tokenrank.planning.keys import OF_METRICS, VERSIONS, not_in_keys
 from tokenrank.planning.replay import FOR_HYDRA
 from tokenrank.records.digests import digest
 from tokenrank.records.flat_settings import flat
@@ -103,10 +103,8 @@ def check_comparable(sources: Sequence[Source]) -> list[str]:
                 "true",
                 "true, and heuristics that are truths of a run are not those of another",
             )
-        idle = without_effect(first.evaluation, first.config["metric"]) & without_effect(
-            other.evaluation, other.config["metric"]
-        )
-        found = difference(_facts(first, idle), _facts(other, idle))
+        idle, others = (not_in_keys(each.evaluation, each.config["metric"]) for each in (first, other))
+        found = difference(_facts(first, idle & others), _facts(other, idle & others))
         if found is not None:
             raise not_joined(first.label, other.label, *found)
         machine = difference(_machine(first), _machine(other))

@@ -70,8 +70,8 @@ def part_keys(config: DictConfig, source: Pretrained, heuristics: Mapping[str, H
     )
 
 
-def without_effect(evaluation: Evaluation, metrics: Mapping[str, Mapping[str, Any]]) -> Set[str]:
-    """Settings of an evaluation that decide no record of a run with these metrics' configs."""
+def not_in_keys(evaluation: Evaluation, metrics: Mapping[str, Mapping[str, Any]]) -> Set[str]:
+    """Settings of an evaluation that keys of units leave out, as they decide no record of a run with these metrics' configs."""
     against = {str(each.get("against", TRUTH)) for each in metrics.values()}
     return {*evaluation.summary_settings, *evaluation.idle_settings(against)}
 
@@ -106,7 +106,7 @@ def unit_keys(
         }
         | {group: OmegaConf.to_container(config[group], resolve=True) for group in groups}
     )
-    left_out = without_effect(evaluation, config.metric)
+    left_out = not_in_keys(evaluation, config.metric)
     common["evaluation"] = {name: value for name, value in common["evaluation"].items() if name not in left_out}
     if evaluation.adds_controls:
         common["control_seed"] = config.seed  # of the random controls, which are no chosen heuristics
