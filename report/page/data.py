@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -60,7 +61,7 @@ def page_data(run: LoadedRun, room: int) -> dict[str, Any]:
         "intro": [*intro(tables, config, of), *said.order],
         "truth": truth_shown(config),
         "declared": _declared(tables, config, of),
-        "summary": [*said.results, *said.notes],
+        "found": [asdict(part) for part in said.parts],
         "prompts": [_prompt(row) for row in tables.samples.to_dict("records")],
         "styles": {name: style.colour for name, style in styles(_names(tables)).items()},
         "facts": _facts(environment),

@@ -9,6 +9,7 @@ async function show(focus = "") {
   if (mine !== turn) return;
   if (VIEW.theme) document.documentElement.dataset.theme = VIEW.theme;
   else delete document.documentElement.dataset.theme;
+  byId("sentences").replaceChildren(...DATA.found.map(foundPart));
   if (METRIC) showRanking(before, focus);
   else if (DATA.contestants && before.metric !== VIEW.metric) showContestants();
   byId("worst").fill?.();
@@ -59,16 +60,22 @@ function switchTheme() {
   choose({ theme: dark ? "light" : "dark" }, { keep: true });
 }
 
+/** A heading, its sentences, and a link to the tokens where one sees what they say. */
+function foundPart({ heading, sentences, see }) {
+  const { ranking, layer, prompt } = see ?? {};
+  const link = see && DATA.views[prompt] ? el("p", {}, promptLink({ ...VIEW, ...see, mode: "difference" }, prompt, `See ${ranking} at layer ${layer} on the prompt ${prompt}`)) : null;
+  return el("div", {}, el("h3", {}, heading), el("ul", {}, ...sentences.map((sentence) => el("li", {}, sentence))), link);
+}
+
 function start() {
   document.title = `${DATA.title} – tokenrank`;
   byId("title").textContent = DATA.title;
   byId("kind").textContent = ["tokenrank", DATA.kind && `evaluation=${DATA.kind}`].filter(Boolean).join(" · ");
   byId("intro").append(...DATA.intro.map((sentence) => el("p", {}, sentence)));
-  byId("sentences").append(...DATA.summary.map((sentence) => el("li", {}, sentence)));
   if (DATA.lacks.length) byId("summary").append(el("ul", { class: "lacks" }, ...DATA.lacks.map((sentence) => el("li", {}, sentence))));
   if (DATA.tables) otherTables(byId("tables"));
   about(byId("about"));
-  addEventListener("unhandledrejection", (event) => byId("sentences").append(el("li", {}, `This browser cannot show all of the page: ${event.reason}`)));
+  addEventListener("unhandledrejection", (event) => byId("summary").append(el("p", {}, `This browser cannot show all of the page: ${event.reason}`)));
   byId("theme").addEventListener("click", switchTheme);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => SHOWN && SHOWN.update());
   const toPrompt = () => { if (readView().prompt) goTo(byId("prompt")); };

@@ -10,18 +10,18 @@ from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, k
 from tokenrank.report.rows.differences import order_sentence
 from tokenrank.report.rows.loading import own_report
 from tokenrank.report.sentences.notes import notes
-from tokenrank.report.sentences.sentences import sentences
+from tokenrank.report.sentences.parts import Part
+from tokenrank.report.sentences.sentences import parts, prompts_sentence
 
 
 @dataclass(frozen=True)
 class Found:
     """Sentences, each said once."""
 
-    order: list[
-        str
-    ]  # whether the tests establish an order of the methods: one sentence, or none where nothing can be compared
-    results: list[str]  # what the tests found, worst layers or gap closed; at least one
-    notes: list[str]  # what means are over, what failed or is not done
+    order: list[str]  # whether the tests establish an order of the methods; none where nothing can be compared
+    parts: list[
+        Part
+    ]  # what the tests found, worst layers or gap closed; last what means are over, what failed or is not done
 
 
 def what_was_found(tables: Tables, config: Mapping[str, Any], environment: Mapping[str, Any]) -> Found:
@@ -35,8 +35,7 @@ def what_was_found(tables: Tables, config: Mapping[str, Any], environment: Mappi
     ours = own_report(config) is None
     compared = ours and not tables.metrics.empty and kind(tables) in (RANKING, ACCURACY, FIDELITY)
     tested = set(comparisons(tables))
-    return Found(
-        [order_sentence(tables)] if compared else [],
-        sentences(tables, config),
-        [line for line in notes(tables, environment, ours=ours) if line and line not in tested],
-    )
+    of_prompts = [line for line in notes(tables, environment, ours=ours) if line and line not in tested]
+    measured = [] if tables.metrics.empty else [prompts_sentence(tables)]
+    order = [order_sentence(tables)] if compared else []
+    return Found(order, [*parts(tables, config), Part("Prompts", [*measured, *of_prompts])])

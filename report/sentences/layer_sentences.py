@@ -9,6 +9,7 @@ from tokenrank.report.rows.aligned import interval
 from tokenrank.report.rows.differences import listed
 from tokenrank.report.rows.ranking_rows import by_layer, chance, label, over_prompts, shared, windowed_layers
 from tokenrank.report.rows.worst_layers import worst_layers
+from tokenrank.report.sentences.parts import Place
 
 LEFT_OUT = (
     "Means over layers and worst layers leave out the layers with a sliding window: most tokens are out of their reach."
@@ -60,12 +61,17 @@ def _below_controls(means: "pd.Series[float]", named: str) -> str:
     return f"Methods below a control in the mean of {named}: {'; '.join(each)}. These differences were not tested."
 
 
-def worst_layer_sentences(tables: Tables, metric: str, k: float) -> list[str]:
-    """The method that falls deepest, the worst layers of the next ones, and methods without one; bounds and controls are left out."""
+def worst_layer_sentences(tables: Tables, metric: str, k: float) -> tuple[list[str], Place | None]:
+    """The method that falls deepest, the worst layers of the next ones, and methods without one; bounds and controls are left out.
+
+    Returns:
+        The sentences, and the deepest fall on the prompt where it is deepest; none and None where no method falls.
+    """
     rows = tables.of_metric(metric, k)
     if not len(shared(rows)):
-        return []
-    means = by_layer(rows, metric, k).groupby(level="heuristic", sort=False).mean()
+        return [], None
+    values = by_layer(rows, metric, k)
+    means = values.groupby(level="heuristic", sort=False).mean()
     windowed = [layer for layer in windowed_layers(rows) if layer in means]
     found = worst_layers(means, windowed)
     own = [str(name) for name in found.index if not (is_bound(str(name)) or is_grey(str(name)))]
@@ -75,12 +81,14 @@ def worst_layer_sentences(tables: Tables, metric: str, k: float) -> list[str]:
     named = label(tables.metrics, metric, k)
     same = [f"{named} is the same at all layers for {listed(flat)}."] if flat and not found.empty else []
     if found.empty:
-        return []
+        return [], None
     each = [f"{name} at {_worst(row)}" for name, row in found.iterrows()]
+    deepest, layer = str(found.index[0]), int(found["layer"].iloc[0])
+    place = Place(deepest, layer, str(values.xs(deepest)[layer].idxmin()), metric, k)
     said = [f"The deepest fall below its own mean in {named} is that of {each[0]}."]
     if each[1:]:
         said.append(f"The worst layers of the others in {named}: {_first_of(each[1:], '; ')}.")
-    return [*said, *same, *([LEFT_OUT] if 0 < len(windowed) < means.shape[1] else [])]
+    return [*said, *same, *([LEFT_OUT] if 0 < len(windowed) < means.shape[1] else [])], place
 
 
 def _worst(row: "pd.Series[float]") -> str:

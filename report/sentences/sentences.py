@@ -10,17 +10,18 @@ from tokenrank.records.tables import Tables
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, keep_rates, kind, origin
 from tokenrank.report.rows.differences import compared_sentence, difference_sentences, family_of
 from tokenrank.report.rows.loading import own_report
-from tokenrank.report.rows.ranking_rows import ranked_metrics
+from tokenrank.report.rows.ranking_rows import label, ranked_metrics
 from tokenrank.report.sentences.gap_sentences import MEANT, bound_sentence, cost_sentence, result_sentences
 from tokenrank.report.sentences.layer_sentences import exploratory_worst, level_sentences, worst_layer_sentences
+from tokenrank.report.sentences.parts import Part
 
 USUAL_K = 10.0
 NEEDLE = "needle_recall"
 CHOSEN = "These layers were chosen by their result, so their distance from the mean is exploratory."
 
 
-def sentences(tables: Tables, config: Mapping[str, Any]) -> list[str]:
-    """Prompts, what the declared comparison establishes and what not, what so few prompts could have shown; worst layers or gap closed.
+def parts(tables: Tables, config: Mapping[str, Any]) -> list[Part]:
+    """Levels or results, what the declared comparison establishes and what so few prompts could not show, worst layers or bounds and costs.
 
     What was not declared is called exploratory.
 
@@ -29,19 +30,20 @@ def sentences(tables: Tables, config: Mapping[str, Any]) -> list[str]:
         config: content of its config.yaml.
 
     Returns:
-        One plain sentence or two an entry, without Markdown; at least one.
+        Each with one sentence at least.
     """
     if tables.metrics.empty:
-        return ["No prompt could be measured."]
-    said = [_prompts(tables)]
+        return [Part("Results", ["No prompt could be measured."])]
     of = None if own_report(config) is not None else kind(tables)
     metric, k = declared_measure(tables, config)
     compared = [*difference_sentences(tables), *compared_sentence(tables)] or _nothing_compared(of)
-    if of == RANKING:
-        return said + _of_ranking(tables, metric, k, compared)
-    if of in (ACCURACY, FIDELITY):
-        return said + _of_contestants(tables, metric, compared)
-    return said + compared + (_of_times(tables) if of == TTFT else [])
+    if of == RANKING and metric in ranked_metrics(tables):
+        found = _of_ranking(tables, metric, k, compared)
+    elif of in (ACCURACY, FIDELITY):
+        found = _of_contestants(tables, metric, compared)
+    else:
+        found = [Part("Differences", compared), *([_of_times(tables)] if of == TTFT else [])]
+    return [part for part in found if part.sentences]
 
 
 def declared_measure(tables: Tables, config: Mapping[str, Any]) -> tuple[str, float]:
@@ -62,7 +64,8 @@ def declared_measure(tables: Tables, config: Mapping[str, Any]) -> tuple[str, fl
     return str(compare.get("metric") or usual), shown
 
 
-def _prompts(tables: Tables) -> str:
+def prompts_sentence(tables: Tables) -> str:
+    """The model, the task, and how many prompts the means are over; of a run with values."""
     counted = int(tables.summary["prompts"].max()) if tables.summary["prompts"].notna().any() else 0
     total = len(tables.samples)
     fewer = "" if counted in (0, total) else f" (of {total}; means are over those that have every number)"
@@ -75,28 +78,36 @@ def _nothing_compared(of: str | None) -> list[str]:
     return ["No two methods were compared: that takes two of them, and two prompts that both have."]
 
 
-def _of_ranking(tables: Tables, metric: str, k: float, compared: list[str]) -> list[str]:
-    if metric not in ranked_metrics(tables):
-        return compared
-    said = [*level_sentences(tables, metric, k), *compared]
-    layers = worst_layer_sentences(tables, metric, k)
+def _of_ranking(tables: Tables, metric: str, k: float, compared: list[str]) -> list[Part]:
+    named = label(tables.metrics, metric, k)
+    fall, place = worst_layer_sentences(tables, metric, k)
+    exploratory = exploratory_worst(tables.summary, metric, k)
+    found = [
+        Part(f"Means of {named}", level_sentences(tables, metric, k)),
+        Part("Differences", compared),
+        Part("Worst layers", [*fall, *([CHOSEN] if place else []), *filter(None, [exploratory])], place),
+    ]
     if NEEDLE in ranked_metrics(tables) and metric != NEEDLE:
-        layers += [*level_sentences(tables, NEEDLE, k), *worst_layer_sentences(tables, NEEDLE, k)]
-    chosen = [CHOSEN] if any("deepest fall" in each for each in layers) else []
-    return [*said, *dict.fromkeys(layers), *chosen, *filter(None, [exploratory_worst(tables.summary, metric, k)])]
+        fall, place = worst_layer_sentences(tables, NEEDLE, k)
+        found.append(Part("Needles", [*level_sentences(tables, NEEDLE, k), *fall], place))
+    return found
 
 
-def _of_contestants(tables: Tables, metric: str, compared: list[str]) -> list[str]:
+def _of_contestants(tables: Tables, metric: str, compared: list[str]) -> list[Part]:
     measured = set(tables.metrics["metric"])
     measures = [each for each in dict.fromkeys((metric, "accuracy", "loss")) if each in measured]
-    said = [f"Declared measure: {metric}, {LABELS[metric]}." if LABELS.get(metric, metric) != metric else ""]
+    declared = f"Declared measure: {metric}, {LABELS[metric]}." if LABELS.get(metric, metric) != metric else ""
     results = [sentence for each in measures for sentence in result_sentences(tables, each)]
-    said += [*compared, MEANT if any("gap closed" in each for each in results) else "", *results]
-    return list(filter(None, [*said, bound_sentence(tables, measures), cost_sentence(tables)]))
-
-
-def _of_times(tables: Tables) -> list[str]:
-    rates = ", ".join(f"{keep:g}" for keep in keep_rates(tables))
+    meant = MEANT if any("gap closed" in each for each in results) else ""
+    ends = [bound_sentence(tables, measures), cost_sentence(tables)]
     return [
-        f"Times are medians of the repeats of each prompt, at keep rates {rates} %; evaluation=ttft compares them by no test."
+        Part("Differences", list(filter(None, [declared, *compared]))),
+        Part("Results at each keep rate", list(filter(None, [meant, *results]))),
+        Part("Oracles and costs", list(filter(None, ends))),
     ]
+
+
+def _of_times(tables: Tables) -> Part:
+    rates = ", ".join(f"{keep:g}" for keep in keep_rates(tables))
+    said = f"Times are medians of the repeats of each prompt, at keep rates {rates} %; evaluation=ttft compares them by no test."
+    return Part("Times", [said])

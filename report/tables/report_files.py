@@ -14,6 +14,7 @@ from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, W
 from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.loading import own_report
 from tokenrank.report.sentences.found import what_was_found
+from tokenrank.report.sentences.parts import Part
 from tokenrank.report.sentences.sentences import declared_measure
 from tokenrank.report.tables.latex import latex
 from tokenrank.report.tables.markdown import escaped, markdown
@@ -148,7 +149,8 @@ def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:
     """summary.md: the results in sentences, a table of every metric, means by task, and what failed or is not done."""
     own = own_report(run.config)
     said = what_was_found(run.tables, run.config, environment)
-    parts = [f"# Summary of {escaped(run.name)}", _list([*said.order, *said.results])]
+    *first, last = said.parts
+    parts = [f"# Summary of {escaped(run.name)}", *map(escaped, said.order), *map(_section, first)]
     if run.kind in BESIDE:
         rows = [result_rows(run)]
         parts.append(markdown([grid([run], metric, run.k, found=rows) for metric in metrics_of(run)]).strip())
@@ -161,8 +163,8 @@ def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:
     else:
         report = report_of(run.tables, own)
         parts += [f"```\n{report.printed(run.tables, run.k)}\n```"] if report is not None else []
-    return "\n\n".join([*parts, "## Notes", _list(said.notes)]) + "\n"
+    return "\n\n".join([*parts, _section(last)]) + "\n"
 
 
-def _list(sentences: Sequence[str]) -> str:
-    return "\n".join(f"- {escaped(each)}" for each in sentences)
+def _section(part: Part) -> str:
+    return "\n".join([f"## {escaped(part.heading)}", "", *(f"- {escaped(each)}" for each in part.sentences)])

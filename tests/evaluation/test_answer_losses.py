@@ -25,7 +25,7 @@ from tokenrank.records.store import StoreUnwritable
 from tokenrank.report.printed.table import summary
 from tokenrank.report.rows.contestant_rows import kind
 from tokenrank.report.rows.loading import load
-from tokenrank.report.sentences.sentences import sentences
+from tokenrank.report.sentences.sentences import parts
 from tokenrank.tasks.task import Prompt
 from tokenrank.work.collecting import collect
 
@@ -165,7 +165,7 @@ def test_a_run_of_metrics_without_a_chance_level_has_a_report(tmp_path: Path) ->
     assert "drop@10" in shown
     assert "kept@10" in shown
     assert shown.splitlines()[-1].split()[:2] == ["(chance)", "-"]
-    assert not any("nan" in each for each in sentences(read, {"plots": {"k": 10}}))
+    assert not any("nan" in each for part in parts(read, {"plots": {"k": 10}}) for each in part.sentences)
 
 
 def test_a_run_measures_drop_and_kept_at_the_select_layer_and_lds_everywhere() -> None:

@@ -51,7 +51,7 @@ def folder(path: Path, shown: str | None, *, needs_truth: bool = True) -> RunFol
 
 def said(run: LoadedRun) -> str:
     found = what_was_found(run.tables, run.config, run.environment)
-    return "\n".join([*found.order, *found.results, *found.notes])
+    return "\n".join([*found.order, *(sentence for part in found.parts for sentence in part.sentences)])
 
 
 def test_of_another_truth_the_same_pairs_are_said_and_called_exploratory(tmp_path: Path) -> None:

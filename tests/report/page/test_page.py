@@ -142,13 +142,13 @@ def test_a_run_without_results_has_a_page(tmp_path: Path) -> None:
     tables = ranked(samples=[{"id": "a", "task": "niah", "status": "failed", "error": "too long"}])
     data = data_of(write_page(run_folder(tmp_path, tables, environment={"units": ["a"]})))
     assert data["title"] == "no results yet"
-    assert data["summary"][0] == "No prompt could be measured."
+    assert data["found"][0]["sentences"] == ["No prompt could be measured."]
 
 
 def test_half_a_run_says_so(tmp_path: Path) -> None:
     folder = ranking_run(tmp_path)
     folder.begin({}, dict.fromkeys([*PROMPTS, "d"], "key"), CONFIG)
-    assert "half a run: 3 of 4 units are done" in data_of(write_page(folder))["summary"]
+    assert "half a run: 3 of 4 units are done" in data_of(write_page(folder))["found"][-1]["sentences"]
 
 
 def test_times_and_other_peoples_evaluations_have_tables(tmp_path: Path) -> None:

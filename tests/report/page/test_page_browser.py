@@ -1,5 +1,6 @@
 """report.html as people see it: colours, tooltips, keys, links, and numbers that are those of the tables."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -181,6 +182,17 @@ def test_the_tooltip_shows_the_values_of_a_token(opened: Open) -> None:
     verdicts = {(True, True): "found", (True, False): "missed", (False, True): "wrongly kept"}
     both = token in best(scores.truth, 10), token in best(scores.rankings["gemfilter"][row], 10)
     assert f"at 10 %: {verdicts.get(both, 'neither')}" in said
+
+
+def test_the_deepest_fall_is_a_click_from_its_sentence(opened: Open) -> None:
+    shown = opened("ranking")
+    link = shown.page.locator("#sentences a").first
+    said = shown.page.locator("#sentences").text_content()
+    [(name, layer), *_] = re.findall(r"deepest fall .*? is that of (\w+) at layer (\d+)", said)
+    assert link.text_content().startswith(f"See {name} at layer {layer} on the prompt ")
+    link.click()
+    shown.page.wait_for_function("document.body.dataset.shown === location.hash")
+    assert f"ranking={name}&layer={layer}&mode=difference" in shown.page.url
 
 
 def test_the_sentences_say_what_they_are_about_when_another_metric_is_chosen(opened: Open) -> None:

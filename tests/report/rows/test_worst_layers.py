@@ -54,4 +54,4 @@ def test_sentences_and_pictures_have_the_same_worst_layer() -> None:
     shown = layer_values(ranking(windowed=[4]), "recall", 10)
     assert shown.means.loc["claa"].idxmin() == 4
     assert shown.lowest["claa"] == 2
-    assert "claa at layer 2," in " ".join(worst_layer_sentences(ranking(windowed=[4]), "recall", 10))
+    assert "claa at layer 2," in " ".join(worst_layer_sentences(ranking(windowed=[4]), "recall", 10)[0])

@@ -8,7 +8,7 @@ from tests.report.ttft_examples import ttft_tables
 from tokenrank.report.rows.comparisons import comparisons
 from tokenrank.report.sentences.found import what_was_found
 from tokenrank.report.sentences.notes import notes
-from tokenrank.report.sentences.sentences import sentences
+from tokenrank.report.sentences.sentences import parts, prompts_sentence
 
 
 def test_five_prompts_establish_no_order() -> None:
@@ -34,7 +34,8 @@ def test_where_nothing_can_be_compared_there_is_no_order() -> None:
 def test_notes_leave_out_what_the_results_say() -> None:
     tables, environment = compared(6, 0.01, 0.3), {"units": ["a", "b", "c"]}
     found = what_was_found(tables, CONFIG, environment)
-    assert found.results == sentences(tables, CONFIG)
+    *results, last = found.parts
+    assert results == parts(tables, CONFIG)
     assert comparisons(tables)
-    assert found.notes == notes(tables, environment)[len(comparisons(tables)) :]
-    assert "half a run" in found.notes[-1]
+    assert last.sentences == [prompts_sentence(tables), *notes(tables, environment)[len(comparisons(tables)) :]]
+    assert "half a run" in last.sentences[-1]

@@ -21,7 +21,7 @@ def rows(windowed: int | None = None) -> list[Row]:
 
 
 def test_the_deepest_fall_comes_first_and_controls_are_left_out() -> None:
-    said = worst_layer_sentences(ranked(rows()), "recall", 10)
+    said, _ = worst_layer_sentences(ranked(rows()), "recall", 10)
     assert (
         said[0]
         == "The deepest fall below its own mean in recall@10 is that of gemfilter at layer 0, 0.200 (0.300 below its mean over layers)."
@@ -36,26 +36,26 @@ def test_the_deepest_fall_comes_first_and_controls_are_left_out() -> None:
 
 def test_rankings_that_are_equal_at_all_layers_have_no_worst_one() -> None:
     flat = [at_layer("a", "recency", layer, "recall", 10, 0.3) for layer in range(3)]
-    assert worst_layer_sentences(ranked(flat), "recall", 10) == []
+    assert worst_layer_sentences(ranked(flat), "recall", 10) == ([], None)
 
 
 def test_a_ranking_without_a_value_has_no_worst_layer_and_hides_no_other() -> None:
     nothing = [at_layer(sample, "tova", layer, "recall", 10, float("nan")) for sample in "ab" for layer in range(3)]
-    said = worst_layer_sentences(ranked([*rows(), *nothing]), "recall", 10)
-    assert said == worst_layer_sentences(ranked(rows()), "recall", 10)
+    said, _ = worst_layer_sentences(ranked([*rows(), *nothing]), "recall", 10)
+    assert said == worst_layer_sentences(ranked(rows()), "recall", 10)[0]
 
 
 def test_what_windowed_layers_are_left_out_of_is_said() -> None:
-    said = worst_layer_sentences(ranked(rows(windowed=1)), "recall", 10)
+    said, _ = worst_layer_sentences(ranked(rows(windowed=1)), "recall", 10)
     assert said[0].startswith("The deepest fall below its own mean in recall@10 is that of gemfilter at layer 0")
     assert "claa" not in said[0]  # 0.6 at both other layers
     assert said[-1].startswith("Means over layers and worst layers leave out the layers with a sliding window")
-    assert not any("sliding window" in each for each in worst_layer_sentences(ranked(rows()), "recall", 10))
+    assert not any("sliding window" in each for each in worst_layer_sentences(ranked(rows()), "recall", 10)[0])
 
 
 def test_where_no_prompt_was_ranked_by_all_there_are_no_sentences() -> None:
     apart = [at_layer(sample, name, 0, "recall", 10, 0.5) for sample, name in (("a", "claa"), ("b", "tova"))]
-    assert worst_layer_sentences(ranked(apart), "recall", 10) == []
+    assert worst_layer_sentences(ranked(apart), "recall", 10) == ([], None)
 
 
 def test_levels_are_said_best_first_with_chance() -> None:
@@ -95,7 +95,7 @@ def test_of_many_methods_the_first_are_in_words() -> None:
     [level] = level_sentences(ranked(rows(), summary), "recall", 10)
     assert "m0 0.900, m1 0.800, m2 0.700, m3 0.600, 3 more in the table; a random" in level
     layers = [at_layer("a", name, layer, "recall", 10, 0.9 - layer / 10) for name in names for layer in range(3)]
-    assert worst_layer_sentences(ranked(layers), "recall", 10)[1].endswith("; 2 more in the table.")
+    assert worst_layer_sentences(ranked(layers), "recall", 10)[0][1].endswith("; 2 more in the table.")
 
 
 def test_a_near_tie_for_the_worst_layer_is_named_and_flat_methods_have_none() -> None:
@@ -103,7 +103,7 @@ def test_a_near_tie_for_the_worst_layer_is_named_and_flat_methods_have_none() ->
     layers = [
         at_layer("a", name, layer, "recall", 10, value) for name in values for layer, value in enumerate(values[name])
     ]
-    said = worst_layer_sentences(ranked(layers), "recall", 10)
+    said, _ = worst_layer_sentences(ranked(layers), "recall", 10)
     assert said[0].endswith("tova at layer 1, 0.200 (0.150 below its mean over layers).")
     assert said[1].endswith("claa at layer 1, 0.300 (layer 2 has 0.310; 0.103 below its mean over layers).")
     assert said[2] == "recall@10 is the same at all layers for speculative."
