@@ -7,8 +7,8 @@ from typing import Any
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.comparisons import comparisons
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, kind
-from tokenrank.report.rows.differences import order_sentence
 from tokenrank.report.rows.loading import own_report
+from tokenrank.report.sentences.differences import order_sentence
 from tokenrank.report.sentences.notes import notes
 from tokenrank.report.sentences.parts import Part
 from tokenrank.report.sentences.sentences import parts, prompts_sentence

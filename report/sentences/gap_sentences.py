@@ -11,7 +11,7 @@ from tokenrank.report.printed.contestant_lines import Line, at
 from tokenrank.report.rows.aligned import interval
 from tokenrank.report.rows.bounds import beaten
 from tokenrank.report.rows.contestant_rows import GAP_CLOSED, contestants, keep_rates, over_all
-from tokenrank.report.rows.differences import listed
+from tokenrank.report.rows.phrases import listed
 
 Numbers = tuple[
     pd.DataFrame, pd.DataFrame, pd.DataFrame

@@ -6,7 +6,7 @@ from tokenrank.records.schema import is_bound
 from tokenrank.records.tables import Tables
 from tokenrank.report.pictures.contestant_style import is_grey
 from tokenrank.report.rows.aligned import interval
-from tokenrank.report.rows.differences import listed
+from tokenrank.report.rows.phrases import listed
 from tokenrank.report.rows.ranking_rows import by_layer, chance, label, over_prompts, shared, windowed_layers
 from tokenrank.report.rows.worst_layers import worst_layers
 from tokenrank.report.sentences.parts import Place

@@ -7,10 +7,11 @@ import pandas as pd
 
 from tokenrank.records.measures import LABELS
 from tokenrank.records.tables import Tables
+from tokenrank.report.rows.compared_pairs import family_of
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, keep_rates, kind, origin
-from tokenrank.report.rows.differences import compared_sentence, difference_sentences, family_of
 from tokenrank.report.rows.loading import own_report
 from tokenrank.report.rows.ranking_rows import label, ranked_metrics
+from tokenrank.report.sentences.differences import compared_sentence, difference_sentences
 from tokenrank.report.sentences.gap_sentences import MEANT, bound_sentence, cost_sentence, result_sentences
 from tokenrank.report.sentences.layer_sentences import exploratory_worst, level_sentences, worst_layer_sentences
 from tokenrank.report.sentences.parts import Part

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tokenrank.records.measures import LABELS, LOWER_IS_BETTER
+from tokenrank.report.rows.compared_pairs import family_of, is_exploratory, undeclared
 from tokenrank.report.rows.comparisons import LEVEL, least_p
 from tokenrank.report.rows.contestant_rows import RANKING
-from tokenrank.report.rows.differences import count, family_of, is_exploratory, undeclared
+from tokenrank.report.rows.phrases import count
 from tokenrank.report.rows.protection import protected
 from tokenrank.report.rows.published import MODEL
 from tokenrank.report.rows.ranking_rows import against as against_truth

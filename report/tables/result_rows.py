@@ -7,9 +7,10 @@ import pandas as pd
 
 from tokenrank.records.measures import COSTS, better
 from tokenrank.records.schema import FULL, contestant_names, is_bound, is_control
+from tokenrank.report.rows.compared_pairs import family_of
 from tokenrank.report.rows.comparisons import LEVEL
 from tokenrank.report.rows.contestant_rows import GAP_CLOSED, RANKING, measured_on, models, tasks
-from tokenrank.report.rows.differences import count, family_of
+from tokenrank.report.rows.phrases import count
 from tokenrank.report.rows.published import PUBLISHED
 from tokenrank.report.rows.published import TASK as LONGBENCH
 from tokenrank.report.rows.ranking_rows import chance

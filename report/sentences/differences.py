@@ -1,7 +1,6 @@
 """Sentences of a results section on the comparisons that a run was made for: what was found, what was not, and what could not have been."""
 
 from collections.abc import Iterator
-from statistics import NormalDist
 
 import pandas as pd
 
@@ -9,50 +8,17 @@ from tokenrank.records.measures import better
 from tokenrank.records.schema import contestant_names
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.aligned import interval
+from tokenrank.report.rows.compared_pairs import POWER, detectable, family_of, is_exploratory, undeclared
 from tokenrank.report.rows.comparisons import LEVEL, least_p, needed_prompts
+from tokenrank.report.rows.phrases import count, listed
 from tokenrank.report.rows.ranking_rows import label
 
 SPELT = 3  # comparisons of one winner that are given each with its interval; more are summed up
 ROUNDS_TO_ZERO = 0.0005  # an end below it would read as 0.000
 PAIRS = 8  # pairs without an established difference that are named; more are counted
-NORMAL, POWER = NormalDist(), 0.8
-
-
 TESTED = "Differences are tested by flipping the signs of whole prompts; p and 95 % intervals are adjusted for all pairs of a family"
 MISSES = f"with power {POWER} (about), smaller ones less often"
 NO_EQUALITY = "A difference that is not established is no evidence of equality."
-
-
-def family_of(tables: Tables) -> pd.DataFrame:
-    """Rows of the comparisons that the run was made for, with the names of both: columns ``contestant`` and ``against``.
-
-    They are declared ones, or, with ``plots.truth`` of another truth than the first, the same pairs against that truth.
-
-    Args:
-        tables: of the run.
-    """
-    rows = tables.compared()
-    return rows.assign(contestant=contestant_names(rows))
-
-
-def detectable(family: pd.DataFrame) -> "pd.Series[float]":
-    """The true difference of each pair that the family's test finds with power 0.8, about: (c + 0.84) / c half-widths of its interval.
-
-    With normal means, standard error s and critical value c the interval is 2 c s wide, and a true difference of (c + 0.84) s is
-    found in 80 % of the experiments. The intervals in summary.parquet are simultaneous: c is that of the largest of all pairs. It is not in
-    the table, so Bonferroni's is taken, the normal quantile of 1 - 0.05 / (2 pairs): 1.96 for one pair (1.43
-    half-widths), 2.64 for 6 (1.32), 3.26 for 45 (1.26). The factor hardly depends on it. Assumed are an interval that is about symmetric, and
-    that another sample has the same spread.
-
-    Args:
-        family: all comparisons of one family, as in summary.parquet.
-
-    Returns:
-        In units of the metric, at least 0; NaN where a row has no interval.
-    """
-    half: pd.Series[float] = (family["high"].astype(float) - family["low"].astype(float)) / 2
-    critical = NORMAL.inv_cdf(1 - LEVEL / (2 * max(len(family), 1)))
-    return half * (critical + NORMAL.inv_cdf(POWER)) / critical
 
 
 def difference_sentences(tables: Tables) -> list[str]:
@@ -70,18 +36,9 @@ def difference_sentences(tables: Tables) -> list[str]:
         return []
     apart = "; each keep rate is a family of its own" if len(families) > 1 else ""
     begin = f"Exploratory comparison {undeclared(tables)}" if is_exploratory(rows) else "Declared comparison"
-    said = [sentence for family in families for sentence in _of_family(family, begin)]
+    said = list(_too_few([family for family in families if _hopeless(family)], begin))
+    said += [sentence for family in families if not _hopeless(family) for sentence in _of_family(family, begin)]
     return [f"{TESTED}{apart}.", *said, *([NO_EQUALITY] if any(MISSES in each for each in said) else [])]
-
-
-def is_exploratory(rows: pd.DataFrame) -> bool:
-    """Whether rows of ``family_of`` are against another truth than the one that they were declared against."""
-    return bool(rows["exploratory"].fillna(value=False).any())
-
-
-def undeclared(tables: Tables) -> str:
-    """``against ablation (the declared one is against attention)``."""
-    return f"against {tables.other_truth} (the declared one is against {tables.first_truth})"
 
 
 def order_sentence(tables: Tables) -> str:
@@ -127,15 +84,26 @@ def compared_sentence(tables: Tables) -> list[str]:
     return [f"Compared were {count(len(methods), 'method')}{whole}; not compared: {listed(sorted(others))}."]
 
 
+def _hopeless(family: pd.DataFrame) -> bool:
+    """Whether no difference can be significant over so few prompts."""
+    return least_p(int(family["prompts"].max())) > LEVEL
+
+
+def _too_few(families: list[pd.DataFrame], begin: str) -> Iterator[str]:
+    """One sentence on families of one metric, which differ in their keep rate alone."""
+    if not families:
+        return
+    rows = pd.concat(families)
+    prompts, each = int(rows["prompts"].max()), " each" if len(families) > 1 else ""
+    yield (
+        f"{begin}, {measured_in(rows)} ({count(len(families[0]), 'pair')}{each}, {count(prompts, 'prompt')}): no difference can be "
+        f"significant. The smallest possible p is {least_p(prompts):.2g}; {needed_prompts(prompts)} prompts are needed."
+    )
+
+
 def _of_family(rows: pd.DataFrame, begin: str) -> Iterator[str]:
     prompts, pairs = int(rows["prompts"].max()), count(len(rows), "pair")
     begin = f"{begin}, {measured_in(rows)} ({pairs}, {count(prompts, 'prompt')})"
-    if least_p(prompts) > LEVEL:
-        yield (
-            f"{begin}: no difference can be significant. "
-            f"The smallest possible p is {least_p(prompts):.2g}; {needed_prompts(prompts)} prompts are needed."
-        )
-        return
     won = _established(rows[rows["p"] <= LEVEL])
     yield (
         f"{begin}: "
@@ -147,10 +115,11 @@ def _of_family(rows: pd.DataFrame, begin: str) -> Iterator[str]:
 
 
 def measured_in(rows: pd.DataFrame) -> str:
-    """``recall@10, mean over layers`` or ``loss at keep rate 10 %``: what the rows of one family compare."""
+    """``recall@10, mean over layers`` or ``loss at keep rate 10 %``: what the rows of one metric compare."""
     first = rows.iloc[0]
     if pd.notna(first["keep"]):
-        return f"{first['metric']} at keep rate {first['keep']:g} %"
+        rates = [f"{keep:g}" for keep in rows["keep"].unique()]
+        return f"{first['metric']} at keep rate{'s' * (len(rates) > 1)} {listed(rates)} %"
     named = label(rows, first["metric"], first["k"])
     return f"{named}, mean over layers" if pd.isna(first["engine"]) else named
 
@@ -207,17 +176,3 @@ def _could_be_seen(rows: pd.DataFrame, prompts: int) -> Iterator[str]:
     least, most = f"{sizes.min():.3f}", f"{sizes.max():.3f}"
     span = f"about {least}" if least == most else f"{least} to {most}, depending on the pair,"
     yield f"With {count(prompts, 'prompt')} a true difference of {span} is found {MISSES}."
-
-
-def listed(parts: list[str]) -> str:
-    """The parts with commas and ``and``.
-
-    >>> listed(["a", "b", "c"]), listed(["a"])
-    ('a, b and c', 'a')
-    """
-    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
-
-
-def count(number: int, what: str) -> str:
-    """``1 prompt`` or ``2 prompts``."""
-    return f"{number} {what}{'s' * (number != 1)}"

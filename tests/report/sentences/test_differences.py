@@ -1,12 +1,8 @@
-"""Sentences on declared comparisons: directions, intervals, open pairs, and the power of the test by simulation."""
-
-import numpy as np
-import pandas as pd
-import pytest
+"""Sentences on declared comparisons: directions, intervals and open pairs."""
 
 from tests.report.ranking_examples import Row, of_prompts, ranked
-from tokenrank.metrics.comparisons import compare_means
-from tokenrank.report.rows.differences import compared_sentence, detectable, difference_sentences, family_of
+from tokenrank.report.rows.compared_pairs import family_of
+from tokenrank.report.sentences.differences import compared_sentence, difference_sentences
 
 
 def compared(first: str, second: str, value: float, p: float, **more: object) -> Row:
@@ -56,6 +52,18 @@ def test_five_prompts_can_show_nothing_and_six_can() -> None:
     assert "claa is better than tova" in of(compared("claa", "tova", 0.9, 0.03125, prompts=6))[1]
 
 
+def test_too_few_prompts_are_said_once_for_all_keep_rates() -> None:
+    few = {"low": None, "high": None, "prompts": 5, "metric": "loss", "k": None, "engine": "layerwise"}
+    rows = [compared("claa", "tova", 0.9, 0.0625) | few | {"keep": keep} for keep in (10.0, 20.0, 40.0)]
+    enough = rows[0] | {"keep": 80.0, "value": -0.9, "p": 0.01, "prompts": 6, "low": -1.0, "high": -0.8}
+    tested, none, some, *_ = of(*rows, enough)
+    assert tested.endswith("each keep rate is a family of its own.")
+    assert none.startswith(
+        "Declared comparison, loss at keep rates 10, 20 and 40 % (1 pair each, 5 prompts): no difference can"
+    )
+    assert some.startswith("Declared comparison, loss at keep rate 80 % (1 pair, 6 prompts): claa is better")
+
+
 def test_exploratory_rows_are_left_out() -> None:
     tables = ranked(summary=[compared("claa", "tova", 0.9, 0.001, exploratory=True)])
     assert family_of(tables).empty
@@ -87,23 +95,3 @@ def test_what_could_be_seen_is_the_span_over_the_pairs() -> None:
     assert "With 20 prompts a true difference of 0.069 to 0.193, depending on the pair, is found" in said[2]
     alone = of(compared("claa", "tova", 0.0, 1.0))
     assert "a true difference of about 0.071 is found with power 0.8" in alone[2]
-
-
-@pytest.mark.parametrize("methods", [2, 5])
-def test_the_detectable_difference_is_found_in_about_four_of_five_experiments(methods: int) -> None:
-    draw = np.random.default_rng(3)
-    pairs = [(a, b) for a in range(methods) for b in range(a)]
-    first, second = np.array(pairs).T
-
-    def experiment(shift: float) -> tuple[float, bool]:
-        values = draw.normal(size=(24, methods))
-        values[:, 0] += shift
-        found = compare_means(values[:, first] - values[:, second], seed=1, resamples=300)
-        size = detectable(pd.DataFrame({"low": found.low, "high": found.high})).mean()
-        return float(size), bool(found.p[0] <= 0.05)  # of methods 1 and 0
-
-    typical = float(np.mean([experiment(0.0)[0] for _ in range(30)]))
-    power = np.mean([experiment(typical)[1] for _ in range(200)])
-    half = np.mean([experiment(typical / 2)[1] for _ in range(60)])
-    assert 0.74 < power < 0.92  # two standard errors of 200 experiments are 0.06
-    assert half < 0.5
