@@ -69,7 +69,15 @@ def build_all(config: DictConfig, group: str, base: Bases) -> dict[str, Any]:
         raise ValueError(f"{group} is {nodes!r}, must be a name or a list of names, as in {group}=[a,b]")
     if not nodes:
         raise ValueError(f"{group} chooses nothing: give at least one, as in {group}=[a,b]")
+    for name in nodes:
+        check_printable(f"a name in {group}", str(name))
     return {str(name): build(node, f"{group}.{name}", base) for name, node in nodes.items()}
+
+
+def check_printable(what: str, name: str) -> None:
+    """Raises ValueError if a name that terminals, pictures and tables show holds control characters or others that are not printable."""
+    if not name.isprintable():
+        raise ValueError(f"{what} is {name!r}, must hold printable characters alone")
 
 
 def check_settings(kind: type, settings: Any, name: str) -> None:

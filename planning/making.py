@@ -15,6 +15,7 @@ from tokenrank.capture.model_layers import ModelLayers
 from tokenrank.capture.rope_lengths import may_restart, restarts_after
 from tokenrank.evaluation.agnostic_checks import check_lengths
 from tokenrank.evaluation.evaluation import Evaluation
+from tokenrank.evaluation.measuring import metrics_against
 from tokenrank.evaluation.plan import BROUGHT, GENERATED, REFERENCE, Plan, Unit, reference_answer
 from tokenrank.evaluation.shard import Shard
 from tokenrank.heuristics.heuristic import Heuristic, check_tokens
@@ -24,7 +25,7 @@ from tokenrank.models.weight_files import user_path
 from tokenrank.oracle.bound import Bound
 from tokenrank.oracle.oracle import Answer, Oracle
 from tokenrank.planning.brought_answers import brought_answers
-from tokenrank.planning.building import build, build_all, naming
+from tokenrank.planning.building import build, build_all, check_printable, naming
 from tokenrank.planning.contestants import build_engines, contestants
 from tokenrank.planning.keys import part_keys, unit_keys
 from tokenrank.planning.presses import each_press
@@ -58,11 +59,14 @@ def make_plan(config: DictConfig) -> Plan:
     heuristics: dict[str, Heuristic] = {name: each for name, each in chosen.items() if type(each) is not Bound}
     metrics: dict[str, Metric] = build_all(config, "metric", Metric)
     oracles: dict[str, Oracle] = build_all(config, "oracle", Oracle)
+    if not evaluation.runs_engines:
+        _check_shown_truth(settings.plots["truth"], oracles, metrics)
     if evaluation.runs_engines and len(oracles) > 1:
         raise ValueError(
             f"oracle chooses {', '.join(oracles)}, must be one with evaluation={evaluation.kind}, whose bounds it drives"
         )
     source: Pretrained = build(config.model, "model", Pretrained)
+    check_printable("model.name", source.label)
     task: Task = build(config.task, "task", Task)
     if evaluation.runs_engines:
         build_engines(config)
@@ -122,6 +126,17 @@ def make_plan(config: DictConfig) -> Plan:
         if note:
             log.info(note)
     return plan
+
+
+def _check_shown_truth(shown: str | None, oracles: Mapping[str, Oracle], metrics: Mapping[str, Metric]) -> None:
+    """Raises ValueError if no metric is measured against the truth that reports are to show."""
+    first = next(iter(oracles))
+    if shown in (None, first) or metrics_against(metrics, signed=oracles[shown].signed, first=False):
+        return
+    raise ValueError(
+        f"plots.truth is {shown}, which none of metric={','.join(metrics)} is measured against: must be null or {first}, or choose a "
+        "metric that is, such as recall"
+    )
 
 
 def texts_note(plan: Plan) -> str | None:

@@ -12,6 +12,11 @@ COSTS = {"flops": "flops_ratio", "kv_bytes": "kv_ratio"}  # name -> the same ove
 
 _LOWER = (LOSS, "loss_clipped", KL)
 _SHARES = ("same_token",)
+# the range that a measure can have, whatever its values are: in [0, 1], or in [-1, 1]; others are not limited
+SHARES = frozenset(front + name for front in ("", REFERENCE) for name in _SHARES) | {
+    "recall", "mass", "ndcg", "average_precision", "rbo", "needle_recall", "evidence_recall", "jaccard", ACCURACY, NEEDLE_KEPT,
+}  # fmt: skip
+CORRELATIONS = frozenset(("spearman", "kendall", "lds"))
 LOWER_IS_BETTER = frozenset(front + name for front in ("", REFERENCE) for name in _LOWER)
 UNBOUNDED = frozenset(FIDELITY) - {front + name for front in ("", REFERENCE) for name in _SHARES} | {
     "drop",

@@ -26,7 +26,9 @@ def check_rows(file: str, rows: Sequence[Row], score: str | None) -> None:
         ValueError: ids that are not unique or no file name, empty prompts, values of the wrong type or out of place,
             right answers that no prediction can meet under the score, or no right answer in the whole file.
     """
-    unknown = sorted({field for row in rows for field in row.fields} - {"prompt", *OPTIONAL})
+    unknown = sorted(
+        {field if field.isprintable() else repr(field) for row in rows for field in row.fields} - {"prompt", *OPTIONAL}
+    )
     if unknown:
         print(f"note: {file}: not read: {', '.join(unknown)} (optional are {', '.join(OPTIONAL)})", file=sys.stderr)
     for row in rows:

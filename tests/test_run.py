@@ -87,11 +87,14 @@ def test_the_reference_answer_can_be_fed_instead_of_generated(
 
 
 def test_fields_that_are_not_read_are_named(tokenrank: Command, tmp_path: Path, no_pictures: None) -> None:
-    (tmp_path / "prompts.jsonl").write_text('{"id": "a", "prompt": "a prompt that is fine", "answer": "x"}\n')
+    (tmp_path / "prompts.jsonl").write_text(
+        '{"id": "a", "prompt": "a prompt that is fine", "answer": "x", "\\u001b]0;a": 1}\n'
+    )
     given = ("model=tiny", "task=prompts", f"task.path={tmp_path / 'prompts.jsonl'}", "metric=recall")
     ended = tokenrank(*given, "task.max_new_tokens=2")
     assert ended.code == 0, ended.err
-    assert "not read: answer (optional are id, answers" in ended.err
+    assert r"not read: '\x1b]0;a', answer (optional are id, answers" in ended.err
+    assert "\x1b" not in ended.err
 
 
 def test_the_paper_experiment_pins_the_authors_settings_for_whichever_are_chosen(

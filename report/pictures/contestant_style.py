@@ -68,8 +68,8 @@ def is_grey(name: str) -> bool:
 def styles(names: Sequence[str]) -> dict[str, Style]:
     """A style for each method.
 
-    Those not in KNOWN get one by their place among themselves. An engine's own bound, ``oracle@gemfilter``, is hollow and dashed in the
-    colour of the method that the engine is named after; its control is grey and dotted.
+    Those not in KNOWN get one by their place among themselves. Truths (``oracle:ablation``) and an engine's own bound
+    (``oracle@gemfilter``, in the colour of the method that the engine is named after) are hollow and dashed; its control is grey and dotted.
     """
     whose = {name: name.partition(WHOSE_ENGINE)[2] for name in names if is_bound(name) or is_control(name)}
     ends = {name: of for name, of in whose.items() if of}
@@ -89,7 +89,7 @@ def styles(names: Sequence[str]) -> dict[str, Style]:
         style = KNOWN.get(ends.get(name, name)) or own[ends.get(name, name)]
         if name in controls:
             style = Style(GREY, STROKES[controls.index(name) % len(STROKES)], line=":", size=5.5)
-        elif name in ends:
+        elif is_bound(name):
             style = replace(style, line="--", hollow=True)
         found[name] = style
     return found

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from tokenrank.records.schema import is_bound
 from tokenrank.report.pictures.contestant_style import GREY, is_grey, styles
 from tokenrank.report.pictures.drawing import ACCENT, DOUBLE, PANELS_A_ROW, SINGLE, legend_below, plain_axes, title
 from tokenrank.report.pictures.layer_values import LayerValues
@@ -71,7 +72,7 @@ def draw_curves(axes: Axes, shown: LayerValues) -> dict[str, Line2D]:
 
 
 def _banded(shown: LayerValues) -> list[str]:
-    methods = [name for name in shown.heuristics if not is_grey(name) and name != "oracle"]
+    methods = [name for name in shown.heuristics if not (is_grey(name) or is_bound(name))]
     there = shown.low.notna().any(axis=None)
     return methods if there and len(methods) <= FEW else []
 

@@ -4,10 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-CORRELATIONS = ("spearman", "kendall", "lds")  # in [-1, 1]
-SHARES = (
-    "recall", "mass", "ndcg", "average_precision", "rbo", "needle_recall", "jaccard", "accuracy", "needle_kept", "same_token",
-)  # in [0, 1]  # fmt: skip
+from tokenrank.records.measures import CORRELATIONS, SHARES
+
 STEP = 0.2  # to multiples of which an axis is cropped
 MARGIN = 0.03  # of what is shown, so that a marker at its end is whole
 

@@ -111,8 +111,8 @@ def study_curves(tables: Tables, study: Mapping[str, Any], k: float) -> Figure:
     for heuristic, panel in panels.items():
         for statistic, (_, look) in CURVES.items():
             _curve(panel, curves[statistic].xs(heuristic), look)
-        for level, look in zip(levels.values(), (CHANCE, _ORACLE), strict=False):
-            panel.axhline(level, **look)
+        for level, value in levels.items():
+            panel.axhline(value, **LEVELS[level])
         panel.set_ylim(*widened(*limits))
         if study["scale"] == "log":
             panel.set_xscale("log", base=2)
@@ -125,7 +125,10 @@ def study_curves(tables: Tables, study: Mapping[str, Any], k: float) -> Figure:
     return figure
 
 
-_ORACLE: dict[str, Any] = {"color": "#000000", "linestyle": "--", "linewidth": 0.9, "zorder": 1}
+LEVELS: dict[str, dict[str, Any]] = {
+    "chance": CHANCE,
+    ORACLE: {"color": "#000000", "linestyle": "--", "linewidth": 0.9, "zorder": 1},
+}
 
 
 def _levels(tables: Tables, metric: str, k: float) -> dict[str, float]:
@@ -162,6 +165,5 @@ def _legend(figure: Figure, levels: list[str], *, intervals: bool) -> None:
     if intervals:
         handles.append(Patch(color=GREY, alpha=INTERVAL, linewidth=0))
         names.append(SAID_INTERVAL)
-    handles += [Patch(color=GREY, alpha=SPREAD, linewidth=0), Line2D([], [], **CHANCE), Line2D([], [], **_ORACLE)]
-    names += [SAID_SPREAD, *levels]
-    legend_below(figure, handles[: len(names)], names)
+    handles += [Patch(color=GREY, alpha=SPREAD, linewidth=0), *(Line2D([], [], **LEVELS[level]) for level in levels)]
+    legend_below(figure, handles, [*names, SAID_SPREAD, *levels])

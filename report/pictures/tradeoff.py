@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from tokenrank.records.measures import ACCURACY, LABELS, LOWER_IS_BETTER
+from tokenrank.records.measures import ACCURACY, LABELS, LOWER_IS_BETTER, SHARES
 from tokenrank.records.schema import FULL, WHOSE_ENGINE, is_bound
 from tokenrank.records.tables import Tables
 from tokenrank.report.pictures.contestant_style import Style, is_grey, styles
 from tokenrank.report.pictures.drawing import DOUBLE, INK, Pictures, caption, plain_axes, title
 from tokenrank.report.pictures.result_order import by_result
-from tokenrank.report.pictures.score_range import MARGIN, SHARES
+from tokenrank.report.pictures.score_range import MARGIN
 from tokenrank.report.rows.contestant_rows import absent, contestants, keep_rates, over_all, prompts
 from tokenrank.report.rows.protection import protected
 from tokenrank.report.rows.ranking_rows import heading
@@ -82,7 +82,7 @@ def tradeoff(tables: Tables, cost: str, measure: str = ACCURACY) -> Figure:
     for number, name in enumerate(lines):
         aside = SIDEWAYS * (number - (len(lines) - 1) / 2)
         where = axes.transData + ScaledTranslation(aside / 72, 0, figure.dpi_scale_trans)
-        handles[name] = _line(axes, name, points[name].dropna(subset=["cost", "value"]), looks[name], where)
+        handles[name] = _line(axes, name, points[name], looks[name], where)
     if FULL in names and (star := _full(axes, points[FULL], looks[FULL])) is not None:
         handles[FULL] = star
     if cost == MEMORY:
@@ -132,11 +132,12 @@ def _points(tables: Tables, cost: str, measure: str) -> dict[str, pd.DataFrame]:
 def _line(axes: Axes, name: str, points: pd.DataFrame, look: Style, where: Transform) -> Line2D:
     """Draws one contestant, with markers that grow with the keep rate; returns what the legend shows of it."""
     drawn: Any = look.drawn()
+    sizes = dict(zip(points.index, look.size * np.linspace(*GROWTH, max(2, len(points))), strict=False))
+    points = points.dropna(subset=["cost", "value"])
     axes.plot(points["cost"], points["value"], label=name, zorder=4, transform=where, **(drawn | {"marker": "none"}))
     _bars(axes, points, look, where)
-    sizes = look.size * np.linspace(*GROWTH, max(2, len(points)))
-    for (_, point), size in zip(points.iterrows(), sizes, strict=False):
-        marked = drawn | {"markersize": size, "linestyle": "none"}
+    for keep, point in points.iterrows():
+        marked = drawn | {"markersize": sizes[keep], "linestyle": "none"}
         axes.plot([point["cost"]], [point["value"]], zorder=5, transform=where, **marked)
     for each in ("value", "low", "high"):  # what is moved sideways would not count for the limits
         axes.update_datalim(points[["cost", each]].dropna().to_numpy())

@@ -70,7 +70,8 @@ def _means_over(tables: Tables, of: str) -> list[str]:
     if tables.metrics.empty:
         return said
     if counted != total or silent:
-        that = "that every contestant answered" if of == ACCURACY else "that were measured with every contestant"
+        every = "every other contestant" if silent else "every contestant"
+        that = f"that {every} answered" if of == ACCURACY else f"that were measured with {every}"
         without = f"; {silent} has none and is left out" if silent else ""
         said = [f"means are over the {counted} of {total} prompts {that} at every keep rate{without}"]
     measured = set(tables.metrics["metric"]) | {ACCURACY}
@@ -92,12 +93,18 @@ def _most(numbers: "pd.Series[int]") -> int:
     return int(numbers.max()) if numbers.notna().any() else 0
 
 
-def _silent(tables: Tables) -> str:
-    """``tova at 10, 20 %``: contestants whose every run failed at a keep rate; they do not count for the means there."""
+def _runs(tables: Tables) -> pd.DataFrame:
+    """The runs with columns ``contestant``, ``ok``, and ``silent``: no run of the contestant at the keep rate is ok, and it does not count for the means there."""
     runs = tables.runs.assign(contestant=contestant_names(tables.runs), ok=tables.runs["status"] == "ok")
-    any_ok = runs.groupby(["contestant", "keep"], sort=True)["ok"].any()
+    return runs.assign(silent=~runs.groupby(["contestant", "keep"])["ok"].transform("any").astype(bool))
+
+
+def _silent(tables: Tables) -> str:
+    """``tova at 10, 20 %``: contestants whose every run failed at a keep rate."""
+    runs = _runs(tables)
+    found = runs.loc[runs["silent"], ["contestant", "keep"]].drop_duplicates().sort_values(["contestant", "keep"])
     rates: dict[str, list[str]] = {}
-    for name, keep in any_ok.index[~any_ok]:
+    for name, keep in found.itertuples(index=False):
         rates.setdefault(str(name), []).append(f"{keep:g}")
     return ", ".join(f"{name} at {', '.join(each)} %" for name, each in rates.items())
 
@@ -124,17 +131,19 @@ def _ranked_in_part(tables: Tables) -> pd.Series:
 
 def _failed_prompts(tables: Tables, of: str | None) -> str:
     """How many prompts are complete, and how many are not."""
-    samples, runs = tables.samples, tables.runs
-    lost = set(samples.loc[samples["status"] != "ok", "id"]) | set(runs.loc[runs["status"] != "ok", "sample"])
+    samples, runs = tables.samples, _runs(tables)
+    left_out = runs["silent"] & (not tables.metrics.empty)
+    every = "every other contestant" if left_out.any() else "every contestant"
+    lost = set(samples.loc[samples["status"] != "ok", "id"]) | set(runs.loc[~(runs["ok"] | left_out), "sample"])
     if of == RANKING:
         lost -= set(samples.loc[_ranked_in_part(tables), "id"])
     failed, whole = len(lost), _prompts(len(samples) - len(lost))
     nothing = f"{_prompts(failed)} failed, see samples.parquet"
     return {
         RANKING: f"{whole} ranked, {failed} failed",
-        ACCURACY: f"{whole} answered by every contestant, {failed} not",
-        FIDELITY: f"{whole} measured with every contestant, {failed} not",
-        TTFT: f"{whole} timed with every contestant, {failed} not",
+        ACCURACY: f"{whole} answered by {every}, {failed} not",
+        FIDELITY: f"{whole} measured with {every}, {failed} not",
+        TTFT: f"{whole} timed with {every}, {failed} not",
     }.get(of or "", nothing if tables.metrics.empty else f"{whole} measured, {failed} failed")
 
 

@@ -256,3 +256,24 @@ def test_truths_and_measures_that_cannot_be_are_found_before_weights_are_loaded(
 def test_settings_of_an_oracle_that_is_not_chosen_are_left_out() -> None:
     made = make_plan(composed("model=tiny", "task.lengths=[300]", "experiment=paper_rankings", "oracle=gradient"))
     assert list(made.oracles) == ["gradient"]
+
+
+def test_names_that_a_terminal_would_obey_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^model\.name is 'a\\x1b\[2J', must hold printable characters alone$"):
+        make_plan(changed(model__name="a\x1b[2J"))
+    given = changed()
+    given.heuristic["a\u202e"] = given.heuristic[next(iter(given.heuristic))]
+    with pytest.raises(ValueError, match=r"^a name in heuristic is 'a\\u202e', must hold printable"):
+        make_plan(given)
+
+
+def test_a_shown_truth_that_nothing_is_measured_against_is_refused() -> None:
+    two = ("oracle=[attention,ablation]", "plots.truth=ablation")
+    with pytest.raises(ValueError, match=r"^plots\.truth is ablation, which none of metric=mass is measured against"):
+        plan(*two, "metric=[mass]")
+    assert plan(*two, "metric=[mass,recall]").oracles.keys() == {"attention", "ablation"}
+
+
+def test_metrics_that_the_only_truth_forbids_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"mass"):
+        plan("oracle=ablation", "metric=[mass]")

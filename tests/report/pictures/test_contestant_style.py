@@ -34,8 +34,8 @@ def test_an_engines_own_bound_has_its_colour_and_is_told_apart_from_all_others()
 
 
 def test_bounds_are_hollow_and_dashed_and_controls_are_grey_and_dotted() -> None:
-    looks = styles([*KNOWN, "oracle@claa", "random@claa"])
-    bounds, controls = ["oracle", "oracle@claa"], ["random", "recency", "sinks", "random@claa"]
+    looks = styles([*KNOWN, "oracle@claa", "oracle:ablation", "random@claa"])
+    bounds, controls = ["oracle", "oracle@claa", "oracle:ablation"], ["random", "recency", "sinks", "random@claa"]
     assert [name for name, look in looks.items() if look.drawn()["markerfacecolor"] == "white"] == bounds
     assert [name for name, look in looks.items() if look.line == "--"] == bounds
     assert [name for name, look in looks.items() if look.line == ":"] == controls

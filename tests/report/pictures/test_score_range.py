@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.plans import CONFIGS
+from tokenrank.records.measures import CORRELATIONS, SHARES, UNBOUNDED
 from tokenrank.report.pictures.score_range import cropped, score_range, widened
 
 
@@ -21,6 +23,13 @@ from tokenrank.report.pictures.score_range import cropped, score_range, widened
 )
 def test_the_range_is_that_of_the_metric(metric: str, shown: list[float], expected: tuple[float, float]) -> None:
     assert score_range(metric, shown) == expected
+
+
+def test_the_range_of_every_metric_is_known() -> None:
+    names = {file.stem for file in (CONFIGS / "metric").glob("*.yaml")} - {"all"}
+    assert names >= {"recall", "evidence_recall", "lds", "drop"}
+    ranges = [SHARES, CORRELATIONS, UNBOUNDED]
+    assert {name: sum(name in each for each in ranges) for name in names} == dict.fromkeys(names, 1)
 
 
 def test_what_is_not_shown_of_a_range_is_said() -> None:

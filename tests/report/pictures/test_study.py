@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from tests.report.drawn_pictures import course, drawn, panels, readable
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
@@ -112,6 +113,15 @@ def test_chance_and_oracle_are_lines_across() -> None:
     for axes in panels(figure()).values():
         levels = {course(line)[1][0]: line.get_linestyle() for line in axes.get_lines() if line.get_marker() == "None"}
         assert {round(level, 9): look for level, look in levels.items()} == {0.1: "-", ORACLE: "--"}
+
+
+def test_without_a_chance_level_the_legend_shows_the_line_of_the_oracle() -> None:
+    tables = made_up()
+    legend = figure(replace(tables, metrics=tables.metrics[tables.metrics["heuristic"].notna()])).legends[0]
+    shown = dict(zip((text.get_text() for text in legend.get_texts()), legend.legend_handles, strict=True))
+    assert "chance" not in shown
+    assert isinstance(shown["oracle"], Line2D)
+    assert shown["oracle"].get_linestyle() == "--"
 
 
 @pytest.mark.parametrize(("oracle", "there"), [(ORACLE, True), (1.0, False)])

@@ -148,11 +148,17 @@ def test_markers_grow_with_the_keep_rate_and_stand_on_their_line() -> None:
     looks = styles(list(CONTESTANTS))
     for name in METHODS:
         points = [each for each in axes.get_lines() if _is_point(each, looks[name])]
-        sizes = [each.get_markersize() for each in points]
+        sizes = _sizes(whole("kv_ratio"), name)
         assert len(sizes) == 3
         assert sizes == sorted(set(sizes))
         places = [(float(x), float(y)) for each in points for x, y in np.asarray(each.get_xydata())]
         assert places == list(zip(*line(axes, name), strict=True))
+
+
+def _sizes(figure: Figure, name: str) -> list[float]:
+    """Of the markers of a contestant, in the order of the keep rates."""
+    look = styles(list(CONTESTANTS))[name]
+    return [each.get_markersize() for each in figure.axes[0].get_lines() if _is_point(each, look)]
 
 
 def _is_point(each: Line2D, look: Style) -> bool:
@@ -222,6 +228,8 @@ def test_a_contestant_that_failed_at_a_keep_rate_has_no_point_there_and_is_named
     across, _ = line(figure.axes[0], "gemfilter")
     assert across == pytest.approx([cell("gemfilter", number)[cost] for number in (0, 2)])
     assert "Not measured: gemfilter at 20 %." in caption(figure)
+    sizes = [_sizes(each, "gemfilter") for each in (figure, whole(cost))]
+    assert sizes[0] == [sizes[1][0], sizes[1][2]]
     assert "Not measured" not in caption(whole(cost))
 
 

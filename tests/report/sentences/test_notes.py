@@ -52,7 +52,7 @@ def test_means_over_fewer_prompts_than_were_run_are_named() -> None:
     assert notes(none, {})[0].startswith("means are over the 0 of 12 prompts")
 
 
-def test_contestants_that_failed_everywhere_are_named_and_their_prompts_are_not_complete() -> None:
+def test_contestants_that_failed_everywhere_are_named_and_do_not_count_for_means_and_prompts() -> None:
     rows = [
         whose(name, 10.0) | {"sample": sample, "status": status}
         for name, sample, status in (
@@ -61,10 +61,10 @@ def test_contestants_that_failed_everywhere_are_named_and_their_prompts_are_not_
     ]  # fmt: skip
     said = notes(replace(accuracy_tables(), runs=table(rows, RUNS)), {})
     assert said == [
-        "means are over the 12 of 12 prompts that every contestant answered at every keep rate; "
+        "means are over the 12 of 12 prompts that every other contestant answered at every keep rate; "
         "tova at 10 % has none and is left out",
         "every run failed, see runs.parquet: tova",
-        "10 prompts answered by every contestant, 2 not",
+        "11 prompts answered by every other contestant, 1 not",
     ]
 
 
