@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent / "src"))  # a checkout runs without being installed
 
-import hydra
+try:
+    import hydra
+except ModuleNotFoundError as error:
+    sys.exit(f"error: {error.name} is not installed: make install, then source .venv/bin/activate")
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -26,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.planning.bad_input import BadInput, one_sentence
 from tokenrank.planning.composing import check_overrides, register
-from tokenrank.planning.ending import RunFailed, Terminated, end, terminate
+from tokenrank.planning.ending import RunFailed, Terminated, end, ends_with_its_reader, terminate
 from tokenrank.planning.folder_names import register_names
 from tokenrank.planning.not_chosen import check_chosen, without_effect
 from tokenrank.planning.path_arguments import with_paths
@@ -120,7 +123,8 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
         raise BadInput(one_sentence(error)) from error
     finally:
         folder.leave()  # Hydra has made it
-    for note in without_effect(overrides, plan.config, plan.evaluation.kind):
+    idle = plan.evaluation.idle_settings({each.against for each in plan.metrics.values()})
+    for note in without_effect(overrides, plan.config, plan.evaluation.kind, idle):
         log.info(note)
     return plan, executor, logger
 
@@ -229,6 +233,7 @@ def command() -> None:
     """The command ``tokenrank``, which is ``python run.py``."""
     shown = asked_for(sys.argv[1:])
     if shown is not None:
+        ends_with_its_reader()
         print(shown)
         return
     before = signal.signal(signal.SIGTERM, terminate)

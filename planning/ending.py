@@ -23,6 +23,12 @@ def end(error: BaseException, traceback: bool) -> NoReturn:
     sys.exit(1 if isinstance(error, RunFailed) else 2)
 
 
+def ends_with_its_reader() -> None:
+    """A process that only prints ends without a word when nobody reads on, as behind ``| head``."""
+    if hasattr(signal, "SIGPIPE"):  # Windows has none
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
 def terminate(_signal: int, _frame: object) -> NoReturn:
     """SIGTERM ends a run in order, once: a second one ends it at once."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -3,7 +3,7 @@
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 REFUSED = re.compile(r"Could not (?:override|delete from config\.) '([\w.]+)'")  # what Hydra says
+ALIKE = 0.8  # of two names: from there on one may be a slip for the other
+OF_MASKS = frozenset(("chunk", "masks", "loss_layers"))  # settings that some metrics alone read
 TRIED = 50  # combinations of a sweep in which the refused one is looked for
 OF_RANKING = ("agreement", "masks", "loss_layers")  # settings that evaluation=ranking alone reads
 # kind of evaluation -> settings and groups that change nothing of its runs
@@ -56,16 +58,18 @@ def unknown_setting(said: str) -> str | None:
     except (HydraException, OmegaConfBaseException):  # it has a sentence of its own once this argument is right
         return None
     chosen = _chosen(config, group)
+    parent, name = _deepest(config, key)
+    there = [str(each) for each in OmegaConf.select(config, parent)] if parent else [str(each) for each in config]
+    there = sorted(each for each in there if not each.startswith("_") and each != "hydra")
     holders = holders_of(group, setting) if chosen else []
     if holders:
         named = ", ".join(f"{group}={name}" for name in holders)
         have = "has" if len(holders) == 1 else "have"
-        return f"{key} is no setting of what is chosen, {group}={chosen}: {named} {have} it"
-    parent, name = _deepest(config, key)
+        alike = difflib.get_close_matches(name, there, n=1, cutoff=ALIKE)
+        guess = f"; did you mean {parent}.{alike[0]}?" if alike else ""
+        return f"{key} is no setting of what is chosen, {group}={chosen}: {named} {have} it{guess}"
     if parent == group and (CONFIGS / group / f"{name}.yaml").is_file():
         return f"{key} is no setting: {group}={chosen} is chosen, and {group}={name} has none of this name"
-    there = [str(each) for each in OmegaConf.select(config, parent)] if parent else [str(each) for each in config]
-    there = sorted(each for each in there if not each.startswith("_") and each != "hydra")
     nearest = difflib.get_close_matches(name, there, n=1)
     guess = f"; did you mean {nearest[0]}?" if nearest else "."
     return f"{key} is not a setting{guess} There are: {', '.join(there) or 'none'}"
@@ -107,17 +111,23 @@ def check_chosen(overrides: Iterable[str], config: DictConfig) -> None:
             )
 
 
-def without_effect(overrides: Iterable[str], config: DictConfig, kind: str) -> list[str]:
+def without_effect(overrides: Iterable[str], config: DictConfig, kind: str, idle: Collection[str] = ()) -> list[str]:
     """One line for each argument that changes nothing of the run.
 
     Args:
         overrides: of the command.
         config: of the run.
         kind: of its evaluation; of one that is not ours nothing is known.
+        idle: settings of the evaluation that decide nothing with the metrics chosen.
     """
     keys = [each.key_or_group for each in OverridesParser.create().parse_overrides(list(overrides))]
     unused = [key for key in keys if any(f"{key}.".startswith(f"{each}.") for each in UNUSED.get(kind, ()))]
     notes = [f"note: {key} has no effect with evaluation={kind}" for key in dict.fromkeys(unused)]
+    notes += [
+        f"note: {key} has no effect with metric={','.join(config.metric)}"
+        for key in dict.fromkeys(keys)
+        if key.split(".")[0] in OF_MASKS & set(idle)
+    ]
     engines = (re.match(r"prefill\.engine\.(\w+)\.", key) for key in keys if key not in unused)
     others = dict.fromkeys(found[1] for found in engines if found and found[1] not in ("any", *config.heuristic))
     return notes + [f"note: prefill.engine.{name} has no effect: heuristic={name} is not chosen" for name in others]

@@ -22,16 +22,16 @@ GROUPS = (
 USAGE = """\
 Ranks a prompt's tokens by heuristics and measures the rankings layer by layer.
 
-  tokenrank heuristic=[claa,gemfilter] task=niah      rankings against the truth
+  tokenrank 'heuristic=[claa,gemfilter]' task=niah    rankings against the truth
   tokenrank evaluation=accuracy heuristic=claa        answers of pruned prefill
   tokenrank evaluation=ttft model=llama3              seconds to the first token
   tokenrank task=prompts task.path='my data.jsonl'    prompts of your own
   tokenrank -m heuristic.claa.n=1,4 seed=0,1          a sweep: all combinations
 
-Choices, as in task=ruler; heuristic and metric also take lists, as in [a,b]:
+Choices, as in task=ruler; heuristic and metric also take lists, 'metric=[a,b]':
 {choices}
 
-Settings, as in seed=1; configs/ and README.md explain every one:
+Settings, as in seed=1; configs/ and docs/settings.md explain every one:
   task.lengths=[1024,4096]    prompt tokens       prefill.keep=[10,20]  percent
   task.samples=20             how many prompts    k=[5,10,20,40]        percent
   model.path=PATH             or a hub's name     prefill.protect=frame

@@ -70,7 +70,7 @@ class RunFolder:
         marker = self.path / MARKER
         try:
             found = json.loads(marker.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise ValueError(f"{self.path} is no run folder: it has no {MARKER}") from None
         except (OSError, ValueError) as error:
             raise ValueError(f"{marker} cannot be read: {error}") from error

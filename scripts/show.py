@@ -14,6 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from tokenrank.planning.ending import ends_with_its_reader
 from tokenrank.report.page.token_text import shown, visible
 from tokenrank.report.page.token_view import view
 from tokenrank.work.made_tables import with_records
@@ -25,9 +26,9 @@ def command(arguments: list[str]) -> int:
     """``RUN SAMPLE HEURISTIC LAYER``, or ``RUN SAMPLE CONTESTANT KEEP``; returns the exit code."""
     parser = argparse.ArgumentParser("show", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("sample", help="id of the prompt")
-    parser.add_argument("name", metavar="heuristic")
-    parser.add_argument("number", metavar="layer", help="or keep rate in percent")
+    parser.add_argument("sample", nargs="?", default="", help="id of the prompt; what is left out is listed")
+    parser.add_argument("name", nargs="?", default="", metavar="heuristic")
+    parser.add_argument("number", nargs="?", default="", metavar="layer", help="or keep rate in percent")
     parser.add_argument("--k", type=float, metavar="PERCENT", help="how many of the best tokens count (default: 10)")
     parser.add_argument("--no-color", action="store_true", help="marks in place of colours")
     parser.add_argument("--width", type=int, metavar="LETTERS", help="of a line (default: the terminal's)")
@@ -43,6 +44,7 @@ def command(arguments: list[str]) -> int:
     except ValueError as error:
         print(f"error: {visible(str(error))}", file=sys.stderr)
         return 2
+    ends_with_its_reader()
     print(shown(found, max(width, NARROWEST), colours=colours))
     return 0
 

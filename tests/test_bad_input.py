@@ -28,7 +28,7 @@ CHOICES = [
     ("task=longbnch", "did you mean longbench"),
     ("experiment=nope", "experiment=nope is not known"),
     ("--config-name nope", "Cannot find primary config 'nope'"),
-    ("claa", "missing EQUAL"),
+    ("heuristic claa", "'heuristic' has no value: every argument is NAME=VALUE, as in heuristic=claa"),
     ("task=prompts", "task.path is missing and has no default"),
 ]
 TOP = [

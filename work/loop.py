@@ -3,9 +3,12 @@
 import gc
 import logging
 import platform
+import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import torch
@@ -23,6 +26,7 @@ from tokenrank.work.environment import device_name, layer_record
 from tokenrank.work.resuming import FAILED, OK, status
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds between two looks at units that other processes measure
+TICK = 1.0  # seconds between two drawings of the progress bar on a terminal
 log = logging.getLogger("tokenrank")
 
 
@@ -56,10 +60,25 @@ def work(plan: Plan, model: PreTrainedModel, todo: Sequence[Unit], folder: RunFo
         bar.set_description(f"{len(todo)} of {len(todo)} prompts")
 
 
-def token_bar(units: Iterable[Unit], rounds: int) -> "tqdm[Any]":
-    """A progress bar of the tokens that are read of these units, each prompt ``rounds`` times."""
-    total = tokens_of_units(units) * rounds
-    return tqdm(total=total, unit=" tokens", unit_scale=True, smoothing=0.1, dynamic_ncols=True)
+@contextmanager
+def token_bar(units: Iterable[Unit], rounds: int) -> "Iterator[tqdm[Any]]":
+    """A progress bar of the tokens that are read of these units, each prompt ``rounds`` times.
+
+    On a terminal it is drawn every second too, so that its clock does not stand still while a long prompt is measured.
+    """
+    total, ended = tokens_of_units(units) * rounds, Event()
+
+    def draw() -> None:
+        while not ended.wait(TICK):
+            bar.refresh()
+
+    with tqdm(total=total, unit=" tokens", unit_scale=True, smoothing=0.1, dynamic_ncols=True) as bar:
+        if sys.stderr.isatty():
+            Thread(target=draw, daemon=True).start()
+        try:
+            yield bar
+        finally:
+            ended.set()
 
 
 def tokens_of_units(units: Iterable[Unit]) -> int:

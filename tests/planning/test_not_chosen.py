@@ -14,6 +14,7 @@ SENTENCES = [
     ("heuristic=gemfilter +heuristic.claa.n=2", "is no setting of what is chosen, heuristic=[gemfilter]: heuristic=claa has it"),
     ("executor=local executor.actors=2", "is chosen, executor=local: executor=ray has it"),
     ("task=longbench task.depths=[0]", "task.depths is no setting of what is chosen, task=longbench: task=niah, task=niah_short have it"),
+    ("task=niah task.length=[300]", "task.length is no setting of what is chosen, task=niah: task=ruler_data has it; did you mean task.lengths?"),
     ("heuristic.claa.windwo=3", "heuristic.claa.windwo is not a setting; did you mean window? There are: heads, kernel, n, window"),
     ("heuristic.tova.windwo=3", "heuristic=claa is chosen, and heuristic=tova has none of this name"),
     ("heuristics=claa", "heuristics is not a setting; did you mean heuristic?"),
@@ -109,7 +110,18 @@ def test_every_name_that_is_ignored_is_a_setting() -> None:
 
 
 def test_a_run_says_what_has_no_effect(tokenrank: Command) -> None:
-    ended = tokenrank(*SMALL, "task.depths=[0]", "heuristic=random", "prefill.keep=[5]", "prefill.window=4")
+    ended = tokenrank(
+        *SMALL,
+        "task.depths=[0]",
+        "heuristic=random",
+        "prefill.keep=[5]",
+        "prefill.window=4",
+        "masks.count=8",
+        "metric=recall",
+    )
     assert ended.code == 0, ended.err
     notes = [line for line in ended.err.splitlines() if "no effect" in line]
-    assert notes == [f"note: prefill.{name} has no effect with evaluation=ranking" for name in ("keep", "window")]
+    assert notes == [
+        *(f"note: prefill.{name} has no effect with evaluation=ranking" for name in ("keep", "window")),
+        "note: masks.count has no effect with metric=recall",
+    ]

@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from time import sleep
 
 import pytest
 from safetensors.torch import load_file
@@ -17,7 +19,7 @@ from tokenrank.records.record import Record
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.token_levels import OUTSIDE
 from tokenrank.work.environment import layer_record
-from tokenrank.work.loop import done_since, prompt_row, stamp, work
+from tokenrank.work.loop import done_since, prompt_row, stamp, token_bar, work
 
 MODEL = Tiny(name="tiny").model()
 FAILS = ("+heuristic.fails._target_=tests.doubles.Fails", "task.lengths=[300,340]", "task.depths=[0]")
@@ -30,6 +32,22 @@ def worked(made: Plan, folder: Path) -> list[Record]:
     with messages_to(run.log):
         work(made, MODEL, made.units, run)
     return run.records()[0]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_clock_of_the_bar_runs_on_a_terminal_while_a_prompt_is_measured(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    shown = StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr("sys.stderr", shown)
+    monkeypatch.setattr("tokenrank.work.loop.TICK", 0.05)
+    with token_bar(plan("heuristic=claa").units, 1) as bar:
+        before = len(shown.getvalue())
+        sleep(0.5)
+        drawn = len(shown.getvalue()) > before
+    assert drawn == terminal
+    assert bar.n == 0
 
 
 def test_a_prompt_that_fails_leaves_a_record_with_its_reason_and_the_others_go_on(tmp_path: Path) -> None:
