@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 
 install: $(READY)
 
-# The default model ranks needles in haystacks and questions about this project's own documents (2 minutes on 2 cores).
+# The default model ranks needles in haystacks and questions about this project's own documents.
 demo: install
 	$(PY) scripts/fetch_model.py
 	$(PY) run.py heuristic=all task=niah 'task.lengths=[1024]' hydra.run.dir=results/demo_niah

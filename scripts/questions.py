@@ -13,14 +13,12 @@ from tokenrank.records.writing import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = (
-    ("README.md", "Which two commands does a fresh machine need?", ["make demo"]),
-    ("CONTRIBUTING.md", "How many files does adding a heuristic touch?", ["three", "3"]),
-    (
-        "docs/architecture.md",
-        "Which folder is the only one that knows how transformers computes attention?",
-        ["capture"],
-    ),
-    ("results/README.md", "In which file of a run folder are the answers?", ["samples.parquet"]),
+    ("docs/python.md", "What does tokenrank.answer do?", ["generates an answer"]),
+    ("docs/terms.md", "What is the keep rate?", ["percent of the prompt"]),
+    ("docs/gpu.md", "What does nvidia-smi show?", ["driver"]),
+    ("docs/reading_plots.md", "What does the grey line mark?", ["chance"]),
+    ("docs/index.md", "Which page says what a word means?", ["Terms"]),
+    ("docs/kvpress.md", "Which package has the presses?", ["kvpress"]),
 )  # document, question, right answers
 
 
