@@ -10,7 +10,7 @@ from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.pictures.drawing import SUFFIXES, Pictures, write_picture
 from tokenrank.report.pictures.picture_index import INDEX, index_of
 from tokenrank.report.rows.aligned import wrapped
-from tokenrank.report.rows.contestant_rows import ACCURACY, kind
+from tokenrank.report.rows.contestant_rows import ACCURACY
 from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.loading import drawn_metrics
 from tokenrank.report.rows.published import TASK as LONGBENCH
@@ -51,7 +51,7 @@ def draw(run: LoadedRun, metrics: Sequence[str] | str | None = None, *, lacking:
         failures += _write_pictures(folder, wanted)
     if folder.plots.is_dir() and (drawn_now or not (folder.plots / INDEX).exists()):
         write_text(folder.plots / INDEX, index_of(folder.plots))
-    of_accuracy = run.own_report is None and kind(tables) == ACCURACY
+    of_accuracy = run.kind == ACCURACY
     if (
         of_accuracy
         and len(tables.metrics)

@@ -21,11 +21,12 @@ from tokenrank.records.measures import better
 from tokenrank.records.schema import USUAL
 from tokenrank.report.rows.aligned import interval, number
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY
+from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.tables.markdown import escaped
 from tokenrank.report.tables.report_files import main_metrics
 from tokenrank.report.tables.result_rows import BASELINES, IN_PRINT, METHOD, WHOLE, result_rows
 from tokenrank.report.tables.table_arguments import written
-from tokenrank.report.tables.table_runs import TableRun, read_run, settings_of
+from tokenrank.report.tables.table_runs import read_run, settings_of
 from tokenrank.work.made_tables import with_tables
 
 DECIDING = (
@@ -77,7 +78,7 @@ def compared(folders: Sequence[Path], metric: str | None = None) -> str:
     return "\n\n".join(tables) + "\n"
 
 
-def _check_like(first: TableRun, run: TableRun) -> None:
+def _check_like(first: LoadedRun, run: LoadedRun) -> None:
     """Raises ValueError for half a run, and for one that differs from the first in anything but what the columns show."""
     if run.unfinished:
         raise ValueError(f"{run.name} is {run.unfinished}: end it first")
@@ -98,14 +99,14 @@ def _check_like(first: TableRun, run: TableRun) -> None:
         )
 
 
-def _choice(run: TableRun, runs: Sequence[TableRun], metric: str) -> str:
+def _choice(run: LoadedRun, runs: Sequence[LoadedRun], metric: str) -> str:
     """What a run's column is called: its settings in which runs differ."""
     every = [settings_of(each, [metric]) for each in (run, *runs)]
     names = [name for name in USUAL if len({each[f"evaluation.{name}"] for each in every}) > 1]
     return ", ".join(f"{name}={every[0][f'evaluation.{name}']}" for name in names) or "all settings alike"
 
 
-def _means(run: TableRun, metric: str) -> pd.DataFrame:
+def _means(run: LoadedRun, metric: str) -> pd.DataFrame:
     """Rows of contestants that prune, with their place among the methods of their keep rate."""
     rows = result_rows(run)
     own = ~rows["role"].isin([WHOLE, IN_PRINT])

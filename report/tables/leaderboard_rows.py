@@ -6,16 +6,17 @@ from typing import Any
 
 from tokenrank.records.measures import COSTS, better
 from tokenrank.report.rows.contestant_rows import ACCURACY, GAP_CLOSED, RANKING, keep_rates
+from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.tables.result_captions import named
 from tokenrank.report.tables.result_rows import CHANCE, IN_PRINT, METHOD, is_end, result_rows
-from tokenrank.report.tables.table_runs import TableRun, check_kind, deviation
+from tokenrank.report.tables.table_runs import check_kind, deviation
 
 
 @dataclass(frozen=True)
 class Protocol:
     """What all rows have in common."""
 
-    first: TableRun  # whose settings the others are held against
+    first: LoadedRun  # whose settings the others are held against
     metric: str
     k: float | None  # percent; None: the metric has none
     keep: float | None  # percent; None: of evaluation=ranking
@@ -46,7 +47,7 @@ class Entry:
     task: str
     prompts: int
     role: str
-    run: TableRun
+    run: LoadedRun
     numbers: Mapping[Column, Mapping[Any, Any]]  # rows of ``result_rows``
 
     @property
@@ -55,7 +56,7 @@ class Entry:
         return self.method, self.model, self.task, frozenset(self.run.tables.samples["task"].astype(str))
 
 
-def protocol_of(run: TableRun, metric: str, k: float | None, keep: float | None) -> Protocol:
+def protocol_of(run: LoadedRun, metric: str, k: float | None, keep: float | None) -> Protocol:
     """The protocol that a run fixes.
 
     Args:
@@ -79,7 +80,7 @@ def protocol_of(run: TableRun, metric: str, k: float | None, keep: float | None)
     return protocol
 
 
-def lacks(run: TableRun, protocol: Protocol) -> str:
+def lacks(run: LoadedRun, protocol: Protocol) -> str:
     """What a run lacks of the protocol or does otherwise; empty: nothing."""
     try:
         check_kind(run)
@@ -99,7 +100,7 @@ def lacks(run: TableRun, protocol: Protocol) -> str:
     return ""
 
 
-def _have(metric: str, *runs: TableRun) -> bool:
+def _have(metric: str, *runs: LoadedRun) -> bool:
     """Whether all of the runs have values of a metric."""
     return all(metric in set(run.tables.summary["metric"]) for run in runs)
 
@@ -126,7 +127,7 @@ def columns_of(protocol: Protocol) -> list[Column]:
     ]
 
 
-def entries_of(run: TableRun, protocol: Protocol) -> list[Entry]:
+def entries_of(run: LoadedRun, protocol: Protocol) -> list[Entry]:
     """The methods of a run, with the numbers of the protocol."""
     rows = result_rows(run)
     rows = rows[~rows["role"].isin([IN_PRINT, CHANCE]) & ~is_end(rows)]

@@ -1,6 +1,7 @@
 """report.md, report.tex, report.csv and summary.md: the tables of a run, written into its folder, and tables of several runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,6 @@ from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.printed.task_means import contestants_by_task, ranking_by_task
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, WHOLE
 from tokenrank.report.rows.loaded_run import LoadedRun
-from tokenrank.report.rows.loading import own_report
 from tokenrank.report.sentences.found import what_was_found
 from tokenrank.report.sentences.parts import Part
 from tokenrank.report.sentences.sentences import declared_measure
@@ -21,7 +21,7 @@ from tokenrank.report.tables.markdown import escaped, markdown
 from tokenrank.report.tables.result_captions import caption, named
 from tokenrank.report.tables.result_grid import Grid, block, columns_of
 from tokenrank.report.tables.result_rows import result_rows
-from tokenrank.report.tables.table_runs import TableRun, check_alike, check_kind, table_run
+from tokenrank.report.tables.table_runs import check_alike, check_kind
 
 BESIDE = {
     RANKING: ("spearman",),
@@ -41,8 +41,8 @@ def write_tables_of_report(loaded: LoadedRun) -> list[str]:
         Names of the files. Of evaluation=ttft, an evaluation of somebody's own and a run without a value summary.md alone.
     """
     folder = loaded.folder.path
-    run = table_run(loaded, folder.name)
-    written = {SUMMARY: summary_text(run, loaded.environment)}
+    run = replace(loaded, name=folder.name)
+    written = {SUMMARY: summary_text(run)}
     if run.kind in BESIDE:
         rows = [result_rows(run)]
         grids = [grid([run], metric, run.k, found=rows) for metric in main_metrics(run)]
@@ -57,14 +57,14 @@ def write_tables_of_report(loaded: LoadedRun) -> list[str]:
     return [name for name in REPORTS if name in written]
 
 
-def main_metrics(run: TableRun) -> list[str]:
+def main_metrics(run: LoadedRun) -> list[str]:
     """The declared metric, and one or two that are read beside it."""
     found = set(metrics_of(run))
     wanted = [declared_measure(run.tables, run.config)[0], *BESIDE.get(run.kind or "", ())]
     return [name for name in dict.fromkeys(wanted) if name in found] or list(metrics_of(run))[:1]
 
 
-def metrics_of(run: TableRun) -> list[str]:
+def metrics_of(run: LoadedRun) -> list[str]:
     """The metrics that tables can show: all of a ranking; of contestants results, and then costs."""
     rows = run.tables.summary
     own = rows[
@@ -75,7 +75,7 @@ def metrics_of(run: TableRun) -> list[str]:
 
 
 def grid(
-    runs: Sequence[TableRun],
+    runs: Sequence[LoadedRun],
     metric: str,
     k: float | None,
     against: str | None = None,
@@ -110,7 +110,9 @@ def grid(
     return Grid(named(metric, own_k), caption(runs, shown, metric, own_k, against), list(columns.values()), blocks)
 
 
-def rows_of(run: TableRun, rows: pd.DataFrame, metric: str, k: float | None, keep: float | None = None) -> pd.DataFrame:
+def rows_of(
+    run: LoadedRun, rows: pd.DataFrame, metric: str, k: float | None, keep: float | None = None
+) -> pd.DataFrame:
     """The rows of ``result_rows`` of one metric, at one k if it has a k, and at one keep rate if one is asked for.
 
     Raises:
@@ -145,10 +147,9 @@ def _no_formula(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
-def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:
+def summary_text(run: LoadedRun) -> str:
     """summary.md: the results in sentences, a table of every metric, means by task, and what failed or is not done."""
-    own = own_report(run.config)
-    said = what_was_found(run.tables, run.config, environment)
+    said = what_was_found(run.tables, run.config, run.environment)
     *first, last = said.parts
     parts = [f"# Summary of {escaped(run.name)}", *map(escaped, said.order), *map(_section, first)]
     if run.kind in BESIDE:
@@ -161,7 +162,7 @@ def summary_text(run: TableRun, environment: Mapping[str, Any]) -> str:
         )
         parts += [f"```\n{each}\n```" for each in by_task if each]
     else:
-        report = report_of(run.tables, own)
+        report = report_of(run.tables, run.own_report)
         parts += [f"```\n{report.printed(run.tables, run.k)}\n```"] if report is not None else []
     return "\n\n".join([*parts, _section(last)]) + "\n"
 

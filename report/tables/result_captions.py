@@ -8,17 +8,17 @@ from tokenrank.records.measures import LABELS, LOWER_IS_BETTER
 from tokenrank.report.rows.compared_pairs import family_of, is_exploratory, undeclared
 from tokenrank.report.rows.comparisons import LEVEL, least_p
 from tokenrank.report.rows.contestant_rows import RANKING
+from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.phrases import count
 from tokenrank.report.rows.protection import protected
 from tokenrank.report.rows.published import MODEL
 from tokenrank.report.rows.ranking_rows import against as against_truth
 from tokenrank.report.rows.universe import universe
 from tokenrank.report.tables.result_rows import BASELINES, CONTROL, IN_PRINT, compared_with, measured
-from tokenrank.report.tables.table_runs import TableRun
 
 
 def caption(
-    runs: Sequence[TableRun], rows: Sequence[pd.DataFrame], metric: str, k: float | None, against: str | None
+    runs: Sequence[LoadedRun], rows: Sequence[pd.DataFrame], metric: str, k: float | None, against: str | None
 ) -> str:
     """The caption of a table of one metric.
 
@@ -45,7 +45,7 @@ def named(metric: str, k: float | None) -> str:
     return metric if k is None else f"{metric}@{k:g}"
 
 
-def _what(runs: Sequence[TableRun], rows: Sequence[pd.DataFrame], metric: str, k: float | None) -> str:
+def _what(runs: Sequence[LoadedRun], rows: Sequence[pd.DataFrame], metric: str, k: float | None) -> str:
     where = "; ".join(dict.fromkeys(measured(run, each) for run, each in zip(runs, rows, strict=True)))
     if runs[0].kind == RANKING:
         of_tokens = "" if k is None else f" (k = {k:g} % of the ranked tokens)"
@@ -66,7 +66,7 @@ def _what(runs: Sequence[TableRun], rows: Sequence[pd.DataFrame], metric: str, k
     )
 
 
-def _has_windowed(run: TableRun) -> bool:
+def _has_windowed(run: LoadedRun) -> bool:
     """Whether statistics over layers have a second set, over windowed layers, which tables do not show."""
     return bool(run.tables.summary["windowed"].fillna(value=False).any())
 
@@ -77,7 +77,7 @@ def _marks(rows: Sequence[pd.DataFrame]) -> str:
     return f"Bold: the best of the methods ({', '.join(['full prefill, oracle', 'random', *beside])} do not count)."
 
 
-def _tests(runs: Sequence[TableRun], metric: str, k: float | None, against: str | None) -> list[str]:
+def _tests(runs: Sequence[LoadedRun], metric: str, k: float | None, against: str | None) -> list[str]:
     """Whether daggers may stand, once if that is the same for all runs."""
     found = [_test(run, metric, k, against, "") for run in runs]
     if len(set(found)) == 1:
@@ -85,7 +85,7 @@ def _tests(runs: Sequence[TableRun], metric: str, k: float | None, against: str 
     return [_test(run, metric, k, against, f" in {run.name}") for run in runs]
 
 
-def _test(run: TableRun, metric: str, k: float | None, against: str | None, whose: str) -> str:
+def _test(run: LoadedRun, metric: str, k: float | None, against: str | None, whose: str) -> str:
     """Whether daggers may stand in this run's cells, and by which test."""
     family = family_of(run.tables)
     if is_exploratory(family):

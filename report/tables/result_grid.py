@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tokenrank.report.rows.contestant_rows import GAP_CLOSED, RANKING, WHOLE, engines_of, in_order, keep_rates
+from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.tables.result_rows import BOUND, CHANCE, CONTROL, IN_PRINT, METHOD, is_end, measured
-from tokenrank.report.tables.table_runs import TableRun
 
 OVER_LAYERS = {"mean": "mean", "worst": "worst layer", "std": "std over layers"}
 PLACES = {BOUND: 0, METHOD: 1, CONTROL: 2, CHANCE: 3}  # of the rows of evaluation=ranking
@@ -55,7 +55,7 @@ class Grid:
 Wanted = tuple[float | None, str]  # keep rate, None: has none; and statistic: which column
 
 
-def columns_of(runs: Sequence[TableRun], metric: str, keep: float | None) -> dict[Wanted, tuple[str, str]]:
+def columns_of(runs: Sequence[LoadedRun], metric: str, keep: float | None) -> dict[Wanted, tuple[str, str]]:
     """What the columns of a table hold, with their headings.
 
     Args:
@@ -70,12 +70,12 @@ def columns_of(runs: Sequence[TableRun], metric: str, keep: float | None) -> dic
     return {(rate, each): (f"keep {rate:g} %", heading) for rate in rates for each, heading in headings.items()}
 
 
-def _closes(run: TableRun, metric: str) -> bool:
+def _closes(run: LoadedRun, metric: str) -> bool:
     rows = run.tables.summary
     return bool(((rows["statistic"] == GAP_CLOSED) & (rows["metric"] == metric)).any())
 
 
-def block(run: TableRun, rows: pd.DataFrame, wanted: Sequence[Wanted]) -> Block:
+def block(run: LoadedRun, rows: pd.DataFrame, wanted: Sequence[Wanted]) -> Block:
     """The rows of one run.
 
     Args:
@@ -94,7 +94,7 @@ def block(run: TableRun, rows: pd.DataFrame, wanted: Sequence[Wanted]) -> Block:
     )
 
 
-def _in_order(run: TableRun, own: Mapping[str, pd.DataFrame]) -> list[tuple[str, str]]:
+def _in_order(run: LoadedRun, own: Mapping[str, pd.DataFrame]) -> list[tuple[str, str]]:
     """Names and their groups: of rankings the bound, the methods best first, controls, chance; of contestants engine by engine."""
     if run.kind != RANKING:
         engines = engines_of(run.tables)

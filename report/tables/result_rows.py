@@ -10,11 +10,11 @@ from tokenrank.records.schema import FULL, contestant_names, is_bound, is_contro
 from tokenrank.report.rows.compared_pairs import family_of
 from tokenrank.report.rows.comparisons import LEVEL
 from tokenrank.report.rows.contestant_rows import GAP_CLOSED, RANKING, measured_on, models, tasks
+from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.phrases import count
 from tokenrank.report.rows.published import PUBLISHED
 from tokenrank.report.rows.published import TASK as LONGBENCH
 from tokenrank.report.rows.ranking_rows import chance
-from tokenrank.report.tables.table_runs import TableRun
 
 METHOD, BOUND, CONTROL, WHOLE, CHANCE, IN_PRINT = "method", "bound", "control", "full", "chance", "published"
 STATISTICS = ("mean", "worst", "std", GAP_CLOSED)
@@ -26,7 +26,7 @@ BASELINES = ("recency", "sinks")  # that no test compares unless compare.control
 ALL = "all"  # compare.against: every two methods
 
 
-def result_rows(run: TableRun, against: str | None = None) -> pd.DataFrame:
+def result_rows(run: LoadedRun, against: str | None = None) -> pd.DataFrame:
     """Results of a run over all of its prompts; every number is one of summary.parquet, chance levels and published ones apart.
 
     Args:
@@ -58,7 +58,7 @@ def result_rows(run: TableRun, against: str | None = None) -> pd.DataFrame:
     return rows.reindex(columns=COLUMNS).astype({"k": "Float64", "keep": "Float64", "prompts": "Int64"})
 
 
-def measured(run: TableRun, rows: pd.DataFrame) -> str:
+def measured(run: LoadedRun, rows: pd.DataFrame) -> str:
     """``llama3 on longbench (6 subsets), 24 prompts``: on what rows of ``result_rows`` were measured, and how many prompts their means are over."""
     chosen = f" with {run.tables.chosen}" if run.tables.chosen else ""
     return f"{measured_on(run.tables.metrics)}, {count(int(rows['prompts'].fillna(0).max()), 'prompt')}{chosen}"
@@ -69,13 +69,13 @@ def is_end(rows: pd.DataFrame) -> "pd.Series[bool]":
     return (rows["statistic"] == GAP_CLOSED) & rows["role"].isin([BOUND, CONTROL]) & ~rows["method"].isin(BASELINES)
 
 
-def declared_family(run: TableRun) -> pd.DataFrame:
+def declared_family(run: LoadedRun) -> pd.DataFrame:
     """As ``family_of``, without rows that are exploratory: no dagger stands for them."""
     rows = family_of(run.tables)
     return rows[~rows["exploratory"].fillna(value=False).astype(bool)]
 
 
-def compared_with(run: TableRun, against: str | None) -> str | None:
+def compared_with(run: LoadedRun, against: str | None) -> str | None:
     """The method that daggers compare with; None: every other compared method.
 
     Raises:
@@ -140,7 +140,7 @@ def _is_better(metric: str, pairs: Sequence[Mapping[Any, Any]], name: str, other
     return False
 
 
-def _by_chance(run: TableRun) -> pd.DataFrame:
+def _by_chance(run: LoadedRun) -> pd.DataFrame:
     """What a random ranking reaches in expectation, in the metrics and k of a run of evaluation=ranking where that is known."""
     if run.kind != RANKING:
         return pd.DataFrame()
@@ -163,7 +163,7 @@ def _by_chance(run: TableRun) -> pd.DataFrame:
     )
 
 
-def _in_print(run: TableRun) -> pd.DataFrame:
+def _in_print(run: LoadedRun) -> pd.DataFrame:
     """Published accuracy on LongBench, in [0, 1], where the run is of the same task and evaluation."""
     if "accuracy" not in set(run.tables.metrics["metric"]) or run.kind == RANKING:
         return pd.DataFrame()

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tokenrank.records.writing import write_text
+from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.tables.report_files import main_metrics
-from tokenrank.report.tables.table_runs import TableRun, check_kind, read_run
+from tokenrank.report.tables.table_runs import check_kind, read_run
 
 
 def table_parser(program: str, description: str | None) -> argparse.ArgumentParser:
@@ -44,7 +45,7 @@ def written(make: Callable[[], str], to: str | None) -> int:
     return 0
 
 
-def first_run(folder: Path, metric: str | None, k: float | None) -> tuple[TableRun, str]:
+def first_run(folder: Path, metric: str | None, k: float | None) -> tuple[LoadedRun, str]:
     """The first run, and the metric that is shown: its declared one where none is asked for.
 
     Raises:

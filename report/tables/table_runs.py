@@ -1,18 +1,15 @@
 """Runs that one table shows: read from their folders, and held against each other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tokenrank.records.flat_settings import flat
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import USUAL
-from tokenrank.records.tables import Tables
-from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, kind
+from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING
 from tokenrank.report.rows.loaded_run import LoadedRun, load_run
-from tokenrank.report.rows.loading import own_report, shown_truth, truths_of
+from tokenrank.report.rows.loading import shown_truth, truths_of
 from tokenrank.report.rows.ranking_rows import needs_truth
 
 OF_RANKING = ("oracle", "universe")  # settings that decide every value of evaluation=ranking, beside the metric's own
@@ -23,29 +20,7 @@ OF_MASKS, OF_LOSS = (
 SHOWN = 60  # letters of a value in a message
 
 
-@dataclass(frozen=True)
-class TableRun:
-    """A run with what tables show of it."""
-
-    name: str  # its folder, for messages
-    config: Mapping[str, Any]
-    tables: Tables
-    k: float  # percent; shown where none is asked for
-    units: int = 0  # of the whole run; 0: not known
-
-    @cached_property
-    def kind(self) -> str | None:
-        """The evaluation, if it is one of ours."""
-        return None if own_report(self.config) is not None else kind(self.tables)
-
-    @property
-    def unfinished(self) -> str:
-        """``half a run: 2 of 5 units are done``; empty for a finished one."""
-        done = len(self.tables.samples)
-        return f"half a run: {done} of {self.units} units are done" if done < self.units else ""
-
-
-def read_run(path: Path, k: float | None = None) -> TableRun:
+def read_run(path: Path, k: float | None = None) -> LoadedRun:
     """A run folder's tables and settings.
 
     Args:
@@ -56,17 +31,12 @@ def read_run(path: Path, k: float | None = None) -> TableRun:
         ValueError: it is no run folder of this version, lacks a table, has no such k, or holds nothing that a table shows; names the folder.
     """
     try:
-        return table_run(load_run(RunFolder(path), k), str(path))
+        return load_run(RunFolder(path), k)
     except ValueError as error:
         raise ValueError(f"{error}" if str(path) in str(error) else f"{path}: {error}") from error
 
 
-def table_run(run: LoadedRun, name: str) -> TableRun:
-    """A run that was read, as tables show it under a name."""
-    return TableRun(name, run.config, run.tables, run.k, len(run.environment.get("units", [])))
-
-
-def check_kind(run: TableRun) -> None:
+def check_kind(run: LoadedRun) -> None:
     """Raises ValueError for a run of another evaluation than ranking, accuracy and fidelity, and for one without a value."""
     if run.kind not in (RANKING, ACCURACY, FIDELITY):
         found = (
@@ -75,7 +45,7 @@ def check_kind(run: TableRun) -> None:
         raise ValueError(f"{run.name} holds {found}; tables are made of evaluation=ranking, accuracy and fidelity")
 
 
-def deviation(first: TableRun, other: TableRun, metrics: Sequence[str]) -> str:
+def deviation(first: LoadedRun, other: LoadedRun, metrics: Sequence[str]) -> str:
     """The first setting in which two runs differ so that their values cannot stand in one table, with both values; empty: none.
 
     The model, the task and the number of prompts may differ.
@@ -92,7 +62,7 @@ def deviation(first: TableRun, other: TableRun, metrics: Sequence[str]) -> str:
     return ""
 
 
-def check_alike(runs: Sequence[TableRun], metrics: Sequence[str]) -> None:
+def check_alike(runs: Sequence[LoadedRun], metrics: Sequence[str]) -> None:
     """Raises ValueError, naming both folders and both values, where two runs differ in what their values depend on."""
     for other in runs[1:]:
         found = deviation(runs[0], other, metrics)
@@ -100,7 +70,7 @@ def check_alike(runs: Sequence[TableRun], metrics: Sequence[str]) -> None:
             raise ValueError(f"runs cannot stand in one table: {found}")
 
 
-def settings_of(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
+def settings_of(run: LoadedRun, metrics: Sequence[str]) -> dict[str, Any]:
     """Full name of each setting that runs in one table must agree in -> its value."""
     config = run.config
     settings: dict[str, Any] = {"answer": config.get("answer") if config.get("answers") is None else "brought"}
@@ -119,7 +89,7 @@ def settings_of(run: TableRun, metrics: Sequence[str]) -> dict[str, Any]:
     return {"evaluation": run.kind, **flat(settings)}
 
 
-def _of_metric(run: TableRun, metric: str) -> dict[str, Any]:
+def _of_metric(run: LoadedRun, metric: str) -> dict[str, Any]:
     """The settings that the values of one metric of evaluation=ranking depend on, beside its own: its truth, or what it hides."""
     config = run.config
     if needs_truth(run.tables, metric):

@@ -1,13 +1,15 @@
 """Runs as tables show them, made up."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tests.report.contestant_examples import accuracy_tables
 from tests.report.ranking_examples import Row, at_layer, of_prompt, of_prompts, ranked
+from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.tables import Tables
-from tokenrank.report.tables.table_runs import TableRun
+from tokenrank.report.rows.loaded_run import LoadedRun
 
 MEANS = {"claa": 0.5, "gemfilter": 0.3, "tova": 0.5, "recency": 0.6, "random": 0.1, "oracle": 1.0}
 
@@ -44,8 +46,8 @@ def ranking_tables(p: dict[tuple[str, str], float] | None = None, prompts: int =
     return ranked(metrics, summary, samples)
 
 
-def table_run(tables: Tables, name: str = "run", units: int = 0, **config: Any) -> TableRun:
-    return TableRun(name, config, tables, 10.0, units)
+def table_run(tables: Tables, name: str = "run", units: int = 0, **config: Any) -> LoadedRun:
+    return LoadedRun(RunFolder(Path(name)), {"units": ["one"] * units}, config, tables, 10.0, name)
 
 
 def with_tests(tables: Tables, metric: str = "accuracy", p: float = 0.01) -> Tables:
@@ -62,11 +64,11 @@ def with_tests(tables: Tables, metric: str = "accuracy", p: float = 0.01) -> Tab
     return Tables(tables.metrics, pd.concat([summary, added], ignore_index=True), tables.samples, tables.runs)
 
 
-def contestant_run(name: str = "run", protect: str = "window", p: float = 0.01) -> TableRun:
+def contestant_run(name: str = "run", protect: str = "window", p: float = 0.01) -> LoadedRun:
     return table_run(with_tests(accuracy_tables(protect=protect), p=p), name, evaluation={"protect": protect})
 
 
-def protocol_run(name: str, prompts: int = 20, units: int = 0, **config: Any) -> TableRun:
+def protocol_run(name: str, prompts: int = 20, units: int = 0, **config: Any) -> LoadedRun:
     """A ranking with the settings that decide what its numbers mean."""
     settings = {"oracle": {"attention": {"kernel": 13}}, "universe": {"window": 8}} | config
-    return TableRun(name, settings, ranking_tables({("claa", "gemfilter"): 0.01}, prompts), 10.0, units)
+    return table_run(ranking_tables({("claa", "gemfilter"): 0.01}, prompts), name, units, **settings)

@@ -12,7 +12,6 @@ from tokenrank.report.sentences.found import what_was_found
 from tokenrank.report.sentences.sentences import declared_measure
 from tokenrank.report.tables.report_files import main_metrics, summary_text
 from tokenrank.report.tables.result_rows import compared_with, result_rows
-from tokenrank.report.tables.table_runs import table_run
 
 METHODS = {"claa": 0.6, "tova": 0.3}
 SAMPLES = [{"id": f"p{n}", "task": "niah", "tokens": 9, "status": "ok"} for n in range(8)]
@@ -67,7 +66,7 @@ def test_of_another_truth_the_same_pairs_are_said_and_called_exploratory(tmp_pat
     assert "compared: that takes" not in text
     assert "Declared comparison" not in text
     assert declared_measure(run.tables, run.config) == ("recall", 10.0)
-    assert main_metrics(table_run(run, "a"))[0] == "recall"
+    assert main_metrics(run)[0] == "recall"
 
 
 def test_of_the_first_truth_the_comparison_is_declared(tmp_path: Path) -> None:
@@ -84,13 +83,13 @@ def test_a_declared_metric_that_needs_no_truth_stays_declared(tmp_path: Path) ->
 
 def test_no_dagger_stands_for_another_truth_and_the_caption_says_why(tmp_path: Path) -> None:
     for shown, daggers in (("ablation", []), ("attention", ["claa"])):
-        run = table_run(load_run(folder(tmp_path / shown, shown)), shown)
+        run = load_run(folder(tmp_path / shown, shown))
         found = result_rows(run)
         assert found.loc[found["dagger"], "method"].tolist() == daggers
         assert set(found.loc[found["metric"] == "recall", "truth"].dropna()) == {shown}
-        assert ("No dagger: the comparison against ablation" in summary_text(run, {})) == (shown == "ablation")
-    with pytest.raises(ValueError, match="ablation compares none against ablation by a declared test"):
-        compared_with(table_run(load_run(folder(tmp_path / "again", "ablation")), "ablation"), "claa")
+        assert ("No dagger: the comparison against ablation" in summary_text(run)) == (shown == "ablation")
+    with pytest.raises(ValueError, match="again compares none against ablation by a declared test"):
+        compared_with(load_run(folder(tmp_path / "again", "ablation")), "claa")
 
 
 def test_pictures_of_another_truth_have_names_of_their_own(tmp_path: Path) -> None:

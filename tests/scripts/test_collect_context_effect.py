@@ -19,7 +19,6 @@ from tokenrank.report.rows.loaded_run import load_run
 from tokenrank.report.rows.ranking_rows import heading
 from tokenrank.report.tables.report_files import summary_text
 from tokenrank.report.tables.result_rows import result_rows
-from tokenrank.report.tables.table_runs import table_run
 from tokenrank.work.environment import environment
 
 EFFECTS = (0.25, 0.05, 0.2, None)  # of four prompts
@@ -88,11 +87,11 @@ def test_titles_tables_and_sentences_say_which_prompts_these_are(folder: RunFold
         "1 of the others have none"
     )
     assert said in " ".join(printed(found.folder).split())
-    rows = result_rows(table_run(found, "run"))
+    rows = result_rows(found)
     assert set(rows["chosen"]) == {"context_effect >= 0.2"}
     assert set(rows["truth"]) == {"attention"}  # of the chance level, too
     assert "chance" in set(rows["role"])
-    text = summary_text(table_run(found, "run"), found.environment).replace("\\", "")
+    text = summary_text(found).replace("\\", "")
     assert said in text
     assert text.count("tiny on niah, 2 prompts with context_effect >= 0.2.") >= 2  # the sentence and a caption
 
@@ -102,7 +101,7 @@ def test_a_folder_of_all_prompts_says_nothing(folder: RunFolder, tmp_path: Path)
     found = load_run(RunFolder(tmp_path / "all"))
     assert "context_effect" not in found.environment["joined"]
     assert found.tables.chosen == ""
-    assert result_rows(table_run(found, "run"))["chosen"].isna().all()
+    assert result_rows(found)["chosen"].isna().all()
     assert "needs their context" not in printed(found.folder)
 
 

@@ -35,10 +35,10 @@ from tokenrank.report.page.packing import numbers
 from tokenrank.report.page.prompts import worst_and_best
 from tokenrank.report.page.ranking import ranking_page, values_of_prompts
 from tokenrank.report.pictures.layer_values import layer_values
-from tokenrank.report.rows.loading import load, run_config
+from tokenrank.report.rows.loaded_run import load_run
+from tokenrank.report.rows.loading import load
 from tokenrank.report.tables.markdown import escaped
 from tokenrank.report.tables.report_files import summary_text
-from tokenrank.report.tables.table_runs import TableRun
 
 SAMPLE_ROWS = [{"id": name, "task": "niah", "status": "ok"} for name in layer_examples.SAMPLES]
 
@@ -179,16 +179,13 @@ def test_errors_may_quote_a_prompt_and_are_shown_only_with_texts(tmp_path: Path,
         said = [json.dumps({**data, "views": None}), json.dumps(contents)]
         assert [error in each for each in said] == [texts, texts and name == "accuracy"]
         assert bool(data["prompts"][-1]["error"])
-        found, k = load(folder, run_config(folder), None)
-        summary = summary_text(TableRun("a run", run_config(folder), found, k, 1), folder.environment())
+        summary = summary_text(load_run(folder))
         assert ("nobody" in summary) == (texts and name == "ranking")  # the note on metrics that failed
 
 
 def test_page_and_summary_say_the_same_of_what_was_found(tmp_path: Path) -> None:
     folder = run_folder(tmp_path, accuracy_tables(), environment={"units": ["s0", "later"]})
-    data, config = data_of(write_page(folder)), run_config(folder)
-    tables, k = load(folder, config, None)
-    summary = summary_text(TableRun("a run", config, tables, k, 2), folder.environment())
+    data, summary = data_of(write_page(folder)), summary_text(load_run(folder))
     said = [line.removeprefix("- ") for line in summary.splitlines() if line.startswith("- ")]
     assert said == [escaped(line) for part in data["found"] for line in part["sentences"]]
     assert data["intro"][-1].startswith("The order of the methods is")

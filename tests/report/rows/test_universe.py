@@ -5,11 +5,11 @@ from functools import cache
 import pytest
 
 from tests.plans import tables
+from tests.report.table_examples import table_run
 from tokenrank.records.tables import Tables
 from tokenrank.report.printed.table import summary
 from tokenrank.report.rows.universe import SAID, universe
 from tokenrank.report.tables.result_captions import caption
-from tokenrank.report.tables.table_runs import TableRun
 
 
 @cache
@@ -24,7 +24,7 @@ def test_tables_and_captions_say_what_was_ranked(of: str, said: bool) -> None:
     assert universe(found.samples) == ([SAID] if said else [])
     printed = " ".join(summary(found, 10).split())
     assert (SAID in printed) is said
-    run = TableRun("a", {}, found, 10)
+    run = table_run(found)
     assert (SAID in caption([run], [found.summary.assign(role="", method="")], "recall", 10, None)) is said
 
 

@@ -1,6 +1,7 @@
 """The leaderboard in a headless Chromium: sorted by click and by key, nothing complained about and nothing asked for."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from tests.report.table_examples import contestant_run
 from tests.report.tables.test_leaderboard import HOSTILE
 from tokenrank.report.tables.leaderboard import leaderboard
 from tokenrank.report.tables.leaderboard_rows import entries_of, protocol_of
-from tokenrank.report.tables.table_runs import TableRun
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def page(browser: Any, tmp_path: Path) -> Iterator[Any]:
         rows.assign(heuristic=rows["heuristic"].replace({"snapkv": HOSTILE}))
         for rows in (tables.summary, tables.metrics)
     )
-    run = TableRun(HOSTILE, run.config, type(tables)(metrics, summary, tables.samples, tables.runs), 10.0)
+    run = replace(run, tables=type(tables)(metrics, summary, tables.samples, tables.runs))
     protocol = protocol_of(run, "accuracy", None, 20.0)
     file = tmp_path / "leaderboard.html"
     file.write_text(leaderboard(protocol, entries_of(run, protocol), [HOSTILE]), encoding="utf-8")

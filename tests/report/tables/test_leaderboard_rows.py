@@ -1,12 +1,13 @@
 """One protocol for many runs: who is in, who is left out and why, and which of several runs counts."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.report.contestant_examples import accuracy_tables
 from tests.report.table_examples import contestant_run, table_run, with_tests
 from tests.report.table_examples import protocol_run as ranking
 from tokenrank.report.tables.leaderboard_rows import best_of, entries_of, lacks, protocol_of
-from tokenrank.report.tables.table_runs import TableRun
 
 
 def test_runs_that_deviate_are_left_out_with_the_setting() -> None:
@@ -39,12 +40,7 @@ def test_the_first_run_must_have_what_is_asked_for() -> None:
 
 def test_of_one_method_on_one_task_the_most_prompts_count() -> None:
     few, many, other = ranking("few", 6), ranking("many", 20), ranking("other", 30)
-    longer = TableRun(
-        "other",
-        other.config,
-        type(other.tables)(**(vars(other.tables) | {"samples": other.tables.samples.assign(task="vt")})),
-        10.0,
-    )
+    longer = replace(other, tables=replace(other.tables, samples=other.tables.samples.assign(task="vt")))
     protocol = protocol_of(few, "recall", 10.0, None)
     entries = [each for run in (few, many, longer) for each in entries_of(run, protocol)]
     kept, said = best_of(entries)

@@ -47,7 +47,7 @@ def test_a_ranking_has_four_files(tmp_path: Path) -> None:
 
 def test_summary_has_a_table_of_every_metric() -> None:
     run = contestant_run()
-    text = summary_text(run, {})
+    text = summary_text(run)
     assert main_metrics(run) == ["accuracy", "loss"]
     for metric in metrics_of(run):
         assert f"## {metric}\n".replace("_", "\\_") in text

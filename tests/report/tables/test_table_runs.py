@@ -9,7 +9,8 @@ import pytest
 from tests.report.run_folders import run_folder
 from tests.report.table_examples import contestant_run, ranking_tables, table_run
 from tests.report.ttft_examples import ttft_tables
-from tokenrank.report.tables.table_runs import TableRun, check_alike, check_kind, read_run
+from tokenrank.report.rows.loaded_run import LoadedRun
+from tokenrank.report.tables.table_runs import check_alike, check_kind, read_run
 
 RANKED = {
     "oracle": {"attention": {"kernel": 13}}, "universe": {"window": 8}, "answer": "generated",
@@ -17,7 +18,7 @@ RANKED = {
 }  # fmt: skip
 
 
-def of(name: str, **changed: object) -> TableRun:
+def of(name: str, **changed: object) -> LoadedRun:
     settings: dict[str, Any] = RANKED | changed
     return table_run(ranking_tables(), name, **settings)
 
@@ -53,7 +54,7 @@ HIDING = {"recall": {}, "lds": {"against": "masks"}, "drop": {"against": "loss"}
 MASKS = {"count": 64, "keep": 50, "seed": 0}
 
 
-def against_truth(name: str, **changed: object) -> TableRun:
+def against_truth(name: str, **changed: object) -> LoadedRun:
     """A run with two truths, which recall is against."""
     settings: dict[str, Any] = (
         RANKED | TWO | {"metric": HIDING, "chunk": 64, "masks": MASKS, "loss_layers": None} | changed
