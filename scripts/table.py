@@ -20,6 +20,7 @@ from tokenrank.report.tables.report_files import csv_text, grid, rows_of
 from tokenrank.report.tables.result_rows import result_rows
 from tokenrank.report.tables.table_arguments import first_run, table_parser, written
 from tokenrank.report.tables.table_runs import read_run
+from tokenrank.report.tables.telling_apart import names_of
 from tokenrank.work.made_tables import with_tables
 
 FORMATS = ("md", "tex", "csv")
@@ -36,8 +37,8 @@ def table(arguments: argparse.Namespace) -> str:
     runs, k = [first, *(read_run(each, arguments.k) for each in folders[1:])], first.k
     shown = grid(runs, metric, k, arguments.against, arguments.keep)
     if arguments.format == "csv":
-        found = [(run, result_rows(run, arguments.against)) for run in runs]
-        return csv_text([rows_of(run, rows, metric, k, arguments.keep) for run, rows in found])
+        found = [rows_of(run, result_rows(run, arguments.against), metric, k, arguments.keep) for run in runs]
+        return csv_text([own.of_rows(rows) for own, rows in zip(names_of(runs), found, strict=True)])
     if arguments.format == "tex":
         return latex([shown], Path(arguments.to).name if arguments.to else "table.tex")
     return markdown([shown])

@@ -1,7 +1,7 @@
 """Which methods of which runs stand in a leaderboard: the protocol, the runs that deviate from it, and the numbers of each method."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenrank.records.measures import COSTS, better
@@ -10,6 +10,7 @@ from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.tables.result_captions import named
 from tokenrank.report.tables.result_rows import CHANCE, IN_PRINT, METHOD, is_end, result_rows
 from tokenrank.report.tables.table_runs import check_kind, deviation
+from tokenrank.report.tables.telling_apart import method_settings, model_settings, told_apart
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,15 @@ class Entry:
     task: str
     prompts: int
     role: str
+    engine: object  # as tables name it; missing of evaluation=ranking
     run: LoadedRun
     numbers: Mapping[Column, Mapping[Any, Any]]  # rows of ``result_rows``
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What a row of the page is for: a method on a model and the same tasks and lengths."""
-        return self.method, self.model, self.task, frozenset(self.run.tables.samples["task"].astype(str))
+        """What a row of the page is for: a method with its settings on a model with its weights and the same tasks and lengths."""
+        of = method_settings(self.run, self.method, self.engine), model_settings(self.run)
+        return self.method, self.model, self.task, set(self.run.tables.samples["task"].astype(str)), *of
 
 
 def protocol_of(run: LoadedRun, metric: str, k: float | None, keep: float | None) -> Protocol:
@@ -149,7 +152,14 @@ def entries_of(run: LoadedRun, protocol: Protocol) -> list[Entry]:
             first = shown[columns[0]]
             found.append(
                 Entry(
-                    str(method), first["model"], first["task"] + span, int(first["prompts"]), first["role"], run, shown
+                    str(method),
+                    first["model"],
+                    first["task"] + span,
+                    int(first["prompts"]),
+                    first["role"],
+                    first["engine"],
+                    run,
+                    shown,
                 )
             )
     return found
@@ -160,15 +170,27 @@ def _tokens(least: int, most: int) -> str:
 
 
 def best_of(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
-    """Of each method, model and task the entry with the most prompts (the first of several), and a sentence for each other one."""
-    chosen: dict[tuple[object, ...], Entry] = {}
+    """Of each key the entry with the most prompts (the first of several), and a sentence for each other one.
+
+    Methods and models that share a name get one that says in which settings they differ.
+    """
+    groups: list[tuple[tuple[object, ...], list[Entry]]] = []  # keys hold settings, which have no hash
     for entry in entries:
-        if entry.key not in chosen or entry.prompts > chosen[entry.key].prompts:
-            chosen[entry.key] = entry
+        key = entry.key
+        own = next((group for known, group in groups if known == key), None)
+        if own is None:
+            groups.append((key, [entry]))
+        else:
+            own.append(entry)
+    chosen = [max(group, key=lambda each: each.prompts) for _, group in groups]
     said = [
-        f"{entry.method} of {entry.run.name} ({entry.prompts} prompts): {chosen[entry.key].run.name} has it on the same model and task with "
-        f"{chosen[entry.key].prompts}"
-        for entry in entries
-        if entry is not chosen[entry.key]
+        f"{entry.method} of {entry.run.name} ({entry.prompts} prompts): {best.run.name} has it with the same settings on the same model and "
+        f"task with {best.prompts}"
+        for best, (_, group) in zip(chosen, groups, strict=True)
+        for entry in group
+        if entry is not best
     ]
-    return list(chosen.values()), said
+    methods = told_apart([(each.method, method_settings(each.run, each.method, each.engine)) for each in chosen])
+    models = told_apart([(each.model, model_settings(each.run)) for each in chosen])
+    named = zip(chosen, methods, models, strict=True)
+    return [replace(each, method=method, model=model) for each, method, model in named], said

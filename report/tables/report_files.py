@@ -22,6 +22,7 @@ from tokenrank.report.tables.result_captions import caption, named
 from tokenrank.report.tables.result_grid import Grid, block, columns_of
 from tokenrank.report.tables.result_rows import result_rows
 from tokenrank.report.tables.table_runs import check_alike, check_kind
+from tokenrank.report.tables.telling_apart import names_of
 
 BESIDE = {
     RANKING: ("spearman",),
@@ -106,7 +107,9 @@ def grid(
     has_k = any(rows["k"].notna().any() for rows in shown)
     own_k = k if has_k else None
     columns = columns_of(runs, metric, keep)
-    blocks = [block(run, rows, list(columns)) for run, rows in zip(runs, shown, strict=True)]
+    names = names_of(runs)
+    shown = [rows.assign(model=own.model) for rows, own in zip(shown, names, strict=True)]
+    blocks = [block(run, rows, list(columns), own.methods) for run, rows, own in zip(runs, shown, names, strict=True)]
     return Grid(named(metric, own_k), caption(runs, shown, metric, own_k, against), list(columns.values()), blocks)
 
 

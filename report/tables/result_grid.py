@@ -75,18 +75,19 @@ def _closes(run: LoadedRun, metric: str) -> bool:
     return bool(((rows["statistic"] == GAP_CLOSED) & (rows["metric"] == metric)).any())
 
 
-def block(run: LoadedRun, rows: pd.DataFrame, wanted: Sequence[Wanted]) -> Block:
+def block(run: LoadedRun, rows: pd.DataFrame, wanted: Sequence[Wanted], called: Mapping[str, str]) -> Block:
     """The rows of one run.
 
     Args:
         run: it.
         rows: of ``result_rows``, of one metric and k.
         wanted: the columns.
+        called: name of a method in the run -> its name in the table.
     """
     published = rows["role"] == IN_PRINT
     own = {str(name): each for name, each in rows[~published].groupby("method", sort=False)}
     printed = {str(name): each for name, each in rows[published].groupby("method", sort=False)}
-    shown = [Row(name, _cells(own[name], wanted), group) for name, group in _in_order(run, own)]
+    shown = [Row(called.get(name, name), _cells(own[name], wanted), group) for name, group in _in_order(run, own)]
     shown += [Row(f"{name} (published)", _cells(each, wanted), IN_PRINT) for name, each in printed.items()]
     unfinished = f"; {run.unfinished}" if run.unfinished else ""
     return Block(

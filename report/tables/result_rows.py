@@ -9,7 +9,7 @@ from tokenrank.records.measures import COSTS, better
 from tokenrank.records.schema import FULL, contestant_names, is_bound, is_control
 from tokenrank.report.rows.compared_pairs import family_of
 from tokenrank.report.rows.comparisons import LEVEL
-from tokenrank.report.rows.contestant_rows import GAP_CLOSED, RANKING, measured_on, models, tasks
+from tokenrank.report.rows.contestant_rows import GAP_CLOSED, RANKING, models, tasks
 from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.phrases import count
 from tokenrank.report.rows.published import PUBLISHED
@@ -61,7 +61,7 @@ def result_rows(run: LoadedRun, against: str | None = None) -> pd.DataFrame:
 def measured(run: LoadedRun, rows: pd.DataFrame) -> str:
     """``llama3 on longbench (6 subsets), 24 prompts``: on what rows of ``result_rows`` were measured, and how many prompts their means are over."""
     chosen = f" with {run.tables.chosen}" if run.tables.chosen else ""
-    return f"{measured_on(run.tables.metrics)}, {count(int(rows['prompts'].fillna(0).max()), 'prompt')}{chosen}"
+    return f"{rows['model'].iloc[0]} on {tasks(run.tables.metrics)}, {count(int(rows['prompts'].fillna(0).max()), 'prompt')}{chosen}"
 
 
 def is_end(rows: pd.DataFrame) -> "pd.Series[bool]":

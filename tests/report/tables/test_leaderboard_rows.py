@@ -46,4 +46,4 @@ def test_of_one_method_on_one_task_the_most_prompts_count() -> None:
     kept, said = best_of(entries)
     assert {each.run.name for each in kept} == {"many", "other"}
     assert len(said) == 6
-    assert said[0].endswith("of few (6 prompts): many has it on the same model and task with 20")
+    assert said[0].endswith("of few (6 prompts): many has it with the same settings on the same model and task with 20")

@@ -70,7 +70,7 @@ def against_truth(name: str, **changed: object) -> LoadedRun:
         (("recall",), {"plots": {"truth": "ablation"}}, "plots.truth of recall is attention in a and ablation in b"),
         (("lds",), {"chunk": 32}, "chunk is 64 in a and 32 in b"),
         (("lds",), {"masks": MASKS | {"count": 8}}, "masks.count is 64 in a and 8 in b"),
-        (("drop",), {"loss_layers": [3]}, r"loss_layers is None in a and \[3\] in b"),
+        (("drop",), {"loss_layers": [3]}, r"loss_layers is null in a and \[3\] in b"),
         (
             ("lds",),
             {"oracle": {"ablation": {}, "attention": {}}},
@@ -101,7 +101,7 @@ def test_the_oracle_of_engines_must_agree_as_gaps_are_closed_to_it() -> None:
         replace(run, config={**run.config, "oracle": {each: {}}})
         for run, each in ((first, "attention"), (other, "gradient"))
     )
-    with pytest.raises(ValueError, match=r"oracle\.attention is \{\} in a and None in b"):
+    with pytest.raises(ValueError, match=r"oracle\.attention is \{\} in a and null in b"):
         check_alike([first, other], ["accuracy"])
 
 
