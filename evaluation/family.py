@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from tokenrank.records.measures import declared_k
 from tokenrank.records.schema import FULL, is_bound, is_control
 
 ALL = "all"
@@ -12,7 +13,6 @@ CONTROLS = (
     "sinks",
     FULL,
 )  # with bounds and controls: what every method is read against; no methods of their own
-USUAL_K = 10.0  # percent
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Family:
 
     def main_k(self, ks: Collection[float]) -> float:
         """The k of the declared comparison, of those that the run has."""
-        return self.k if self.k is not None else USUAL_K if USUAL_K in ks else next(iter(ks))
+        return declared_k(self.k, ks)
 
 
 def is_baseline(name: str) -> bool:

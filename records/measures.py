@@ -1,5 +1,8 @@
-"""Names of what is measured of contestants, which direction is better, and how reports call them."""
+"""Names of what is measured of contestants, which direction is better, and how reports call them; which k is the declared one."""
 
+from collections.abc import Iterable
+
+USUAL_K = 10.0  # percent
 ACCURACY = "accuracy"  # what a task gives an answer
 NEEDLE_KEPT = "needle_kept"
 LOSS, KL = "loss", "kl"
@@ -53,3 +56,13 @@ def better(metric: str, difference: float) -> bool:
     (True, False)
     """
     return difference < 0 if metric in LOWER_IS_BETTER else difference > 0
+
+
+def declared_k(k: float | None, ks: Iterable[float]) -> float:
+    """The k of the declared comparison, in percent: ``compare.k``; where that is null 10, or the first where 10 is none of the run's.
+
+    >>> declared_k(5, [5, 10]), declared_k(None, [5, 10]), declared_k(None, [5, 20]), declared_k(None, [])
+    (5.0, 10.0, 5.0, 10.0)
+    """
+    of_run = [float(each) for each in ks]
+    return float(k) if k is not None else USUAL_K if USUAL_K in of_run or not of_run else of_run[0]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tokenrank.records.measures import LABELS
+from tokenrank.records.measures import LABELS, declared_k
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.compared_pairs import family_of
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, keep_rates, kind, origin
@@ -16,7 +16,6 @@ from tokenrank.report.sentences.gap_sentences import MEANT, bound_sentence, cost
 from tokenrank.report.sentences.layer_sentences import exploratory_worst, level_sentences, worst_layer_sentences
 from tokenrank.report.sentences.parts import Part
 
-USUAL_K = 10.0
 NEEDLE = "needle_recall"
 CHOSEN = "These layers were chosen by their result, so their distance from the mean is exploratory."
 
@@ -55,14 +54,15 @@ def declared_measure(tables: Tables, config: Mapping[str, Any]) -> tuple[str, fl
         config: content of its config.yaml.
     """
     rows = family_of(tables)
-    compare = (config.get("evaluation") or {}).get("compare") or {}
-    shown = float(compare.get("k") or (config.get("plots") or {}).get("k") or USUAL_K)
+    evaluation = config.get("evaluation") or {}
+    compare = evaluation.get("compare") or {}
+    k = declared_k(compare.get("k"), evaluation.get("k") or ())
     if len(rows):
         first = rows.iloc[0]
-        return str(first["metric"]), shown if pd.isna(first["k"]) else float(first["k"])
+        return str(first["metric"]), k if pd.isna(first["k"]) else float(first["k"])
     ranked = ranked_metrics(tables)
     usual = {ACCURACY: "accuracy", FIDELITY: "loss"}.get(kind(tables) or "", ranked[0] if ranked else "recall")
-    return str(compare.get("metric") or usual), shown
+    return str(compare.get("metric") or usual), k
 
 
 def prompts_sentence(tables: Tables) -> str:

@@ -81,7 +81,8 @@ def test_the_declared_measure_is_that_of_the_comparison_else_of_the_settings() -
         10,
     )
     assert declared_measure(ranking(), {"evaluation": {"compare": {"metric": "mass", "k": 5}}}) == ("mass", 5)
-    assert declared_measure(ranking(), {"plots": {"k": 20}}) == ("recall", 20)
+    for ks, declared in (([5, 10, 20], 10), ([5, 20], 5), (None, 10)):  # whatever plots show, compared or not
+        assert declared_measure(ranking(), {"plots": {"k": 20}, "evaluation": {"k": ks}}) == ("recall", declared)
     assert declared_measure(fidelity_tables(), {})[0] == "loss"
 
 

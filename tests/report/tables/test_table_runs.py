@@ -70,7 +70,7 @@ def against_truth(name: str, **changed: object) -> LoadedRun:
         (("recall",), {"plots": {"truth": "ablation"}}, "plots.truth of recall is attention in a and ablation in b"),
         (("lds",), {"chunk": 32}, "chunk is 64 in a and 32 in b"),
         (("lds",), {"masks": MASKS | {"count": 8}}, "masks.count is 64 in a and 8 in b"),
-        (("drop",), {"loss_layers": [3]}, r"loss_layers is null in a and \[3\] in b"),
+        (("drop",), {"loss_layers": [3]}, r"loss_layers is None in a and \[3\] in b"),
         (
             ("lds",),
             {"oracle": {"ablation": {}, "attention": {}}},
