@@ -26,8 +26,8 @@ def leaderboard(protocol: Protocol, entries: Sequence[Entry], left_out: Sequence
         left_out: sentences on runs that are not in the table.
     """
     chosen, superseded = best_of(entries)
-    columns = columns_of(protocol)
-    first = columns[0]
+    first, *others = columns_of(protocol)
+    columns = [first, *(each for each in others if any(_has(entry, each) for entry in chosen))]
     order = sorted(chosen, key=lambda each: (each.model, each.task, _value(each, first) * (1 if first.lower else -1)))
     style, script = _file("leaderboard.css"), _file("leaderboard.js")
     policy = f"default-src 'none'; style-src {digest(style)}; script-src {digest(script)}; base-uri 'none'; form-action 'none'"
@@ -68,6 +68,10 @@ def leaderboard(protocol: Protocol, entries: Sequence[Entry], left_out: Sequence
 </body>
 </html>
 """
+
+
+def _has(entry: Entry, column: Column) -> bool:
+    return column in entry.numbers and pd.notna(entry.numbers[column]["value"])
 
 
 def _value(entry: Entry, column: Column) -> float:

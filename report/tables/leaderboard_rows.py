@@ -89,14 +89,14 @@ def lacks(run: LoadedRun, protocol: Protocol) -> str:
         check_kind(run)
     except ValueError as error:
         return str(error).removeprefix(f"{run.name} ")
+    rows = result_rows(run)
+    rows = rows[(rows["metric"] == protocol.metric) & (rows["role"] == METHOD)]
+    if run.kind == protocol.first.kind and rows.empty:
+        return f"has no {protocol.metric}"
     beside = [each.metric for each in columns_of(protocol)[1:] if _have(each.metric, protocol.first, run)]
     found = deviation(protocol.first, run, list(dict.fromkeys([protocol.metric, *beside])))
     if found:
         return f"deviates from the protocol: {found}"
-    rows = result_rows(run)
-    rows = rows[(rows["metric"] == protocol.metric) & (rows["role"] == METHOD)]
-    if rows.empty:
-        return f"has no {protocol.metric}"
     for name, wanted in (("k", protocol.k), ("keep", protocol.keep)):
         if wanted is not None and not (rows[name] == wanted).fillna(value=False).any():
             return f"has no {protocol.metric} at {name}={wanted:g}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenrank.records.flat_settings import flat
+from tokenrank.records.measures import RESULTS
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.schema import USUAL
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING
@@ -37,12 +38,24 @@ def read_run(path: Path, k: float | None = None) -> LoadedRun:
 
 
 def check_kind(run: LoadedRun) -> None:
-    """Raises ValueError for a run of another evaluation than ranking, accuracy and fidelity, and for one without a value."""
+    """Raises ValueError for a run of another evaluation than ranking, accuracy and fidelity, and for one without a value over its prompts."""
     if run.kind not in (RANKING, ACCURACY, FIDELITY):
         found = (
             "no prompt that was measured" if run.tables.metrics.empty else f"evaluation={run.kind or 'one of its own'}"
         )
         raise ValueError(f"{run.name} holds {found}; tables are made of evaluation=ranking, accuracy and fidelity")
+    if not metrics_of(run):
+        raise ValueError(f"{run.name} holds no mean over its prompts of any metric; see its summary.md")
+
+
+def metrics_of(run: LoadedRun) -> list[str]:
+    """The metrics that tables can show: all of a ranking; of contestants results, and then costs."""
+    rows = run.tables.summary
+    own = rows[
+        rows["sample"].isna() & rows["against"].isna() & rows["other_layer"].isna() & (rows["statistic"] == "mean")
+    ]
+    names = list(dict.fromkeys(own["metric"].astype(str)))
+    return names if run.kind == RANKING else sorted(names, key=lambda name: name not in RESULTS)
 
 
 def deviation(first: LoadedRun, other: LoadedRun, metrics: Sequence[str]) -> str:

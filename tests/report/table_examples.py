@@ -1,5 +1,6 @@
 """Runs as tables show them, made up."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,11 @@ def ranking_tables(p: dict[tuple[str, str], float] | None = None, prompts: int =
     metrics += [at_layer("a", name, layer, "recall", 10.0, mean) for name, mean in MEANS.items() for layer in range(2)]
     samples = [{"id": str(number), "task": "niah", "status": "ok"} for number in range(prompts)]
     return ranked(metrics, summary, samples)
+
+
+def without_means(tables: Tables) -> Tables:
+    """Values without a statistic over prompts, as of one layer and metric=jaccard."""
+    return replace(tables, summary=tables.summary.head(0))
 
 
 def table_run(tables: Tables, name: str = "run", units: int = 0, **config: Any) -> LoadedRun:

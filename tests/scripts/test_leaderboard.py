@@ -7,7 +7,7 @@ import pytest
 from scripts.leaderboard import command
 from tests.report.contestant_examples import accuracy_tables
 from tests.report.run_folders import run_folder
-from tests.report.table_examples import ranking_tables
+from tests.report.table_examples import ranking_tables, without_means
 
 
 def test_a_page_is_written_and_what_is_left_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,6 +34,7 @@ def test_a_page_is_written_and_what_is_left_out_is_said(tmp_path: Path, capsys: 
         (["{none}"], "error: {none} is no run folder: it has no environment.json"),
         (["{a}", "--metric", "mass"], "error: {a} has no mass"),
         (["{a}", "--k", "7"], "error: {a}: k is 7, must be one of this run's: 5, 10"),
+        (["{empty}"], "error: {empty} holds no mean over its prompts of any metric; see its summary.md"),
         (["{a}", "--keep", "20"], "error: {a} has no recall at keep=20"),
     ],
 )
@@ -42,6 +43,7 @@ def test_bad_input_is_one_sentence_and_code_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names = {"a": run_folder(tmp_path / "a", ranking_tables()).path, "none": tmp_path / "none"}
+    names["empty"] = run_folder(tmp_path / "empty", without_means(ranking_tables())).path
     assert command([each.format(**names) for each in arguments]) == 2
     out, err = capsys.readouterr()
     assert (out, err) == ("", said.format(**names) + "\n")

@@ -8,7 +8,7 @@ import pytest
 from scripts.table import command
 from tests.report.contestant_examples import accuracy_tables
 from tests.report.run_folders import CONFIG, run_folder
-from tests.report.table_examples import ranking_tables, with_tests
+from tests.report.table_examples import ranking_tables, with_tests, without_means
 
 PROVEN = {("claa", "gemfilter"): 0.01}
 
@@ -67,13 +67,17 @@ def test_formats_follow_the_option_or_the_file(
             "error: against is 'nobody', must be one of the methods that {a} compares: claa, gemfilter",
         ),
         (["no/such"], "error: no/such is no run folder: it has no environment.json"),
+        (["{none}"], "error: {none} holds no mean over its prompts of any metric; see its summary.md"),
+        (["{none}", "--metric", "recall"], "error: {none} holds no mean over its prompts of any metric"),
+        (["{a}", "{none}"], "error: {none} holds no mean over its prompts of any metric"),
         (["{a}", "--to", "{a}/config.yaml/t.md"], "error: "),
     ],
 )
 def test_bad_input_is_one_sentence_and_code_2(
-    runs: list[str], capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+    runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
-    names = {"a": runs[0], "d": runs[2]}
+    none = run_folder(tmp_path / "none", without_means(ranking_tables())).path
+    names = {"a": runs[0], "d": runs[2], "none": str(none)}
     assert command([each.format(**names) for each in arguments]) == 2
     out, err = capsys.readouterr()
     assert out == ""

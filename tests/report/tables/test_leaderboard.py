@@ -1,6 +1,7 @@
 """The leaderboard's page: rows in numbers, what is listed below them, and texts that stay text."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -24,6 +25,16 @@ def test_rows_are_methods_best_first_with_the_numbers_of_the_tables() -> None:
     rows = values(leaderboard(protocol, entries_of(run, protocol), []))
     assert [row[0] for row in rows] == ["oracle", "recency", "claa", "tova", "gemfilter", "random"]
     assert rows[2] == ["claa", "tiny", "niah", "20", "0.5", "0.4", "0.1", "0.5"]
+
+
+def test_a_column_of_which_no_method_has_a_number_is_left_out() -> None:
+    run = ranking("a")
+    rows = run.tables.summary
+    run = replace(run, tables=replace(run.tables, summary=rows[rows["statistic"] != "std"]))
+    protocol = protocol_of(run, "recall", 10.0, None)
+    page = leaderboard(protocol, entries_of(run, protocol), [])
+    assert "worst layer" in page
+    assert "std over layers" not in page
 
 
 def test_of_contestants_a_loss_is_ranked_upwards_and_ends_close_no_gap() -> None:

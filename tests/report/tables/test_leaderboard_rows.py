@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.report.contestant_examples import accuracy_tables
-from tests.report.table_examples import contestant_run, table_run, with_tests
+from tests.report.table_examples import contestant_run, table_run, with_tests, without_means
 from tests.report.table_examples import protocol_run as ranking
 from tokenrank.report.tables.leaderboard_rows import best_of, entries_of, lacks, protocol_of
 
@@ -27,6 +27,16 @@ def test_runs_that_deviate_are_left_out_with_the_setting() -> None:
         )
     )
     assert lacks(table_run(kept, "b", evaluation={"protect": "window"}), contestants) == "has no loss at keep=20"
+
+
+def test_a_run_without_the_metric_has_none_rather_than_other_settings() -> None:
+    first = ranking("a", metric={"recall": {"at_k": True}})
+    other = ranking("b", metric={"spearman": {}})
+    summary = other.tables.summary
+    fewer = replace(other, tables=replace(other.tables, summary=summary[summary["metric"] == "spearman"]))
+    assert lacks(fewer, protocol_of(first, "recall", 10.0, None)) == "has no recall"
+    no_mean = replace(other, tables=without_means(other.tables))
+    assert lacks(no_mean, protocol_of(first, "recall", 10.0, None)).startswith("holds no mean over its prompts")
 
 
 def test_the_first_run_must_have_what_is_asked_for() -> None:

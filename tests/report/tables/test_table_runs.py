@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.report.run_folders import run_folder
-from tests.report.table_examples import contestant_run, ranking_tables, table_run
+from tests.report.table_examples import contestant_run, ranking_tables, table_run, without_means
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.tables.table_runs import check_alike, check_kind, read_run
@@ -126,6 +126,8 @@ def test_times_and_empty_runs_have_no_such_table() -> None:
     empty = ranking_tables()
     with pytest.raises(ValueError, match="holds no prompt that was measured"):
         check_kind(table_run(type(empty)(empty.metrics.head(0), empty.summary.head(0), empty.samples, empty.runs), "a"))
+    with pytest.raises(ValueError, match=r"^a holds no mean over its prompts of any metric; see its summary\.md$"):
+        check_kind(table_run(without_means(ranking_tables()), "a"))
     with pytest.raises(ValueError, match="one of its own"):
         check_kind(of("a", report_class={"_target_": "somebody.Report"}))
 
