@@ -50,7 +50,10 @@ def draw(run: LoadedRun, metrics: Sequence[str] | str | None = None, *, lacking:
         drawn_now |= bool(wanted)
         failures += _write_pictures(folder, wanted)
     if folder.plots.is_dir() and (drawn_now or not (folder.plots / INDEX).exists()):
-        write_text(folder.plots / INDEX, index_of(folder.plots))
+        try:
+            write_text(folder.plots / INDEX, index_of(folder.plots))
+        except Exception as error:
+            failures.append(failure(f"plots/{INDEX} was not written", error))
     of_accuracy = run.kind == ACCURACY
     if (
         of_accuracy

@@ -2,11 +2,11 @@
 
 import logging
 
-from tokenrank.records.run_files import REPORTS, SUMMARY
+from tokenrank.records.writing import write_text
 from tokenrank.report.page.page import write_page
 from tokenrank.report.report import draw, failure
 from tokenrank.report.rows.loaded_run import LoadedRun
-from tokenrank.report.tables.report_files import write_tables_of_report
+from tokenrank.report.tables.report_files import texts_of_report
 
 LOG = logging.getLogger("tokenrank")
 
@@ -26,14 +26,18 @@ def write_report(run: LoadedRun, *, lacking: bool = False) -> list[str]:
     """
     folder, page = run.folder, run.config.get("report") is not False
     failures = draw(run, lacking=lacking)
-    if not (lacking and (folder.path / SUMMARY).exists()):
-        LOG.info("writing the tables")
-        try:
-            write_tables_of_report(run)
-        except Exception as error:  # whatever it was: the run is whole without them
-            failures.append(failure(f"{', '.join(REPORTS)} were not written", error))
+    for name, text in texts_of_report(run).items():
+        if not (lacking and (folder.path / name).exists()):
+            LOG.info("writing %s", name)
+            try:
+                write_text(folder.path / name, text())
+            except Exception as error:  # whatever it was: the run is whole without it
+                failures.append(failure(f"{name} was not written", error))
     if not (page or lacking):
-        folder.page.unlink(missing_ok=True)  # of fewer prompts
+        try:
+            folder.page.unlink(missing_ok=True)  # of fewer prompts
+        except OSError as error:
+            failures.append(failure(f"{folder.page.name} of earlier tables was not removed", error))
     elif page and not (lacking and folder.page.exists()):
         LOG.info("writing %s", folder.page.name)
         try:

@@ -12,9 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.command import Command
+from tests.report.run_folders import write_tables
 from tokenrank.records.run_folder import RunFolder
-from tokenrank.report.rows.loaded_run import load_run
-from tokenrank.report.tables.report_files import write_tables_of_report
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 Numbers = dict[tuple[str, str, str, str, str], float]  # method, metric, k, keep, statistic; "" where there is none
@@ -28,7 +27,7 @@ OVER_LAYERS: dict[str, Callable[[list[float]], float]] = {
 
 def written(folder: Path) -> dict[str, str]:
     """Content of the files that the report writes."""
-    names = write_tables_of_report(load_run(RunFolder(folder)))
+    names = write_tables(RunFolder(folder))
     assert names == ["report.md", "report.tex", "report.csv", "summary.md"]
     return {name: (folder / name).read_text(encoding="utf-8") for name in names}
 

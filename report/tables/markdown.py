@@ -31,6 +31,16 @@ def escaped(text: str) -> str:
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
+def fenced(text: str) -> str:
+    """The text as it is, between fences that are longer than any in it.
+
+    >>> fenced("a ``` b").splitlines()
+    ['````', 'a ``` b', '````']
+    """
+    fence = "`" * max(3, *(len(each) + 1 for each in re.findall("`+", text)), 0)
+    return f"{fence}\n{text}\n{fence}"
+
+
 def _table(grid: Grid) -> str:
     headings = [f"{group}: {heading}" if group else heading for group, heading in grid.columns]
     lines = [_line(["method", *map(escaped, headings)]), _line(["---", *("---:" for _ in headings)])]

@@ -1,14 +1,13 @@
 """report.md, report.tex, report.csv and summary.md: the tables of a run, written into its folder, and tables of several runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pandas as pd
 
-from tokenrank.records.measures import RESULTS
-from tokenrank.records.run_files import REPORTS, SUMMARY
-from tokenrank.records.writing import write_text
+from tokenrank.records.run_files import SUMMARY
 from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.printed.task_means import contestants_by_task, ranking_by_task
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, WHOLE
@@ -17,11 +16,11 @@ from tokenrank.report.sentences.found import what_was_found
 from tokenrank.report.sentences.parts import Part
 from tokenrank.report.sentences.sentences import declared_measure
 from tokenrank.report.tables.latex import latex
-from tokenrank.report.tables.markdown import escaped, markdown
+from tokenrank.report.tables.markdown import escaped, fenced, markdown
 from tokenrank.report.tables.result_captions import caption, named
 from tokenrank.report.tables.result_grid import Grid, block, columns_of
 from tokenrank.report.tables.result_rows import result_rows
-from tokenrank.report.tables.table_runs import check_alike, check_kind
+from tokenrank.report.tables.table_runs import check_alike, check_kind, metrics_of
 from tokenrank.report.tables.telling_apart import names_of
 
 BESIDE = {
@@ -32,30 +31,35 @@ BESIDE = {
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of a formula
 
 
-def write_tables_of_report(loaded: LoadedRun) -> list[str]:
-    """Writes report.md, report.tex and report.csv, and summary.md with all metrics; those that there are to write.
+def texts_of_report(loaded: LoadedRun) -> dict[str, Callable[[], str]]:
+    """Name -> makes the text, of the files of ``REPORTS`` that the run has: of evaluation=ttft, an evaluation of somebody's own and a run without a value summary.md alone.
 
     Args:
         loaded: the run, whose k is shown of the metrics that have one. report.csv has all.
-
-    Returns:
-        Names of the files. Of evaluation=ttft, an evaluation of somebody's own and a run without a value summary.md alone.
     """
-    folder = loaded.folder.path
-    run = replace(loaded, name=folder.name)
-    written = {SUMMARY: summary_text(run)}
-    if run.kind in BESIDE:
-        rows = [result_rows(run)]
-        grids = [grid([run], metric, run.k, found=rows) for metric in main_metrics(run)]
-        title = f"Results of {folder.name}"
-        written |= {
-            "report.md": markdown(grids, title),
-            "report.tex": latex(grids),
-            "report.csv": csv_text(rows),
-        }
-    for name, text in written.items():
-        write_text(folder / name, text)
-    return [name for name in REPORTS if name in written]
+    run = replace(loaded, name=loaded.folder.path.name)
+    if not _has_tables(run):
+        return {SUMMARY: lambda: summary_text(run)}
+
+    @cache
+    def rows() -> list[pd.DataFrame]:
+        return [result_rows(run)]
+
+    @cache
+    def grids() -> list[Grid]:
+        return [grid([run], metric, run.k, found=rows()) for metric in main_metrics(run)]
+
+    return {
+        "report.md": lambda: markdown(grids(), f"Results of {run.name}"),
+        "report.tex": lambda: latex(grids()),
+        "report.csv": lambda: csv_text(rows()),
+        SUMMARY: lambda: summary_text(run),
+    }
+
+
+def _has_tables(run: LoadedRun) -> bool:
+    """Whether tables are made of the run: it is of one of our evaluations, but ttft, and has a value."""
+    return run.kind in BESIDE and bool(metrics_of(run))
 
 
 def main_metrics(run: LoadedRun) -> list[str]:
@@ -63,16 +67,6 @@ def main_metrics(run: LoadedRun) -> list[str]:
     found = set(metrics_of(run))
     wanted = [declared_measure(run.tables, run.config)[0], *BESIDE.get(run.kind or "", ())]
     return [name for name in dict.fromkeys(wanted) if name in found] or list(metrics_of(run))[:1]
-
-
-def metrics_of(run: LoadedRun) -> list[str]:
-    """The metrics that tables can show: all of a ranking; of contestants results, and then costs."""
-    rows = run.tables.summary
-    own = rows[
-        rows["sample"].isna() & rows["against"].isna() & rows["other_layer"].isna() & (rows["statistic"] == "mean")
-    ]
-    names = list(dict.fromkeys(own["metric"].astype(str)))
-    return names if run.kind == RANKING else sorted(names, key=lambda name: name not in RESULTS)
 
 
 def grid(
@@ -155,7 +149,7 @@ def summary_text(run: LoadedRun) -> str:
     said = what_was_found(run.tables, run.config, run.environment)
     *first, last = said.parts
     parts = [f"# Summary of {escaped(run.name)}", *map(escaped, said.order), *map(_section, first)]
-    if run.kind in BESIDE:
+    if _has_tables(run):
         rows = [result_rows(run)]
         parts.append(markdown([grid([run], metric, run.k, found=rows) for metric in metrics_of(run)]).strip())
         by_task = (
@@ -163,10 +157,10 @@ def summary_text(run: LoadedRun) -> str:
             if run.kind == RANKING
             else [contestants_by_task(run.tables, each) for each in (ACCURACY, "loss")]
         )
-        parts += [f"```\n{each}\n```" for each in by_task if each]
+        parts += [fenced(each) for each in by_task if each]
     else:
         report = report_of(run.tables, run.own_report)
-        parts += [f"```\n{report.printed(run.tables, run.k)}\n```"] if report is not None else []
+        parts += [fenced(report.printed(run.tables, run.k))] if report is not None else []
     return "\n\n".join([*parts, _section(last)]) + "\n"
 
 

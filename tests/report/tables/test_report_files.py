@@ -2,24 +2,23 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.report.contestant_examples import as_tables
-from tests.report.run_folders import run_folder
-from tests.report.table_examples import contestant_run, ranking_tables, table_run
+from tests.report.run_folders import run_folder, write_tables
+from tests.report.table_examples import contestant_run, ranking_tables, table_run, without_means
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
-from tokenrank.report.rows.loaded_run import load_run
 from tokenrank.report.tables.report_files import (
     csv_text,
     grid,
     main_metrics,
     metrics_of,
     summary_text,
-    write_tables_of_report,
 )
 from tokenrank.report.tables.result_rows import result_rows
 
@@ -27,7 +26,7 @@ from tokenrank.report.tables.result_rows import result_rows
 def test_a_ranking_has_four_files(tmp_path: Path) -> None:
     tables = ranking_tables({("claa", "gemfilter"): 0.01}, prompts=6)
     folder = run_folder(tmp_path, tables, environment={"units": list("abcdefgh")})
-    assert write_tables_of_report(load_run(folder)) == ["report.md", "report.tex", "report.csv", "summary.md"]
+    assert write_tables(folder) == ["report.md", "report.tex", "report.csv", "summary.md"]
     report, summary = ((tmp_path / name).read_text() for name in ("report.md", "summary.md"))
     assert report.index("## recall@10") < report.index("## spearman")
     assert "**0.500**\u2020 [0.450, 0.550]" in report
@@ -56,10 +55,26 @@ def test_summary_has_a_table_of_every_metric() -> None:
 @pytest.mark.parametrize("tables", [ttft_tables(), as_tables()])
 def test_times_and_empty_runs_have_a_summary_alone(tmp_path: Path, tables: Tables) -> None:
     folder = run_folder(tmp_path, tables)
-    assert write_tables_of_report(load_run(folder)) == ["summary.md"]
+    assert write_tables(folder) == ["summary.md"]
     text = (tmp_path / "summary.md").read_text()
     assert "# Summary of " in text
     assert ("No prompt could be measured." in text) == tables.metrics.empty
+
+
+def test_a_run_without_a_mean_has_a_summary_alone_and_no_empty_table(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, without_means(ranking_tables()))
+    assert write_tables(folder) == ["summary.md"]
+    assert "\n\n\n" not in (tmp_path / "summary.md").read_text()
+
+
+def test_a_name_does_not_end_the_fence_around_a_text() -> None:
+    tables = ranking_tables()
+    by_task = tables.summary.assign(task="a ``` b")
+    other = by_task.assign(task="```")
+    summary = pd.concat([tables.summary, by_task, other], ignore_index=True)
+    text = summary_text(table_run(replace(tables, summary=summary)))
+    assert text.count("\n````\n") == 2
+    assert "a ``` b" in text.split("\n````\n")[1]
 
 
 def test_what_a_run_lacks_is_named() -> None:
