@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.report.contestant_examples import accuracy_tables, as_tables
-from tests.report.ranking_examples import of_prompt, of_prompts, ranked
+from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tests.report.sentences.test_layer_sentences import rows
 from tokenrank.records.schema import SAMPLES, table
 from tokenrank.records.tables import Tables
@@ -23,8 +23,16 @@ def compared(prompts: int, *p: float) -> Tables:
 
 def test_importance_and_recall_are_defined() -> None:
     truth, measure = intro(compared(5, 0.0625), CONFIG, "ranking")
-    assert "importance is the attention that the answer pays back to it" in truth
+    assert "importance is the attention that it receives from the tokens of the answer." in truth
+    assert "the oracle, the ground truth of this page" in truth
     assert measure.startswith("recall@10 is the share of the 10 % most important tokens")
+
+
+def test_a_metric_without_values_is_not_explained() -> None:
+    """Of jaccard at a single layer only the chance level is in the tables."""
+    found = intro(ranked([at_layer("a", None, None, "jaccard", 10, 0.05)]), CONFIG, "ranking")
+    assert len(found) == 1
+    assert "importance" in found[0]
 
 
 def test_a_context_that_was_ranked_alone_is_said() -> None:
@@ -44,7 +52,7 @@ def test_of_several_truths_the_one_that_is_shown_is_named() -> None:
     two = {"oracle": {**CONFIG["oracle"], "ablation": {"_target_": "tokenrank.oracle.ablation.Ablation"}}}
     tables = compared(6, 0.01)
     first = intro(tables, two, "ranking")
-    assert "attention that the answer pays back" in first[0]
+    assert "attention that it receives" in first[0]
     assert first[1].startswith("Of the run's truths (attention, ablation) this page is against attention;")
     other = intro(tables, two | {"plots": {"truth": "ablation"}}, "ranking")
     assert "what the run's oracle gives it" in other[0]
