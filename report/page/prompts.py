@@ -19,7 +19,9 @@ from tokenrank.report.page.levels import always_kept, packed_levels, percentiles
 from tokenrank.report.page.packing import embedded_json, number, packed, packed_json
 from tokenrank.report.rows.loading import other_truth, without_errors
 
+IN_VAIN = 20  # prompts one after another that do not fit, after which no more are read
 AT_ONCE = 8  # prompts whose texts and runs are in memory
+NAMED, LETTERS = 3, 200  # prompts that the page names because they are too large for it, and letters of their names
 
 
 @dataclass(frozen=True)
@@ -70,33 +72,35 @@ def views(
     found: dict[str, Any] = {}
     dropped: set[float] = set()
     missing: list[str] = []
+    left, tokens, in_vain = room, sum(order.values()), 0
     for name, sample, runs in _each(folder, list(order), config):
         kept = folder.levels(name)
         levels = None if kept is None else kept.against(other)
-        if levels is None:
-            missing.append(name)
         values = None if measured is None else measured(name)
         view = _view(sample, runs, levels, dropped, values, window)
         if not found:
-            share = order[name] / sum(order.values())
+            share = order[name] / tokens
             while levels is not None and _size(sample, view) > room * share and len(set(levels.k) - dropped) > 1:
                 dropped.add(max(set(levels.k) - dropped, key=lambda each: (abs(math.log(each / k)), each)))
                 view = _view(sample, runs, levels, dropped, values, window)
-        room -= _size(sample, view)
-        if room < 0:
+        size = _size(sample, view)
+        if size <= left:
+            found[name], left, in_vain = view, left - size, 0
+            missing += [name] if levels is None else []
+            continue
+        in_vain += 1
+        if in_vain == IN_VAIN:
             break
-        found[name] = view
-    return Views(found, list(_lacks(len(order), dropped, missing, found, other)))
+        if not found:  # what was left out for its sake need not be
+            dropped, tokens = set(), tokens - order[name]
+    return Views(found, list(_lacks(list(order), dropped, missing, found, other)))
 
 
 def _lacks(
-    of: int, dropped: Collection[float], missing: Collection[str], found: Mapping[str, Any], other: str | None
+    order: Sequence[str], dropped: Collection[float], missing: Collection[str], found: Mapping[str, Any], other: str | None
 ) -> Iterator[str]:
-    if len(found) < of:
-        yield (
-            f"This page has the tokens of {len(found)} of {of} prompts, the worst and the best ones, to stay below 3 MB. "
-            "The run folder has all of them."
-        )
+    if len(found) < len(order):
+        yield _left_out(order, found)
     if dropped:
         without = ", ".join(f"{each:g}" for each in sorted(dropped))
         yield f"Tokens are not shown at k = {without} %, to stay below 3 MB; the run folder has these levels."
@@ -106,6 +110,19 @@ def _lacks(
         yield f"The run kept no levels of the tokens of {whose}{against}: its rankings cannot be shown on the text."
     if any(view["texts"] is False for view in found.values()):
         yield "The run kept no texts (texts=false): tokens are shown as numbered boxes, and answers are not shown."
+
+
+def _left_out(order: Sequence[str], found: Mapping[str, Any]) -> str:
+    """How many prompts do not fit into the page, and which of them were too large while later ones had room."""
+    of = f"{len(order)} prompt{'s' * (len(order) > 1)}"
+    places = [place for place, name in enumerate(order) if name in found]
+    large = [name for name in order[: max(places, default=IN_VAIN)] if name not in found]
+    which = f": {', '.join(large)}" if len(large) <= NAMED and sum(map(len, large)) <= LETTERS else ""
+    said = f" {len(large)} {'was' if len(large) == 1 else 'were'} too large for it{which}." if large else ""
+    return (
+        f"This page has the tokens of {len(found)} of {of}{', the worst and the best ones,' * bool(found)} to stay below 3 MB.{said} "
+        "The run folder has all of them."
+    )
 
 
 def _each(

@@ -7,6 +7,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.token_levels import TokenLevels
 from tokenrank.report.page.page import LIMIT
+from tokenrank.report.page.prompts import views
 
 K = (5.0, 10.0, 20.0, 40.0)
 
@@ -136,6 +138,29 @@ def test_of_200_prompts_the_worst_and_the_best_are_there_and_the_page_says_so(tm
     assert shown[:4] == ["p000", "p199", "p001", "p198"]
     assert f"the tokens of {len(shown)} of 200 prompts, the worst and the best ones" in data["lacks"][0]
     assert len(data["prompts"]) == 200
+
+
+def test_a_prompt_that_does_not_fit_makes_room_for_later_ones(tmp_path: Path) -> None:
+    """Texts of prompt ``first one`` alone are longer than the room; so are those of all prompts where there is none."""
+    folder = ranking_run(tmp_path)
+    random = np.random.default_rng(0)
+    found = folder.levels(PROMPTS[0])
+    assert found is not None
+    long = tuple("".join(map(chr, random.integers(97, 122, 400))) for _ in range(found.tokens))
+    folder.write_levels(PROMPTS[0], replace(found, texts=long))
+    tokens = dict.fromkeys(PROMPTS, 64.0)
+    shown = views(folder, tokens, 10.0, 12_000)
+    assert list(shown.prompts) == list(PROMPTS[1:])
+    assert all(view["k"] == list(K) for view in shown.prompts.values())
+    (said,) = shown.lacks
+    assert "of 2 of 3 prompts, the worst and the best ones," in said
+    assert "1 was too large for it: first one." in said
+    none = views(folder, tokens, 10.0, 100)
+    assert none.prompts == {}
+    assert "of 0 of 3 prompts to stay below 3 MB. 3 were too large for it: first one, b, c." in none.lacks[0]
+    (one,) = views(folder, {"first one": 64.0}, 10.0, 100).lacks
+    assert "of 0 of 1 prompt to stay" in one
+    assert "1 was too large" in one
 
 
 def test_a_run_without_results_has_a_page(tmp_path: Path) -> None:
