@@ -17,6 +17,7 @@ from tokenrank.records.tables import read_rows
 from tokenrank.records.token_levels import TokenLevels
 from tokenrank.report.page.levels import always_kept, packed_levels, percentiles, ranked_places, verdicts
 from tokenrank.report.page.packing import embedded_json, number, packed, packed_json
+from tokenrank.report.page.ranking import is_beside
 from tokenrank.report.rows.loading import other_truth, without_errors
 
 IN_VAIN = 20  # prompts one after another that do not fit, after which no more are read
@@ -175,7 +176,9 @@ def _view(
         "truths": len(levels.truth),
         "truth": packed_levels(levels.truth, places, len(levels.k)),
         "percentile": None if percent is None else packed(percent.tobytes()),
-        "rankings": {name: packed_levels(rows, places, len(levels.k)) for name, rows in levels.rankings.items()},
+        "rankings": {
+            name: packed_levels(levels.rankings[name], places, len(levels.k)) for name in sorted(levels.rankings, key=is_beside)
+        },
         "kept": _kept(sample, runs, levels, window),
     }
     return shown

@@ -62,12 +62,13 @@ def values_of_prompts(tables: Tables, k: float, declared: str) -> dict[str, floa
     if not first:
         return dict.fromkeys(ids, float("nan"))
     rows = over_layers(tables.summary, first[0], "mean", k)
-    methods = rows[~rows["heuristic"].map(_beside)]
+    methods = rows[~rows["heuristic"].map(is_beside)]
     means = (methods if len(methods) else rows).groupby("sample")["value"].mean()
     return {name: float(means.get(name, float("nan"))) for name in ids}
 
 
-def _beside(name: str) -> bool:
+def is_beside(name: str) -> bool:
+    """Whether it is no method: a bound or a control."""
     return is_bound(name) or is_grey(name)
 
 
@@ -95,10 +96,10 @@ def _of_metric(tables: Tables, values: LayerValues, k: float, ids: list[str]) ->
                 "worst_layer": layers.index(worst_at[name]),
                 "flat": bool(worst.loc[name, "flat"]),
                 "over": {each: numbers(rows.loc[name]) for each, rows in over.items() if name in rows.index},
-                "beside": _beside(name),
+                "beside": is_beside(name),
             }
             | _worst_prompts(values.of_prompts[whose == name].droplevel("heuristic"), counted, places)
-            for name in sorted((each for each in values.heuristics if each in worst_at), key=_beside)
+            for name in sorted((each for each in values.heuristics if each in worst_at), key=is_beside)
         },
     }
 

@@ -35,16 +35,26 @@ async function adopt() {
     if (!Object.values(metrics).some((each) => each.metric === VIEW.metric)) VIEW.metric = metrics[first].metric;
     const key = keyOf(VIEW);
     if (!METRIC || before.metric !== VIEW.metric || before.k !== VIEW.k) METRIC = { key, ...(await unpackJson(metrics[key].packed)) };
-    VIEW.ranking = METRIC.heuristics[given.ranking] ? given.ranking : Object.keys(METRIC.heuristics).find((name) => !METRIC.heuristics[name].beside) ?? Object.keys(METRIC.heuristics)[0];
-    const layers = [...METRIC.layers, ...(DATA.views[VIEW.prompt]?.layers ?? [])]; // jaccard has no value at the first layer
-    VIEW.layer = given.layer !== undefined && layers.includes(Number(given.layer)) ? Number(given.layer) : METRIC.layers[METRIC.heuristics[VIEW.ranking].worst_layer];
-  } else if (DATA.contestants) {
+  }
+  if (DATA.ranking) adoptRanking(given);
+  else if (DATA.contestants) {
     VIEW.metric = measureOf();
     const kept = Object.keys(DATA.views[VIEW.prompt]?.kept ?? {});
     VIEW.ranking = kept.includes(given.ranking) ? given.ranking : kept[0];
   }
   sayUnknown(given);
   return before;
+}
+
+/** The ranking and the layer: those of the metric, and those of the prompt's tokens, which a metric may have no value of (jaccard has none at the first layer). */
+function adoptRanking(given) {
+  const own = METRIC ? METRIC.heuristics : {};
+  const shown = DATA.views[VIEW.prompt] ?? {};
+  const names = [...Object.keys(own), ...Object.keys(shown.rankings ?? {})]; // of both the methods stand first
+  VIEW.ranking = names.includes(given.ranking) ? given.ranking : names[0];
+  const layers = [...(METRIC ? METRIC.layers : []), ...(shown.layers ?? [])];
+  const first = own[VIEW.ranking] ? METRIC.layers[own[VIEW.ranking].worst_layer] : layers[0];
+  VIEW.layer = layers.includes(Number(given.layer)) ? Number(given.layer) : first;
 }
 
 /** Says which parts of a link this page does not have; what is shown in their place stands in the controls. */
