@@ -78,6 +78,21 @@ def test_letters_of_all_languages_stay() -> None:
     assert visible("Grüße 東京 नमस्ते\n\t") == "Grüße 東京 नमस्ते\n\t"
 
 
+@pytest.mark.parametrize(
+    "hidden", ["\u034f", "\u115f", "\u1160", "\u17b4", "\u180b", "\u180e", "\u180f", "\u200b", "\u200d", "\u2800", "\u3164", "\ufe0f", "\uffa0", "\U000e0141", "\xad"]
+)  # fmt: skip
+def test_letters_that_nobody_sees_are_escaped(hidden: str) -> None:
+    escape = hidden.encode("unicode_escape").decode()
+    for text in ("{}", "a{}b", " {}", "{}\u0915"):  # "\u0915": a letter of Hindi
+        assert visible(text.format(hidden)) == text.format(escape)
+    assert visible("\u2764" + hidden * 3).endswith(escape * 2)
+
+
+@pytest.mark.parametrize("text", ["क्‍ष", "می‌خواهم", "❤\ufe0f\u200d🔥", "👩\u200d💻", "👩🏽\u200d🚀"])
+def test_joiners_and_selectors_within_words_and_emoji_stay(text: str) -> None:
+    assert visible(text) == text
+
+
 @pytest.mark.parametrize("colours", [True, False])
 @pytest.mark.parametrize("width", [20, 33, 80])
 def test_lines_fit_and_no_letter_is_lost(colours: bool, width: int) -> None:
