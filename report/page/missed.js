@@ -26,7 +26,7 @@ function missedList(prompt, told, go, move) {
   const { texts } = prompt.content;
   const outside = (token) => prompt.facts.context && partClass(prompt, token).split(" ").includes("frame");
   const inEvidence = ([first, count]) => Array.from({ length: count }, (_, place) => first + place).some((token) => isEvidence(prompt, token));
-  const said = ([first, count]) => (texts ? JSON.stringify(texts.slice(first, first + count).join("")) : `tokens ${first + 1} to ${first + count}`);
+  const said = ([first, count]) => (texts ? quoted(texts.slice(first, first + count)) : `tokens ${first + 1} to ${first + count}`);
   const items = runs.map((run) => el("li", {}, el("button", { type: "button", onclick: () => go(run[0]) }, said(run)), inEvidence(run) ? " evidence" : outside(run[0]) ? " outside of the context" : ""));
   return [el("div", { class: "controls" }, el("button", { type: "button", id: "missed-before", onclick: () => move(-1) }, "previous missed (p)"), el("button", { type: "button", id: "missed-next", onclick: () => move(1) }, "next missed (n)")),
     el("details", {}, el("summary", {}, `Missed passages: ${runs.length}`), el("ol", { id: "missed-list" }, ...items))];

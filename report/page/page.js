@@ -68,8 +68,8 @@ function foundPart({ heading, sentences, see }) {
 }
 
 function start() {
-  document.title = `${DATA.title} – tokenrank`;
-  byId("title").textContent = DATA.title;
+  document.title = `${visible(DATA.title)} – tokenrank`;
+  byId("title").textContent = visible(DATA.title);
   byId("kind").textContent = ["tokenrank", DATA.kind && `evaluation=${DATA.kind}`].filter(Boolean).join(" · ");
   byId("intro").append(...DATA.intro.map((sentence) => el("p", {}, sentence)));
   if (DATA.lacks.length) byId("summary").append(el("ul", { class: "lacks" }, ...DATA.lacks.map((sentence) => el("li", {}, sentence))));

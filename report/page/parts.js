@@ -1,8 +1,27 @@
 "use strict";
-// Elements, packed data and the view in the address. Text enters the page through textContent alone.
+// Elements, packed data and the view in the address. Text enters the page as text alone, and visible.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
+
+// As `visible` of token_text.py: what browsers obey or hide, but for line breaks and tabs; and what may stay, because it only shapes the letter or emoji before it.
+const HIDDEN = String.raw`[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]--[\n\t]]`;
+const shaped = (kinds) => String.raw`[${kinds}--[\x00-\x7f]--${HIDDEN}]`;
+const UNSEEN = new RegExp(String.raw`(?<=${shaped(String.raw`[\p{L}\p{M}\p{S}]`)}|${shaped(String.raw`\p{S}`)}[\ufe00-\ufe0f])[\u200c\u200d]|(?<=${shaped(String.raw`\p{S}`)})[\ufe00-\ufe0f]|(${HIDDEN})`, "gv");
+
+/** A text with the escape of every character that nobody sees, and that might reorder what is around it. */
+function visible(text) {
+  return text.replace(UNSEEN, (letter, hidden) => {
+    if (hidden === undefined) return letter;
+    const code = letter.codePointAt(0);
+    if (letter === "\r") return "\\r";
+    const [mark, digits] = code < 0x100 ? ["x", 2] : code < 0x10000 ? ["u", 4] : ["U", 8];
+    return `\\${mark}${code.toString(16).padStart(digits, "0")}`;
+  });
+}
+
+/** Tokens in quotes on one line; each is made visible alone, so that no joiner of one hides behind another. */
+const quoted = (texts) => `"${texts.map((text) => visible(JSON.stringify(text).slice(1, -1))).join("")}"`;
 
 /** An element with attributes and children; children that are no nodes become text. */
 function el(tag, attributes = {}, ...children) {
@@ -23,7 +42,7 @@ function filled(element, attributes, children) {
     else if (value === true) element.setAttribute(name, "");
     else if (value !== null && value !== false && value !== undefined) element.setAttribute(name, value);
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  element.append(...children.filter((child) => child !== null && child !== undefined).map((child) => (child instanceof Node ? child : visible(String(child)))));
   return element;
 }
 
@@ -106,7 +125,7 @@ function linkTo(view) {
 // The tooltip, beside the pointer or below an element.
 function showTip(x, y, title, lines) {
   const tip = byId("tip");
-  tip.replaceChildren(el("b", {}, title), lines.join("\n"));
+  tip.replaceChildren(el("b", {}, title), visible(lines.join("\n")));
   tip.hidden = false;
   const box = tip.getBoundingClientRect();
   tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - box.width - 6))}px`;

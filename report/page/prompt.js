@@ -64,7 +64,7 @@ function tokensOf(prompt, spans) {
     const box = spans[current].getBoundingClientRect();
     tell(current, box.left, box.bottom - 12);
     const [title, lines] = tokenLines(prompt, current, judge(prompt, VIEW)[current], VIEW);
-    byId("status").textContent = [title, ...lines].join("; ");
+    byId("status").textContent = visible([title, ...lines].join("; "));
   };
   body.move = (step) => body.goTo(nextMissed(judge(prompt, VIEW), current, step));
   body.addEventListener("click", (event) => { if (places.has(event.target)) tell(places.get(event.target), event.clientX, event.clientY); }); // a tap
@@ -91,7 +91,7 @@ function recolour(prompt, spans, body, map, legend, status, missed, controls) {
     if (span.className !== name) span.className = name;
   });
   legend.replaceChildren(legendOf(prompt, mode));
-  status.textContent = statusOf(prompt, told, VIEW);
+  status.textContent = visible(statusOf(prompt, told, VIEW));
   const open = missed.querySelector("details")?.open;
   missed.replaceChildren(...missedList(prompt, told, body.goTo, body.move));
   if (open && missed.querySelector("details")) missed.querySelector("details").open = true;

@@ -68,7 +68,7 @@ function partClass(prompt, token) {
 function tokenSpans(prompt) {
   return Array.from({ length: prompt.tokens }, (_, token) => {
     const span = document.createElement("span");
-    span.textContent = prompt.content.texts ? prompt.content.texts[token] : String(token);
+    span.textContent = prompt.content.texts ? visible(prompt.content.texts[token]) : String(token);
     span.part_ = partClass(prompt, token);
     return span;
   });
@@ -79,7 +79,7 @@ const percentWords = (view, level) => (level ? `among the best ${view.k[view.k.l
 /** The tooltip of a token, as a title and lines. */
 function tokenLines(prompt, token, told, { layer, k }) {
   const { view, content } = prompt;
-  const title = content.texts ? JSON.stringify(content.texts[token]) : `token ${token}`;
+  const title = content.texts ? quoted([content.texts[token]]) : `token ${token}`;
   const lines = [`token ${token + 1} of ${prompt.tokens}`];
   if (told.verdict === "out") return [title, [...lines, WORDS.out]];
   if (prompt.percentile && isRanked(view, token)) lines.push(`${TRUTH}: more important than ${prompt.percentile[token] === 255 ? "nearly all" : `${Math.round((100 * prompt.percentile[token]) / 255)} %`} of the tokens`);

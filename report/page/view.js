@@ -61,6 +61,6 @@ function adoptRanking(given) {
 function sayUnknown(given) {
   const unknown = ["metric", "prompt", "ranking", "layer", "k"].filter((name) => given[name] !== undefined && VIEW[name] !== undefined && String(VIEW[name]) !== given[name]);
   const said = unknown.map((name) => `${name} ${given[name]} (shown is ${VIEW[name]})`);
-  byId("unknown").textContent = said.length ? `This page does not have what the link asks for: ${said.join(", ")}.` : "";
+  byId("unknown").textContent = said.length ? visible(`This page does not have what the link asks for: ${said.join(", ")}.`) : "";
   byId("unknown").hidden = !said.length;
 }
