@@ -36,6 +36,7 @@ from tokenrank.planning.path_arguments import with_paths
 from tokenrank.planning.usage import asked_for
 from tokenrank.records.messages import log, messages_to, messages_to_terminal
 from tokenrank.records.run_folder import FolderRefused, RunFolder
+from tokenrank.records.visible_text import say
 
 if TYPE_CHECKING:  # imported where they are used: the first import of transformers takes seconds
     from tokenrank.evaluation.plan import Plan, Unit
@@ -63,7 +64,7 @@ def main(config: DictConfig) -> None:
         run(config, RunFolder(Path(hydra_config.runtime.output_dir)))
     except (BadInput, RunFailed) as error:
         if sweep:
-            print(f"{overrides}: {one_sentence(error)}", file=sys.stderr)
+            say(f"{overrides}: {one_sentence(error)}")
             raise  # the other runs of a sweep go on; its exit code is that of the first error
         end(error, TRACEBACKS)
 
@@ -244,7 +245,7 @@ def command() -> None:
         no_folder = isinstance(error, OSError) and error.filename is not None  # Hydra makes the run folder
         end(BadInput(f"hydra.run.dir cannot be made: {error}") if no_folder else error, TRACEBACKS)
     except KeyboardInterrupt as error:
-        print(f"interrupted: {str(error) or 'nothing was measured'}", file=sys.stderr)
+        say(f"interrupted: {str(error) or 'nothing was measured'}")
         sys.exit(143 if isinstance(error, Terminated) else 130)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -5,6 +5,7 @@ import sys
 from typing import NoReturn
 
 from tokenrank.planning.bad_input import one_sentence
+from tokenrank.records.visible_text import say
 
 
 class RunFailed(Exception):
@@ -19,7 +20,7 @@ def end(error: BaseException, traceback: bool) -> NoReturn:
     """Says what was wrong and ends the process with the code for it; with ``traceback`` the error is raised instead."""
     if traceback:
         raise error
-    print(f"error: {one_sentence(error)}", file=sys.stderr)
+    say(f"error: {one_sentence(error)}")
     sys.exit(1 if isinstance(error, RunFailed) else 2)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tokenrank.records.visible_text import visible
+
 log = logging.getLogger("tokenrank")
 
 
@@ -30,7 +32,7 @@ class _Terminal(logging.Handler):
     """One line a message on stderr, above the progress bar; tracebacks go to the file only."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(record.getMessage(), file=sys.stderr)
+        tqdm.write(visible(record.getMessage()), file=sys.stderr)
 
 
 def messages_to_terminal() -> None:

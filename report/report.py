@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from tokenrank.records.run_files import SUMMARY
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.visible_text import visible
 from tokenrank.records.writing import write_text
 from tokenrank.report.evaluation_report import report_of
 from tokenrank.report.pictures.drawing import SUFFIXES, Pictures, write_picture
@@ -91,7 +92,7 @@ def failure(sentence: str, error: Exception) -> str:
 
 
 def printed(run: LoadedRun) -> str:
-    """The table of a finished or unfinished run, and below it what its means are over, and what failed or is not done.
+    """The table of a finished or unfinished run, and below it what its means are over, and what failed or is not done: what a terminal shows.
 
     Args:
         run: the run, whose k is shown of the metrics that have one.
@@ -109,4 +110,4 @@ def printed(run: LoadedRun) -> str:
             shown = failure("the table was not printed", error)
     said = [wrapped(line) for line in notes(tables, run.environment, ours=ours)]
     more = [f"all metrics: {SUMMARY}"] if ours and (run.folder.path / SUMMARY).exists() else []
-    return "\n".join([*map(wrapped, whose_answer(run.config)), shown, *said, *more])
+    return visible("\n".join([*map(wrapped, whose_answer(run.config)), shown, *said, *more]))

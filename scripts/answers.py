@@ -35,6 +35,7 @@ from tokenrank.planning.not_chosen import check_chosen
 from tokenrank.planning.path_arguments import with_paths
 from tokenrank.records.digests import ids_digest
 from tokenrank.records.messages import log, messages_to_terminal
+from tokenrank.records.visible_text import say
 from tokenrank.tasks.tokens import tokens_of
 from tokenrank.work.loading import load_model
 
@@ -149,13 +150,13 @@ def command(arguments: list[str]) -> int:
         server = Server(asked.url, asked.served, asked.timeout)
         return main(asked.file.expanduser(), server, with_paths(asked.overrides), compare=asked.compare)
     except Unreachable as error:
-        print(f"error: {error}; the answers so far are kept, the same command goes on", file=sys.stderr)
+        say(f"error: {error}; the answers so far are kept, the same command goes on")
         return 1
     except KeyboardInterrupt:
         print("interrupted: the answers so far are kept, the same command goes on", file=sys.stderr)
         return 130
     except Exception as error:  # composing, planning or the file: the input is what is wrong
-        print(f"error: {one_sentence(error)}", file=sys.stderr)
+        say(f"error: {one_sentence(error)}")
         return 2
 
 

@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.visible_text import say
 from tokenrank.report.loggers.bounded import run_module
 
 SECONDS = 120.0  # for all of it
@@ -36,7 +37,7 @@ def main(run: Path | None, project: str, entity: str | None, to: Path | None) ->
             RunFolder(run).environment()  # refuses what is no run folder
         print(run_module("tokenrank.report.loggers.workspace", [json.dumps(settings)], os.environ, SECONDS))
     except (OSError, RuntimeError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     return 0
 

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 from tokenrank.planning.ending import ends_with_its_reader
-from tokenrank.report.page.token_text import shown, visible
+from tokenrank.records.visible_text import say
+from tokenrank.report.page.token_text import shown
 from tokenrank.report.page.token_view import view
 from tokenrank.work.made_tables import with_records
 
@@ -42,7 +43,7 @@ def command(arguments: list[str]) -> int:
             raise ValueError(f"--width is {width}, must be at least {NARROWEST}")
         found = view(with_records(asked.run.expanduser()), asked.sample, asked.name, asked.number, asked.k)
     except ValueError as error:
-        print(f"error: {visible(str(error))}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     ends_with_its_reader()
     print(shown(found, max(width, NARROWEST), colours=colours))

@@ -21,6 +21,7 @@ from tokenrank.records.cache_folder import default_store
 from tokenrank.records.digests import digest
 from tokenrank.records.store import KINDS
 from tokenrank.records.store_files import StoredFile, entry_files, unfinished_files
+from tokenrank.records.visible_text import say
 
 DAY, GB = 24 * 3600, 1e9  # seconds, bytes
 WRITING = 3600  # seconds: a younger unfinished file may have a writer
@@ -163,7 +164,7 @@ def command(arguments: list[str]) -> int:
             raise ValueError(f"{store} is no folder: nothing is stored there")
         return actions[asked.action](store)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
 
 

@@ -1,12 +1,12 @@
 """Copies of a finished run folder for experiment trackers. The folder stays the record of the run."""
 
-import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from tokenrank.records.copies import copied_before, note_copy
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.run_names import Names
+from tokenrank.records.visible_text import say
 
 
 class Logger(ABC):
@@ -33,7 +33,7 @@ class Logger(ABC):
             print(self._copied_once(folder, names))
         except Exception as error:  # whatever it is: the run is finished
             where = f"no copy by {type(self).__name__}"
-            print(f"warning: {where}: {one_line(error)}; the run folder is complete", file=sys.stderr)
+            say(f"warning: {where}: {one_line(error)}; the run folder is complete")
 
     def _copied_once(self, folder: RunFolder, names: Names) -> str:
         logger, settings = type(self).__name__, vars(self)

@@ -98,7 +98,11 @@ def views(
 
 
 def _lacks(
-    order: Sequence[str], dropped: Collection[float], missing: Collection[str], found: Mapping[str, Any], other: str | None
+    order: Sequence[str],
+    dropped: Collection[float],
+    missing: Collection[str],
+    found: Mapping[str, Any],
+    other: str | None,
 ) -> Iterator[str]:
     if len(found) < len(order):
         yield _left_out(order, found)
@@ -177,7 +181,8 @@ def _view(
         "truth": packed_levels(levels.truth, places, len(levels.k)),
         "percentile": None if percent is None else packed(percent.tobytes()),
         "rankings": {
-            name: packed_levels(levels.rankings[name], places, len(levels.k)) for name in sorted(levels.rankings, key=is_beside)
+            name: packed_levels(levels.rankings[name], places, len(levels.k))
+            for name in sorted(levels.rankings, key=is_beside)
         },
         "kept": _kept(sample, runs, levels, window),
     }

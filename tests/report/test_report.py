@@ -230,6 +230,14 @@ def test_the_printed_table_has_its_notes_below(tmp_path: Path) -> None:
     )
 
 
+def test_an_error_that_a_terminal_would_obey_is_printed_escaped(tmp_path: Path) -> None:
+    tables = a_ranking()
+    samples = tables.samples.assign(status="failed", error="no \x1b]0;pwned\x07\u202e")
+    text = printed(run_folder(tmp_path, replace(tables, samples=samples)))
+    assert r"no \x1b]0;pwned\x07\u202e" in text
+    assert all(each == "\n" or each.isprintable() for each in text)
+
+
 def test_every_line_fits_a_terminal_and_says_where_the_rest_is(tmp_path: Path) -> None:
     environment = {"units": [f"s{number}" for number in range(60)]}
     for number, tables in enumerate((a_ranking(), accuracy_tables(), fidelity_tables(), ttft_tables())):

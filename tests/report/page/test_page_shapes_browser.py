@@ -10,7 +10,7 @@ import pytest
 
 from tests.report.page_browser import Opened, chromium
 from tests.report.page_examples import HEURISTICS, LAYERS, PROMPTS, TOKENS, ranking_run, write_page
-from tokenrank.report.page.token_text import visible
+from tokenrank.records.visible_text import visible
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,11 @@ def test_letters_that_nobody_sees_are_shown_as_on_a_terminal(browser: Any, tmp_p
         assert page.locator("#tip b").text_content() == title
     assert page.locator("#answer").text_content() == r"answer \u202e\u2067 backwards"
     every = page.evaluate("document.body.innerText")
-    assert [each for each in every if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") and each not in "\n\t\u200c\u200d"] == []
+    assert [
+        each
+        for each in every
+        if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") and each not in "\n\t\u200c\u200d"
+    ] == []
     passages = page.locator("#missed-list button").evaluate_all("items => items.map(item => item.textContent)")
     kept = [place for place, name in enumerate(shown.tokens("e.className")) if "missed" in name.split() and place < 9]
     assert kept
