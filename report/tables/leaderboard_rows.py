@@ -48,7 +48,7 @@ class Entry:
     task: str
     prompts: int
     role: str
-    engine: object  # as tables name it; missing of evaluation=ranking
+    engine: Any  # as tables name it; missing of evaluation=ranking
     run: LoadedRun
     numbers: Mapping[Column, Mapping[Any, Any]]  # rows of ``result_rows``
 

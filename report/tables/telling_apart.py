@@ -29,7 +29,7 @@ class Names:
         return rows.assign(model=self.model, method=called.fillna(rows["method"]))
 
 
-def method_settings(run: LoadedRun, method: str, engine: object) -> dict[str, Any]:
+def method_settings(run: LoadedRun, method: str, engine: Any) -> dict[str, Any]:
     """The settings of a method: those of its heuristic, and of the engine that it drives; by full name.
 
     Args:

@@ -17,10 +17,10 @@ from tokenrank.report.tables.report_files import (
     csv_text,
     grid,
     main_metrics,
-    metrics_of,
     summary_text,
 )
 from tokenrank.report.tables.result_rows import result_rows
+from tokenrank.report.tables.table_runs import metrics_of
 
 
 def test_a_ranking_has_four_files(tmp_path: Path) -> None:
