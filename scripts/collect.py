@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tokenrank.planning.comparable import evaluation_of
 from tokenrank.planning.joined_runs import DEFAULT
+from tokenrank.records.command_line import command_parser, path_argument
 from tokenrank.records.messages import log, messages_to_terminal
 from tokenrank.records.run_files import is_sweep
 from tokenrank.records.run_folder import RunFolder
@@ -65,43 +66,18 @@ def main(given: Sequence[Path], to: Path | None, context_effect: float | None = 
     return 1 if failures else 0
 
 
-def command(arguments: list[str]) -> int:
+def command(arguments: Sequence[str]) -> int:
     """``FOLDER... [--context-effect NATS] [--to NEW_FOLDER]``."""
-    try:
-        given, effect = _without_option(arguments, "--context-effect")
-        given, to = _without_option(given, "--to")
-    except ValueError:
-        given, to, effect = [], None, None
-    if not given or any(each.startswith("-") for each in given):
-        print(__doc__, file=sys.stderr)
-        return 2
-    try:
-        at_least = None if effect is None else float(effect)
-    except ValueError:
-        print(f"error: --context-effect is {effect!r}, must be a number of nats a token", file=sys.stderr)
-        return 2
-    if to is None and (at_least is not None or len(given) > 1):
-        what = f"{len(given)} folders are joined" if len(given) > 1 else "prompts with --context-effect are joined"
-        print(f"error: {what} in a new one: name it, as in --to NEW_FOLDER", file=sys.stderr)
-        return 2
+    parser = command_parser("collect.py", __doc__)
+    parser.add_argument("folders", nargs="+", type=path_argument, metavar="FOLDER")
+    parser.add_argument("--context-effect", type=float, metavar="NATS")
+    parser.add_argument("--to", type=path_argument, metavar="NEW_FOLDER")
+    given = parser.parse_intermixed_args(arguments)
+    if given.to is None and (given.context_effect is not None or len(given.folders) > 1):
+        joined_what = f"{len(given.folders)} folders" if len(given.folders) > 1 else "prompts with --context-effect"
+        parser.error(f"{joined_what} are joined in a new one: name it, as in --to NEW_FOLDER")
     messages_to_terminal()
-    return main(
-        [Path(each).expanduser() for each in given], Path(to).expanduser() if to is not None else None, at_least
-    )
-
-
-def _without_option(arguments: list[str], name: str) -> tuple[list[str], str | None]:
-    """The arguments without an option and its value, and the value; None where it is not given.
-
-    Raises:
-        ValueError: it has no value.
-    """
-    if name not in arguments:
-        return arguments, None
-    place = arguments.index(name)
-    if place + 1 == len(arguments):
-        raise ValueError(f"{name} needs a value")
-    return [*arguments[:place], *arguments[place + 2 :]], arguments[place + 1]
+    return main(given.folders, given.to, given.context_effect)
 
 
 if __name__ == "__main__":

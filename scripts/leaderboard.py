@@ -9,8 +9,8 @@ says) at a k or keep rate. Runs that deviate from it are named on the page with 
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from tokenrank.records.command_line import path_argument
 from tokenrank.records.writing import write_text
 from tokenrank.report.tables.leaderboard import leaderboard
 from tokenrank.report.tables.leaderboard_rows import entries_of, lacks, protocol_of
@@ -45,11 +45,11 @@ def page(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 def command(arguments: Sequence[str]) -> int:
     """Writes the page; returns the exit code."""
     parser = table_parser("leaderboard.py", __doc__)
-    parser.add_argument("--to", default="leaderboard.html")
+    parser.add_argument("--to", type=path_argument, default="leaderboard.html")
     given = parser.parse_args(arguments)
     try:
         text, left_out = page(given)
-        write_text(Path(given.to).expanduser(), text)
+        write_text(given.to, text)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

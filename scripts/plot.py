@@ -7,8 +7,10 @@ run's config are used. Tables that are lacking, or older than the records, are m
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from tokenrank.records.command_line import command_parser, path_argument
 from tokenrank.report.report import draw, printed
 from tokenrank.report.rows.loaded_run import load_run
 from tokenrank.work.made_tables import with_tables
@@ -20,7 +22,7 @@ def main(folder: Path, k: float | None, metrics: list[str] | None = None) -> int
         run = load_run(with_tables(folder), k)
         failures = draw(run, metrics)
         print(printed(run))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for line in failures:
@@ -28,24 +30,24 @@ def main(folder: Path, k: float | None, metrics: list[str] | None = None) -> int
     return 1 if failures else 0
 
 
-def command(arguments: list[str]) -> int:
+def command(arguments: Sequence[str]) -> int:
     """``RUN_FOLDER [K] [METRIC,METRIC]``."""
-    numbers = [each for each in arguments[1:] if _is_number(each)]
-    names = [each for each in arguments[1:] if not _is_number(each)]
-    if not arguments or len(numbers) > 1 or len(names) > 1:
-        print(__doc__, file=sys.stderr)
-        return 2
-    return main(
-        Path(arguments[0]).expanduser(), float(numbers[0]) if numbers else None, names[0].split(",") if names else None
-    )
+    parser = command_parser("plot.py", __doc__)
+    parser.add_argument("folder", type=path_argument, metavar="RUN_FOLDER")
+    parser.add_argument("chosen", nargs="*", type=_k_or_metrics, metavar="K METRIC,METRIC")
+    given = parser.parse_args(arguments)
+    ks = [each for each in given.chosen if isinstance(each, float)]
+    metrics = [each for each in given.chosen if isinstance(each, list)]
+    if len(ks) > 1 or len(metrics) > 1:
+        parser.error("K and METRIC,METRIC must be given once at most")
+    return main(given.folder, next(iter(ks), None), next(iter(metrics), None))
 
 
-def _is_number(text: str) -> bool:
+def _k_or_metrics(text: str) -> float | list[str]:
     try:
-        float(text)
+        return float(text)
     except ValueError:
-        return False
-    return True
+        return text.split(",")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ prompts with its 95 % interval, and the method's place in the order of that run.
 prefill.protect, prefill.budget and prompts alone. Exit codes: 0; 2 for bad input.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from tokenrank.planning.joined_runs import find_sources
+from tokenrank.records.command_line import command_parser, path_argument
 from tokenrank.records.flat_settings import flat
 from tokenrank.records.measures import better
 from tokenrank.records.schema import USUAL
@@ -141,12 +141,10 @@ def _cell(found: pd.DataFrame) -> str:
 
 def command(arguments: Sequence[str]) -> int:
     """Prints or writes the tables; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        "protection.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folders", nargs="+", type=lambda text: Path(text).expanduser(), metavar="FOLDER")
+    parser = command_parser("protection.py", __doc__)
+    parser.add_argument("folders", nargs="+", type=path_argument, metavar="FOLDER")
     parser.add_argument("--metric")
-    parser.add_argument("--to")
+    parser.add_argument("--to", type=path_argument)
     given = parser.parse_args(arguments)
     return written(partial(compared, given.folders, given.metric), given.to)
 

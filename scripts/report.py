@@ -7,22 +7,23 @@ Tables of the run that are lacking, or older than its records, are made first.
 """
 
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
+from tokenrank.records.command_line import command_parser, path_argument
 from tokenrank.records.messages import messages_to_terminal
 from tokenrank.report.page.page import write_page
 from tokenrank.report.rows.loaded_run import load_run
 from tokenrank.work.made_tables import with_tables
 
 
-def command(arguments: list[str]) -> int:
+def command(arguments: Sequence[str]) -> int:
     """``FOLDER``; prints the path of the page. Returns the exit code: 0, or 2 for bad input."""
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        print(__doc__, file=sys.stderr)
-        return 2
+    parser = command_parser("report.py", __doc__)
+    parser.add_argument("folder", type=path_argument, metavar="FOLDER")
+    given = parser.parse_args(arguments)
     messages_to_terminal()
     try:
-        print(write_page(load_run(with_tables(Path(arguments[0]).expanduser()))))
+        print(write_page(load_run(with_tables(given.folder))))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

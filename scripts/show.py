@@ -8,13 +8,12 @@ Installed: python -m tokenrank.show. --no-color, the environment variable NO_COL
 colours. --width: letters of a line. Exit codes: 0; 2 for what is not there.
 """
 
-import argparse
 import os
 import shutil
 import sys
-from pathlib import Path
 
 from tokenrank.planning.ending import ends_with_its_reader
+from tokenrank.records.command_line import command_parser, path_argument
 from tokenrank.records.visible_text import say
 from tokenrank.report.page.token_text import shown
 from tokenrank.report.page.token_view import view
@@ -25,8 +24,8 @@ NARROWEST = 20
 
 def command(arguments: list[str]) -> int:
     """``RUN SAMPLE HEURISTIC LAYER``, or ``RUN SAMPLE CONTESTANT KEEP``; returns the exit code."""
-    parser = argparse.ArgumentParser("show", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
+    parser = command_parser("show", __doc__)
+    parser.add_argument("run", type=path_argument)
     parser.add_argument("sample", nargs="?", default="", help="id of the prompt; what is left out is listed")
     parser.add_argument("name", nargs="?", default="", metavar="heuristic")
     parser.add_argument("number", nargs="?", default="", metavar="layer", help="or keep rate in percent")
@@ -41,8 +40,8 @@ def command(arguments: list[str]) -> int:
     try:
         if asked.width is not None and width < NARROWEST:
             raise ValueError(f"--width is {width}, must be at least {NARROWEST}")
-        found = view(with_records(asked.run.expanduser()), asked.sample, asked.name, asked.number, asked.k)
-    except ValueError as error:
+        found = view(with_records(asked.run), asked.sample, asked.name, asked.number, asked.k)
+    except (ValueError, OSError) as error:
         say(f"error: {error}")
         return 2
     ends_with_its_reader()

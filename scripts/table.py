@@ -12,8 +12,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
+from tokenrank.records.command_line import path_argument
 from tokenrank.report.tables.latex import latex
 from tokenrank.report.tables.markdown import markdown
 from tokenrank.report.tables.report_files import csv_text, grid, rows_of
@@ -40,7 +40,7 @@ def table(arguments: argparse.Namespace) -> str:
         found = [rows_of(run, result_rows(run, arguments.against), metric, k, arguments.keep) for run in runs]
         return csv_text([own.of_rows(rows) for own, rows in zip(names_of(runs), found, strict=True)])
     if arguments.format == "tex":
-        return latex([shown], Path(arguments.to).name if arguments.to else "table.tex")
+        return latex([shown], arguments.to.name if arguments.to else "table.tex")
     return markdown([shown])
 
 
@@ -49,9 +49,9 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = table_parser("table.py", __doc__)
     parser.add_argument("--against")
     parser.add_argument("--format", choices=FORMATS)
-    parser.add_argument("--to")
+    parser.add_argument("--to", type=path_argument)
     found = parser.parse_args(arguments)
-    ending = Path(found.to).suffix.removeprefix(".") if found.to else ""
+    ending = found.to.suffix.removeprefix(".") if found.to else ""
     found.format = found.format or (ending if ending in FORMATS else "md")
     return found
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tokenrank.records.command_line import command_parser, path_argument
 from tokenrank.records.writing import write_text
 from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.tables.report_files import main_metrics
@@ -18,17 +19,15 @@ def table_parser(program: str, description: str | None) -> argparse.ArgumentPars
         program: name of the command.
         description: what ``--help`` prints.
     """
-    parser = argparse.ArgumentParser(
-        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folders", nargs="+", type=lambda text: Path(text).expanduser(), metavar="FOLDER")
+    parser = command_parser(program, description)
+    parser.add_argument("folders", nargs="+", type=path_argument, metavar="FOLDER")
     parser.add_argument("--metric")
     parser.add_argument("--k", type=float)
     parser.add_argument("--keep", type=float)
     return parser
 
 
-def written(make: Callable[[], str], to: str | None) -> int:
+def written(make: Callable[[], str], to: Path | None) -> int:
     """Prints what ``make`` gives, or writes it to a file and prints the file's name.
 
     Returns:
@@ -37,11 +36,11 @@ def written(make: Callable[[], str], to: str | None) -> int:
     try:
         text = make()
         if to:
-            write_text(Path(to).expanduser(), text)
+            write_text(to, text)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(to if to else text, end="\n" if to else "")
+    print(to or text, end="\n" if to else "")
     return 0
 
 

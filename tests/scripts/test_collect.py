@@ -37,8 +37,10 @@ def test_what_is_no_run_is_refused_and_left_alone(tmp_path: Path, capsys: pytest
 
 
 def test_without_a_folder_it_says_how_it_is_called(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command([]) == 2
-    assert "python scripts/collect.py RUN_FOLDER" in capsys.readouterr().err
+    for arguments in ([], ["a", "--no"]):
+        with pytest.raises(SystemExit, match="2"):
+            command(arguments)
+        assert "collect.py: error: " in capsys.readouterr().err
 
 
 def test_a_damaged_record_is_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

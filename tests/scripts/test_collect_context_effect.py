@@ -117,7 +117,6 @@ def test_another_threshold_joins_again_in_the_same_folder(folder: RunFolder, tmp
     [
         (["0.3"], "--context-effect is 0.3, must be at most 0.25, the largest context_effect of these runs"),
         (["nan"], "--context-effect is nan, must be a finite number of nats a token"),
-        (["much"], "--context-effect is 'much', must be a number of nats a token"),
     ],
 )
 def test_a_bad_threshold_is_one_sentence(
@@ -129,12 +128,14 @@ def test_a_bad_threshold_is_one_sentence(
 
 
 def test_it_needs_a_new_folder_and_a_number(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command([str(folder.path), "--context-effect", "0.2"]) == 2
-    assert capsys.readouterr().err == (
-        "error: prompts with --context-effect are joined in a new one: name it, as in --to NEW_FOLDER\n"
-    )
-    assert command([str(folder.path), "--context-effect"]) == 2
-    assert "--context-effect 0.2" in capsys.readouterr().err
+    for given, said in (
+        (["0.2"], "prompts with --context-effect are joined in a new one: name it, as in --to NEW_FOLDER"),
+        ([], "argument --context-effect: expected one argument"),
+        (["much"], "argument --context-effect: invalid float value: 'much'"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            command([str(folder.path), "--context-effect", *given])
+        assert capsys.readouterr().err.endswith(f"collect.py: error: {said}\n")
 
 
 def test_a_run_without_a_context_effect_is_refused_with_the_settings_that_give_it(
