@@ -38,7 +38,7 @@ def table(arguments: argparse.Namespace) -> str:
     shown = grid(runs, metric, k, arguments.against, arguments.keep)
     if arguments.format == "csv":
         found = [rows_of(run, result_rows(run, arguments.against), metric, k, arguments.keep) for run in runs]
-        return csv_text([own.of_rows(rows) for own, rows in zip(names_of(runs), found, strict=True)])
+        return csv_text([own.of_rows(rows) for own, rows in zip(names_of(runs, found), found, strict=True)])
     if arguments.format == "tex":
         return latex([shown], arguments.to.name if arguments.to else "table.tex")
     return markdown([shown])

@@ -101,7 +101,7 @@ def grid(
     has_k = any(rows["k"].notna().any() for rows in shown)
     own_k = k if has_k else None
     columns = columns_of(runs, metric, keep)
-    names = names_of(runs)
+    names = names_of(runs, shown)
     shown = [rows.assign(model=own.model) for rows, own in zip(shown, names, strict=True)]
     blocks = [block(run, rows, list(columns), own.methods) for run, rows, own in zip(runs, shown, names, strict=True)]
     return Grid(named(metric, own_k), caption(runs, shown, metric, own_k, against), list(columns.values()), blocks)

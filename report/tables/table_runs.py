@@ -12,13 +12,13 @@ from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING
 from tokenrank.report.rows.loaded_run import LoadedRun, load_run
 from tokenrank.report.rows.loading import shown_truth, truths_of
 from tokenrank.report.rows.ranking_rows import needs_truth
-from tokenrank.report.tables.telling_apart import short
 
 OF_RANKING = ("oracle", "universe")  # settings that decide every value of evaluation=ranking, beside the metric's own
 OF_MASKS, OF_LOSS = (
     "masks",
     "loss",
 )  # ``against`` of a metric's config -> it needs no truth, but masks of the context or the loss of an answer
+SHOWN = 60  # letters of a value in a message
 
 
 def read_run(path: Path, k: float | None = None) -> LoadedRun:
@@ -71,7 +71,7 @@ def deviation(first: LoadedRun, other: LoadedRun, metrics: Sequence[str]) -> str
     one, another = settings_of(first, metrics), settings_of(other, metrics)
     for name in [*one, *another]:
         if one.get(name) != another.get(name):
-            return f"{name} is {short(one.get(name))} in {first.name} and {short(another.get(name))} in {other.name}"
+            return f"{name} is {_short(one.get(name))} in {first.name} and {_short(another.get(name))} in {other.name}"
     return ""
 
 
@@ -113,3 +113,9 @@ def _of_metric(run: LoadedRun, metric: str) -> dict[str, Any]:
         masks = {name: value for name, value in (config.get("masks") or {}).items() if name != "seed"}
         return {"chunk": config.get("chunk"), "masks": masks}
     return {"loss_layers": str(config.get("loss_layers"))} if kind_of == OF_LOSS else {}
+
+
+def _short(value: Any) -> str:
+    """A value in a message."""
+    text = "null" if value is None else str(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -6,13 +6,15 @@ from typing import Any
 
 import pandas as pd
 
+from tokenrank.records.digests import digest
 from tokenrank.records.flat_settings import flat
-from tokenrank.records.schema import FULL, WHOSE_ENGINE, contestant_names, is_control
+from tokenrank.records.schema import FULL, WHOSE_ENGINE, is_control
 from tokenrank.report.rows.contestant_rows import models
 from tokenrank.report.rows.loaded_run import LoadedRun
+from tokenrank.report.tables.result_rows import IN_PRINT
 
 ANY = "any"  # the line of ``prefill.engine`` of methods that have none of their own; engines of other lines are named after them
-SHOWN = 60  # letters of a value
+LONG = 40  # letters of a value; of a longer one names have a digest, as its first letters may be those of another
 Named = tuple[str, Mapping[str, Any]]  # a name, and the settings that decide what it stands for
 
 
@@ -25,7 +27,7 @@ class Names:
 
     def of_rows(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows of ``result_rows`` under these names; published rows keep theirs."""
-        called = rows["method"].map(self.methods).where(rows["role"] != "published", rows["method"])
+        called = rows["method"].map(self.methods).where(rows["role"] != IN_PRINT, rows["method"])
         return rows.assign(model=self.model, method=called.fillna(rows["method"]))
 
 
@@ -54,9 +56,14 @@ def _said(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flat(settings).items() if value is not None}
 
 
-def names_of(runs: Sequence[LoadedRun]) -> list[Names]:
-    """What one table calls the models and methods of its runs."""
-    own = [_methods(run) for run in runs]
+def names_of(runs: Sequence[LoadedRun], rows: Sequence[pd.DataFrame]) -> list[Names]:
+    """What one table calls the models and methods of its runs.
+
+    Args:
+        runs: of the table.
+        rows: of each run, those of ``result_rows`` that are shown.
+    """
+    own = [_methods(run, each) for run, each in zip(runs, rows, strict=True)]
     called = iter(told_apart([each for methods in own for each in methods]))
     models_called = told_apart([(models(run.tables), model_settings(run)) for run in runs])
     return [
@@ -65,13 +72,8 @@ def names_of(runs: Sequence[LoadedRun]) -> list[Names]:
     ]
 
 
-def _methods(run: LoadedRun) -> list[Named]:
-    rows = run.tables.summary
-    named = (
-        rows.assign(method=contestant_names(rows))[["method", "engine"]]
-        .drop_duplicates("method")
-        .dropna(subset=["method"])
-    )
+def _methods(run: LoadedRun, rows: pd.DataFrame) -> list[Named]:
+    named = rows[rows["role"] != IN_PRINT].drop_duplicates("method")[["method", "engine"]]
     return [
         (str(method), method_settings(run, str(method), engine)) for method, engine in named.itertuples(index=False)
     ]
@@ -88,12 +90,11 @@ def told_apart(named: Sequence[Named]) -> list[str]:
         others = [settings for other, settings in named if other == name]
         every = dict.fromkeys(setting for settings in others for setting in settings)
         differ = [each for each in every if any(settings.get(each) != own.get(each) for settings in others)]
-        said = ", ".join(f"{each}={short(own.get(each))}" for each in differ)
+        said = ", ".join(f"{each}={_in_name(own.get(each))}" for each in differ)
         found.append(f"{name} ({said})" if said else name)
     return found
 
 
-def short(value: Any) -> str:
-    """A value in a message or a name."""
+def _in_name(value: Any) -> str:
     text = "null" if value is None else str(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return text if len(text) <= LONG else digest({"": text})[:8]
