@@ -36,8 +36,8 @@ KNOWN = {
     FULL: Style(INK, "*", size=7),
     ORACLE: Style("#000000", "H", line="--", hollow=True),
     RANDOM: Style(GREY, "x", line=":"),
-    "recency": Style(GREY, "|", line=":", size=5),
-    "sinks": Style(GREY, "_", line=":", size=5),
+    "recency": Style(GREY, "1", line=":", size=6),  # no | and _, which vanish on a bar
+    "sinks": Style(GREY, "2", line=":", size=6),
     "claa": Style(ACCENT, "o"),
     "fastkv": Style(REFERENCE, "s", size=3.6),
     "gemfilter": Style("#009e73", "^", size=4.6),
@@ -53,7 +53,7 @@ CONTROLS = (RANDOM, "recency", "sinks")
 COLOURS = ("#cc6677", "#44aa99", "#661100", "#6699cc", "#aa4499", "#ddaa33")  # of the others
 MARKERS = (">", "d", "8", "*", "o", "s", "^")  # 42 pairs: 6 and 7 have no common divisor
 LINES = ("-", "-.")
-STROKES = ("+", "1", "2", "3", "4")  # markers of engines' own controls
+STROKES = ("+", "3", "4")  # markers of engines' own controls
 
 
 def is_grey(name: str) -> bool:

@@ -43,6 +43,11 @@ def test_bounds_are_hollow_and_dashed_and_controls_are_grey_and_dotted() -> None
     assert looks["oracle"].colour == "#000000"
 
 
+def test_no_marker_vanishes_on_an_upright_or_a_level_bar_of_its_colour() -> None:
+    looks = styles([*KNOWN, *(f"random@number {number}" for number in range(6))])
+    assert not {look.marker for look in looks.values()} & {"|", "_"}
+
+
 def test_every_heuristic_of_the_configs_has_a_look_of_its_own() -> None:
     ours = {file.stem for file in Path("configs/heuristic").glob("*.yaml")} - {"kvpress"}
     assert ours <= set(KNOWN)
