@@ -21,7 +21,8 @@ FEW = 4  # heuristics, bounds and controls apart, up to which lines on one axis 
 TITLED = 22  # letters of a line of a panel's title
 MARKS = 7  # markers along a line, about
 CHANCE: dict[str, Any] = {"color": "#a0a0a0", "linewidth": 0.9, "zorder": 1}
-INTERVAL, SPREAD = 0.45, 0.16  # opacity of the bands
+INTERVAL = 0.3  # opacity of the bands
+SPREAD: dict[str, Any] = {"linewidth": 0.5}  # lines, which are seen on a band that is wider and on one that is narrower
 WINDOWED = "#eeeeee"
 SAID_INTERVAL, SAID_SPREAD = "95 % interval of the mean", "10 % to 90 % of the prompts"
 
@@ -66,7 +67,7 @@ def draw_curves(axes: Axes, shown: LayerValues) -> dict[str, Line2D]:
         )
         if name in banded:
             ends = shown.low.loc[name], shown.high.loc[name]
-            axes.fill_between(layers, *ends, color=looks[name].colour, alpha=INTERVAL / 2, linewidth=0, zorder=2)
+            axes.fill_between(layers, *ends, color=looks[name].colour, alpha=INTERVAL * 0.75, linewidth=0, zorder=2)
     axes.set_ylabel(shown.label)
     return lines
 
@@ -82,7 +83,7 @@ def _ground(axes: Axes, shown: LayerValues) -> None:
     layers = shown.means.columns.to_numpy(dtype=float)
     axes.set_ylim(*widened(*shown.range))
     axes.set_xlim(layers.min() - 0.5, layers.max() + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
     axes.set_xlabel("layer")
     if shown.chance_known:
         axes.axhline(shown.by_chance, label="chance", **CHANCE)
@@ -113,13 +114,11 @@ def prompt_bands(shown: LayerValues) -> Figure:
     title(figure, f"{shown.name} at each layer, prompt by prompt", shown.heading)
     handles: list[Artist] = [Line2D([], [], color=ACCENT, linewidth=1.2)]
     said = ["mean over prompts"]
-    for opacity, what, there in (
-        (INTERVAL, SAID_INTERVAL, shown.low.notna().any(axis=None)),
-        (SPREAD, SAID_SPREAD, True),
-    ):
-        if there:
-            handles.append(Patch(color=ACCENT, alpha=opacity, linewidth=0))
-            said.append(what)
+    if shown.low.notna().any(axis=None):
+        handles.append(Patch(color=ACCENT, alpha=INTERVAL, linewidth=0))
+        said.append(SAID_INTERVAL)
+    handles.append(Patch(facecolor="none", edgecolor=ACCENT, **SPREAD))
+    said.append(SAID_SPREAD)
     if shown.chance_known:
         handles.append(Line2D([], [], **CHANCE))
         said.append("chance")
@@ -133,12 +132,20 @@ def prompt_bands(shown: LayerValues) -> Figure:
 def _bands(panel: Axes, shown: LayerValues, name: str, colour: str) -> None:
     layers = np.asarray(shown.means.columns, dtype=float)
     _ground(panel, shown)
-    ends = ((shown.tenth, shown.ninetieth, SPREAD, SAID_SPREAD), (shown.low, shown.high, INTERVAL, SAID_INTERVAL))
-    for low, high, opacity, what in ends:
-        panel.fill_between(
-            layers, low.loc[name], high.loc[name], color=colour, alpha=opacity, linewidth=0, label=what, zorder=2
-        )
+    draw_ranges(
+        panel,
+        layers,
+        (shown.low.loc[name], shown.high.loc[name]),
+        (shown.tenth.loc[name], shown.ninetieth.loc[name]),
+        colour,
+    )
     panel.plot(
         layers, shown.means.loc[name], color=colour, linewidth=1.2, label="mean over prompts", zorder=3, clip_on=False
     )
     panel.set_title(fill(name, TITLED))
+
+
+def draw_ranges(panel: Axes, across: Any, interval: tuple[Any, Any], spread: tuple[Any, Any], colour: str) -> None:
+    """The interval of the mean as a band, and the spread over prompts as the outline of one: each is seen, whichever is the wider."""
+    panel.fill_between(across, *interval, color=colour, alpha=INTERVAL, linewidth=0, label=SAID_INTERVAL, zorder=2)
+    panel.fill_between(across, *spread, facecolor="none", edgecolor=colour, label=SAID_SPREAD, zorder=2.5, **SPREAD)

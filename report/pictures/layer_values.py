@@ -1,6 +1,6 @@
 """What the pictures of a metric by layer show, taken from the tables once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 
 from tokenrank.records.tables import Tables
 from tokenrank.report.pictures.result_order import by_result
-from tokenrank.report.pictures.score_range import cropped, score_range
+from tokenrank.report.pictures.score_range import CUT, cropped, is_cut, score_range
 from tokenrank.report.rows.layer_intervals import layer_intervals
 from tokenrank.report.rows.ranking_rows import (
     by_layer,
@@ -65,16 +65,31 @@ class LayerValues:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Ends of the scale of the metric."""
-        frames = (self.means, self.low, self.high, self.tenth, self.ninetieth, self.over_layers)
-        return score_range(
-            self.metric, np.concatenate([[self.by_chance], *(each.to_numpy().ravel() for each in frames)])
-        )
+        """Ends of the scale of the metric; with ranges, the longest of which may go beyond them."""
+        means = (self.means, self.over_layers[["mean", "worst"]])
+        return score_range(self.metric, [self.by_chance, *_flat(means)], *self._ends)
+
+    @property
+    def range_of_means(self) -> tuple[float, float]:
+        """Ends of the scale of the means at each layer alone."""
+        return score_range(self.metric, [self.by_chance, *_flat([self.means])])
 
     @property
     def label(self) -> str:
-        """Of an axis: the metric, and whether not all of its range is shown."""
-        return self.name + cropped(self.metric, self.range[0])
+        """Of an axis: the metric, and whether not all of its range, or not every range whole, is shown."""
+        return self.name + cropped(self.metric, self.range[0]) + CUT * is_cut(self.range, *self._ends)
+
+    @property
+    def _ends(self) -> tuple[list[float], list[float]]:
+        """Lower and upper ends of all intervals and spreads."""
+        of = {
+            end: self.over_layers[[f"{each} {end}" for each in ("mean", "worst", "prompts")]] for end in ("low", "high")
+        }
+        return _flat((self.low, self.tenth, of["low"])), _flat((self.high, self.ninetieth, of["high"]))
+
+
+def _flat(frames: Iterable[pd.DataFrame]) -> list[float]:
+    return [float(value) for each in frames for value in each.to_numpy(dtype=float).ravel()]
 
 
 def layer_values(tables: Tables, metric: str, k: float) -> LayerValues:

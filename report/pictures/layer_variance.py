@@ -8,8 +8,10 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from tokenrank.report.pictures.contestant_style import styles
+from tokenrank.report.pictures.cut_bars import mark_cut
 from tokenrank.report.pictures.drawing import DOUBLE, INK, legend_below, plain_axes, title
 from tokenrank.report.pictures.layer_curves import CHANCE, SAID_INTERVAL, SAID_SPREAD, draw_curves
 from tokenrank.report.pictures.layer_values import LayerValues
@@ -28,6 +30,7 @@ OF_WINDOW: dict[str, Any] = {
     "markeredgewidth": 0.6,
     "alpha": 0.9,
 }
+HALO = [withStroke(linewidth=2, foreground="white")]  # round a mean, for strokes are on a bar of their own colour
 WORST: dict[str, Any] = {"linestyle": "none", "marker": "v", "markersize": 4, "markerfacecolor": "white", "zorder": 4}
 
 
@@ -42,11 +45,11 @@ def layer_variance(shown: LayerValues) -> Figure:
     figure = Figure(figsize=(DOUBLE, max(2.1, 0.75 + height)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     draw_curves(left, shown)
+    right.set_xlim(*widened(*shown.range))
     for place, name in enumerate(reversed(shown.heuristics)):
         _row(right, shown, name, place)
     if shown.chance_known:
         right.axvline(shown.by_chance, label="chance", **CHANCE)
-    right.set_xlim(*widened(*shown.range))
     right.set_ylim(-0.6, len(names) - 0.4)
     right.set_yticks(range(len(names)), names[::-1])
     right.tick_params(axis="y", length=0)
@@ -63,17 +66,19 @@ def layer_variance(shown: LayerValues) -> Figure:
 
 
 def _row(axes: Axes, shown: LayerValues, name: str, place: int) -> None:
-    look, found = styles(shown.heuristics)[name], shown.over_layers.loc[name]
-    colour: Any = look.colour
-    axes.plot(found[["prompts low", "prompts high"]], [place + UPPER] * 2, color=colour, **THIN)
-    axes.plot(found[["mean low", "mean high"]], [place + UPPER] * 2, color=colour, **THICK)
-    drawn: Any = look.drawn() | {"linestyle": "none"}
+    look = styles(shown.heuristics)[name]
+    colour = look.colour
+    found: Any = shown.over_layers.loc[name]
+    for each, height, thickness in (("prompts", UPPER, THIN), ("mean", UPPER, THICK), ("worst", LOWER, THICK)):
+        low, high = found[f"{each} low"], found[f"{each} high"]
+        axes.plot([low, high], [place + height] * 2, color=colour, **thickness)
+        mark_cut(axes, [place + height], [low], [high], colour, sideways=True)
+    drawn: Any = look.drawn() | {"linestyle": "none", "path_effects": HALO}
     axes.plot([found["mean"]], [place + UPPER], label=name, clip_on=False, zorder=5, **drawn)
     means, windowed = shown.means.loc[name], np.isin(shown.means.columns, list(shown.windowed))
     for own, marks in ((~windowed, LAYER), (windowed, OF_WINDOW)):
         if own.any():
             axes.plot(means[own], [place + LOWER] * int(own.sum()), color=colour, clip_on=False, **marks)
-    axes.plot(found[["worst low", "worst high"]], [place + LOWER] * 2, color=colour, **THICK)
     axes.plot([found["worst"]], [place + LOWER], color=colour, clip_on=False, **WORST)
 
 

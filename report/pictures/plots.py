@@ -47,7 +47,7 @@ def heat_map(shown: LayerValues) -> Figure:
     names, layers = shown.heuristics, [int(layer) for layer in shown.means.columns]
     figure = Figure(figsize=(DOUBLE, 0.95 + 0.17 * len(names)), layout="constrained")
     axes = figure.subplots()
-    low, high = shown.range
+    low, high = shown.range_of_means
     image = axes.imshow(
         shown.means.to_numpy(dtype=float), aspect="auto", cmap="viridis", vmin=low, vmax=high, interpolation="nearest"
     )

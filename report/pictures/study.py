@@ -26,9 +26,17 @@ from tokenrank.report.pictures.drawing import (
     plain_axes,
     title,
 )  # fmt: skip
-from tokenrank.report.pictures.layer_curves import CHANCE, INTERVAL, SAID_INTERVAL, SAID_SPREAD, SPREAD, TITLED
+from tokenrank.report.pictures.layer_curves import (
+    CHANCE,
+    INTERVAL,
+    SAID_INTERVAL,
+    SAID_SPREAD,
+    SPREAD,
+    TITLED,
+    draw_ranges,
+)
 from tokenrank.report.pictures.layer_values import SPREAD as PERCENTILES
-from tokenrank.report.pictures.score_range import cropped, score_range, widened
+from tokenrank.report.pictures.score_range import CUT, cropped, is_cut, score_range, widened
 from tokenrank.report.rows.ranking_rows import (
     chance,
     heading,
@@ -105,8 +113,9 @@ def study_curves(tables: Tables, study: Mapping[str, Any], k: float) -> Figure:
         raise ValueError(f"{study['name']}: no prompt has all values of the study")
     rows, name = over_layers(summary, metric, "mean", k), label(tables.metrics, metric, k)
     levels = _levels(tables, metric, k)
-    shown = pd.concat(curves.values()).to_numpy().ravel().tolist()
-    limits = score_range(metric, [*shown, *levels.values()])
+    shown = pd.concat(curves.values())
+    ends = [pd.concat([shown[one], shown[other]]) for one, other in (("low", "tenth"), ("high", "ninetieth"))]
+    limits = score_range(metric, [*shown["value"], *levels.values()], *ends)
     figure, panels = _panels(list(curves["mean"].index.get_level_values("heuristic").unique()))
     for heuristic, panel in panels.items():
         for statistic, (_, look) in CURVES.items():
@@ -118,7 +127,7 @@ def study_curves(tables: Tables, study: Mapping[str, Any], k: float) -> Figure:
             panel.set_xscale("log", base=2)
             panel.xaxis.set_major_formatter("{x:g}")
         panel.set_xlabel(study["label"])
-    figure.supylabel(name + cropped(metric, limits[0]), fontsize=7.5)
+    figure.supylabel(name + cropped(metric, limits[0]) + CUT * is_cut(limits, *ends), fontsize=7.5)
     own_k = k if tables.metrics.loc[tables.metrics["metric"] == metric, "k"].notna().any() else None
     title(figure, f"{study['name']}: {name}", heading(tables, len(shared(rows)), own_k, metric))
     _legend(figure, list(levels), intervals=bool(curves["mean"]["low"].notna().any()))
@@ -154,8 +163,8 @@ def _panels(heuristics: list[str]) -> tuple[Figure, dict[str, Axes]]:
 
 def _curve(panel: Axes, found: "pd.DataFrame | pd.Series[float]", look: Mapping[str, Any]) -> None:
     values = found.index.to_numpy(dtype=float)
-    for low, high, opacity in (("tenth", "ninetieth", SPREAD), ("low", "high", INTERVAL)):
-        panel.fill_between(values, found[low], found[high], color=look["color"], alpha=opacity, linewidth=0)
+    ends = [(found[low], found[high]) for low, high in (("low", "high"), ("tenth", "ninetieth"))]
+    draw_ranges(panel, values, ends[0], ends[1], look["color"])
     panel.plot(values, found["value"], linewidth=1.2, markersize=3.2, clip_on=False, **look)
 
 
@@ -165,5 +174,8 @@ def _legend(figure: Figure, levels: list[str], *, intervals: bool) -> None:
     if intervals:
         handles.append(Patch(color=GREY, alpha=INTERVAL, linewidth=0))
         names.append(SAID_INTERVAL)
-    handles += [Patch(color=GREY, alpha=SPREAD, linewidth=0), *(Line2D([], [], **LEVELS[level]) for level in levels)]
+    handles += [
+        Patch(facecolor="none", edgecolor=GREY, **SPREAD),
+        *(Line2D([], [], **LEVELS[level]) for level in levels),
+    ]
     legend_below(figure, handles, [*names, SAID_SPREAD, *levels])

@@ -16,9 +16,10 @@ from tokenrank.records.measures import ACCURACY, LABELS, LOWER_IS_BETTER, SHARES
 from tokenrank.records.schema import FULL, WHOSE_ENGINE, is_bound
 from tokenrank.records.tables import Tables
 from tokenrank.report.pictures.contestant_style import Style, is_grey, styles
+from tokenrank.report.pictures.cut_bars import mark_cut
 from tokenrank.report.pictures.drawing import DOUBLE, INK, Pictures, caption, plain_axes, title
 from tokenrank.report.pictures.result_order import by_result
-from tokenrank.report.pictures.score_range import MARGIN
+from tokenrank.report.pictures.score_range import MARGIN, is_cut, within_reach
 from tokenrank.report.rows.contestant_rows import absent, contestants, keep_rates, over_all, prompts
 from tokenrank.report.rows.protection import protected
 from tokenrank.report.rows.ranking_rows import heading
@@ -41,6 +42,9 @@ BOUND = "Hollow and dashed: the oracle, which ranks by the answer itself; a refe
 FREE = "; its ranking costs no FLOPs here"
 CONTROL = "Grey and dotted: controls, which no method should lose to."
 WHOSE = "After the @: whose engine."
+BARS = "Bars: 95 % interval of the mean"
+CARETS = "; a caret at the border: longer than is shown"
+EMPTY = 0.05  # of the axis, at each end
 MOVED = "Points are moved sideways a little, so that none hides another."
 
 
@@ -78,6 +82,8 @@ def tradeoff(tables: Tables, cost: str, measure: str = ACCURACY) -> Figure:
     results = pd.Series({name: each["value"].mean() for name, each in points.items()}, dtype=float)
     names = by_result(results, lower_is_better=lower)
     looks, lines = styles(contestants(tables)), [name for name in names if name != FULL]
+    limits = _limits(points, measure)
+    axes.set_ylim(*(limits[::-1] if lower else limits))
     handles: dict[str, Line2D] = {}
     for number, name in enumerate(lines):
         aside = SIDEWAYS * (number - (len(lines) - 1) / 2)
@@ -90,34 +96,32 @@ def tradeoff(tables: Tables, cost: str, measure: str = ACCURACY) -> Figure:
         axes.set_xticks([k / 100 for k in keep_rates(tables)] + [1.0])
         axes.xaxis.set_major_formatter("{x:g}")
     plain_axes(axes)
-    axes.margins(0.05)
+    axes.margins(x=EMPTY)
     axes.set_xlabel(ACROSS[cost])
-    some = CROPPED * _within_range(axes, measure)
+    some = CROPPED * (measure in SHARES and (limits[0] > 0 or limits[1] < 1))
     between = "\n" if lower else ", "
     axes.set_ylabel(f"{LABELS[measure]}{some}{between}mean over prompts{INVERTED * lower}")
     counts = over_all(tables, measure, "prompts").to_numpy()
     count = prompts(tables) if np.isnan(counts).all() else int(np.nanmax(counts))
     named = NAMES.get(measure, measure.capitalize())
     title(figure, f"{named} against {TITLES[cost]}", heading(tables, count))
-    caption(figure, _caption(tables, points, cost, measure))
+    caption(figure, _caption(tables, points, cost, measure, limits))
     shown = [name for name in names if name in handles]
     figure.legend([handles[name] for name in shown], [called[name] for name in shown], loc="outside right center")
     return figure
 
 
-def _within_range(axes: Axes, measure: str) -> bool:
-    """No part of the axis lies outside of what the measure can be, but for the size of a marker; up is better.
-
-    Returns:
-        Whether the axis shows only a part of the range from 0 to 1 of a share.
-    """
-    low, high = sorted(axes.get_ylim())
+def _limits(points: dict[str, pd.DataFrame], measure: str) -> tuple[float, float]:
+    """Ends of the axis, lower first: bars as ``within_reach`` says, and what the measure cannot be only for the size of a marker."""
+    drawn = pd.concat(points.values()).dropna(subset=["cost", "value"])
+    least, most = within_reach(drawn["value"], drawn["low"], drawn["high"])
+    room = EMPTY * (most - least) or EMPTY
+    low, high = least - room, most + room
     if measure in SHARES:
-        low, high = max(low, -MARGIN), min(high, 1 + MARGIN)
-    elif measure in LOWER_IS_BETTER and axes.dataLim.y0 >= 0:
-        low = max(low, -MARGIN * high)
-    axes.set_ylim(*((high, low) if measure in LOWER_IS_BETTER else (low, high)))
-    return bool(measure in SHARES and (low > 0 or high < 1))
+        return max(low, -MARGIN), min(high, 1 + MARGIN)
+    if measure in LOWER_IS_BETTER and least >= 0:
+        return max(low, -MARGIN * high), high
+    return low, high
 
 
 def _points(tables: Tables, cost: str, measure: str) -> dict[str, pd.DataFrame]:
@@ -139,8 +143,7 @@ def _line(axes: Axes, name: str, points: pd.DataFrame, look: Style, where: Trans
     for keep, point in points.iterrows():
         marked = drawn | {"markersize": sizes[keep], "linestyle": "none"}
         axes.plot([point["cost"]], [point["value"]], zorder=5, transform=where, **marked)
-    for each in ("value", "low", "high"):  # what is moved sideways would not count for the limits
-        axes.update_datalim(points[["cost", each]].dropna().to_numpy())
+    axes.update_datalim(points[["cost", "value"]].to_numpy())  # what is moved sideways would not count for the limits
     return Line2D([], [], **drawn)
 
 
@@ -149,6 +152,7 @@ def _bars(axes: Axes, points: pd.DataFrame, look: Style, where: Transform) -> No
     axes.vlines(
         ends["cost"], ends["low"], ends["high"], color=look.colour, linewidth=1, alpha=0.4, zorder=2, transform=where
     )
+    mark_cut(axes, ends["cost"], ends["low"], ends["high"], look.colour, where)
 
 
 def _full(axes: Axes, points: pd.DataFrame, look: Style) -> Line2D | None:
@@ -163,13 +167,16 @@ def _full(axes: Axes, points: pd.DataFrame, look: Style) -> Line2D | None:
     return star
 
 
-def _caption(tables: Tables, points: dict[str, pd.DataFrame], cost: str, measure: str) -> str:
+def _caption(
+    tables: Tables, points: dict[str, pd.DataFrame], cost: str, measure: str, limits: tuple[float, float]
+) -> str:
     """How to read the picture, and what is missing in it."""
+    drawn = pd.concat(points.values()).dropna(subset=["cost", "value"])
     missing = absent(tables, {measure: list(points), cost: list(points)})
     rates = ", ".join(f"{keep:g}" for keep in keep_rates(tables))
     said = {
         f"Along a line, with growing markers: keep rates {rates}\N{NO-BREAK SPACE}%.": set(points) != {FULL},
-        "Bars: 95 % interval of the mean.": any(each["low"].notna().any() for each in points.values()),
+        f"{BARS}{CARETS * is_cut(limits, drawn['low'], drawn['high'])}.": drawn["low"].notna().any(),
         MOVED: len(points) > 1,
         BOUND + (FREE if cost == OPERATIONS else "") + ".": any(map(is_bound, points)),
         CONTROL: any(map(is_grey, points)),

@@ -74,8 +74,13 @@ def test_bands_are_the_interval_of_the_mean_and_the_middle_of_the_prompts() -> N
 def test_the_interval_and_the_spread_are_told_apart_and_named() -> None:
     figure = bands()
     assert legend(figure) == ["mean over prompts", SAID_INTERVAL, SAID_SPREAD, "chance"]
-    opacity = {each.get_label(): each.get_alpha() or 0.0 for each in panels(figure)["claa"].collections}
-    assert opacity[SAID_INTERVAL] > 2 * opacity[SAID_SPREAD]
+    for panel in panels(figure).values():
+        looks = {str(each.get_label()): each for each in panel.collections}
+        interval, spread = looks[SAID_INTERVAL], looks[SAID_SPREAD]
+        assert len(interval.get_facecolor()) == 1
+        assert len(spread.get_facecolor()) == 0  # an outline: seen on a wider interval, and hides none
+        assert np.min(spread.get_linewidth()) > 0
+        assert spread.get_zorder() > interval.get_zorder()
 
 
 def test_below_three_prompts_there_is_no_interval_and_none_is_named() -> None:

@@ -1,6 +1,7 @@
 """The layer-variance plot: markers, bars and ticks are the numbers of the tables, worst layers are named, rows are sorted."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tests.report.layer_examples import HEURISTICS, SAMPLES, cells, ranking
 from tests.report.ranking_examples import at_layer, of_prompts, ranked
 from tokenrank.metrics.intervals import mean_intervals
 from tokenrank.records.tables import Tables
+from tokenrank.report.pictures.cut_bars import LABEL as CARET
 from tokenrank.report.pictures.layer_values import layer_values
 from tokenrank.report.pictures.layer_variance import LOWER, UPPER, layer_variance
 from tokenrank.report.pictures.plots import layer_pictures
@@ -40,7 +42,7 @@ def test_a_row_has_mean_interval_spread_layers_and_worst_layer_of_metrics_parque
         table = rows[name]
         means, worst = table.mean(axis=0), table.min(axis=0)
         spread, interval, mean = at_height(axes, place + UPPER)
-        layers, worst_interval, lowest = at_height(axes, place + LOWER)
+        worst_interval, layers, lowest = at_height(axes, place + LOWER)
         assert mean == pytest.approx([means.mean()])
         assert spread == pytest.approx(np.percentile(means, [10, 90]).tolist())
         assert sorted(layers) == pytest.approx(sorted(table.mean(axis=1)))
@@ -84,7 +86,7 @@ def test_statistics_over_layers_leave_windowed_layers_out_and_the_legend_says_so
     rows = cells(tables, "recall", 10)
     place = ORDER[::-1].index("claa")
     full = rows["claa"][[0, 2, 4]]
-    own, windowed, _, lowest = at_height(axes, place + LOWER)
+    _, own, windowed, lowest = at_height(axes, place + LOWER)
     assert at_height(axes, place + UPPER)[2] == pytest.approx([full.mean()])
     assert lowest == pytest.approx([full.min(axis=0).mean()])
     assert sorted(own) == pytest.approx(sorted(full.mean(axis=1)))
@@ -93,6 +95,28 @@ def test_statistics_over_layers_leave_windowed_layers_out_and_the_legend_says_so
     assert "mean over full-attention layers" in said
     assert "a windowed layer, mean over prompts" in said
     assert "mean over layers" in [text.get_text() for text in variance(ranking())[0].legends[0].get_texts()]
+
+
+def test_of_an_unlimited_metric_the_means_set_the_axis_and_a_longer_interval_has_a_caret() -> None:
+    shown = replace(layer_values(ranking(), "spearman", 10), metric="drop")
+    ends = shown.over_layers.copy()
+    ends.loc["tova", "worst low"] = -40.0
+    for known, carets in ((shown, []), (replace(shown, over_layers=ends), [LOWER])):
+        axes = drawn(lambda known=known: layer_variance(known)).axes[1]  # type: ignore[misc]
+        left = axes.get_xlim()[0]
+        assert left > -2
+        marks = [course(line) for line in axes.get_lines() if line.get_label() == CARET]
+        place = ORDER[::-1].index("tova")
+        assert marks == [([left], [place + each]) for each in carets]
+        assert ("some ranges are cut" in axes.get_xlabel()) == bool(carets)
+
+
+def test_a_mean_is_seen_on_the_bar_of_its_own_colour() -> None:
+    _, axes = variance(ranking())
+    for place, name in enumerate(ORDER[::-1]):
+        (mean,) = (each for each in axes.get_lines() if each.get_label() == name)
+        assert mean.get_path_effects(), name
+        assert course(mean)[1] == pytest.approx([place + UPPER])
 
 
 def test_where_no_interval_is_known_none_is_named() -> None:

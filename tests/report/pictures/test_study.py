@@ -14,6 +14,7 @@ from tests.report.drawn_pictures import course, drawn, panels, readable
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tokenrank.records.tables import Tables
 from tokenrank.report.pictures.drawing import write_picture
+from tokenrank.report.pictures.layer_curves import SAID_INTERVAL, SAID_SPREAD
 from tokenrank.report.pictures.study import CURVES, per_value, study_pictures
 
 POINTS: dict[str, dict[str, Any]] = {
@@ -67,8 +68,9 @@ def curve(axes: Axes, statistic: str) -> tuple[list[float], list[float]]:
     return course(found)
 
 
-def edges(axes: Axes, number: int, width: int) -> list[float]:
-    """Of the band of that number, at a width."""
+def edges(axes: Axes, name: str, place: int, width: int) -> list[float]:
+    """Of the band of that name, of the first or second curve, at a width."""
+    number = [number for number, each in enumerate(axes.collections) if each.get_label() == name][place]
     corners = np.asarray(axes.collections[number].get_paths()[0].vertices)
     heights = corners[corners[:, 0] == width, 1]
     return [float(heights.min()), float(heights.max())]
@@ -94,9 +96,33 @@ def test_bands_are_the_middle_of_the_prompts_and_the_interval_of_the_mean() -> N
         for place, statistic in enumerate(CURVES):
             for width in (1, 4):
                 samples = [value(heuristic, width, each, statistic) for each in SAMPLES]
-                assert edges(axes, 2 * place, width) == pytest.approx(np.percentile(samples, [10, 90]).tolist())
+                assert edges(axes, SAID_SPREAD, place, width) == pytest.approx(
+                    np.percentile(samples, [10, 90]).tolist()
+                )
                 own = mean(heuristic, width, statistic)
-                assert edges(axes, 2 * place + 1, width) == pytest.approx([own - 0.01, own + 0.03])
+                assert edges(axes, SAID_INTERVAL, place, width) == pytest.approx([own - 0.01, own + 0.03])
+
+
+def test_the_axis_of_an_unlimited_metric_is_set_by_the_means_and_says_that_an_interval_is_cut() -> None:
+    tables, study = made_up(), STUDY | {"metric": "drop"}
+    own = tables.summary["metric"] == "recall"
+    summary = tables.summary.assign(metric=tables.summary["metric"].where(~own, "drop"))
+    metrics = tables.metrics.assign(metric="drop")
+    long = (summary["heuristic"] == "zeta_4") & summary["sample"].isna() & (summary["metric"] == "drop")
+    cut = replace(tables, metrics=metrics, summary=summary.assign(low=summary["low"].where(~long, -9.0)))
+    whole = replace(tables, metrics=metrics, summary=summary)
+    for each, said in ((whole, False), (cut, True)):
+        shown = figure(each, study)
+        assert shown.axes[0].get_ylim()[0] > -1
+        assert ("some ranges are cut" in shown.get_supylabel()) == said
+
+
+def test_the_spread_is_an_outline_that_a_wider_interval_does_not_hide() -> None:
+    for axes in panels(figure()).values():
+        looks = {str(each.get_label()): each for each in axes.collections}
+        assert looks[SAID_SPREAD].get_zorder() > looks[SAID_INTERVAL].get_zorder()
+        assert len(looks[SAID_SPREAD].get_facecolor()) == 0
+        assert np.min(looks[SAID_SPREAD].get_linewidth()) > 0
 
 
 def test_a_prompt_that_a_heuristic_lacks_counts_for_none() -> None:

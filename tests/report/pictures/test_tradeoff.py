@@ -12,6 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.markers import CARETDOWN, CARETUP
 
 from tests.report.contestant_examples import (
     CONTESTANTS,
@@ -26,6 +27,7 @@ from tests.report.drawn_pictures import drawn, readable
 from tests.report.ttft_examples import ttft_tables
 from tokenrank.records.tables import Tables
 from tokenrank.report.pictures.contestant_style import KNOWN, Style, styles
+from tokenrank.report.pictures.cut_bars import LABEL as CARET
 from tokenrank.report.pictures.drawing import write_picture
 from tokenrank.report.pictures.tradeoff import tradeoff, tradeoff_pictures
 
@@ -208,6 +210,29 @@ def _stretched(summary: pd.DataFrame, measure: str) -> pd.DataFrame:
         low=summary["low"].where(~own, 0.0 * value).astype("Float64"),
         high=summary["high"].where(~own, 1.0 + 0.0 * value).astype("Float64"),
     )
+
+
+@pytest.mark.parametrize(("end", "beyond", "marker"), [("low", -9.99, CARETUP), ("high", 9.99, CARETDOWN)])
+def test_one_long_interval_does_not_set_the_axis_and_its_bar_has_a_caret_at_the_border(
+    end: str, beyond: float, marker: int
+) -> None:
+    tables = accuracy_tables()
+    rows = tables.summary
+    long = (rows["metric"] == "loss") & (rows["heuristic"] == "snapkv") & (rows["keep"] == 10)
+    long &= (rows["statistic"] == "mean") & rows["sample"].isna() & rows["against"].isna()
+    ends = {each: rows[each].where(~long, rows["value"]) for each in ("low", "high")}
+    changed = rows.assign(**(ends | {end: ends[end].where(~long, beyond)}))
+    figure = drawn(lambda: tradeoff(replace(tables, summary=changed), "kv_ratio", "loss"))
+    (axes,) = figure.axes
+    border = min(axes.get_ylim()) if end == "low" else max(axes.get_ylim())
+    assert abs(border) < 5
+    (caret,) = (each for each in axes.get_lines() if each.get_label() == CARET)
+    assert (caret.get_marker(), caret.get_color()) == (marker, KNOWN["snapkv"].colour)
+    assert [float(each) for each in np.ravel(caret.get_ydata())] == [border]
+    assert any(beyond in bar for bar in bars(axes, "snapkv"))
+    assert "a caret at the border: longer than is shown." in caption(figure)
+    assert CARET not in labels(whole("kv_ratio", "loss").axes[0])
+    assert "caret" not in caption(whole("kv_ratio", "loss"))
 
 
 def test_losses_below_0_are_on_the_axis_where_there_are_any() -> None:
