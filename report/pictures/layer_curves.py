@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tokenrank.records.schema import is_bound
 from tokenrank.report.pictures.contestant_style import GREY, is_grey, styles
+from tokenrank.report.pictures.cut_bars import mark_cut
 from tokenrank.report.pictures.drawing import ACCENT, DOUBLE, PANELS_A_ROW, SINGLE, legend_below, plain_axes, title
 from tokenrank.report.pictures.layer_values import LayerValues
 from tokenrank.report.pictures.score_range import widened
@@ -24,31 +25,58 @@ CHANCE: dict[str, Any] = {"color": "#a0a0a0", "linewidth": 0.9, "zorder": 1}
 INTERVAL = 0.3  # opacity of the bands
 SPREAD: dict[str, Any] = {"linewidth": 0.5}  # lines, which are seen on a band that is wider and on one that is narrower
 WINDOWED = "#eeeeee"
+BESIDE = 0.4  # of the width of the curves: the means over layers
+ROOM = 16  # heuristics beside each other; bars of more are narrower
+THICK: dict[str, Any] = {"linewidth": 2.2, "solid_capstyle": "butt", "alpha": 0.4, "zorder": 2}
+THIN: dict[str, Any] = {"linewidth": 0.6, "solid_capstyle": "butt", "zorder": 3}
 SAID_INTERVAL, SAID_SPREAD = "95 % interval of the mean", "10 % to 90 % of the prompts"
 
 
 def layer_curves(shown: LayerValues) -> Figure:
     """All heuristics on one axis, at the width of one column: means over prompts, in the legend by their mean over layers.
 
-    Lines of up to four methods have the 95 % interval of the mean as a band.
+    Beside it, in the same order, each one's mean over layers, with its 95 % interval and the spread over prompts. Lines of up to four
+    methods have the interval at each layer as a band.
     """
     figure = Figure(figsize=(SINGLE, 2.35), layout="constrained")
-    axes = figure.subplots()
+    axes, beside = figure.subplots(1, 2, sharey=True, width_ratios=[1, BESIDE])
     lines = draw_curves(axes, shown)
+    _over_layers(beside, shown)
     title(figure, f"{shown.name} at each layer", shown.heading)
-    handles: list[Artist] = [lines[name] for name in shown.heuristics]
-    names = list(shown.heuristics)
-    if shown.chance_known:
-        handles.append(Line2D([], [], **CHANCE))
-        names.append("chance")
-    if _banded(shown):
-        handles.append(Patch(color=GREY, alpha=INTERVAL, linewidth=0))
-        names.append(SAID_INTERVAL)
-    if shown.windowed:
-        handles.append(Patch(color=WINDOWED))
-        names.append("windowed layer")
-    legend_below(figure, handles, names, "mean over prompts; order: mean over layers")
+    entries: list[tuple[Artist, str, bool]] = [
+        *((lines[name], name, True) for name in shown.heuristics),
+        (Line2D([], [], **CHANCE), "chance", shown.chance_known),
+        (Line2D([], [], color=GREY, **THICK), SAID_INTERVAL, bool(shown.low.notna().any(axis=None))),
+        (Line2D([], [], color=GREY, **THIN), SAID_SPREAD, True),
+        (Patch(color=WINDOWED), "windowed layer", bool(shown.windowed)),
+    ]
+    there = [(handle, name) for handle, name, holds in entries if holds]
+    heading = "mean over prompts; order: mean over layers"
+    legend_below(figure, [handle for handle, _ in there], [name for _, name in there], heading)
     return figure
+
+
+def _over_layers(axes: Axes, shown: LayerValues) -> None:
+    """A place a heuristic: its mean over layers, with its interval and the spread over prompts."""
+    axes.set_xlim(-0.8, len(shown.heuristics) - 0.2)
+    axes.set_ylim(*widened(*shown.range))
+    looks, narrower = styles(shown.heuristics), min(1.0, ROOM / len(shown.heuristics))
+    for place, name in enumerate(shown.heuristics):
+        found: Any = shown.over_layers.loc[name]
+        for each, thickness in (("mean", THICK), ("prompts", THIN)):
+            low, high = found[f"{each} low"], found[f"{each} high"]
+            width = narrower * thickness["linewidth"]
+            axes.plot([place] * 2, [low, high], color=looks[name].colour, **(thickness | {"linewidth": width}))
+            mark_cut(axes, [place], [low], [high], looks[name].colour)
+        drawn: Any = looks[name].drawn() | {"linestyle": "none", "markersize": 0.7 * narrower * looks[name].size}
+        axes.plot([place], [found["mean"]], label=name, clip_on=False, zorder=5, **drawn)
+    if shown.chance_known:
+        axes.axhline(shown.by_chance, label="chance", **CHANCE)
+    axes.set_xticks([])
+    axes.tick_params(axis="y", length=0, labelleft=False)
+    axes.set_xlabel("mean over\nlayers")
+    plain_axes(axes)
+    axes.spines["left"].set_visible(False)
 
 
 def draw_curves(axes: Axes, shown: LayerValues) -> dict[str, Line2D]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tokenrank.records.tables import Tables
 from tokenrank.report.pictures.result_order import by_result
-from tokenrank.report.pictures.score_range import CUT, cropped, is_cut, score_range
+from tokenrank.report.pictures.score_range import CUT, cropped, is_cut, score_range, widened
 from tokenrank.report.rows.layer_intervals import layer_intervals
 from tokenrank.report.rows.ranking_rows import (
     by_layer,
@@ -77,7 +77,7 @@ class LayerValues:
     @property
     def label(self) -> str:
         """Of an axis: the metric, and whether not all of its range, or not every range whole, is shown."""
-        return self.name + cropped(self.metric, self.range[0]) + CUT * is_cut(self.range, *self._ends)
+        return self.name + cropped(self.metric, self.range[0]) + CUT * is_cut(widened(*self.range), *self._ends)
 
     @property
     def _ends(self) -> tuple[list[float], list[float]]:

@@ -31,12 +31,13 @@ SENTENCES = (  # file name without its ending -> what is said of it; (?P<metric>
     (
         r"(?P<metric>.+)_layers",
         "{metric}: all methods on one axis, means over prompts at each layer; a line that drops is a layer at which that ranking loses the "
-        "tokens that matter, and one at the level of chance ranks no better than random there.",
+        "tokens that matter, and one at the level of chance ranks no better than random there. Beside them each method's mean over layers, "
+        "with its 95 % interval (thick) and 10 % to 90 % of the prompts (thin).",
     ),
     (
         r"(?P<metric>.+)_prompts",
-        "{metric}: a panel a method with its mean over prompts at each layer, in the dark band the 95 % interval of that mean, and in the "
-        "light band 10 % to 90 % of the prompts; the dark band says how sure the mean is, the light one how much prompts differ.",
+        "{metric}: a panel a method with its mean over prompts at each layer, as a band the 95 % interval of that mean, and between thin "
+        "lines 10 % to 90 % of the prompts; the band says how sure the mean is, the lines how much prompts differ.",
     ),
     (
         r"(?P<metric>.+)_heatmap",
@@ -55,8 +56,8 @@ SENTENCES = (  # file name without its ending -> what is said of it; (?P<metric>
     ),
     (
         r"study_(?P<metric>.+)",
-        "{metric}: the metric against the values of one setting, as mean over layers and as worst layer; the dark band is the 95 % interval "
-        "of the mean, the light one 10 % to 90 % of the prompts.",
+        "{metric}: the metric against the values of one setting, as mean over layers and as worst layer; the band is the 95 % interval "
+        "of the mean, and between the thin lines are 10 % to 90 % of the prompts.",
     ),
     (
         r"grid_accuracy(_at_(?P<keep>.+))?",

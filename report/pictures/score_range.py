@@ -10,7 +10,7 @@ from tokenrank.records.measures import CORRELATIONS, SHARES
 STEP = 0.2  # to multiples of which an axis is cropped
 MARGIN = 0.03  # of what is shown, so that a marker at its end is whole
 REACH = 0.5  # of the span of the means: so far ranges are shown beyond the means in any case
-CUT = " (some ranges are cut)"
+CUT = "\n(some ranges are cut)"
 
 
 def score_range(

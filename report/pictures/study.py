@@ -127,7 +127,7 @@ def study_curves(tables: Tables, study: Mapping[str, Any], k: float) -> Figure:
             panel.set_xscale("log", base=2)
             panel.xaxis.set_major_formatter("{x:g}")
         panel.set_xlabel(study["label"])
-    figure.supylabel(name + cropped(metric, limits[0]) + CUT * is_cut(limits, *ends), fontsize=7.5)
+    figure.supylabel(name + cropped(metric, limits[0]) + CUT * is_cut(widened(*limits), *ends), fontsize=7.5)
     own_k = k if tables.metrics.loc[tables.metrics["metric"] == metric, "k"].notna().any() else None
     title(figure, f"{study['name']}: {name}", heading(tables, len(shared(rows)), own_k, metric))
     _legend(figure, list(levels), intervals=bool(curves["mean"]["low"].notna().any()))

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from tests.report.drawn_pictures import band, course, drawn, named, panels
+from tests.report.drawn_pictures import band, course, drawn, named, panels, readable
 from tests.report.layer_examples import CHANCE, HEURISTICS, LAYERS, SAMPLES, cells, ranking
 from tokenrank.metrics.intervals import mean_intervals
+from tokenrank.report.pictures.drawing import SINGLE
 from tokenrank.report.pictures.layer_curves import CHANCE as CHANCE_LINE
 from tokenrank.report.pictures.layer_curves import FEW, SAID_INTERVAL, SAID_SPREAD, layer_curves, prompt_bands
 from tokenrank.report.pictures.layer_values import layer_values
@@ -31,7 +32,7 @@ def legend(figure: Figure) -> list[str]:
 @pytest.mark.parametrize(("metric", "k"), [("recall", 10.0), ("recall", 5.0), ("spearman", None)])
 def test_every_line_is_the_mean_over_prompts_of_the_table(metric: str, k: float | None) -> None:
     values = cells(ranking(), metric, k)
-    (axes,) = curves(metric, k or 10).axes
+    axes, _ = curves(metric, k or 10).axes
     for name in HEURISTICS:
         across, up = course(named(axes, name))
         assert across == LAYERS
@@ -40,8 +41,8 @@ def test_every_line_is_the_mean_over_prompts_of_the_table(metric: str, k: float 
 
 
 def test_the_legend_has_the_oracle_first_and_controls_last() -> None:
-    assert legend(curves()) == [*ORDER, "chance", SAID_INTERVAL]
-    (axes,) = curves().axes
+    assert legend(curves()) == [*ORDER, "chance", SAID_INTERVAL, SAID_SPREAD]
+    axes, _ = curves().axes
     looks = {name: named(axes, name) for name in ORDER}
     assert (looks["oracle"].get_linestyle(), looks["oracle"].get_color()) == ("--", "#000000")
     greys = {str(looks[name].get_color()) for name in ("recency", "random")}
@@ -49,13 +50,44 @@ def test_the_legend_has_the_oracle_first_and_controls_last() -> None:
     assert "#6e6e6e" not in {str(looks[name].get_color()) for name in ("claa", "tova")}
 
 
-def test_a_few_methods_have_their_intervals_and_many_have_none() -> None:
-    assert SAID_INTERVAL in legend(curves())
+def test_lines_of_a_few_methods_have_their_intervals_and_those_of_many_have_none() -> None:
+    assert len(curves().axes[0].collections) == 2
     many = [f"method{number}" for number in range(FEW + 1)]
-    shown = layer_values(ranking(many), "recall", 10)
-    figure = drawn(lambda: layer_curves(shown))
-    assert SAID_INTERVAL not in legend(figure)
+    figure = drawn(lambda: layer_curves(layer_values(ranking(many), "recall", 10)))
     assert len(figure.axes[0].collections) == 0
+
+
+@pytest.mark.parametrize("names", [HEURISTICS, ["oracle", *(f"method{number}" for number in range(20))]])
+@pytest.mark.parametrize(("metric", "k"), [("recall", 10.0), ("spearman", None)])
+def test_beside_the_curves_each_one_has_its_mean_over_layers_with_interval_and_spread(
+    names: list[str], metric: str, k: float | None
+) -> None:
+    tables = ranking(names)
+    figure = drawn(lambda: layer_curves(layer_values(tables, metric, 10)))
+    readable(figure)
+    assert figure.get_figwidth() == SINGLE
+    axes, beside = figure.axes
+    assert axes.get_ylim() == beside.get_ylim()
+    rows, order = cells(tables, metric, k), legend(figure)
+    for place, name in enumerate(order[: len(names)]):
+        means = rows[name].mean(axis=0)
+        interval, spread, mean = (course(line)[1] for line in beside.get_lines() if set(course(line)[0]) == {place})
+        assert mean == pytest.approx([means.mean()])
+        assert spread == pytest.approx(np.percentile(means, [10, 90]).tolist())
+        wanted = [np.nan] * 2 if name == "oracle" else mean_intervals(means[:, None])[:, 0]
+        assert interval == pytest.approx(wanted, nan_ok=True)
+        assert named(beside, name).get_color() == named(axes, name).get_color()
+    assert order[len(names) :] == ["chance", SAID_INTERVAL, SAID_SPREAD]
+
+
+def test_bars_beside_the_curves_do_not_touch_each_other() -> None:
+    for count in (4, 14, 40):
+        names = [f"method{number}" for number in range(count)]
+        figure = drawn(lambda names=names: layer_curves(layer_values(ranking(names), "recall", 10)))  # type: ignore[misc]
+        beside = figure.axes[1]
+        places = beside.transData.transform([(0, 0), (1, 0)])[:, 0] * 72 / figure.dpi
+        widest = max(line.get_linewidth() for line in beside.get_lines() if line.get_label() not in ("chance", *names))
+        assert widest < places[1] - places[0]
 
 
 def test_bands_are_the_interval_of_the_mean_and_the_middle_of_the_prompts() -> None:
@@ -107,7 +139,7 @@ def test_layers_stand_at_their_own_numbers_and_windowed_ones_are_shaded() -> Non
 
 
 def test_the_chance_level_looks_like_no_heuristic() -> None:
-    (axes,) = curves().axes
+    axes, _ = curves().axes
     assert {str(line.get_color()) for line in axes.get_lines() if line.get_label() == "chance"} == {
         CHANCE_LINE["color"]
     }
