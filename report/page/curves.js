@@ -5,11 +5,21 @@ const FEW = 4; // methods
 /** The place of the smallest value; values that are null do not count. */
 const least = (values) => values.indexOf(Math.min(...values.filter((value) => value !== null)));
 
-/** The axis holds what scores can be: from 0, or from below for correlations, to 1. */
-function axisOf(metric) {
-  const all = Object.values(metric.heuristics).flatMap((each) => [...each.low, ...each.tenth, ...each.mean]).filter((value) => value !== null);
-  const low = Math.min(0, Math.floor(Math.min(...all, 0) * 10) / 10);
-  return { low, high: Math.max(1, ...all) };
+/** The place of a value on the scale of the metric, from 0 to 1; the ends of intervals may be outside of what scores can be. */
+function shareOf(value, [low, high]) {
+  return Math.max(0, Math.min(1, (value - low) / (high - low)));
+}
+
+/** Round numbers on a scale, as texts: up to seven of them. */
+function ticks([low, high]) {
+  const raw = (high - low) / 6;
+  const size = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 2.5, 5, 10].map((each) => each * size).find((each) => each >= raw * (1 - 1e-9));
+  let digits = 0;
+  while (Math.abs(Math.round(step * 10 ** digits) / (step * 10 ** digits) - 1) > 1e-9 && digits < 15) digits += 1;
+  const first = Math.ceil(low / step - 1e-9);
+  const count = Math.floor(high / step + 1e-9) - first + 1;
+  return Array.from({ length: count }, (_, place) => ((first + place) * step).toFixed(digits));
 }
 
 /** Curves of all methods on one axis. choose(heuristic, layer) is called for what is clicked. */
@@ -80,11 +90,11 @@ function drawCurves(box, metric, view) {
   const { width, height } = box.getBoundingClientRect();
   if (!width) return; // no longer in the page
   const right = width < 600 ? 76 : 110;
-  const axis = axisOf(metric);
-  const [left, top, bottom] = [34, 8, height - 34];
+  const marks = ticks(metric.range);
+  const [left, top, bottom] = [Math.max(34, 12 + 7 * Math.max(...marks.map((mark) => mark.length))), 8, height - 34];
   const last = Math.max(1, metric.layers.length - 1);
   box.across = (layer) => left + 6 + ((width - left - right - 12) * layer) / last;
-  box.up = (value) => bottom - ((bottom - top) * (value - axis.low)) / (axis.high - axis.low);
+  box.up = (value) => bottom - (bottom - top) * shareOf(value, metric.range);
   box.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const here = metric.layers.indexOf(view.layer);
   box.setAttribute("aria-label", "Layer of the chosen method");
@@ -97,7 +107,7 @@ function drawCurves(box, metric, view) {
   const names = Object.keys(metric.heuristics).sort((a, b) => (a === view.ranking) - (b === view.ranking));
   const shades = metric.windowed.map((layer) => shade(box, metric.layers.indexOf(layer), top, bottom, last));
   const lines = names.map((name) => curveOf(box, metric, name, view.ranking));
-  box.replaceChildren(...shades, ...axes(box, metric, axis, left, bottom, width - right), cursor, ...lines);
+  box.replaceChildren(...shades, ...axes(box, metric, marks, left, bottom, width - right), cursor, ...lines);
   spreadNames(box, top, bottom);
 }
 
@@ -107,12 +117,12 @@ function shade(box, layer, top, bottom, last) {
   return svg("rect", { class: "windowed", x: from, width: to - from, y: top, height: bottom - top });
 }
 
-function axes(box, metric, axis, left, bottom, right) {
+function axes(box, metric, marks, left, bottom, right) {
   const made = [];
-  const step = axis.high - axis.low > 1.01 ? 0.5 : 0.25;
-  for (let value = Math.ceil(axis.low / step) * step; value <= axis.high + 1e-9; value += step) {
-    made.push(svg("line", { class: "grid", x1: left, x2: right, y1: box.up(value), y2: box.up(value) }));
-    made.push(svg("text", { x: left - 5, y: box.up(value) + 4, "text-anchor": "end" }, String(value)));
+  for (const mark of marks) {
+    const up = box.up(Number(mark));
+    made.push(svg("line", { class: "grid", x1: left, x2: right, y1: up, y2: up }));
+    made.push(svg("text", { class: "tick", x: left - 5, y: up + 4, "text-anchor": "end" }, mark));
   }
   const every = Math.ceil(metric.layers.length / Math.max(2, Math.floor((right - left) / 34)));
   metric.layers.forEach((layer, place) => {
@@ -123,22 +133,42 @@ function axes(box, metric, axis, left, bottom, right) {
   return made;
 }
 
+/** Layers one after another at which all of these have values. */
+function runsOf(...values) {
+  const runs = [[]];
+  values[0].forEach((_, layer) => {
+    if (values.every((each) => each[layer] !== null)) runs[runs.length - 1].push(layer);
+    else runs.push([]);
+  });
+  return runs.filter((run) => run.length);
+}
+
+/** A band between two ends, run by run; of a single layer a narrow one. */
+function bandsOf(box, low, high, kind) {
+  const corner = (values, layer, aside) => `${(box.across(layer) + aside).toFixed(1)},${box.up(values[layer]).toFixed(1)}`;
+  return runsOf(low, high).map((run) => {
+    const sides = run.length === 1 ? [[run[0], -3], [run[0], 3]] : run.map((layer) => [layer, 0]);
+    const points = [...sides.map((side) => corner(high, ...side)), ...sides.reverse().map((side) => corner(low, ...side))];
+    return svg("polygon", { class: kind, points: points.join(" ") });
+  });
+}
+
+/** A line through each run of layers; a dot where a run is one layer alone. */
+function linesOf(box, values) {
+  const [x, y] = [(layer) => box.across(layer).toFixed(1), (layer) => box.up(values[layer]).toFixed(1)];
+  return runsOf(values).map((run) => (run.length === 1 ? svg("circle", { class: "dot", cx: x(run[0]), cy: y(run[0]), r: 4 })
+    : svg("polyline", { class: "curve", points: run.map((layer) => `${x(layer)},${y(layer)}`).join(" ") })));
+}
+
 function curveOf(box, metric, name, chosen) {
   const each = metric.heuristics[name];
-  const point = (values, layer) => `${box.across(layer).toFixed(1)},${box.up(values[layer]).toFixed(1)}`;
-  const along = each.mean.map((_, layer) => layer).filter((layer) => each.mean[layer] !== null);
-  const band = (low, high, kind) => {
-    const wide = along.filter((layer) => low[layer] !== null && high[layer] !== null);
-    const points = [...wide.map((layer) => point(high, layer)), ...[...wide].reverse().map((layer) => point(low, layer))];
-    return points.length ? svg("polygon", { class: kind, points: points.join(" ") }) : null;
-  };
+  const end = runsOf(each.mean).at(-1).at(-1);
   const low = each.worst_layer;
-  const end = along[along.length - 1];
-  const classes = `${each.beside ? "beside" : ""} ${name === chosen ? "chosen" : ""}`;
   const label = svg("text", { class: "name", x: box.across(end) + 9, y: box.up(each.mean[end]) + 4 }, name);
   const ring = each.beside || each.flat ? null : svg("circle", { class: "low", cx: box.across(low), cy: box.up(each.mean[low]), r: 4.5 });
-  return svg("g", { class: classes, colour: colourOf(name) }, metric.prompts > 1 && name === chosen ? band(each.tenth, each.ninetieth, "spread") : null, name === chosen || (banded(metric) && !each.beside) ? band(each.low, each.high, "band") : null,
-    svg("polyline", { class: "curve", points: along.map((layer) => point(each.mean, layer)).join(" ") }), ring, label);
+  const spread = metric.prompts > 1 && name === chosen ? bandsOf(box, each.tenth, each.ninetieth, "spread") : [];
+  const bands = name === chosen || (banded(metric) && !each.beside) ? bandsOf(box, each.low, each.high, "band") : [];
+  return svg("g", { class: `${each.beside ? "beside" : ""} ${name === chosen ? "chosen" : ""}`, colour: colourOf(name) }, ...spread, ...bands, ...linesOf(box, each.mean), ring, label);
 }
 
 /** Moves the names at the right end apart. */

@@ -1,8 +1,8 @@
 // evaluation=ranking: the table of methods and the heat map heuristic x layer.
 
-/** A dot with its interval on the axis from low to high. */
-function forest([value, low, high], axis) {
-  const x = (number) => (100 * (number - axis.low)) / (axis.high - axis.low);
+/** A dot with its interval on the scale of the metric. */
+function forest([value, low, high], range) {
+  const x = (number) => 100 * shareOf(number, range);
   const whisker = low === null || high === null ? null : svg("line", { x1: `${x(low)}%`, x2: `${x(high)}%`, y1: 9, y2: 9, stroke: "currentColor", "stroke-width": 2 });
   return svg("svg", { class: "forest", "aria-hidden": "true" }, svg("line", { class: "grid", x1: "0%", x2: "100%", y1: 9, y2: 9, stroke: "var(--line)" }),
     whisker, svg("circle", { cx: `${x(value)}%`, cy: 9, r: 4, fill: "currentColor" }));
@@ -10,7 +10,6 @@ function forest([value, low, high], axis) {
 
 /** One row a method, best first: its mean over layers, and where it is worst. */
 function methodsTable(metric, label, view, linkOf) {
-  const axis = axisOf(metric);
   const rows = Object.entries(metric.heuristics).map(([name, each]) => {
     const low = each.worst_layer;
     const [prompt, value] = each.lowest[low];
@@ -19,7 +18,7 @@ function methodsTable(metric, label, view, linkOf) {
     const over = each.over;
     return {
       class: `${each.beside ? "beside" : ""} ${name === view.ranking ? "chosen" : ""}`,
-      cells: [[mark, name], el("span", { colour: colourOf(name) }, over.mean ? forest(over.mean, axis) : ""), over.mean ? withInterval(over.mean) : "–",
+      cells: [[mark, name], el("span", { colour: colourOf(name) }, over.mean ? forest(over.mean, metric.range) : ""), over.mean ? withInterval(over.mean) : "–",
         over.worst ? withInterval(over.worst) : "–", over.std ? fixed(over.std[0]) : "–", worst, linkOf(name, metric.layers[low], prompt, `see it (${fixed(value)})`, `see ${name} at layer ${metric.layers[low]} on its worst prompt there (${fixed(value)})`)],
     };
   });
@@ -31,16 +30,14 @@ function methodsTable(metric, label, view, linkOf) {
 /** Heuristic x layer. The chosen cell is in the tab order, and arrow keys move from it. */
 function heatMap(metric, label, view, choose) {
   const names = Object.keys(metric.heuristics);
-  const axis = axisOf(metric);
   const rows = names.map((name) => {
     const each = metric.heuristics[name];
-    return el("tr", {}, el("th", { scope: "row" }, name), ...each.mean.map((value, layer) => heatCell(value, axis, {
+    return el("tr", {}, el("th", { scope: "row" }, name), ...each.mean.map((value, layer) => heatCell(value, metric.range, {
       here: name === view.ranking && metric.layers[layer] === view.layer, worst: layer === each.worst_layer && !each.flat && !each.beside, name, layer: metric.layers[layer],
     })));
   });
   const head = el("tr", {}, el("th", { scope: "col", class: "name" }, "layer"), ...metric.layers.map((layer) => el("th", { scope: "col" }, `${layer}${metric.windowed.includes(layer) ? "w" : ""}`)));
-  const made = el("table", { class: "heat", id: "heat", role: "grid" }, el("caption", {}, el("span", {}, `${label}: heuristic × layer, mean over prompts. A frame marks each method’s worst layer${leavesOut(metric) ? "; windowed layers (w) are left out" : ""}. Click, or use arrow keys, to choose.`)),
-    el("thead", {}, head), el("tbody", {}, ...rows));
+  const made = el("table", { class: "heat", id: "heat", role: "grid" }, el("thead", {}, head), el("tbody", {}, ...rows));
   made.addEventListener("click", (event) => {
     const cell = event.target.closest("td");
     if (cell) choose(cell.dataset.name, Number(cell.dataset.layer));
@@ -53,14 +50,14 @@ function heatMap(metric, label, view, choose) {
     event.preventDefault();
     choose(name, layer, "heat");
   });
-  return el("div", { class: "scroll" }, made);
+  return captioned(`${label}: heuristic × layer, mean over prompts. A frame marks each method’s worst layer${leavesOut(metric) ? "; windowed layers (w) are left out" : ""}. Click, or use arrow keys, to choose.`, made);
 }
 
-function heatCell(value, axis, { here, worst, name, layer }) {
-  const share = value === null ? 0 : (value - Math.max(0, axis.low)) / (axis.high - Math.max(0, axis.low));
+function heatCell(value, range, { here, worst, name, layer }) {
+  const share = value === null ? 0 : shareOf(value, range);
   const text = value === null ? "–" : fixed(value, 2).replace(/^(-?)0\./, "$1.").replace("1.00", "1.0");
   const cell = el("td", { class: `${here ? "here" : ""} ${worst ? "worst" : ""} ${share > 0.75 ? "strong" : ""} ${share > 0.92 ? "strongest" : ""}`, role: "gridcell", "aria-selected": String(here),
     tabindex: here ? 0 : -1, "data-name": name, "data-layer": layer, "data-value": fixed(value) }, text);
-  cell.style.setProperty("--v", `${Math.round(100 * Math.max(0, Math.min(1, share)))}%`);
+  cell.style.setProperty("--v", `${Math.round(100 * share)}%`);
   return cell;
 }

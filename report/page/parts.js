@@ -96,6 +96,13 @@ function withInterval([value, low, high], digits = 3) {
   return [fixed(value, digits), el("span", { class: "interval" }, ends)];
 }
 
+/** A table under its caption, which is as wide as the page, however narrow the table is. */
+function captioned(caption, made) {
+  const id = `caption-${captioned.made = (captioned.made ?? 0) + 1}`;
+  made.setAttribute("aria-labelledby", id);
+  return el("figure", { class: "table" }, el("figcaption", { id }, caption), el("div", { class: "scroll" }, made));
+}
+
 /** A table: columns are [heading, "text" or ""]; a cell is a text, a node or a list of them. */
 function table(caption, columns, rows, attributes = {}) {
   const head = columns.map(([heading, kind]) => el("th", { scope: "col", class: kind }, heading));
@@ -106,8 +113,7 @@ function table(caption, columns, rows, attributes = {}) {
     });
     return el("tr", more, ...made);
   });
-  const made = el("table", attributes, el("caption", {}, el("span", {}, caption)), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body));
-  return el("div", { class: "scroll" }, made);
+  return captioned(caption, el("table", attributes, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body)));
 }
 
 // The view: what is chosen, in the address after the #, so that each view has a link.

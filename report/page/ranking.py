@@ -83,6 +83,7 @@ def _of_metric(tables: Tables, values: LayerValues, k: float, ids: list[str]) ->
     whose = values.of_prompts.index.get_level_values("heuristic")
     return {
         "chance": number(values.by_chance),
+        "range": numbers(values.range),
         "prompts": len(values.of_prompts.index.unique("sample")),
         "layers": layers,
         "windowed": [layer for layer in layers if layer in values.windowed],

@@ -211,7 +211,7 @@ def test_a_method_that_is_the_same_at_all_layers_has_no_worst_one(opened: Open) 
     assert rows["claa"][5].startswith("layer ")
     names = [each.get_attribute("aria-label") for each in shown.page.locator("#methods a").all()]
     assert len(set(names)) == len(HEURISTICS)
-    assert "of each method alone" in shown.page.locator("#methods caption").text_content()
+    assert "of each method alone" in shown.page.locator("figure:has(#methods) figcaption").text_content()
 
 
 def test_missed_passages_are_listed_and_keys_go_to_them(opened: Open) -> None:
@@ -265,7 +265,7 @@ def test_digits_of_the_heat_map_can_be_read(opened: Open, scheme: str) -> None:
       };
       const place = document.querySelector("#heat tbody tr");
       return Array.from({ length: 101 }, (_, share) => {
-        const cell = heatCell(share / 100, { low: 0, high: 1 }, { name: "x", layer: 0 });
+        const cell = heatCell(share / 100, [0, 1], { name: "x", layer: 0 });
         place.append(cell);
         const style = getComputedStyle(cell);
         const [a, b] = [light(style.color), light(style.backgroundColor)].sort();
@@ -387,7 +387,7 @@ def test_it_opens_on_the_declared_metric_at_the_worst_layer_that_counts(browser:
     assert {row[0]: row[5] for row in shown.table("#methods")}["claa"].startswith("layer 2 ")
     assert page.evaluate("[...document.querySelectorAll('#heat .worst')].map(e => [e.dataset.name, e.dataset.layer])")[0] == ["claa", "2"]  # fmt: skip
     assert "left out of means over layers and of worst layers" in page.locator("figcaption").first.text_content()
-    assert "over the layers without a sliding window" in page.locator("#methods caption").text_content()
+    assert "over the layers without a sliding window" in page.locator("figure:has(#methods) figcaption").text_content()
     shown.close()
 
 

@@ -1,7 +1,8 @@
 """report.html of runs of unusual shape: no metric with values, other ranges, one layer, gaps, long names, letters that nobody sees."""
 
+import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,11 @@ import pytest
 
 from tests.report.page_browser import Opened, chromium
 from tests.report.page_examples import HEURISTICS, LAYERS, PROMPTS, TOKENS, ranking_run, write_page
+from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
+from tests.report.run_folders import CONFIG, run_folder
+from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.visible_text import visible
+from tokenrank.report.pictures.layer_values import layer_values
 
 
 @pytest.fixture(scope="module")
@@ -103,4 +108,106 @@ def test_tokens_from_the_right_stay_in_the_order_of_the_prompt(browser: Any, tmp
     shown = Opened(browser, write_page(folder), "#prompt=b")
     left = shown.tokens("e.getBoundingClientRect().left")[:3]
     assert left == sorted(left)
+    shown.close()
+
+
+def nats_run(path: Path, layers: Sequence[int] = (3,)) -> RunFolder:
+    """Of drop, in nats a token: values of any size, intervals beyond them, no chance level; ``kept`` is below 0."""
+    metrics, summary = [], []
+    for metric, centre in (("drop", 3.0), ("kept", -2.0)):
+        metrics += [at_layer(sample, None, None, metric, 10, math.nan) for sample in "abcde"]
+        for name, off in (("claa", 0.0), ("gemfilter", 1.5)):
+            for number, sample in enumerate("abcde"):
+                values = [centre + off + number / 4 + layer / 7 for layer in layers]
+                metrics += [
+                    at_layer(sample, name, layer, metric, 10, each) for layer, each in zip(layers, values, strict=True)
+                ]
+                summary += [of_prompt(sample, name, metric, each, 10, values[0]) for each in ("mean", "worst")]
+            mean = centre + off + 0.5
+            summary += [
+                of_prompts(name, metric, each, 10, mean, low=mean - 2, high=mean + 2.5, prompts=5)
+                for each in ("mean", "worst")
+            ]
+    samples = [{"id": each, "task": "niah", "status": "ok", "tokens": 9} for each in "abcde"]
+    return run_folder(path, ranked(metrics, summary, samples), f"{CONFIG}evaluation:\n  compare:\n    metric: drop\n")
+
+
+@pytest.mark.parametrize("metric", ["drop", "kept"])
+def test_values_in_nats_have_the_scale_of_the_pictures(browser: Any, tmp_path: Path, metric: str) -> None:
+    folder = nats_run(tmp_path, layers=(3, 4, 5))
+    drawn = layer_values(folder.tables(), metric, 10.0).range
+    shown = Opened(browser, write_page(folder), f"#metric={metric}")
+    page = shown.page
+    assert page.evaluate("METRIC.range") == pytest.approx(drawn)
+    assert drawn[1] - drawn[0] > 5
+    ends = page.evaluate(
+        "[...document.querySelectorAll('.forest')].map(e => [e, ...e.children].map(c => c.getBoundingClientRect()).map(b => [b.left, b.right]))"
+    )
+    for (left, right), *inside in ends:
+        assert all(left - 5 < start <= stop < right + 5 for start, stop in inside)
+    widths = page.evaluate(
+        "[...document.querySelectorAll('.forest')].map(e => e.children[1].getBoundingClientRect().width / e.getBoundingClientRect().width)"
+    )
+    assert widths == pytest.approx([4.5 / (drawn[1] - drawn[0])] * 2, abs=0.02)
+    marks = page.evaluate("[...document.querySelectorAll('.chart .tick')].map(e => Number(e.textContent))")
+    assert 3 <= len(marks) <= 7
+    assert all(drawn[0] <= mark <= drawn[1] for mark in marks)
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.chart polygon')].flatMap(e => e.getAttribute('points').split(' ').map(p => Number(p.split(',')[1])))"
+    )
+    bottom, top = page.evaluate("METRIC.range.map(document.querySelector('.chart').up)")
+    assert top - 0.1 <= min(heights) <= max(heights) <= bottom + 0.1
+    shares = page.evaluate(
+        "[...document.querySelectorAll('#heat td')].map(e => [Number(e.dataset.value), parseFloat(e.style.getPropertyValue('--v'))])"
+    )
+    for value, share in shares:
+        assert share == pytest.approx(100 * (value - drawn[0]) / (drawn[1] - drawn[0]), abs=0.6)
+    shown.close()
+
+
+@pytest.mark.parametrize(
+    ("ends", "marks"),
+    [
+        ((0, 1), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]), ((-0.4, 1), ["-0.25", "0.00", "0.25", "0.50", "0.75", "1.00"]),
+        ((2.1, 152), ["25", "50", "75", "100", "125", "150"]), ((-0.0031, -0.0007), ["-0.0030", "-0.0025", "-0.0020", "-0.0015", "-0.0010"]),
+        ((100, 112), ["100", "102", "104", "106", "108", "110", "112"]),
+    ],
+)  # fmt: skip
+def test_marks_of_an_axis_are_round_whatever_its_range(
+    browser: Any, tmp_path: Path, ends: tuple[float, float], marks: list[str]
+) -> None:
+    shown = Opened(browser, write_page(nats_run(tmp_path)))
+    assert shown.page.evaluate("ends => ticks(ends)", ends) == marks
+    shown.close()
+
+
+def test_a_layer_alone_is_a_dot_and_the_caption_is_as_wide_as_the_page(browser: Any, tmp_path: Path) -> None:
+    shown = Opened(browser, write_page(nats_run(tmp_path)))
+    page = shown.page
+    assert page.locator(".chart .dot").count() == 2
+    assert page.locator(".chart polyline").count() == 0
+    assert page.evaluate(
+        "[...document.querySelectorAll('.chart .band')].every(e => e.getBoundingClientRect().width > 4)"
+    )
+    captions = page.evaluate(
+        "[...document.querySelectorAll('figcaption')].filter(e => e.textContent.length > 80).map(e => e.getBoundingClientRect().width)"
+    )
+    assert len(captions) >= 3
+    assert min(captions) > 600
+    assert page.evaluate(
+        "document.getElementById(document.getElementById('heat').getAttribute('aria-labelledby')).textContent"
+    ).startswith("drop@10: heuristic")
+    shown.close()
+
+
+def test_a_curve_has_gaps_where_it_has_no_values(browser: Any, tmp_path: Path) -> None:
+    shown = Opened(browser, write_page(nats_run(tmp_path, layers=range(7))))
+    page = shown.page
+    page.evaluate(
+        "() => { const each = METRIC.heuristics.claa; for (const part of ['mean', 'low', 'high']) { each[part][2] = null; each[part][4] = null; } drawCurves(document.querySelector('.chart'), METRIC, VIEW); }"
+    )
+    lines = page.evaluate(
+        "[...document.querySelectorAll('.chart g')].map(g => [g.querySelector('.name').textContent, g.querySelectorAll('polyline').length, g.querySelectorAll('.dot').length, g.querySelectorAll('.band').length])"
+    )
+    assert sorted(lines) == [["claa", 2, 1, 3], ["gemfilter", 1, 0, 1]]
     shown.close()
