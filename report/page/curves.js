@@ -95,6 +95,7 @@ function drawCurves(box, metric, view) {
   const last = Math.max(1, metric.layers.length - 1);
   box.across = (layer) => left + 6 + ((width - left - right - 12) * layer) / last;
   box.up = (value) => bottom - (bottom - top) * shareOf(value, metric.range);
+  box.letters = Math.floor((right - 6) / 7.5); // of a name beside its curve
   box.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const here = metric.layers.indexOf(view.layer);
   box.setAttribute("aria-label", "Layer of the chosen method");
@@ -160,11 +161,19 @@ function linesOf(box, values) {
     : svg("polyline", { class: "curve", points: run.map((layer) => `${x(layer)},${y(layer)}`).join(" ") })));
 }
 
+/** The beginning and the end of a name that is too long: names of variants often begin alike. */
+function shortened(name, letters) {
+  if (name.length <= letters) return name;
+  const end = Math.floor((letters - 1) / 2);
+  return `${name.slice(0, letters - 1 - end)}…${name.slice(-end)}`;
+}
+
 function curveOf(box, metric, name, chosen) {
   const each = metric.heuristics[name];
   const end = runsOf(each.mean).at(-1).at(-1);
   const low = each.worst_layer;
-  const label = svg("text", { class: "name", x: box.across(end) + 9, y: box.up(each.mean[end]) + 4 }, name);
+  const short = shortened(name, box.letters);
+  const label = svg("text", { class: "name", x: box.across(end) + 9, y: box.up(each.mean[end]) + 4 }, short, short === name ? null : svg("title", {}, name));
   const ring = each.beside || each.flat ? null : svg("circle", { class: "low", cx: box.across(low), cy: box.up(each.mean[low]), r: 4.5 });
   const spread = metric.prompts > 1 && name === chosen ? bandsOf(box, each.tenth, each.ninetieth, "spread") : [];
   const bands = name === chosen || (banded(metric) && !each.beside) ? bandsOf(box, each.low, each.high, "band") : [];

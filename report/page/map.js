@@ -15,7 +15,7 @@ function layerMap(prompt, view, choose) {
   const canvas = el("canvas", { role: "img", "aria-label": `${what} (down) and ${prompt.tokens} tokens (across), coloured as the text below` });
   const frame = el("div", { class: "row" });
   const named = prompt.levels ? [rows[0], rows[rows.length - 1]] : prompt.kept ? rows : [];
-  const sides = named.map((name) => el("span", { class: "side", "data-place": rows.indexOf(name) }, String(name)));
+  const sides = named.map((name) => el("span", { class: "side", title: String(name), "data-place": rows.indexOf(name) }, String(name)));
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
     const place = (size, from, length) => Math.max(0, Math.min(size - 1, Math.floor((size * from) / length)));

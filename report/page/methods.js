@@ -32,7 +32,7 @@ function heatMap(metric, label, view, choose) {
   const names = Object.keys(metric.heuristics);
   const rows = names.map((name) => {
     const each = metric.heuristics[name];
-    return el("tr", {}, el("th", { scope: "row" }, name), ...each.mean.map((value, layer) => heatCell(value, metric.range, {
+    return el("tr", {}, el("th", { scope: "row" }, whole(name)), ...each.mean.map((value, layer) => heatCell(value, metric.range, {
       here: name === view.ranking && metric.layers[layer] === view.layer, worst: layer === each.worst_layer && !each.flat && !each.beside, name, layer: metric.layers[layer],
     })));
   });

@@ -103,13 +103,17 @@ function captioned(caption, made) {
   return el("figure", { class: "table" }, el("figcaption", { id }, caption), el("div", { class: "scroll" }, made));
 }
 
+/** A name in a cell: on one line unless it is long. */
+const whole = (...children) => el("span", { class: "whole" }, ...children);
+
 /** A table: columns are [heading, "text" or ""]; a cell is a text, a node or a list of them. */
 function table(caption, columns, rows, attributes = {}) {
   const head = columns.map(([heading, kind]) => el("th", { scope: "col", class: kind }, heading));
   const body = rows.map(({ cells, ...more }) => {
     const made = cells.map((cell, place) => {
       const children = Array.isArray(cell) ? cell : [cell];
-      return place === 0 ? el("th", { scope: "row" }, ...children) : el("td", { class: columns[place][1] }, ...children);
+      if (place === 0) return el("th", { scope: "row" }, whole(...children));
+      return el("td", { class: columns[place][1] }, ...(columns[place][1] === "name" ? [whole(...children)] : children));
     });
     return el("tr", more, ...made);
   });

@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.report.page_browser import Opened, chromium
-from tests.report.page_examples import HEURISTICS, LAYERS, PROMPTS, TOKENS, ranking_run, write_page
+from tests.report.page_examples import HEURISTICS, LAYERS, PROMPTS, TOKENS, accuracy_run, ranking_run, write_page
 from tests.report.ranking_examples import at_layer, of_prompt, of_prompts, ranked
 from tests.report.run_folders import CONFIG, run_folder
 from tokenrank.records.run_folder import RunFolder
@@ -210,4 +210,49 @@ def test_a_curve_has_gaps_where_it_has_no_values(browser: Any, tmp_path: Path) -
         "[...document.querySelectorAll('.chart g')].map(g => [g.querySelector('.name').textContent, g.querySelectorAll('polyline').length, g.querySelectorAll('.dot').length, g.querySelectorAll('.band').length])"
     )
     assert sorted(lines) == [["claa", 2, 1, 3], ["gemfilter", 1, 0, 1]]
+    shown.close()
+
+
+LONG = "a_prompt_whose_name_is_the_path_of_its_file_" * 4
+METHOD = "claa_with_rows_by_maximum_and_columns_by_four_and_kernel_of_five_and_window_of_eight"
+
+
+def renamed(folder: RunFolder, names: Mapping[str, str]) -> RunFolder:
+    """The run with other names of prompts and methods, in tables and levels."""
+    tables = folder.tables()
+    parts = {}
+    for part in ("metrics", "summary", "samples", "runs"):
+        rows = getattr(tables, part)
+        for column in {"id", "sample", "heuristic", "engine"} & set(rows.columns):
+            rows = rows.assign(**{column: rows[column].astype(object).replace(names).astype(rows[column].dtype)})
+        parts[part] = rows
+    folder.write_tables(replace(tables, **parts))
+    for prompt in PROMPTS:
+        found = folder.levels(prompt)
+        assert found is not None
+        rankings = {names.get(name, name): rows for name, rows in found.rankings.items()}
+        folder.levels_file(prompt).unlink()
+        folder.write_levels(names.get(prompt, prompt), replace(found, rankings=rankings))
+    return folder
+
+
+@pytest.mark.parametrize("width", [1100, 400])
+@pytest.mark.parametrize("make", [ranking_run, accuracy_run])
+def test_long_names_do_not_widen_the_page(
+    browser: Any, tmp_path: Path, make: Callable[[Path], RunFolder], width: int
+) -> None:
+    folder = renamed(
+        make(tmp_path), dict.fromkeys(PROMPTS[:1], LONG) | {"claa": METHOD, "oracle@claa": f"oracle@{METHOD}"}
+    )
+    shown = Opened(browser, write_page(folder), f"#prompt={LONG}&rows=all", width=width)
+    page = shown.page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert METHOD in page.evaluate("document.body.textContent")
+    inside = "[...document.querySelectorAll('.chart .name, .map .side')].map(e => e.getBoundingClientRect()).every(b => b.left >= 0 && b.right <= innerWidth)"
+    assert page.evaluate(inside)
+    titles = page.evaluate("[...document.querySelectorAll('.chart .name title')].map(e => e.textContent)")
+    if make is ranking_run:
+        assert METHOD in titles
+        first = "document.querySelector('#heat tbody th').getBoundingClientRect().width"
+        assert page.evaluate(first) < width / 2
     shown.close()
