@@ -20,6 +20,7 @@ from tokenrank.records.command_line import command_parser, path_argument
 from tokenrank.records.messages import log, messages_to_terminal
 from tokenrank.records.run_files import is_sweep
 from tokenrank.records.run_folder import RunFolder
+from tokenrank.records.visible_text import say
 from tokenrank.report.report import printed
 from tokenrank.report.rows.loaded_run import load_run
 from tokenrank.report.whole import write_report
@@ -58,7 +59,7 @@ def main(given: Sequence[Path], to: Path | None, context_effect: float | None = 
             to = given[0] / DEFAULT
         folder, failures = collected(given[0]) if to is None else joined(given, to, context_effect)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     for failure in failures:
         log.warning("warning: %s", failure)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from tokenrank.records.command_line import path_argument
+from tokenrank.records.visible_text import say
 from tokenrank.records.writing import write_text
 from tokenrank.report.tables.leaderboard import leaderboard
 from tokenrank.report.tables.leaderboard_rows import entries_of, lacks, protocol_of
@@ -51,10 +52,10 @@ def command(arguments: Sequence[str]) -> int:
         text, left_out = page(given)
         write_text(given.to, text)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     for line in left_out:
-        print(f"left out: {line}", file=sys.stderr)
+        say(f"left out: {line}")
     print(given.to)
     return 0
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tokenrank.records.command_line import command_parser, path_argument
+from tokenrank.records.visible_text import say
 from tokenrank.report.report import draw, printed
 from tokenrank.report.rows.loaded_run import load_run
 from tokenrank.work.made_tables import with_tables
@@ -23,10 +24,10 @@ def main(folder: Path, k: float | None, metrics: list[str] | None = None) -> int
         failures = draw(run, metrics)
         print(printed(run))
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     for line in failures:
-        print(f"warning: {line}", file=sys.stderr)
+        say(f"warning: {line}")
     return 1 if failures else 0
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from tokenrank.records.command_line import command_parser, path_argument
 from tokenrank.records.messages import messages_to_terminal
+from tokenrank.records.visible_text import say
 from tokenrank.report.page.page import write_page
 from tokenrank.report.rows.loaded_run import load_run
 from tokenrank.work.made_tables import with_tables
@@ -25,7 +26,7 @@ def command(arguments: Sequence[str]) -> int:
     try:
         print(write_page(load_run(with_tables(given.folder))))
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     return 0
 

@@ -1,11 +1,11 @@
 """The command line that tables of several runs share."""
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from tokenrank.records.command_line import command_parser, path_argument
+from tokenrank.records.visible_text import say
 from tokenrank.records.writing import write_text
 from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.tables.report_files import main_metrics
@@ -38,7 +38,7 @@ def written(make: Callable[[], str], to: Path | None) -> int:
         if to:
             write_text(to, text)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     print(to or text, end="\n" if to else "")
     return 0

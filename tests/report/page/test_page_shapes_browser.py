@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.report.page_browser import Opened, chromium
@@ -78,7 +79,9 @@ def test_letters_that_nobody_sees_are_shown_as_on_a_terminal(browser: Any, tmp_p
     folder.write_levels("b", replace(found, texts=(*UNSEEN, *(f" t{place}" for place in range(len(UNSEEN), TOKENS)))))
     tables = folder.tables()
     hostile = "answer \u202e\u2067 backwards"
-    folder.write_tables(replace(tables, samples=tables.samples.assign(answer=hostile, references=[[hostile]] * 3)))
+    folder.write_tables(
+        replace(tables, samples=tables.samples.assign(answer=hostile, references=pd.Series([[hostile]] * 3)))
+    )
     shown = Opened(browser, write_page(folder), "#prompt=b&ranking=claa&layer=0&k=40")
     page = shown.page
     assert shown.tokens("e.textContent")[: len(UNSEEN)] == [visible(text) for text in UNSEEN]
