@@ -68,7 +68,9 @@ function captionOf(metric, label) {
   const known = Object.values(metric.heuristics).some((each) => each.low.some((value) => value !== null));
   const intervals = banded(metric) ? " Bands: 95 % intervals of the means over prompts." : " Band of the chosen method: 95 % interval of its mean over prompts; those of the others are shown under the pointer.";
   const spread = metric.prompts > 1 ? " Lighter band of the chosen method: the middle 80 % of the prompts." : "";
-  const bands = (known ? intervals : "") + spread;
+  const outside = Object.values(metric.heuristics).flatMap((each) => [...each.low, ...each.high, ...each.tenth, ...each.ninetieth, ...(each.over.mean ?? [])])
+    .some((value) => value !== null && (value < metric.range[0] || value > metric.range[1]));
+  const bands = (known ? intervals : "") + spread + (outside ? " Ranges that go beyond the axis are cut." : "");
   const chance = metric.chance === null ? "" : `; dotted: chance (${fixed(metric.chance)})`;
   const windowed = metric.windowed.length ? ` Shaded layers have a sliding window${leavesOut(metric) ? " and are left out of means over layers and of worst layers, as most tokens are out of their reach" : ""}.` : "";
   return `${label} at each layer, mean over ${metric.prompts} prompt${metric.prompts === 1 ? "" : "s"}; higher is better.${bands} `

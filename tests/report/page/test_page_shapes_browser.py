@@ -142,7 +142,10 @@ def test_values_in_nats_have_the_scale_of_the_pictures(browser: Any, tmp_path: P
     shown = Opened(browser, write_page(folder), f"#metric={metric}")
     page = shown.page
     assert page.evaluate("METRIC.range") == pytest.approx(drawn)
-    assert drawn[1] - drawn[0] > 5
+    claa = {"drop": 3.5, "kept": -1.5}[metric]
+    intervals = [(max(drawn[0], mean - 2), min(drawn[1], mean + 2.5)) for mean in (claa + 1.5, claa)]
+    assert intervals[1] != (claa - 2, claa + 2.5)  # cut at an end of the scale
+    assert "Ranges that go beyond the axis are cut." in page.locator("figure:has(.chart) figcaption").text_content()
     ends = page.evaluate(
         "[...document.querySelectorAll('.forest')].map(e => [e, ...e.children].map(c => c.getBoundingClientRect()).map(b => [b.left, b.right]))"
     )
@@ -151,7 +154,7 @@ def test_values_in_nats_have_the_scale_of_the_pictures(browser: Any, tmp_path: P
     widths = page.evaluate(
         "[...document.querySelectorAll('.forest')].map(e => e.children[1].getBoundingClientRect().width / e.getBoundingClientRect().width)"
     )
-    assert widths == pytest.approx([4.5 / (drawn[1] - drawn[0])] * 2, abs=0.02)
+    assert widths == pytest.approx([(high - low) / (drawn[1] - drawn[0]) for low, high in intervals], abs=0.02)
     marks = page.evaluate("[...document.querySelectorAll('.chart .tick')].map(e => Number(e.textContent))")
     assert 3 <= len(marks) <= 7
     assert all(drawn[0] <= mark <= drawn[1] for mark in marks)
