@@ -26,13 +26,16 @@ def write_report(run: LoadedRun, *, lacking: bool = False) -> list[str]:
     """
     folder, page = run.folder, run.config.get("report") is not False
     failures = draw(run, lacking=lacking)
-    for name, text in texts_of_report(run).items():
-        if not (lacking and (folder.path / name).exists()):
-            LOG.info("writing %s", name)
-            try:
-                write_text(folder.path / name, text())
-            except Exception as error:  # whatever it was: the run is whole without it
-                failures.append(failure(f"{name} was not written", error))
+    wanted = {
+        name: text for name, text in texts_of_report(run).items() if not (lacking and (folder.path / name).exists())
+    }
+    if wanted:
+        LOG.info("writing the tables")
+    for name, text in wanted.items():
+        try:
+            write_text(folder.path / name, text())
+        except Exception as error:  # whatever it was: the run is whole without it
+            failures.append(failure(f"{name} was not written", error))
     if not (page or lacking):
         try:
             folder.page.unlink(missing_ok=True)  # of fewer prompts
