@@ -19,10 +19,10 @@ function methodsTable(metric, label, view, linkOf) {
     return {
       class: `${each.beside ? "beside" : ""} ${name === view.ranking ? "chosen" : ""}`,
       cells: [[mark, name], el("span", { colour: colourOf(name) }, over.mean ? forest(over.mean, metric.range) : ""), over.mean ? withInterval(over.mean) : "–",
-        over.worst ? withInterval(over.worst) : "–", over.std ? fixed(over.std[0]) : "–", worst, linkOf(name, metric.layers[low], prompt, `see it (${fixed(value)})`, `see ${name} at layer ${metric.layers[low]} on its worst prompt there (${fixed(value)})`)],
+        over.worst ? withInterval(over.worst) : "–", over.std ? withInterval(over.std) : "–", worst, linkOf(name, metric.layers[low], prompt, `see it (${fixed(value)})`, `see ${name} at layer ${metric.layers[low]} on its worst prompt there (${fixed(value)})`)],
     };
   });
-  const columns = [["method", ""], ["", ""], ["mean over layers [95 %]", ""], ["each prompt’s worst layer [95 %]", ""], ["sd over layers", ""], ["lowest on average", ""], ["worst prompt there", ""]];
+  const columns = [["method", ""], ["", ""], ["mean over layers [95 %]", ""], ["each prompt’s worst layer [95 %]", ""], ["sd over layers [95 %]", ""], ["lowest on average", ""], ["worst prompt there", ""]];
   return table(`${label}: methods, best first; means over prompts as in summary.parquet${leavesOut(metric) ? ", over the layers without a sliding window" : ""}. Bounds and controls are last. Intervals are over prompts, of each method alone `
     + "(docs/statistics.md): whether two overlap or not is no test of a difference; the tests are in the sentences above.", columns, rows, { id: "methods" });
 }

@@ -191,7 +191,7 @@ def test_the_deepest_fall_is_a_click_from_its_sentence(opened: Open) -> None:
     [(name, layer), *_] = re.findall(r"deepest fall .*? is that of (\w+) at layer (\d+)", said)
     assert link.text_content().startswith(f"See {name} at layer {layer} on the prompt ")
     link.click()
-    shown.page.wait_for_function("document.body.dataset.shown === location.hash")
+    shown.drawn()
     assert f"ranking={name}&layer={layer}&mode=difference" in shown.page.url
 
 
@@ -580,11 +580,16 @@ def test_a_run_without_texts_shows_numbered_boxes(opened: Open) -> None:
     assert "kept no answer" in shown.page.locator("#answer").text_content()
 
 
-def test_in_print_the_whole_prompt_is_there(opened: Open) -> None:
-    page = opened("ranking", view(prompt="b")).page
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_in_print_the_whole_prompt_is_there_on_white_without_controls(opened: Open, theme: str) -> None:
+    page = opened("ranking", view(prompt="b", theme=theme)).page
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert (page.evaluate(paper) == "rgb(253, 252, 249)") == (theme == "light")
     page.emulate_media(media="print")
+    assert page.evaluate(paper) == "rgb(253, 252, 249)"
     assert page.evaluate("getComputedStyle(document.getElementById('tokens')).maxHeight") == "none"
-    assert not page.locator("#theme").is_visible()
+    assert not any(each.is_visible() for each in page.locator("button, select, input").all())
+    assert page.locator("#status").is_visible()  # says prompt, ranking, layer and k
 
 
 def test_the_slider_stays_where_a_metric_has_no_value(browser: Any, tmp_path: Path) -> None:
