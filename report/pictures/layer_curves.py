@@ -24,6 +24,7 @@ MARKS = 7  # markers along a line, about
 CHANCE: dict[str, Any] = {"color": "#a0a0a0", "linewidth": 0.9, "zorder": 1}
 INTERVAL = 0.3  # opacity of the bands
 SPREAD: dict[str, Any] = {"linewidth": 0.5}  # lines, which are seen on a band that is wider and on one that is narrower
+ALONE = 0.2  # half of the width of bands where there is one layer alone
 WINDOWED = "#eeeeee"
 BESIDE = 0.4  # of the width of the curves: the means over layers
 ROOM = 16  # heuristics beside each other; bars of more are narrower
@@ -160,16 +161,11 @@ def prompt_bands(shown: LayerValues) -> Figure:
 def _bands(panel: Axes, shown: LayerValues, name: str, colour: str) -> None:
     layers = np.asarray(shown.means.columns, dtype=float)
     _ground(panel, shown)
-    draw_ranges(
-        panel,
-        layers,
-        (shown.low.loc[name], shown.high.loc[name]),
-        (shown.tenth.loc[name], shown.ninetieth.loc[name]),
-        colour,
-    )
-    panel.plot(
-        layers, shown.means.loc[name], color=colour, linewidth=1.2, label="mean over prompts", zorder=3, clip_on=False
-    )
+    across, take = (layers, slice(None)) if len(layers) > 1 else (layers + np.array([-ALONE, ALONE]), [0, 0])
+    frames = (shown.low, shown.high, shown.tenth, shown.ninetieth, shown.means)
+    low, high, tenth, ninetieth, mean = (np.asarray(each.loc[name], dtype=float)[take] for each in frames)
+    draw_ranges(panel, across, (low, high), (tenth, ninetieth), colour)
+    panel.plot(across, mean, color=colour, linewidth=1.2, label="mean over prompts", zorder=3, clip_on=False)
     panel.set_title(fill(name, TITLED))
 
 

@@ -103,6 +103,18 @@ def test_bands_are_the_interval_of_the_mean_and_the_middle_of_the_prompts() -> N
             assert course(named(found[name], "mean over prompts"))[1][layer] == pytest.approx(values.mean())
 
 
+def test_one_layer_alone_has_bands_and_a_mean_that_can_be_seen_and_ticks_at_its_number() -> None:
+    tables = ranking(layers=[3])
+    figure = drawn(lambda: prompt_bands(layer_values(tables, "recall", 10)))
+    values = cells(tables, "recall", 10)["claa"][0]
+    panel = panels(figure)["claa"]
+    assert course(named(panel, "mean over prompts")) == ([2.8, 3.2], pytest.approx([values.mean()] * 2))
+    for place in (2.8, 3.2):
+        assert band(panel, SAID_SPREAD, place) == pytest.approx(np.percentile(values, [10, 90]))
+    low, high = panel.get_xlim()
+    assert [place for place in panel.get_xticks() if low <= place <= high] == [3]
+
+
 def test_the_interval_and_the_spread_are_told_apart_and_named() -> None:
     figure = bands()
     assert legend(figure) == ["mean over prompts", SAID_INTERVAL, SAID_SPREAD, "chance"]
