@@ -19,7 +19,7 @@ install: $(READY)
 # The default model ranks needles in haystacks and questions about this project's own documents.
 demo: install
 	$(PY) scripts/fetch_model.py
-	$(PY) run.py heuristic=all task=niah 'task.lengths=[1024]' hydra.run.dir=results/demo_niah
+	$(PY) run.py heuristic=all task=niah 'task.lengths=[1024]' task.samples=10 hydra.run.dir=results/demo_niah
 	$(PY) scripts/questions.py results/demo_questions.jsonl
 	$(PY) run.py heuristic=all task=prompts task.path=results/demo_questions.jsonl hydra.run.dir=results/demo_questions
 
