@@ -31,7 +31,7 @@ SENTENCES = (  # file name without its ending -> what is said of it; (?P<metric>
     (
         r"(?P<metric>.+)_layers",
         "{metric}: all methods on one axis, means over prompts at each layer; a line that drops is a layer at which that ranking loses the "
-        "tokens that matter, and one at the level of chance ranks no better than random there. Beside them each method's mean over layers, "
+        "tokens that matter, and one at the level of chance ranks no better than random there; beside them is each method's mean over layers, "
         "with its 95 % interval (thick) and 10 % to 90 % of the prompts (thin).",
     ),
     (
