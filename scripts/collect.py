@@ -64,6 +64,8 @@ def main(given: Sequence[Path], to: Path | None, context_effect: float | None = 
     for failure in failures:
         log.warning("warning: %s", failure)
     print(f"tables and plots in {folder.path}")
+    if folder.page.exists():
+        print(f"all of it on one page: {folder.page}")
     return 1 if failures else 0
 
 

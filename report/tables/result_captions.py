@@ -16,6 +16,8 @@ from tokenrank.report.rows.ranking_rows import against as against_truth
 from tokenrank.report.rows.universe import universe
 from tokenrank.report.tables.result_rows import BASELINES, CONTROL, IN_PRINT, compared_with, measured
 
+TEST = "sign-flip test of the mean difference over prompts"
+
 
 def caption(
     runs: Sequence[LoadedRun], rows: Sequence[pd.DataFrame], metric: str, k: float | None, against: str | None
@@ -100,12 +102,12 @@ def _test(run: LoadedRun, metric: str, k: float | None, against: str | None, who
     size = int(own.groupby("keep", dropna=False).size().max())
     few = int(own["prompts"].max())
     if least_p(few) > LEVEL:
-        return f"No dagger{whose}: with {count(few, 'prompt')} no difference can be significant."
+        return f"No dagger{whose}: with {count(few, 'prompt')} no difference can be significant ({TEST})."
     reference = compared_with(run, against)
     than = "every other compared method" if reference is None else reference
     by_rate = bool(own["keep"].notna().any())
     at, of = (" at the same keep rate", " of that keep rate") if by_rate else (", mean over layers", "")
     return (
-        f"Dagger{whose}: better than {than}{at} (sign-flip test of the mean difference over prompts, p at most {LEVEL:g}, adjusted for the "
+        f"Dagger{whose}: better than {than}{at} ({TEST}, p at most {LEVEL:g}, adjusted for the "
         f"{count(size, 'declared pair')}{of})."
     )

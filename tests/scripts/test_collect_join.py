@@ -299,8 +299,11 @@ def test_what_is_no_run_folder_or_of_an_older_format_is_refused(
     )
     assert "was not written by this version" in refusal(one, old, to=tmp_path / "new", capsys=capsys)
     capsys.readouterr()
-    assert command([str(one), str(old)]) == 2
-    assert capsys.readouterr().err == "error: 2 folders are joined in a new one: name it, as in --to NEW_FOLDER\n"
+    with pytest.raises(SystemExit) as ended:
+        command([str(one), str(old)])
+    assert ended.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith("error: 2 folders are joined in a new one: name it, as in --to NEW_FOLDER")
 
 
 def test_missing_damaged_and_strange_records_are_named(
