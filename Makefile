@@ -21,7 +21,7 @@ demo: install
 	$(PY) scripts/fetch_model.py
 	$(PY) run.py heuristic=all task=niah 'task.lengths=[1024]' task.samples=10 hydra.run.dir=results/demo_niah
 	$(PY) scripts/questions.py results/demo_questions.jsonl
-	$(PY) run.py heuristic=all task=prompts task.path=results/demo_questions.jsonl hydra.run.dir=results/demo_questions
+	$(PY) run.py heuristic=all task=prompts task.path=results/demo_questions.jsonl task.score=contains hydra.run.dir=results/demo_questions
 
 # One process a core, each with one thread: two with two threads each wait for each other.
 test: check
