@@ -24,7 +24,7 @@ function methodsTable(metric, label, view, linkOf) {
   });
   const columns = [["method", ""], ["", ""], ["mean over layers [95 %]", ""], ["each prompt’s worst layer [95 %]", ""], ["sd over layers [95 %]", ""], ["lowest on average", ""], ["worst prompt there", ""]];
   return table(`${label}: methods, best first; means over prompts as in summary.parquet${leavesOut(metric) ? ", over the layers without a sliding window" : ""}. Bounds and controls are last. Intervals are over prompts, of each method alone `
-    + "(docs/statistics.md): whether two overlap or not is no test of a difference; the tests are in the sentences above.", columns, rows, { id: "methods" });
+    + "(docs/statistics.md), and long where so few prompts cannot exclude rare ones unlike them: whether two overlap or not is no test of a difference; the tests are in the sentences above.", columns, rows, { id: "methods" });
 }
 
 /** Heuristic x layer. The chosen cell is in the tab order, and arrow keys move from it. */
@@ -40,9 +40,10 @@ function heatMap(metric, label, view, choose) {
   const made = el("table", { class: "heat", id: "heat", role: "grid" }, el("thead", {}, head), el("tbody", {}, ...rows));
   made.addEventListener("click", (event) => {
     const cell = event.target.closest("td");
-    if (cell) choose(cell.dataset.name, Number(cell.dataset.layer));
+    if (cell) choose(cell.dataset.name, Number(cell.dataset.layer), "heat");
   });
   made.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") goTo(byId("prompt"));
     const [down, across] = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key] || [];
     const name = names[names.indexOf(view.ranking) + down];
     const layer = metric.layers[metric.layers.indexOf(view.layer) + across];
@@ -50,14 +51,14 @@ function heatMap(metric, label, view, choose) {
     event.preventDefault();
     choose(name, layer, "heat");
   });
-  return captioned(`${label}: heuristic × layer, mean over prompts. A frame marks each method’s worst layer${leavesOut(metric) ? "; windowed layers (w) are left out" : ""}. Click, or use arrow keys, to choose.`, made);
+  return captioned(`${label}: heuristic × layer, mean over prompts. A frame marks each method’s worst layer${leavesOut(metric) ? "; windowed layers (w) are left out" : ""}. Click, or use arrow keys, to choose; Enter goes to the tokens.`, made);
 }
 
 function heatCell(value, range, { here, worst, name, layer }) {
   const share = value === null ? 0 : shareOf(value, range);
   const text = value === null ? "–" : fixed(value, 2).replace(/^(-?)0\./, "$1.").replace("1.00", "1.0");
   const cell = el("td", { class: `${here ? "here" : ""} ${worst ? "worst" : ""} ${share > 0.75 ? "strong" : ""} ${share > 0.92 ? "strongest" : ""}`, role: "gridcell", "aria-selected": String(here),
-    tabindex: here ? 0 : -1, "data-name": name, "data-layer": layer, "data-value": fixed(value) }, text);
+    tabindex: here ? 0 : -1, "data-name": name, "data-layer": layer, "data-value": fixed(value), title: `${name}, layer ${layer}: ${fixed(value)}` }, text);
   cell.style.setProperty("--v", `${Math.round(100 * share)}%`);
   return cell;
 }

@@ -67,16 +67,26 @@ function foundPart({ heading, sentences, see }) {
   return el("div", {}, el("h3", {}, heading), el("ul", {}, ...sentences.map((sentence) => el("li", {}, sentence))), link);
 }
 
+/** n and p go to missed passages from anywhere but a control in which one types or chooses by letters. */
+function goToMissed(event) {
+  const step = { n: 1, p: -1 }[event.key];
+  const elsewhere = event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.target.closest?.("select, textarea");
+  if (step && !elsewhere && byId("missed-next")) byId("tokens").move(step);
+}
+
 function start() {
   document.title = `${visible(DATA.title)} – tokenrank`;
   byId("title").textContent = visible(DATA.title);
   byId("kind").textContent = ["tokenrank", DATA.kind && `evaluation=${DATA.kind}`].filter(Boolean).join(" · ");
   byId("intro").append(...DATA.intro.map((sentence) => el("p", {}, sentence)));
+  byId("sentences").replaceChildren(...DATA.found.map(foundPart)); // the rest waits for packed data
   if (DATA.lacks.length) byId("summary").append(el("ul", { class: "lacks" }, ...DATA.lacks.map((sentence) => el("li", {}, sentence))));
   if (DATA.tables) otherTables(byId("tables"));
   about(byId("about"));
   addEventListener("unhandledrejection", (event) => byId("summary").append(el("p", {}, `This browser cannot show all of the page: ${event.reason}`)));
   byId("theme").addEventListener("click", switchTheme);
+  for (const moved of ["wheel", "touchmove"]) addEventListener(moved, hideTip, { passive: true });
+  addEventListener("keydown", goToMissed);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => SHOWN && SHOWN.update());
   const toPrompt = () => { if (readView().prompt) goTo(byId("prompt")); };
   history.replaceState("own", "");

@@ -16,7 +16,7 @@ function worstSection(section, caption, columns, rowsOf, names) {
     const all = VIEW.rows === "all";
     const rows = rowsOf(chosen, all);
     place.replaceChildren(table(caption, columns, all ? rows : rows.slice(0, SHORT), { id: "worst-rows" }));
-    more.textContent = all ? "show fewer" : "show the full list";
+    more.textContent = all ? "show fewer" : "show more rows";
     more.hidden = rowsOf(chosen, true).length <= Math.min(SHORT, rows.length) && !all;
   };
   const filter = select("method", [["", "all methods"], ...names.map((name) => [name, name])], chosen, (name) => { chosen = name; fill(); });
@@ -37,7 +37,7 @@ function worstLayers(section, metric, label, view) {
     });
   };
   const columns = [["method", ""], ["layer", ""], ["prompt", "name"], [label, ""]];
-  worstSection(section, `The lowest ${label} of any prompt, method and layer; at first one row a method; oracles and controls only if chosen${leavesOut(metric) ? ", layers with a sliding window never" : ""}. A prompt’s name goes to its tokens.`, columns, rowsOf, Object.keys(metric.heuristics));
+  worstSection(section, `The lowest ${label} of single prompts, by method and layer: at first one row a method, then the ${DATA.ranking.worst_rows} lowest. A layer may be another one than that which is worst on average; oracles and controls only if chosen${leavesOut(metric) ? ", layers with a sliding window never" : ""}. A prompt’s name goes to its tokens.`, columns, rowsOf, Object.keys(metric.heuristics));
 }
 
 /** evaluation=accuracy and fidelity: prompt x contestant x keep rate. */

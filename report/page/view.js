@@ -51,7 +51,7 @@ function adoptRanking(given) {
   const own = METRIC ? METRIC.heuristics : {};
   const shown = DATA.views[VIEW.prompt] ?? {};
   const names = [...Object.keys(own), ...Object.keys(shown.rankings ?? {})]; // of both the methods stand first
-  VIEW.ranking = names.includes(given.ranking) ? given.ranking : names[0];
+  VIEW.ranking = names.includes(given.ranking) ? given.ranking : names.find((name) => own[name] && !own[name].beside && !own[name].flat) ?? names[0];
   const layers = [...(METRIC ? METRIC.layers : []), ...(shown.layers ?? [])];
   const first = own[VIEW.ranking] ? METRIC.layers[own[VIEW.ranking].worst_layer] : layers[0];
   VIEW.layer = layers.includes(Number(given.layer)) ? Number(given.layer) : first;

@@ -16,7 +16,7 @@ from tokenrank.report.rows.ranking_rows import label
 SPELT = 3  # comparisons of one winner that are given each with its interval; more are summed up
 ROUNDS_TO_ZERO = 0.0005  # an end below it would read as 0.000
 PAIRS = 8  # pairs without an established difference that are named; more are counted
-TESTED = "Differences are tested by flipping the signs of whole prompts; p and 95 % intervals are adjusted for all pairs of a family"
+TESTED = "Differences are tested by flipping the signs of whole prompts; p and 95 % intervals are adjusted for all pairs of a family, and differences are of unrounded values"
 MISSES = f"with power {POWER} (about), smaller ones less often"
 NO_EQUALITY = "A difference that is not established is no evidence of equality."
 
@@ -104,12 +104,15 @@ def _too_few(families: list[pd.DataFrame], begin: str) -> Iterator[str]:
 def _of_family(rows: pd.DataFrame, begin: str) -> Iterator[str]:
     prompts, pairs = int(rows["prompts"].max()), count(len(rows), "pair")
     begin = f"{begin}, {measured_in(rows)} ({pairs}, {count(prompts, 'prompt')})"
-    won = _established(rows[rows["p"] <= LEVEL])
-    yield (
-        f"{begin}: "
-        + ("; ".join(won) if won else f"no difference is established, the smallest p is {float(rows['p'].min()):.2g}")
-        + "."
-    )
+    found = rows[rows["p"] <= LEVEL]
+    won = _established(found)
+    if len(won) > 1:
+        yield f"{begin}: {len(found)} of {len(rows)} differences are established; intervals of all are in summary.parquet."
+        keep = rows["keep"].iloc[0]
+        yield from (f"{'' if pd.isna(keep) else f'At {keep:g} % '}{each}." for each in won)
+    else:
+        none = f"no difference is established, the smallest p is {float(rows['p'].min()):.2g}"
+        yield f"{begin}: {won[0] if won else none}."
     yield from _open(rows[~(rows["p"] <= LEVEL)], some=bool(won))
     yield from _could_be_seen(rows, prompts)
 
@@ -138,13 +141,12 @@ def _established(found: pd.DataFrame) -> list[str]:
 
 
 def _by_how_much(rows: list[dict[str, str]]) -> str:
+    rows = sorted(rows, key=lambda row: -abs(float(row["value"])))
     sizes = [abs(float(row["value"])) for row in rows]
     if len(rows) > SPELT:
         largest = max(float(row["p"]) for row in rows)
         losers = listed([row["loser"] for row in rows])
-        return (
-            f"{losers}, by {min(sizes):.3f} to {max(sizes):.3f} (each p <= {largest:.2g}; intervals in summary.parquet)"
-        )
+        return f"{losers}, by {sizes[0]:.3f} to {sizes[-1]:.3f} in this order (each p <= {largest:.2g})"
     each = [
         f"{row['loser']} by {size:.3f} {_interval_of_size(row)} (p = {float(row['p']):.2g})"
         for row, size in zip(rows, sizes, strict=True)

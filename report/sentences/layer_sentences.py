@@ -92,8 +92,8 @@ def worst_layer_sentences(tables: Tables, metric: str, k: float) -> tuple[list[s
 
 
 def _worst(row: "pd.Series[float]") -> str:
-    near = "" if pd.isna(row["near"]) else f"layer {row['near']:.0f} has {row['near_value']:.3f}; "
-    return f"layer {row['layer']:.0f}, {row['value']:.3f} ({near}{row['drop']:.3f} below its mean over layers)"
+    near = "" if pd.isna(row["near"]) else f"; next is layer {row['near']:.0f} with {row['near_value']:.3f}"
+    return f"layer {row['layer']:.0f}, {row['value']:.3f} ({row['drop']:.3f} below its mean over layers{near})"
 
 
 def exploratory_worst(summary: pd.DataFrame, metric: str, k: float) -> str:

@@ -195,6 +195,45 @@ def test_the_deepest_fall_is_a_click_from_its_sentence(opened: Open) -> None:
     assert f"ranking={name}&layer={layer}&mode=difference" in shown.page.url
 
 
+def test_n_goes_to_missed_passages_from_anywhere_and_the_wheel_hides_the_tooltip(opened: Open) -> None:
+    page = opened("ranking", view(prompt="b", ranking="gemfilter", k=20)).page
+    assert page.evaluate("missedRuns(judge(SHOWN.prompt, VIEW)).length") > 1
+    page.locator("h1").click()
+    page.keyboard.press("n")
+    assert page.evaluate("document.activeElement.id") == "tokens"
+    first = page.locator("#tokens .current").text_content()
+    assert page.locator("#tip b").text_content()
+    page.locator("#layer").focus()
+    page.keyboard.press("n")
+    assert page.locator("#tokens .current").text_content() != first
+    page.mouse.wheel(0, 50)
+    page.wait_for_timeout(50)
+    assert not page.locator("#tip").is_visible()
+
+
+def test_a_cell_of_the_heat_map_keeps_the_keys_after_a_click_and_enter_goes_to_the_tokens(opened: Open) -> None:
+    shown = opened("ranking")
+    page = shown.page
+    cell = page.locator("#heat td").nth(1)
+    assert cell.get_attribute("title").endswith(f": {cell.get_attribute('data-value')}")
+    cell.click()
+    shown.drawn()
+    page.keyboard.press("ArrowRight")
+    shown.drawn()
+    assert page.locator("#heat td.here").get_attribute("data-layer") == str(LAYERS[2])
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.textContent") == "Token by token"
+
+
+def test_the_page_opens_on_a_method_that_depends_on_the_layer(opened: Open) -> None:
+    shown = opened("ranking")
+    flat = shown.page.evaluate(
+        "Object.entries(METRIC.heuristics).filter(([, each]) => each.flat).map(([name]) => name)"
+    )
+    assert "oracle" in flat
+    assert shown.page.evaluate("VIEW.ranking") not in flat
+
+
 def test_the_sentences_say_what_they_are_about_when_another_metric_is_chosen(opened: Open) -> None:
     shown = opened("ranking")
     assert "importance" in shown.page.locator("#intro").text_content()

@@ -41,8 +41,24 @@ def test_many_defeats_are_summed_up_and_many_open_pairs_counted() -> None:
     losers = [compared("claa", f"m{number}", 0.1 + number / 100, 0.001) for number in range(5)]
     ties = [compared("m0", f"n{number}", 0.0, 1.0) for number in range(9)]
     said = of(*losers, *ties)
-    assert "claa is better than m0, m1, m2, m3 and m4, by 0.100 to 0.140 (each p <= 0.001;" in said[1]
+    assert "claa is better than m4, m3, m2, m1 and m0, by 0.140 to 0.100 in this order (each p <= 0.001)." in said[1]
     assert said[2] == "No difference is established in the other 9 pairs."
+
+
+def test_several_winners_have_a_sentence_each() -> None:
+    rows = [
+        compared("claa", "tova", 0.2, 0.01),
+        compared("claa", "snapkv", -0.1, 0.02),
+        compared("snapkv", "tova", 0.3, 0.3),
+    ]
+    assert of(*rows)[1:4] == [
+        "Declared comparison, recall@10, mean over layers (3 pairs, 20 prompts): 2 of 3 differences are established; "
+        "intervals of all are in summary.parquet.",
+        "claa is better than tova by 0.200 [0.150, 0.250] (p = 0.01).",
+        "snapkv is better than claa by 0.100 [0.050, 0.150] (p = 0.02).",
+    ]
+    at_20 = {"metric": "loss", "k": None, "engine": "layerwise", "keep": 20.0}
+    assert of(*(row | at_20 for row in rows))[2].startswith("At 20 % tova is better than claa by 0.200")
 
 
 def test_five_prompts_can_show_nothing_and_six_can() -> None:

@@ -105,7 +105,7 @@ def test_a_near_tie_for_the_worst_layer_is_named_and_flat_methods_have_none() ->
     ]
     said, _ = worst_layer_sentences(ranked(layers), "recall", 10)
     assert said[0].endswith("tova at layer 1, 0.200 (0.150 below its mean over layers).")
-    assert said[1].endswith("claa at layer 1, 0.300 (layer 2 has 0.310; 0.103 below its mean over layers).")
+    assert said[1].endswith("claa at layer 1, 0.300 (0.103 below its mean over layers; next is layer 2 with 0.310).")
     assert said[2] == "recall@10 is the same at all layers for speculative."
 
 
