@@ -1,10 +1,10 @@
-// The missed passages of a prompt as text, with buttons and keys that go from one to the next.
+// The missed and the wrongly kept passages of a prompt as text, with buttons and keys that go from one missed to the next.
 
-/** Runs of missed tokens as [first, number]. */
-function missedRuns(told) {
+/** Runs of missed tokens, or of those of another verdict, as [first, number]. */
+function missedRuns(told, which = "missed") {
   const runs = [];
   told.forEach(({ verdict }, token) => {
-    if (verdict !== "missed") return;
+    if (verdict !== which) return;
     const last = runs[runs.length - 1];
     if (last && last[0] + last[1] === token) last[1] += 1;
     else runs.push([token, 1]);
@@ -21,15 +21,16 @@ function nextMissed(told, current, step) {
 
 /** Buttons and the passages; go(token) moves there, move(step) to the next or the one before. */
 function missedList(prompt, told, go, move) {
-  const runs = missedRuns(told);
+  const [runs, wrong] = [missedRuns(told), missedRuns(told, "wrong")];
   if (!runs.length || (!prompt.levels && !prompt.kept)) return [];
   const { texts } = prompt.content;
   const outside = (token) => prompt.facts.context && partClass(prompt, token).split(" ").includes("frame");
   const inEvidence = ([first, count]) => Array.from({ length: count }, (_, place) => first + place).some((token) => isEvidence(prompt, token));
   const said = ([first, count]) => (texts ? quoted(texts.slice(first, first + count)) : `tokens ${first + 1} to ${first + count}`);
-  const items = runs.map((run) => el("li", {}, el("button", { type: "button", onclick: () => go(run[0]) }, said(run)), inEvidence(run) ? " evidence" : outside(run[0]) ? " outside of the context" : ""));
+  const passages = (name, those, id) => el("details", {}, el("summary", {}, `${name} passages: ${those.length}`), el("ol", { id, class: "passages" },
+    ...those.map((run) => el("li", {}, el("button", { type: "button", onclick: () => go(run[0]) }, said(run)), inEvidence(run) ? " evidence" : outside(run[0]) ? " outside of the context" : ""))));
   return [el("div", { class: "controls" }, el("button", { type: "button", id: "missed-before", onclick: () => move(-1) }, "previous missed (p)"), el("button", { type: "button", id: "missed-next", onclick: () => move(1) }, "next missed (n)")),
-    el("details", {}, el("summary", {}, `Missed passages: ${runs.length}`), el("ol", { id: "missed-list" }, ...items))];
+    passages("Missed", runs, "missed-list"), passages("Wrongly kept", wrong, "wrong-list")];
 }
 
 /** Where a key moves to among the tokens; undefined: nowhere. */

@@ -38,7 +38,8 @@ function showRanking(before, focus) {
       percents.length ? select("best", percents.map((k) => [k, `${k} %`]), VIEW.k, (k) => choose({ k })) : null), section.figure, section.methods, section.heat);
     section.hidden = false;
     worstLayers(byId("worst"), METRIC, label, VIEW);
-  } else if (section.figure.firstChild.across) drawCurves(section.figure.firstChild, METRIC, VIEW);
+  }
+  drawCurves(section.figure.firstChild, METRIC, VIEW);
   const linkOf = (ranking, layer, prompt, ...texts) => promptLink({ ...VIEW, ranking, layer, mode: "difference" }, DATA.prompts[prompt].id, ...texts);
   section.methods.replaceChildren(methodsTable(METRIC, label, VIEW, linkOf));
   section.heat.replaceChildren(heatMap(METRIC, label, VIEW, (ranking, layer, back) => choose({ ranking, layer }, { keep: true, focus: back })));

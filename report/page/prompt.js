@@ -92,8 +92,8 @@ function recolour(prompt, spans, body, map, legend, status, missed, controls) {
   });
   legend.replaceChildren(legendOf(prompt, mode));
   status.textContent = visible(statusOf(prompt, told, VIEW));
-  const open = missed.querySelector("details")?.open;
+  const open = [...missed.querySelectorAll("details")].map((each) => each.open);
   missed.replaceChildren(...missedList(prompt, told, body.goTo, body.move));
-  if (open && missed.querySelector("details")) missed.querySelector("details").open = true;
+  missed.querySelectorAll("details").forEach((each, place) => { each.open = open[place] ?? false; });
   map.redraw(legend);
 }

@@ -163,6 +163,19 @@ def test_every_span_of_the_evidence_is_marked(opened: Open) -> None:
     assert any(inside & set(run) for run in runs)
 
 
+def test_wrongly_kept_passages_are_listed_and_a_click_goes_there(opened: Open) -> None:
+    shown = opened("ranking", view(prompt="b", ranking="gemfilter", layer=2, mode="difference", k=20))
+    scores, row = scores_of(1), LAYERS.index(2)
+    wrong = best(scores.rankings["gemfilter"][row], 20.0) - best(scores.truth, 20.0)
+    starts = sorted(token for token in wrong if token - 1 not in wrong)
+    details = shown.page.locator("details:has(#wrong-list)")
+    assert details.locator("summary").text_content() == f"Wrongly kept passages: {len(starts)}"
+    details.locator("summary").click()
+    details.locator("button").last.click()
+    classes = shown.tokens("e.className")
+    assert [token for token, each in enumerate(classes) if "current" in each.split()] == [starts[-1]]
+
+
 def test_the_tooltip_shows_the_values_of_a_token(opened: Open) -> None:
     shown = opened("ranking", view(prompt="b", ranking="gemfilter", layer=2, mode="difference", k=10))
     scores, row, token = scores_of(1), LAYERS.index(2), 30
