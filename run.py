@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tokenrank.planning.bad_input import BadInput, one_sentence
 from tokenrank.planning.composing import check_overrides, register
-from tokenrank.planning.ending import RunFailed, Terminated, end, ends_with_its_reader, terminate
+from tokenrank.planning.ending import RunFailed, Terminated, end, print_to_reader, terminate
 from tokenrank.planning.folder_names import register_names
 from tokenrank.planning.not_chosen import check_chosen, without_effect
 from tokenrank.planning.path_arguments import with_paths
@@ -234,8 +234,7 @@ def command() -> None:
     """The command ``tokenrank``, which is ``python run.py``."""
     shown = asked_for(sys.argv[1:])
     if shown is not None:
-        ends_with_its_reader()
-        print(shown)
+        print_to_reader(shown)
         return
     before = signal.signal(signal.SIGTERM, terminate)
     try:

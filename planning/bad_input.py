@@ -49,10 +49,9 @@ def one_sentence(error: BaseException) -> str:
         return unknown
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is missing and has no default: give it, as in {error.full_key}=VALUE"
-    if "missing EQUAL at" in said:
-        alone = next((each for each in sys.argv[1:] if "=" not in each and not each.startswith("-")), error.override)  # type: ignore[attr-defined]
-        return f"{alone!r} has no value: every argument is NAME=VALUE, as in heuristic=claa"
     if isinstance(error, OverrideParseException):
+        if "missing EQUAL at" in said:
+            return f"{error.override!r} has no value: every argument is NAME=VALUE, as in heuristic=claa"
         said = said.split(" See https://")[0]
         if said.count("[") + said.count("{") > said.count("]") + said.count("}"):
             return f"{said}; a list is written without blanks, or the whole argument in quotes, as in 'heuristic=[claa,gemfilter]'"

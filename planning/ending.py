@@ -1,5 +1,6 @@
 """How a run ends: its exit codes, and what SIGTERM does."""
 
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -24,10 +25,13 @@ def end(error: BaseException, traceback: bool) -> NoReturn:
     sys.exit(1 if isinstance(error, RunFailed) else 2)
 
 
-def ends_with_its_reader() -> None:
-    """A process that only prints ends without a word when nobody reads on, as behind ``| head``."""
-    if hasattr(signal, "SIGPIPE"):  # Windows has none
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+def print_to_reader(text: str) -> None:
+    """Prints the last words of a process, without an error when nobody reads them all, as behind ``| head``."""
+    try:
+        print(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at the end
 
 
 def terminate(_signal: int, _frame: object) -> NoReturn:

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 CONFIGS = Path(__file__).parent.parent / "configs"
 REFUSED = re.compile(r"Could not (?:override|delete from config\.) '([\w.]+)'")  # what Hydra says
 ALIKE = 0.8  # of two names: from there on one may be a slip for the other
-OF_MASKS = frozenset(("chunk", "masks", "loss_layers"))  # settings that some metrics alone read
+OF_SOME_METRICS = frozenset(("chunk", "masks", "loss_layers"))  # settings that some metrics alone read
 TRIED = 50  # combinations of a sweep in which the refused one is looked for
 OF_RANKING = ("agreement", "masks", "loss_layers")  # settings that evaluation=ranking alone reads
 # kind of evaluation -> settings and groups that change nothing of its runs
@@ -126,7 +126,7 @@ def without_effect(overrides: Iterable[str], config: DictConfig, kind: str, idle
     notes += [
         f"note: {key} has no effect with metric={','.join(config.metric)}"
         for key in dict.fromkeys(keys)
-        if key.split(".")[0] in OF_MASKS & set(idle)
+        if key.split(".")[0] in OF_SOME_METRICS & set(idle)
     ]
     engines = (re.match(r"prefill\.engine\.(\w+)\.", key) for key in keys if key not in unused)
     others = dict.fromkeys(found[1] for found in engines if found and found[1] not in ("any", *config.heuristic))

@@ -36,7 +36,7 @@ def _harmless(letter: str) -> bool:
 
 
 def _is_blank(letter: str) -> bool:
-    """Whether it is a letter or mark without a shape: one that Unicode lets programs ignore, or the empty braille pattern."""
+    """Whether it has no shape: what Unicode lets programs ignore (fillers, selectors, tags), or the empty braille pattern."""
     return any(ord(letter) in each for each in BLANK)
 
 

@@ -26,9 +26,12 @@ def write_report(run: LoadedRun, *, lacking: bool = False) -> list[str]:
     """
     folder, page = run.folder, run.config.get("report") is not False
     failures = draw(run, lacking=lacking)
-    wanted = {
-        name: text for name, text in texts_of_report(run).items() if not (lacking and (folder.path / name).exists())
-    }
+    try:
+        texts = texts_of_report(run)
+    except Exception as error:  # whatever it was: pictures and page are still wanted
+        texts = {}
+        failures.append(failure("the tables were not written", error))
+    wanted = {name: text for name, text in texts.items() if not (lacking and (folder.path / name).exists())}
     if wanted:
         LOG.info("writing the tables")
     for name, text in wanted.items():

@@ -9,7 +9,6 @@ else, and with --to, its spec is written as JSON into FILE, by default workspace
 Exit codes: 0, saved or written; 2 for bad input, or without the package.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -17,6 +16,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from tokenrank.records.command_line import command_parser, path_argument
 from tokenrank.records.run_folder import RunFolder
 from tokenrank.records.visible_text import say
 from tokenrank.report.loggers.bounded import run_module
@@ -44,14 +44,13 @@ def main(run: Path | None, project: str, entity: str | None, to: Path | None) ->
 
 def command(arguments: Sequence[str]) -> int:
     """``[RUN_FOLDER] [--project PROJECT] [--entity ENTITY] [--to FILE]``."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", nargs="?", type=Path, metavar="RUN_FOLDER")
+    parser = command_parser("dashboard.py", __doc__)
+    parser.add_argument("run", nargs="?", type=path_argument, metavar="RUN_FOLDER")
     parser.add_argument("--project", default="tokenrank")
     parser.add_argument("--entity")
-    parser.add_argument("--to", type=Path, metavar="FILE")
+    parser.add_argument("--to", type=path_argument, metavar="FILE")
     given = parser.parse_args(arguments)
-    run, to = (None if path is None else path.expanduser() for path in (given.run, given.to))
-    return main(run, given.project, given.entity, to)
+    return main(given.run, given.project, given.entity, given.to)
 
 
 if __name__ == "__main__":

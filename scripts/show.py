@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 
-from tokenrank.planning.ending import ends_with_its_reader
+from tokenrank.planning.ending import print_to_reader
 from tokenrank.records.command_line import command_parser, path_argument
 from tokenrank.records.visible_text import say
 from tokenrank.report.page.token_text import shown
@@ -26,7 +26,7 @@ def command(arguments: list[str]) -> int:
     """``RUN SAMPLE HEURISTIC LAYER``, or ``RUN SAMPLE CONTESTANT KEEP``; returns the exit code."""
     parser = command_parser("show", __doc__)
     parser.add_argument("run", type=path_argument)
-    parser.add_argument("sample", nargs="?", default="", help="id of the prompt; what is left out is listed")
+    parser.add_argument("sample", nargs="?", default="", help="id of the prompt; leave it out to see which there are")
     parser.add_argument("name", nargs="?", default="", metavar="heuristic")
     parser.add_argument("number", nargs="?", default="", metavar="layer", help="or keep rate in percent")
     parser.add_argument("--k", type=float, metavar="PERCENT", help="how many of the best tokens count (default: 10)")
@@ -44,8 +44,7 @@ def command(arguments: list[str]) -> int:
     except (ValueError, OSError) as error:
         say(f"error: {error}")
         return 2
-    ends_with_its_reader()
-    print(shown(found, max(width, NARROWEST), colours=colours))
+    print_to_reader(shown(found, max(width, NARROWEST), colours=colours))
     return 0
 
 

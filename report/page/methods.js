@@ -23,8 +23,8 @@ function methodsTable(metric, label, view, linkOf) {
     };
   });
   const columns = [["method", ""], ["", ""], ["mean over layers [95 %]", ""], ["each prompt’s worst layer [95 %]", ""], ["sd over layers [95 %]", ""], ["lowest on average", ""], ["worst prompt there", ""]];
-  return table(`${label}: methods, best first; means over prompts as in summary.parquet${leavesOut(metric) ? ", over the layers without a sliding window" : ""}. Bounds and controls are last. Intervals are over prompts, of each method alone `
-    + "(docs/statistics.md), and long where so few prompts cannot exclude rare ones unlike them: whether two overlap or not is no test of a difference; the tests are in the sentences above.", columns, rows, { id: "methods" });
+  return table(`${label}: methods, best first; means over prompts as in summary.parquet${leavesOut(metric) ? ", over the layers without a sliding window" : ""}. Oracles and controls are last. Intervals are over prompts, of each method alone `
+    + "(docs/statistics.md). With few prompts they are long, because rare prompts with other values cannot be excluded. Whether two overlap or not is no test of a difference; the tests are in the sentences above.", columns, rows, { id: "methods" });
 }
 
 /** Heuristic x layer. The chosen cell is in the tab order, and arrow keys move from it. */
@@ -32,7 +32,7 @@ function heatMap(metric, label, view, choose) {
   const names = Object.keys(metric.heuristics);
   const rows = names.map((name) => {
     const each = metric.heuristics[name];
-    return el("tr", {}, el("th", { scope: "row" }, whole(name)), ...each.mean.map((value, layer) => heatCell(value, metric.range, {
+    return el("tr", {}, el("th", { scope: "row" }, whole(name)), ...each.mean.map((value, layer) => heatCell(value, metric.range_of_means, {
       here: name === view.ranking && metric.layers[layer] === view.layer, worst: layer === each.worst_layer && !each.flat && !each.beside, name, layer: metric.layers[layer],
     })));
   });

@@ -1,7 +1,7 @@
 // The missed and the wrongly kept passages of a prompt as text, with buttons and keys that go from one missed to the next.
 
 /** Runs of missed tokens, or of those of another verdict, as [first, number]. */
-function missedRuns(told, which = "missed") {
+function passagesOf(told, which = "missed") {
   const runs = [];
   told.forEach(({ verdict }, token) => {
     if (verdict !== which) return;
@@ -14,15 +14,15 @@ function missedRuns(told, which = "missed") {
 
 /** The first token of the next missed passage after a token, or (step -1) of the one before it; the list goes round. */
 function nextMissed(told, current, step) {
-  const starts = missedRuns(told).map(([first]) => first);
+  const starts = passagesOf(told).map(([first]) => first);
   if (step > 0) return starts.find((first) => first > current) ?? starts[0];
   return starts.findLast((first) => first < current) ?? starts[starts.length - 1];
 }
 
 /** Buttons and the passages; go(token) moves there, move(step) to the next or the one before. */
 function missedList(prompt, told, go, move) {
-  const [runs, wrong] = [missedRuns(told), missedRuns(told, "wrong")];
-  if (!runs.length || (!prompt.levels && !prompt.kept)) return [];
+  const [runs, wrong] = [passagesOf(told), passagesOf(told, "wrong")];
+  if (!prompt.levels && !prompt.kept) return [];
   const { texts } = prompt.content;
   const outside = (token) => prompt.facts.context && partClass(prompt, token).split(" ").includes("frame");
   const inEvidence = ([first, count]) => Array.from({ length: count }, (_, place) => first + place).some((token) => isEvidence(prompt, token));

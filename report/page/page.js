@@ -9,7 +9,7 @@ async function show(focus = "") {
   if (mine !== turn) return;
   if (VIEW.theme) document.documentElement.dataset.theme = VIEW.theme;
   else delete document.documentElement.dataset.theme;
-  byId("sentences").replaceChildren(...DATA.found.map(foundPart));
+  if (before.theme !== VIEW.theme || before.rows !== VIEW.rows) byId("sentences").replaceChildren(...DATA.found.map(foundPart)); // their links keep both
   if (METRIC) showRanking(before, focus);
   else if (DATA.contestants && before.metric !== VIEW.metric) showContestants();
   byId("worst").fill?.();
@@ -19,6 +19,7 @@ async function show(focus = "") {
     if (mine === turn) showPrompt(prompt);
   }
   if (SHOWN && mine === turn) SHOWN.update();
+  if (SHOWN && mine === turn && before.prompt !== VIEW.prompt) startAtEvidence(SHOWN);
   document.body.dataset.shown = location.hash; // says to tests that all is drawn
 }
 
@@ -68,6 +69,13 @@ function foundPart({ heading, sentences, see }) {
   return el("div", {}, el("h3", {}, heading), el("ul", {}, ...sentences.map((sentence) => el("li", {}, sentence))), link);
 }
 
+/** The words of this kind of run. */
+function explainWords() {
+  byId("words").hidden = !DATA.ranking && !DATA.contestants;
+  const there = { niah: DATA.prompts.some(({ task }) => task === "niah"), engines: DATA.contestants };
+  for (const [name, shown] of Object.entries(there)) for (const each of document.querySelectorAll(`#words .${name}`)) each.hidden = !shown;
+}
+
 /** n and p go to missed passages from anywhere but a control in which one types or chooses by letters. */
 function goToMissed(event) {
   const step = { n: 1, p: -1 }[event.key];
@@ -83,6 +91,7 @@ function start() {
   byId("sentences").replaceChildren(...DATA.found.map(foundPart)); // the rest waits for packed data
   if (DATA.lacks.length) byId("summary").append(el("ul", { class: "lacks" }, ...DATA.lacks.map((sentence) => el("li", {}, sentence))));
   if (DATA.tables) otherTables(byId("tables"));
+  explainWords();
   about(byId("about"));
   addEventListener("unhandledrejection", (event) => byId("summary").append(el("p", {}, `This browser cannot show all of the page: ${event.reason}`)));
   byId("theme").addEventListener("click", switchTheme);

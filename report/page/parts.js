@@ -4,7 +4,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 
-// As `visible` of token_text.py: what browsers obey or hide, but for line breaks and tabs; and what may stay, because it only shapes the letter or emoji before it.
+// As `visible` of records/visible_text.py, which also escapes letters for private use and those that Unicode has not assigned: what browsers obey or hide, but for line breaks and tabs; and what may stay, because it only shapes the letter or emoji before it.
 const HIDDEN = String.raw`[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]--[\n\t]]`;
 const shaped = (kinds) => String.raw`[${kinds}--[\x00-\x7f]--${HIDDEN}]`;
 const UNSEEN = new RegExp(String.raw`(?<=${shaped(String.raw`[\p{L}\p{M}\p{S}]`)}|${shaped(String.raw`\p{S}`)}[\ufe00-\ufe0f])[\u200c\u200d]|(?<=${shaped(String.raw`\p{S}`)})[\ufe00-\ufe0f]|(${HIDDEN})`, "gv");

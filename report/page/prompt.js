@@ -78,6 +78,13 @@ function tokensOf(prompt, spans) {
   return body;
 }
 
+/** Scrolls the prompt's box to the first missed token of the evidence, if there is one. */
+function startAtEvidence({ prompt, spans }) {
+  if (!spans.length) return;
+  const first = judge(prompt, VIEW).findIndex(({ verdict }, token) => verdict === "missed" && isEvidence(prompt, token));
+  if (first >= 0) byId("tokens").scrollTop = spans[first].offsetTop - spans[0].offsetTop - 100;
+}
+
 /** Colours of the tokens, the map, the legend and the sentence for the chosen view. */
 function recolour(prompt, spans, body, map, legend, status, missed, controls) {
   controls.update();

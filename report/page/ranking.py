@@ -84,6 +84,7 @@ def _of_metric(tables: Tables, values: LayerValues, k: float, ids: list[str]) ->
     return {
         "chance": number(values.by_chance),
         "range": numbers(values.range),
+        "range_of_means": numbers(values.range_of_means),
         "prompts": len(values.of_prompts.index.unique("sample")),
         "layers": layers,
         "windowed": [layer for layer in layers if layer in values.windowed],

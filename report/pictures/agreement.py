@@ -54,7 +54,7 @@ def _picture(tables: Tables, found: Agreement, metric: str, k: float) -> Figure:
     figure.colorbar(image, ax=axes, label=name, pad=0.01, aspect=12)
     counts = found.prompts.to_numpy().ravel()
     least, most = int(np.nanmin(counts)), int(np.nanmax(counts))
-    title(figure, f"{name} of each ranking with each truth", heading(tables, most, own_k))
+    title(figure, f"{name} of the rankings in rows against those in columns", heading(tables, most, own_k))
     fewer = f" Some cells are over fewer prompts, {least} at least." if least < most else ""
     caption(figure, f"Mean over layers, then over prompts.{fewer}")
     return figure

@@ -51,8 +51,8 @@ SENTENCES = (  # file name without its ending -> what is said of it; (?P<metric>
     ),
     (
         r"(?P<metric>.+)_agreement",
-        "{metric}: every ranking against every truth, means over layers and prompts; columns in which the order of the rows is another are "
-        "truths by which other methods look best.",
+        "{metric}: every ranking (rows) against the truths, or all others, in the columns, means over layers and prompts; if the order of the rows "
+        "differs between columns, the choice of truth changes which method looks best.",
     ),
     (
         r"study_(?P<metric>.+)",

@@ -7,6 +7,7 @@ import pandas as pd
 from tokenrank.records.measures import better
 from tokenrank.records.schema import contestant_names
 from tokenrank.records.tables import Tables
+from tokenrank.report.rows.phrases import count
 from tokenrank.report.rows.ranking_rows import label
 
 LEVEL = 0.05
@@ -51,10 +52,10 @@ def _sentences(compared: pd.DataFrame, marked: str) -> Iterator[str]:
             continue
         keep = rows["keep"].iloc[0]
         at = "" if pd.isna(keep) else f" at {keep:g} %"
-        yield f"{_measure(rows)}{at}: {_found(rows)} ({_count(len(rows), 'comparison')}, {_count(prompts, 'prompt')}, adjusted p{marked})"
+        yield f"{_measure(rows)}{at}: {_found(rows)} ({count(len(rows), 'comparison')}, {count(prompts, 'prompt')}, adjusted p{marked})"
     if few:
         yield (
-            f"{_count(few, 'prompt')} are too few for any difference to be significant: p is at least {least_p(few):.2g}; "
+            f"{count(few, 'prompt')} are too few for any difference to be significant: p is at least {least_p(few):.2g}; "
             f"{needed_prompts(few)} are needed"
         ).replace("1 prompt are", "1 prompt is")
 
@@ -66,7 +67,8 @@ def _measure(rows: pd.DataFrame) -> str:
 
 
 def _found(rows: pd.DataFrame) -> str:
-    significant = rows[rows["p"] <= LEVEL].sort_values("p", kind="stable")
+    by_size = rows.sort_values("value", key=lambda values: -values.abs(), kind="stable")
+    significant = by_size[by_size["p"] <= LEVEL].sort_values("p", kind="stable")
     if significant.empty:
         return "no difference is significant"
     said = []
@@ -75,7 +77,3 @@ def _found(rows: pd.DataFrame) -> str:
         said.append(f"{first} better than {second} by {abs(row['value']):.3f} (p {row['p']:.2g})")
     more = len(significant) - len(said)
     return ", ".join([*said, *([f"{more} more in summary.parquet"] if more else [])])
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

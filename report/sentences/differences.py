@@ -16,7 +16,7 @@ from tokenrank.report.rows.ranking_rows import label
 SPELT = 3  # comparisons of one winner that are given each with its interval; more are summed up
 ROUNDS_TO_ZERO = 0.0005  # an end below it would read as 0.000
 PAIRS = 8  # pairs without an established difference that are named; more are counted
-TESTED = "Differences are tested by flipping the signs of whole prompts; p and 95 % intervals are adjusted for all pairs of a family, and differences are of unrounded values"
+TESTED = "Differences are tested by flipping the signs of whole prompts; p and 95 % intervals are adjusted for all pairs of a family"
 MISSES = f"with power {POWER} (about), smaller ones less often"
 NO_EQUALITY = "A difference that is not established is no evidence of equality."
 
@@ -38,7 +38,11 @@ def difference_sentences(tables: Tables) -> list[str]:
     begin = f"Exploratory comparison {undeclared(tables)}" if is_exploratory(rows) else "Declared comparison"
     said = list(_too_few([family for family in families if _hopeless(family)], begin))
     said += [sentence for family in families if not _hopeless(family) for sentence in _of_family(family, begin)]
-    return [f"{TESTED}{apart}.", *said, *([NO_EQUALITY] if any(MISSES in each for each in said) else [])]
+    return [
+        f"{TESTED}{apart}. Differences are of unrounded values.",
+        *said,
+        *([NO_EQUALITY] if any(MISSES in each for each in said) else []),
+    ]
 
 
 def order_sentence(tables: Tables) -> str:
@@ -90,13 +94,18 @@ def _hopeless(family: pd.DataFrame) -> bool:
 
 
 def _too_few(families: list[pd.DataFrame], begin: str) -> Iterator[str]:
-    """One sentence on families of one metric, which differ in their keep rate alone."""
+    """One sentence on families of one metric, which differ in keep rate, and in prompts and pairs where a contestant failed."""
     if not families:
         return
     rows = pd.concat(families)
-    prompts, each = int(rows["prompts"].max()), " each" if len(families) > 1 else ""
+    prompts, pairs = int(rows["prompts"].max()), sorted({len(family) for family in families})
+    each = (
+        f"{pairs[0]} to {count(pairs[-1], 'pair')} each"
+        if len(pairs) > 1
+        else count(pairs[0], "pair") + " each" * (len(families) > 1)
+    )
     yield (
-        f"{begin}, {measured_in(rows)} ({count(len(families[0]), 'pair')}{each}, {count(prompts, 'prompt')}): no difference can be "
+        f"{begin}, {measured_in(rows)} ({each}, {count(prompts, 'prompt')}): no difference can be "
         f"significant. The smallest possible p is {least_p(prompts):.2g}; {needed_prompts(prompts)} prompts are needed."
     )
 

@@ -14,6 +14,7 @@ from tokenrank.report.sentences.parts import Place
 LEFT_OUT = (
     "Means over layers and worst layers leave out the layers with a sliding window: most tokens are out of their reach."
 )
+CHOSEN = "These layers were chosen by their result, so their distance from the mean is exploratory."
 SPELT = 4  # methods that are named with their numbers; the table has the others
 
 
@@ -88,7 +89,7 @@ def worst_layer_sentences(tables: Tables, metric: str, k: float) -> tuple[list[s
     said = [f"The deepest fall below its own mean in {named} is that of {each[0]}."]
     if each[1:]:
         said.append(f"The worst layers of the others in {named}: {_first_of(each[1:], '; ')}.")
-    return [*said, *same, *([LEFT_OUT] if 0 < len(windowed) < means.shape[1] else [])], place
+    return [*said, *same, *([LEFT_OUT] if 0 < len(windowed) < means.shape[1] else []), CHOSEN], place
 
 
 def _worst(row: "pd.Series[float]") -> str:
@@ -108,7 +109,8 @@ def exploratory_worst(summary: pd.DataFrame, metric: str, k: float) -> str:
     ]
     if rows["low"].isna().all():  # too few prompts for any interval
         return ""
-    found = rows[rows["p"] <= 0.05].sort_values("p", kind="stable")
+    by_size = rows.sort_values("value", key=lambda values: -values.abs(), kind="stable")
+    found = by_size[by_size["p"] <= 0.05].sort_values("p", kind="stable")
     pairs = [
         f"{a} above {b} by {abs(value):.3f} (p = {p:.2g})"
         for first, second, value, p in found[["heuristic", "against", "value", "p"]].itertuples(index=False)

@@ -17,7 +17,6 @@ from tokenrank.report.sentences.layer_sentences import exploratory_worst, level_
 from tokenrank.report.sentences.parts import Part
 
 NEEDLE = "needle_recall"
-CHOSEN = "These layers were chosen by their result, so their distance from the mean is exploratory."
 
 
 def parts(tables: Tables, config: Mapping[str, Any]) -> list[Part]:
@@ -54,9 +53,8 @@ def declared_measure(tables: Tables, config: Mapping[str, Any]) -> tuple[str, fl
         config: content of its config.yaml.
     """
     rows = family_of(tables)
-    evaluation = config.get("evaluation") or {}
-    compare = evaluation.get("compare") or {}
-    k = declared_k(compare.get("k"), evaluation.get("k") or ())
+    compare = (config.get("evaluation") or {}).get("compare") or {}
+    k = declared_k(compare.get("k"), config.get("k") or ())
     if len(rows):
         first = rows.iloc[0]
         return str(first["metric"]), k if pd.isna(first["k"]) else float(first["k"])
@@ -86,7 +84,7 @@ def _of_ranking(tables: Tables, metric: str, k: float, compared: list[str]) -> l
     found = [
         Part(f"Means of {named}", level_sentences(tables, metric, k)),
         Part("Differences", compared),
-        Part("Worst layers", [*fall, *([CHOSEN] if place else []), *filter(None, [exploratory])], place),
+        Part("Worst layers", [*fall, *filter(None, [exploratory])], place),
     ]
     if NEEDLE in ranked_metrics(tables) and metric != NEEDLE:
         fall, place = worst_layer_sentences(tables, NEEDLE, k)

@@ -36,7 +36,7 @@ def method_settings(run: LoadedRun, method: str, engine: Any) -> dict[str, Any]:
 
     Args:
         run: that has it.
-        method: its name. Bounds and controls have the settings of their engine alone: which seed a random ranking had tells nothing apart.
+        method: its name. Controls have the settings of their engine alone: which seed a random ranking had tells nothing apart.
         engine: as tables name it (``layerwise@claa``); missing of evaluation=ranking.
     """
     node = {} if is_control(method) else (run.config.get("heuristic") or {}).get(method) or {}

@@ -1,6 +1,8 @@
 """``--help``: about thirty lines of 80 letters with every choice; ``--version``: ours."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from typing import Any
 
@@ -49,3 +51,10 @@ def test_version_is_ours_and_nothing_else(tokenrank: Command) -> None:
 def test_other_options_are_hydras() -> None:
     for arguments in (["--hydra-help"], ["--h"], ["--cfg", "job"], ["--"], ["-"], [""], ["model=tiny"]):
         assert asked_for(arguments) is None
+
+
+def test_help_whose_reader_has_gone_ends_without_an_error() -> None:
+    """As behind ``| head -1``, and no signal of the process is changed: tests and libraries run in it too."""
+    code = "import os; r, w = os.pipe(); os.close(r); os.dup2(w, 1)\nfrom tokenrank.planning.ending import print_to_reader\nprint_to_reader('x' * 100_000)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

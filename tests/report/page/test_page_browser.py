@@ -208,9 +208,18 @@ def test_the_deepest_fall_is_a_click_from_its_sentence(opened: Open) -> None:
     assert f"ranking={name}&layer={layer}&mode=difference" in shown.page.url
 
 
+@pytest.mark.parametrize("kind", ["ranking", "accuracy"])
+def test_words_of_engines_are_explained_where_there_are_engines(opened: Open, kind: str) -> None:
+    page = opened(kind).page
+    page.locator("#words summary").click()
+    words = [each.text_content() for each in page.locator("#words dt").all() if each.is_visible()]
+    assert "needle, evidence" in words
+    assert ("engine, keep rate, full prefill" in words) == (kind == "accuracy")
+
+
 def test_n_goes_to_missed_passages_from_anywhere_and_the_wheel_hides_the_tooltip(opened: Open) -> None:
     page = opened("ranking", view(prompt="b", ranking="gemfilter", k=20)).page
-    assert page.evaluate("missedRuns(judge(SHOWN.prompt, VIEW)).length") > 1
+    assert page.evaluate("passagesOf(judge(SHOWN.prompt, VIEW)).length") > 1
     page.locator("h1").click()
     page.keyboard.press("n")
     assert page.evaluate("document.activeElement.id") == "tokens"

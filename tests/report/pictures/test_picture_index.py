@@ -13,7 +13,7 @@ NAMES = {
     "spearman_layers": "spearman: all methods on one axis",
     "recall_at_2.5_prompts": "recall@2.5: a panel a method",
     "needle_recall_at_10_heatmap": "needle_recall@10: method x layer",
-    "spearman_agreement": "spearman: every ranking against every truth",
+    "spearman_agreement": "spearman: every ranking (rows) against the truths, or all others, in the columns",
     "jaccard_at_10_between": "jaccard@10: how many",
     "study_claa_window_recall_at_10": "claa_window_recall@10: the metric against",
     "grid_accuracy": "Answers found by prompt length and needle depth, with",

@@ -40,6 +40,15 @@ def test_more_than_three_are_counted_and_none_is_said() -> None:
     ]
 
 
+def test_of_equal_p_the_largest_difference_comes_first() -> None:
+    [line] = said(
+        pair("claa", "tova", 0.1, 0.01), pair("claa", "snapkv", -0.4, 0.01), pair("tova", "snapkv", 0.2, 0.002)
+    )
+    order = ["tova better than snapkv", "snapkv better than claa", "claa better than tova"]
+    places = [line.index(each) for each in order]
+    assert places == sorted(places)
+
+
 def test_each_keep_rate_has_its_sentence() -> None:
     rows = [
         pair("claa", "tova", 0.1, p, metric="accuracy", k=None, engine="layerwise", keep=keep)

@@ -73,7 +73,7 @@ def test_too_few_prompts_are_said_once_for_all_keep_rates() -> None:
     rows = [compared("claa", "tova", 0.9, 0.0625) | few | {"keep": keep} for keep in (10.0, 20.0, 40.0)]
     enough = rows[0] | {"keep": 80.0, "value": -0.9, "p": 0.01, "prompts": 6, "low": -1.0, "high": -0.8}
     tested, none, some, *_ = of(*rows, enough)
-    assert tested.endswith("each keep rate is a family of its own.")
+    assert "each keep rate is a family of its own." in tested
     assert none.startswith(
         "Declared comparison, loss at keep rates 10, 20 and 40 % (1 pair each, 5 prompts): no difference can"
     )
