@@ -116,8 +116,8 @@ def _read_object(place: str, name: str) -> dict[str, Any]:
     except Exception as error:  # each kind of URL has a client with errors of its own
         raise ValueError(
             f"{url} cannot be read ({type(error).__name__}: {error}); {PROMPTS} and {LENGTHS} are in the folder config "
-            "of LongBench's own repository: set task.path to a folder that holds them and LongBench's jsonl files, or task.templates to a copy "
-            "of that folder"
+            "of LongBench's own repository: set task.templates to a copy of that folder, or task.path to a folder that holds both beside "
+            "LongBench's jsonl files"
         ) from error
     return content
 
