@@ -105,6 +105,7 @@ def run(config: DictConfig, folder: RunFolder) -> None:
 def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Logger]":
     """Checks everything that needs no weights."""
     from tokenrank.planning.building import build
+    from tokenrank.planning.keys import not_in_keys
     from tokenrank.planning.making import make_plan
     from tokenrank.report.evaluation_report import EvaluationReport
     from tokenrank.report.loggers.logger import Logger
@@ -124,7 +125,7 @@ def planned(config: DictConfig, folder: RunFolder) -> "tuple[Plan, Executor, Log
         raise BadInput(one_sentence(error)) from error
     finally:
         folder.leave()  # Hydra has made it
-    idle = plan.evaluation.idle_settings({each.against for each in plan.metrics.values()})
+    idle = not_in_keys(plan.evaluation, plan.config.metric)
     for note in without_effect(overrides, plan.config, plan.evaluation.kind, idle):
         log.info(note)
     return plan, executor, logger

@@ -16,7 +16,7 @@ from tokenrank.report.page.levels import evidence_of
 from tokenrank.report.page.packing import embedded_json, number
 from tokenrank.report.page.prompts import views, worst_and_best
 from tokenrank.report.pictures.contestant_style import styles
-from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind, origin
+from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, origin
 from tokenrank.report.rows.loaded_run import LoadedRun
 from tokenrank.report.rows.loading import truth_shown
 from tokenrank.report.rows.ranking_rows import label
@@ -53,7 +53,7 @@ def page_data(run: LoadedRun, room: int) -> dict[str, Any]:
     said = what_was_found(tables, config, environment)
     metric = declared_measure(tables, config)[0] if len(tables.metrics) else ""
     few = pq.read_metadata(folder.path / "metrics.parquet").num_rows > MANY_ROWS
-    of = kind(tables) if run.own_report is None else None
+    of = run.kind
     found = {
         "title": origin(tables) if len(tables.metrics) else "no results yet",
         "kind": of,

@@ -34,10 +34,9 @@ function missedList(prompt, told, go, move) {
 }
 
 /** Where a key moves to among the tokens; undefined: nowhere. */
-function tokenAfter(key, current, tokens, told) {
+function tokenAfter(key, current, tokens) {
   const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -50, PageDown: 50 }[key];
   if (step) return Math.max(0, Math.min(tokens - 1, current + step));
   if (key === "Home" || key === "End") return key === "Home" ? 0 : tokens - 1;
-  if (key === "n" || key === "p") return nextMissed(told, current, key === "n" ? 1 : -1);
   return undefined;
 }

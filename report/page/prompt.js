@@ -70,7 +70,7 @@ function tokensOf(prompt, spans) {
   body.addEventListener("click", (event) => { if (places.has(event.target)) tell(places.get(event.target), event.clientX, event.clientY); }); // a tap
   body.addEventListener("keydown", (event) => {
     if (event.key === "Escape") hideTip();
-    const next = event.ctrlKey || event.metaKey || event.altKey ? undefined : tokenAfter(event.key, current, spans.length, judge(prompt, VIEW));
+    const next = event.ctrlKey || event.metaKey || event.altKey ? undefined : tokenAfter(event.key, current, spans.length);
     if (next === undefined) return;
     event.preventDefault();
     body.goTo(next);

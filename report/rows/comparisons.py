@@ -52,7 +52,7 @@ def _sentences(compared: pd.DataFrame, marked: str) -> Iterator[str]:
             continue
         keep = rows["keep"].iloc[0]
         at = "" if pd.isna(keep) else f" at {keep:g} %"
-        yield f"{_measure(rows)}{at}: {_found(rows)} ({count(len(rows), 'comparison')}, {count(prompts, 'prompt')}, adjusted p{marked})"
+        yield f"{measure_of(rows)}{at}: {_found(rows)} ({count(len(rows), 'comparison')}, {count(prompts, 'prompt')}, adjusted p{marked})"
     if few:
         yield (
             f"{count(few, 'prompt')} are too few for any difference to be significant: p is at least {least_p(few):.2g}; "
@@ -60,20 +60,26 @@ def _sentences(compared: pd.DataFrame, marked: str) -> Iterator[str]:
         ).replace("1 prompt are", "1 prompt is")
 
 
-def _measure(rows: pd.DataFrame) -> str:
+def measure_of(rows: pd.DataFrame) -> str:
+    """``recall@10, mean over layers`` or ``loss``: what the rows of one metric compare."""
     first = rows.iloc[0]
     named = label(rows, first["metric"], first["k"])
     return f"{named}, mean over layers" if pd.isna(first["engine"]) else named
 
 
-def _found(rows: pd.DataFrame) -> str:
+def significant(rows: pd.DataFrame) -> pd.DataFrame:
+    """Those with p <= ``LEVEL``, the smallest p first, and of equal p the largest difference."""
     by_size = rows.sort_values("value", key=lambda values: -values.abs(), kind="stable")
-    significant = by_size[by_size["p"] <= LEVEL].sort_values("p", kind="stable")
-    if significant.empty:
+    return by_size[by_size["p"] <= LEVEL].sort_values("p", kind="stable")
+
+
+def _found(rows: pd.DataFrame) -> str:
+    found = significant(rows)
+    if found.empty:
         return "no difference is significant"
     said = []
-    for name, (_, row) in zip(contestant_names(significant), significant.head(SHOWN).iterrows(), strict=False):
+    for name, (_, row) in zip(contestant_names(found), found.head(SHOWN).iterrows(), strict=False):
         first, second = (name, row["against"]) if better(row["metric"], row["value"]) else (row["against"], name)
         said.append(f"{first} better than {second} by {abs(row['value']):.3f} (p {row['p']:.2g})")
-    more = len(significant) - len(said)
+    more = len(found) - len(said)
     return ", ".join([*said, *([f"{more} more in summary.parquet"] if more else [])])

@@ -9,9 +9,8 @@ from tokenrank.records.schema import contestant_names
 from tokenrank.records.tables import Tables
 from tokenrank.report.rows.aligned import interval
 from tokenrank.report.rows.compared_pairs import POWER, detectable, family_of, is_exploratory, undeclared
-from tokenrank.report.rows.comparisons import LEVEL, least_p, needed_prompts
+from tokenrank.report.rows.comparisons import LEVEL, least_p, measure_of, needed_prompts
 from tokenrank.report.rows.phrases import count, listed
-from tokenrank.report.rows.ranking_rows import label
 
 SPELT = 3  # comparisons of one winner that are given each with its interval; more are summed up
 ROUNDS_TO_ZERO = 0.0005  # an end below it would read as 0.000
@@ -128,12 +127,10 @@ def _of_family(rows: pd.DataFrame, begin: str) -> Iterator[str]:
 
 def measured_in(rows: pd.DataFrame) -> str:
     """``recall@10, mean over layers`` or ``loss at keep rate 10 %``: what the rows of one metric compare."""
-    first = rows.iloc[0]
-    if pd.notna(first["keep"]):
+    if pd.notna(rows["keep"].iloc[0]):
         rates = [f"{keep:g}" for keep in rows["keep"].unique()]
-        return f"{first['metric']} at keep rate{'s' * (len(rates) > 1)} {listed(rates)} %"
-    named = label(rows, first["metric"], first["k"])
-    return f"{named}, mean over layers" if pd.isna(first["engine"]) else named
+        return f"{rows['metric'].iloc[0]} at keep rate{'s' * (len(rates) > 1)} {listed(rates)} %"
+    return measure_of(rows)
 
 
 def _established(found: pd.DataFrame) -> list[str]:

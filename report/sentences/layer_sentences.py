@@ -6,6 +6,7 @@ from tokenrank.records.schema import is_bound
 from tokenrank.records.tables import Tables
 from tokenrank.report.pictures.contestant_style import is_grey
 from tokenrank.report.rows.aligned import interval
+from tokenrank.report.rows.comparisons import significant
 from tokenrank.report.rows.phrases import listed
 from tokenrank.report.rows.ranking_rows import by_layer, chance, label, over_prompts, shared, windowed_layers
 from tokenrank.report.rows.worst_layers import worst_layers
@@ -109,8 +110,7 @@ def exploratory_worst(summary: pd.DataFrame, metric: str, k: float) -> str:
     ]
     if rows["low"].isna().all():  # too few prompts for any interval
         return ""
-    by_size = rows.sort_values("value", key=lambda values: -values.abs(), kind="stable")
-    found = by_size[by_size["p"] <= 0.05].sort_values("p", kind="stable")
+    found = significant(rows)
     pairs = [
         f"{a} above {b} by {abs(value):.3f} (p = {p:.2g})"
         for first, second, value, p in found[["heuristic", "against", "value", "p"]].itertuples(index=False)

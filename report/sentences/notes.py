@@ -11,6 +11,7 @@ from tokenrank.report.rows.chosen_prompts import chosen_sentence
 from tokenrank.report.rows.comparisons import comparisons
 from tokenrank.report.rows.contestant_rows import ACCURACY, FIDELITY, RANKING, TTFT, kind
 from tokenrank.report.rows.few_prompts import rough_intervals
+from tokenrank.report.rows.phrases import count
 
 WHY = {  # a measure lacks prompts
     "accuracy": "the others have no reference answer, or no metric for their task",
@@ -121,7 +122,7 @@ def _failed_metrics(tables: Tables) -> list[str]:
     lost = tables.samples[_ranked_in_part(tables)]
     if lost.empty:
         return []
-    return [f"{_prompts(len(lost))} without some values, see samples.parquet: {lost['error'].iloc[0]}"]
+    return [f"{count(len(lost), 'prompt')} without some values, see samples.parquet: {lost['error'].iloc[0]}"]
 
 
 def _ranked_in_part(tables: Tables) -> pd.Series:
@@ -137,18 +138,14 @@ def _failed_prompts(tables: Tables, of: str | None) -> str:
     lost = set(samples.loc[samples["status"] != "ok", "id"]) | set(runs.loc[~(runs["ok"] | left_out), "sample"])
     if of == RANKING:
         lost -= set(samples.loc[_ranked_in_part(tables), "id"])
-    failed, whole = len(lost), _prompts(len(samples) - len(lost))
-    nothing = f"{_prompts(failed)} failed, see samples.parquet"
+    failed, whole = len(lost), count(len(samples) - len(lost), "prompt")
+    nothing = f"{count(failed, 'prompt')} failed, see samples.parquet"
     return {
         RANKING: f"{whole} ranked, {failed} failed",
         ACCURACY: f"{whole} answered by {every}, {failed} not",
         FIDELITY: f"{whole} measured with {every}, {failed} not",
         TTFT: f"{whole} timed with {every}, {failed} not",
     }.get(of or "", nothing if tables.metrics.empty else f"{whole} measured, {failed} failed")
-
-
-def _prompts(count: int) -> str:
-    return f"{count} prompt{'s' * (count != 1)}"
 
 
 def _half_a_run(tables: Tables, environment: Mapping[str, Any]) -> list[str]:
